@@ -1,0 +1,115 @@
+//! Everything that can happen to a hub.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use crate::address::{RoomAddress, UserId};
+use crate::wire::claim_key_packages::ClaimedClient;
+use crate::wire::create_room::RoomCreated;
+use crate::wire::{Digest, Request, RequestId};
+
+/// One thing that happened; adapters make them from what their network says.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// An account asks for something.
+    Request(RequestInput),
+    /// An encrypted application message was posted into a room.
+    Message(RoomMessage),
+    /// Somebody is, or is no longer, in a room's list (Matrix `join` or `invite`; MUC
+    /// affiliation member or above).
+    Membership(Membership),
+    /// The whole list of a room, for what was missed; ghosts and the hub are not in it.
+    Listed {
+        /// The room.
+        room: RoomAddress,
+        /// Accounts of the room's own network that are in its list.
+        users: Vec<UserId>,
+    },
+    /// [`super::MakeRooms`] was carried out, or cannot be.
+    RoomsMade(RoomsMade),
+    /// [`super::ClaimMatrix`] was carried out.
+    Claimed(Claimed),
+    /// Time passed; send one each minute.
+    Tick,
+}
+
+/// What an adapter makes of one thing that its network said.
+#[derive(Clone, Debug)]
+pub enum Incoming {
+    /// Something for the hub.
+    Input(Input),
+    /// A ghost was put out of a room by somebody else. Ghost names are never parsed back: the
+    /// runtime finds the account whose expected ghost this is among [`super::Hub::users_in`].
+    GhostExpelled {
+        /// The room.
+        room: RoomAddress,
+        /// The ghost, as its network writes it.
+        ghost: String,
+    },
+}
+
+/// A request, from an account that the network authenticated.
+#[derive(Clone, Debug)]
+pub struct RequestInput {
+    /// Who asks.
+    pub from: UserId,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
+    /// The client's id for the request.
+    pub id: RequestId,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum ReplyTo {
+    /// A control room, by its room id.
+    ControlRoom(String) = 1u8,
+    /// A full JID; the answer's stanza id is the request's.
+    Jid(String) = 2u8,
+}
+
+/// An encrypted message in a room, from somebody other than the hub and its ghosts.
+#[derive(Clone, Debug)]
+pub struct RoomMessage {
+    /// The room.
+    pub room: RoomAddress,
+    /// The account that the network shows as its sender.
+    pub sender: UserId,
+    /// The room's id for it: the event id or the archive's stanza-id.
+    pub event: String,
+    /// When it was sent, as the network says, in milliseconds since 1970.
+    pub sent_ms: u64,
+    /// What should be an MLSMessage.
+    pub message: Vec<u8>,
+}
+
+/// A change in a room's list.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The room.
+    pub room: RoomAddress,
+    /// The account; for a ghost that was thrown out, the account that it stands for.
+    pub user: UserId,
+    /// Whether the account is in the list now.
+    pub listed: bool,
+}
+
+/// The result of [`super::MakeRooms`].
+#[derive(Clone, Debug)]
+pub struct RoomsMade {
+    /// The job's id.
+    pub job: Digest,
+    /// The rooms, or one sentence why not.
+    pub result: Result<RoomCreated, String>,
+}
+
+/// The result of [`super::ClaimMatrix`]: packages as they came, not looked into.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The job's id.
+    pub job: Digest,
+    /// One entry a device, or a user without any.
+    pub clients: Vec<ClaimedClient>,
+}

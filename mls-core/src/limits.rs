@@ -1,0 +1,82 @@
+//! Every bound of the system, in one file: sizes in bytes, times in milliseconds unless named.
+
+/// All parts of one event or stanza together, raw; larger parts travel as blobs.
+pub const INLINE_BYTES_MAX: usize = 32 * 1024;
+/// One application message (a whole PrivateMessage); it never travels as a blob.
+pub const APPLICATION_BYTES_MAX: usize = 32 * 1024;
+/// Plaintext of one application message, before padding.
+pub const PLAINTEXT_BYTES_MAX: usize = 24 * 1024;
+/// One MLS object (commit, Welcome, GroupInfo, tree), inline or as a blob.
+pub const OBJECT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// One chunk of a blob in a request or an answer.
+pub const BLOB_CHUNK_BYTES: usize = 24 * 1024;
+/// Blobs that one account may have stored and not yet used, together.
+pub const BLOB_BYTES_PER_USER_MAX: usize = 16 * 1024 * 1024;
+/// How long a blob is kept.
+pub const BLOB_KEEP_MS: u64 = 30 * DAY_MS;
+/// A stanza or event that our own sender lets out, as serialised text.
+pub const STANZA_BYTES_MAX: usize = 60_000;
+/// A stanza that we still read; a longer one is dropped, the stream lives.
+pub const STANZA_READ_BYTES_MAX: usize = 600_000;
+/// Nesting of XML elements in a stanza that we read.
+pub const STANZA_DEPTH_MAX: usize = 64;
+/// Body of one application-service transaction.
+pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A group id, an account, a room address, a device id, a name.
+pub const NAME_BYTES_MAX: usize = 1024;
+/// Key packages in one publication.
+pub const KEY_PACKAGES_PER_PUBLISH_MAX: usize = 64;
+/// One-time key packages kept for one device.
+pub const KEY_PACKAGES_PER_DEVICE_MAX: usize = 100;
+/// One encoded key package.
+pub const KEY_PACKAGE_BYTES_MAX: usize = 16 * 1024;
+/// Devices of one user that a claim considers.
+pub const DEVICES_PER_USER_MAX: usize = 32;
+/// Users in one claim.
+pub const USERS_PER_CLAIM_MAX: usize = 50;
+/// Adds in one commit.
+pub const ADDS_PER_COMMIT_MAX: usize = 50;
+/// Leaves in one group.
+pub const MEMBERS_MAX: usize = 10_000;
+/// Admins in one group.
+pub const ADMINS_MAX: usize = 100;
+/// Handshakes in one answer to `FetchHandshakes`.
+pub const HANDSHAKES_PER_FETCH_MAX: usize = 20;
+/// Welcomes in one answer to `FetchWelcomes`.
+pub const WELCOMES_PER_FETCH_MAX: usize = 5;
+/// Handshakes kept for a group.
+pub const HANDSHAKES_KEPT_MAX: u64 = 10_000;
+/// How long a handshake is kept.
+pub const HANDSHAKE_KEEP_MS: u64 = 90 * DAY_MS;
+/// How long a Welcome that nobody fetched is kept.
+pub const WELCOME_KEEP_MS: u64 = 84 * DAY_MS;
+/// How long an answer is kept for a request that is asked again.
+pub const ANSWER_KEEP_MS: u64 = DAY_MS;
+/// How long the record of a claimed key package is kept.
+pub const CLAIM_KEEP_MS: u64 = 30 * DAY_MS;
+/// How long the same claim is answered with the same package.
+pub const CLAIM_SAME_ANSWER_MS: u64 = DAY_MS;
+/// Handshakes after which the hub writes a new snapshot of the public group.
+pub const HANDSHAKES_PER_SNAPSHOT: u64 = 32;
+/// Messages from future epochs that a member buffers for one group.
+pub const FUTURE_MESSAGES_MAX: usize = 1000;
+/// How long a message from a future epoch is buffered.
+pub const FUTURE_KEEP_MS: u64 = DAY_MS;
+/// Hashes of relayed messages that the hub remembers for one group.
+pub const SEEN_MESSAGES_MAX: usize = 20_000;
+/// Commands of the user that wait in one member.
+pub const INTENTS_MAX: usize = 1000;
+/// Attempts of one commit before its command fails.
+pub const COMMIT_ATTEMPTS_MAX: u32 = 10;
+/// Wait after a lost race: random up to this, times the attempt.
+pub const COMMIT_RETRY_MS: u64 = 2_000;
+/// A request without an answer is sent again after this.
+pub const REQUEST_RETRY_MS: u64 = 15_000;
+/// Application messages between two snapshots of a member's group.
+pub const MESSAGES_PER_SNAPSHOT: u32 = 64;
+
+/// A receipt may be this far ahead of the receiver's clock.
+pub const CLOCK_SKEW_MS: u64 = 10 * 60 * 1000;
+/// One day.
+pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;

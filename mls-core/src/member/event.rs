@@ -1,0 +1,149 @@
+//! What a user interface must show. Kept in the store, numbered, until the user has seen it.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::CommandId;
+use crate::address::{ClientId, RoomAddress, UserId};
+use crate::wire::GroupId;
+
+/// An event and its number: 1, 2, 3, … in the profile's life; none is given twice.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct EventRecord {
+    /// The number.
+    pub number: u64,
+    /// When it happened here, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Who sent a message, by the leaf that signed it.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct Sender {
+    /// The client in the leaf's credential.
+    pub client: ClientId,
+    /// Set where the network showed another account: it is shown under the leaf's identity, with
+    /// a warning.
+    pub network_says: Option<UserId>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum Event {
+    /// A command was fulfilled.
+    CommandDone(CommandDone) = 1u8,
+    /// A command cannot be fulfilled.
+    CommandFailed(CommandFailed) = 2u8,
+    /// This device is a member of a group now, by creation, Welcome or rejoin.
+    Joined(Joined) = 3u8,
+    /// A message was decrypted; also our own, when it comes back from the room.
+    Message(MessageEvent) = 4u8,
+    /// The group went to a new epoch.
+    Epoch(EpochEvent) = 5u8,
+    /// This device is no longer a member of a group.
+    Removed(RemovedEvent) = 6u8,
+    /// A message cannot be read.
+    Undecryptable(Undecryptable) = 7u8,
+    /// A message in clear came in a room that is bound to a group: nobody should trust it.
+    Warning(WarningEvent) = 8u8,
+    /// The pool of key packages was filled.
+    KeyPackagesPublished(u32) = 9u8,
+}
+
+/// A command was fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct CommandDone {
+    /// The command.
+    pub id: CommandId,
+    /// The group that it made or changed.
+    pub group: Option<GroupId>,
+}
+
+/// A command cannot be fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct CommandFailed {
+    /// The command.
+    pub id: CommandId,
+    /// One sentence that says why, and what to do.
+    pub why: String,
+}
+
+/// This device is a member now.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct Joined {
+    /// The group.
+    pub group: GroupId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its rooms.
+    pub rooms: Vec<RoomAddress>,
+    /// All its members.
+    pub members: Vec<ClientId>,
+}
+
+/// A decrypted message.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct MessageEvent {
+    /// The group.
+    pub group: GroupId,
+    /// The epoch in which it was sent.
+    pub epoch: u64,
+    /// Who sent it.
+    pub sender: Sender,
+    /// When, as the network says, in milliseconds since 1970.
+    pub sent_ms: u64,
+    /// The encoded content.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub content: Vec<u8>,
+}
+
+/// A commit was applied.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct EpochEvent {
+    /// The group.
+    pub group: GroupId,
+    /// The new epoch.
+    pub epoch: u64,
+    /// The commit's position in the group's order.
+    pub seq: u64,
+    /// Who committed.
+    pub committer: ClientId,
+    /// Clients that came.
+    pub added: Vec<ClientId>,
+    /// Clients that went.
+    pub removed: Vec<ClientId>,
+    /// Number of members now.
+    pub members: u32,
+}
+
+/// This device was removed, or left.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct RemovedEvent {
+    /// The group.
+    pub group: GroupId,
+    /// Who committed the removal.
+    pub by: ClientId,
+}
+
+/// A message cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct Undecryptable {
+    /// The group.
+    pub group: GroupId,
+    /// The epoch that its header names.
+    pub epoch: u64,
+    /// The account that the network shows as its sender.
+    pub network_sender: Option<UserId>,
+    /// One sentence.
+    pub why: String,
+}
+
+/// Something about a group that people should know.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct WarningEvent {
+    /// The group.
+    pub group: GroupId,
+    /// One sentence.
+    pub text: String,
+}

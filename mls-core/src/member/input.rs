@@ -1,0 +1,56 @@
+//! Everything that can happen to a member.
+
+use super::{Command, CommandId};
+use crate::address::{RoomAddress, UserId};
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, Digest, Notice, RequestId};
+
+/// One thing that happened. Parts of requests, answers and notices are inline here: the caller
+/// moves blobs.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The user wants something.
+    Command(CommandId, Command),
+    /// The hub answered a request.
+    Answer(RequestId, Result<Answer, Refusal>),
+    /// The hub sent something.
+    Notice(Notice),
+    /// An application message came in a room, perhaps our own.
+    Message(ReceivedMessage),
+    /// Something that was to be done is done.
+    Confirmed(Confirmation),
+    /// This account is in the room now.
+    RoomJoined(RoomAddress),
+    /// This account is no longer in the room.
+    RoomLeft(RoomAddress),
+    /// How many one-time key packages of this device its network has left.
+    KeyPackagesLeft(u32),
+    /// The connection is there (again): what waits at the hub should be fetched.
+    Connected,
+    /// Time passed; send one each second or so.
+    Tick,
+}
+
+/// An application message in a room.
+#[derive(Clone, Debug)]
+pub struct ReceivedMessage {
+    /// The room.
+    pub room: RoomAddress,
+    /// The account that the network shows as its sender; a ghost counts as `None`.
+    pub sender: Option<UserId>,
+    /// When it was sent, as the network says, in milliseconds since 1970.
+    pub sent_ms: u64,
+    /// What should be an MLSMessage.
+    pub message: Vec<u8>,
+}
+
+/// What is done, by the id of its output.
+#[derive(Clone, Debug)]
+pub enum Confirmation {
+    /// The room has the message.
+    Sent(Digest),
+    /// The network has the key packages.
+    KeyPackagesUploaded(Digest),
+    /// The room was joined or left, or cannot be.
+    Room(RoomAddress, Result<(), String>),
+}

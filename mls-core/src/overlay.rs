@@ -1,0 +1,137 @@
+//! The writes of one input, visible to its own later reads, until the caller takes them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mls_rs_codec::{MlsDecode, MlsEncode};
+use zeroize::Zeroizing;
+
+use crate::store::{Space, Store, StoreError, Value, Write};
+
+/// A [`Store`] with pending writes on top; clones share both (the MLS engine holds one).
+#[derive(Clone)]
+pub struct Overlay {
+    store: Arc<dyn Store>,
+    pending: Arc<Mutex<Pending>>,
+}
+
+/// `None` stands for a deletion.
+type Pending = BTreeMap<(Space, Vec<u8>), Option<Value>>;
+
+impl Overlay {
+    /// Nothing pending on top of `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, pending: Arc::default() }
+    }
+
+    /// The value under `key`, pending or stored.
+    pub fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        if let Some(value) = self.lock().get(&(space, key.to_vec())) {
+            return Ok(value.clone());
+        }
+        self.store.get(space, key)
+    }
+
+    /// The value under `key`, decoded; a value that does not decode is a damaged database.
+    pub fn read<T: MlsDecode>(&self, space: Space, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(space, key)?.map(|value| decode(space, &value)).transpose()
+    }
+
+    /// At most `limit` entries whose key starts with `prefix` and is at least `from`, in order.
+    pub fn scan(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, StoreError> {
+        let pending = self.lock();
+        let start = (space, prefix.max(from).to_vec());
+        let changed: Vec<_> = pending
+            .range(start..)
+            .take_while(|((s, key), _)| *s == space && key.starts_with(prefix))
+            .collect();
+        // As many more as pending deletions may take away.
+        let stored = self.store.scan(space, prefix, from, limit.saturating_add(changed.len()))?;
+        let mut merged: BTreeMap<Vec<u8>, Value> = stored.into_iter().collect();
+        for ((_, key), value) in changed {
+            match value {
+                Some(value) => merged.insert(key.clone(), value.clone()),
+                None => merged.remove(key),
+            };
+        }
+        Ok(merged.into_iter().take(limit).collect())
+    }
+
+    /// Puts `value` under `key`.
+    pub fn put(&self, space: Space, key: &[u8], value: Vec<u8>) {
+        self.lock().insert((space, key.to_vec()), Some(Zeroizing::new(value)));
+    }
+
+    /// Puts the encoding of `value` under `key`.
+    pub fn write<T: MlsEncode>(
+        &self,
+        space: Space,
+        key: &[u8],
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let bytes = value.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
+        self.put(space, key, bytes);
+        Ok(())
+    }
+
+    /// Takes away what is under `key`.
+    pub fn delete(&self, space: Space, key: &[u8]) {
+        self.lock().insert((space, key.to_vec()), None);
+    }
+
+    /// The pending writes, in key order; nothing is pending afterwards.
+    pub fn take_writes(&self) -> Vec<Write> {
+        let pending = std::mem::take(&mut *self.lock());
+        let write = |((space, key), value)| match value {
+            Some(value) => Write::Put { space, key, value },
+            None => Write::Delete { space, key },
+        };
+        pending.into_iter().map(write).collect()
+    }
+
+    /// Forgets the pending writes.
+    pub fn discard(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decodes a stored value.
+pub(crate) fn decode<T: MlsDecode>(space: Space, value: &[u8]) -> Result<T, StoreError> {
+    T::mls_decode(&mut &*value).map_err(|e| StoreError(format!("an entry of {space}: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn a_scan_sees_pending_writes_and_deletions_in_key_order() {
+        let store = MemoryStore::default();
+        let overlay = Overlay::new(Arc::new(store.clone()));
+        for key in [b"a1", b"a3", b"b1"] {
+            overlay.put("space", key, key.to_vec());
+        }
+        store.apply(&overlay.take_writes());
+        overlay.put("space", b"a2", b"a2".to_vec());
+        overlay.delete("space", b"a1");
+        let keys = |from: &[u8], limit| -> Vec<Vec<u8>> {
+            overlay.scan("space", b"a", from, limit).unwrap().into_iter().map(|(k, _)| k).collect()
+        };
+        assert_eq!(keys(b"", 10), [b"a2".to_vec(), b"a3".to_vec()]);
+        assert_eq!(keys(b"", 1), [b"a2".to_vec()]);
+        assert_eq!(keys(b"a3", 10), [b"a3".to_vec()]);
+        overlay.discard();
+        assert_eq!(keys(b"", 10), [b"a1".to_vec(), b"a3".to_vec()]);
+    }
+}

@@ -1,0 +1,48 @@
+//! What RFC 9750 section 7 leaves to a deployment; each value is explained in docs/policies.md.
+//! Values that are bounds stand in [`crate::limits`]. Hub and members enforce both alike.
+
+use mls_rs_core::crypto::CipherSuite;
+use mls_rs_core::extension::ExtensionType;
+
+use crate::limits::DAY_MS;
+
+/// Suites that we can use, the one that everybody must have first.
+pub const CIPHER_SUITES: [CipherSuite; 1] = [CipherSuite::CURVE25519_AES128];
+/// The GroupContext extension that binds a group to its hub and rooms.
+pub const BRIDGE_GROUP_EXTENSION: ExtensionType = ExtensionType::new(0xFB71);
+/// The KeyPackage extension that marks a last-resort package.
+pub const LAST_RESORT_EXTENSION: ExtensionType = ExtensionType::new(0x000A);
+/// A key package lives at most this long, in seconds; older engines' 365 days are refused.
+pub const KEY_PACKAGE_LIFETIME_S: u64 = 84 * 24 * 3600;
+/// A key package may start to live this long before it was made, in seconds.
+pub const KEY_PACKAGE_BACKDATING_S: u64 = 3600;
+/// Key packages are replaced at this age.
+pub const KEY_PACKAGE_ROTATE_MS: u64 = 30 * DAY_MS;
+/// One-time key packages that a device keeps published.
+pub const KEY_PACKAGE_POOL: u32 = 100;
+/// The pool is filled again below this.
+pub const KEY_PACKAGE_REFILL: u32 = 50;
+/// Epochs before the current one whose messages are still read and relayed.
+pub const PAST_EPOCHS: u64 = 3;
+/// Length of a group id.
+pub const GROUP_ID_BYTES: usize = 16;
+/// After joining and then this often a member renews its leaf.
+pub const LEAF_UPDATE_MS: u64 = 7 * DAY_MS;
+/// Pending proposals are committed after this times the rank, for the first three ranks.
+pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
+/// Application plaintexts are padded to a multiple of this up to [`PADDING_BLOCKS_UP_TO`].
+pub const PADDING_BLOCK_BYTES: usize = 128;
+/// Above this, Padme.
+pub const PADDING_BLOCKS_UP_TO: usize = 1024;
+/// Commits per hour, group and user.
+pub const COMMITS_PER_HOUR: u32 = 60;
+/// Claims per hour, claimer and target.
+pub const CLAIMS_PER_HOUR: u32 = 20;
+/// One-time packages of one target per day; after that its last resort is handed out.
+pub const ONE_TIME_CLAIMS_PER_DAY: u32 = 50;
+/// New groups per hour and user.
+pub const GROUPS_PER_HOUR: u32 = 100;
+/// Messages per second and sender, over time.
+pub const MESSAGES_PER_SECOND: u32 = 10;
+/// Messages of one sender at once.
+pub const MESSAGES_BURST: u32 = 100;

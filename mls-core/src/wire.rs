@@ -1,0 +1,209 @@
+//! What travels between members and a hub, on either network: requests, answers, notices.
+//!
+//! One message, one file; each adapter has a file of the same name that maps it. Bytes are MLS
+//! messages or TLS-encoded structures of this crate; adapters never look into them.
+
+pub mod blob;
+pub mod claim_key_packages;
+pub mod create_room;
+pub mod fetch_group_info;
+pub mod fetch_handshakes;
+pub mod fetch_welcomes;
+pub mod find_group;
+pub mod handshake;
+pub mod hub_info;
+pub mod key_packages_low;
+pub mod leave_room;
+pub mod membership_warning;
+pub mod publish_key_packages;
+pub mod refusal;
+pub mod register_group;
+pub mod report_invalid;
+pub mod submit_commit;
+pub mod submit_proposal;
+pub mod welcome;
+
+use std::fmt;
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use blob::{BlobChunk, GetBlob, Part, PutBlob};
+use claim_key_packages::{ClaimKeyPackages, ClaimedClient};
+use create_room::{CreateRoom, RoomCreated};
+use fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use fetch_handshakes::{FetchHandshakes, Handshakes};
+use fetch_welcomes::{FetchWelcomes, Welcomes};
+use find_group::{FindGroup, GroupFound};
+use handshake::Handshake;
+use hub_info::HubInfo;
+use key_packages_low::KeyPackagesLow;
+use leave_room::LeaveRoom;
+use membership_warning::MembershipWarning;
+use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
+use register_group::RegisterGroup;
+use report_invalid::ReportInvalid;
+use submit_commit::SubmitCommit;
+use submit_proposal::SubmitProposal;
+use welcome::Welcome;
+
+/// An MLS group id: 16 random bytes that say nothing about rooms.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
+pub struct GroupId(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
+pub struct Digest(pub [u8; 32]);
+
+/// What a client asks of a hub. The network says which account asks; nothing else is believed.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum Request {
+    /// The hub's keys and limits.
+    HubInfo = 1u8,
+    /// Make a room, a MUC, or both.
+    CreateRoom(CreateRoom) = 2u8,
+    /// Which group is bound to a room.
+    FindGroup(FindGroup) = 3u8,
+    /// Hand a new group to the hub.
+    RegisterGroup(RegisterGroup) = 4u8,
+    /// Put key packages into the hub's pool (XMPP only).
+    PublishKeyPackages(PublishKeyPackages) = 5u8,
+    /// Take key packages of users, to add them.
+    ClaimKeyPackages(ClaimKeyPackages) = 6u8,
+    /// A commit, to be ordered.
+    SubmitCommit(SubmitCommit) = 7u8,
+    /// A proposal, to be ordered.
+    SubmitProposal(SubmitProposal) = 8u8,
+    /// A handshake could not be processed.
+    ReportInvalid(ReportInvalid) = 9u8,
+    /// What an external commit starts from.
+    FetchGroupInfo(FetchGroupInfo) = 10u8,
+    /// Handshakes from a sequence number on.
+    FetchHandshakes(FetchHandshakes) = 11u8,
+    /// Welcomes that wait for a device.
+    FetchWelcomes(FetchWelcomes) = 12u8,
+    /// Leave the MUC of a group (XMPP only; on Matrix a member leaves the room).
+    LeaveRoom(LeaveRoom) = 13u8,
+    /// Store a chunk of a blob.
+    PutBlob(PutBlob) = 14u8,
+    /// Read a chunk of a blob.
+    GetBlob(GetBlob) = 15u8,
+}
+
+/// What a hub answers when it does not refuse.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum Answer {
+    /// To `HubInfo`.
+    HubInfo(HubInfo) = 1u8,
+    /// To `CreateRoom`.
+    RoomCreated(RoomCreated) = 2u8,
+    /// To `FindGroup`.
+    GroupFound(GroupFound) = 3u8,
+    /// To `RegisterGroup`, `SubmitCommit` and `SubmitProposal`: an encoded [`crate::receipt::Receipt`].
+    Receipt(#[mls_codec(with = "mls_rs_codec::byte_vec")] Vec<u8>) = 4u8,
+    /// To `PublishKeyPackages`.
+    KeyPackageCount(KeyPackageCount) = 5u8,
+    /// To `ClaimKeyPackages`, one entry a client (or a user of whom no client is known).
+    KeyPackages(Vec<ClaimedClient>) = 6u8,
+    /// To `FetchGroupInfo`.
+    GroupInfo(SealedGroupInfo) = 7u8,
+    /// To `FetchHandshakes`.
+    Handshakes(Handshakes) = 8u8,
+    /// To `FetchWelcomes`.
+    Welcomes(Welcomes) = 9u8,
+    /// To `GetBlob`.
+    BlobChunk(BlobChunk) = 10u8,
+    /// To `ReportInvalid`, `LeaveRoom` and `PutBlob`.
+    Done = 11u8,
+}
+
+/// What a hub sends without being asked.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum Notice {
+    /// An accepted handshake, posted into every room of its group.
+    Handshake(Handshake) = 1u8,
+    /// A Welcome for one device.
+    Welcome(Welcome) = 2u8,
+    /// The pool of a device runs low (XMPP only).
+    KeyPackagesLow(KeyPackagesLow) = 3u8,
+    /// Something about a member that people should know.
+    MembershipWarning(MembershipWarning) = 4u8,
+}
+
+/// A request's id, chosen by the client: 1 to 64 of `A-Z a-z 0-9 - _`; unique for its account.
+pub type RequestId = String;
+
+impl Request {
+    /// The parts that may travel as blobs, for a courier to move.
+    pub fn parts_mut(&mut self) -> Vec<&mut Part> {
+        match self {
+            Self::RegisterGroup(r) => vec![&mut r.group_info, &mut r.tree],
+            Self::SubmitCommit(r) => {
+                let mut parts = vec![&mut r.commit, &mut r.group_info];
+                parts.extend(r.welcome.as_mut());
+                parts
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Answer {
+    /// The parts that may have come as blobs, for a courier to fetch.
+    pub fn parts_mut(&mut self) -> Vec<&mut Part> {
+        match self {
+            Self::GroupInfo(a) => vec![&mut a.sealed, &mut a.tree],
+            Self::Handshakes(a) => a.handshakes.iter_mut().map(|h| &mut h.message).collect(),
+            Self::Welcomes(a) => a.welcomes.iter_mut().flat_map(Welcome::parts_mut).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Notice {
+    /// The parts that may have come as blobs, for a courier to fetch.
+    pub fn parts_mut(&mut self) -> Vec<&mut Part> {
+        match self {
+            Self::Handshake(n) => vec![&mut n.message],
+            Self::Welcome(n) => n.parts_mut(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl GroupId {
+    /// Lower-case hex, the form in logs and in attributes.
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,33 @@
+//! `HubInfo`: the hub's keys and limits, pinned by a client at first use.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+/// What a hub says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct HubInfo {
+    /// Ed25519 key of its receipts, 32 bytes.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub receipt_key: Vec<u8>,
+    /// Per cipher suite, the encoded SigningIdentity of the external sender.
+    pub senders: Vec<SuiteSender>,
+    /// The hub's Matrix user id, where it serves Matrix.
+    pub hub_matrix: Option<String>,
+    /// The hub's JID, where it serves XMPP.
+    pub hub_xmpp: Option<String>,
+    /// Bytes of all parts of a message together that may travel inline.
+    pub inline_bytes_max: u32,
+    /// Versions of this protocol that it speaks.
+    pub versions: Vec<u8>,
+    /// It is reading its own receipts back after a restore and takes no commits.
+    pub recovering: bool,
+}
+
+/// The hub's external sender for one suite (RFC 9420 12.1.8.1).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct SuiteSender {
+    /// RFC 9420 number of the suite.
+    pub suite: u16,
+    /// An encoded SigningIdentity: signature key and basic credential.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub identity: Vec<u8>,
+}

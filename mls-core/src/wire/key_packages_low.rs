@@ -1,0 +1,12 @@
+//! `KeyPackagesLow`: the hub's pool of a device should be filled (XMPP; Matrix clients are told by /sync).
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+/// Sent when the pool falls below the policy's refill mark.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct KeyPackagesLow {
+    /// The device.
+    pub device: String,
+    /// One-time packages left.
+    pub count: u32,
+}

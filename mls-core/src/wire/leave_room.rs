@@ -1,0 +1,12 @@
+//! `LeaveRoom`: give up the MUC of a group (XMPP; on Matrix a member leaves the room itself).
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::GroupId;
+
+/// The hub takes the affiliation away, proposes the Removes and lets the ghost leave.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct LeaveRoom {
+    /// The group.
+    pub group: GroupId,
+}

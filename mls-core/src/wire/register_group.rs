@@ -1,0 +1,14 @@
+//! `RegisterGroup`: hand a new group to the hub; the answer is the receipt for seq 0.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::blob::Part;
+
+/// At epoch 0 with one leaf, which belongs to the asker.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct RegisterGroup {
+    /// An MLSMessage that holds a GroupInfo without tree.
+    pub group_info: Part,
+    /// The ratchet tree.
+    pub tree: Part,
+}
