@@ -1,0 +1,249 @@
+//! One open database file as a [`Store`].
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mls_core::store::{Space, Store, StoreError, Value, Write};
+use rusqlite::{Connection, OptionalExtension, Row};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::schema::{KEY_CHECK, migrate};
+use crate::table::{Table, Tables};
+use crate::{Key, KeyError, Role, file, table};
+
+/// What the row of the key check says, under the same name.
+const KEY_IS_RIGHT: &[u8] = b"the key is right";
+
+/// An open database; clones share it. The last one that goes closes it and frees the lock.
+#[derive(Clone)]
+pub struct Database(Arc<Shared>);
+
+struct Shared {
+    key: Option<Key>,
+    state: Mutex<State>,
+}
+
+struct State {
+    connection: Connection,
+    tables: Tables,
+}
+
+/// A database that cannot be opened; each says what to do.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The file cannot be made or made private.
+    #[error("the database {path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("the database {path} is in use by another process; stop that one first")]
+    InUse {
+        /// The file.
+        path: String,
+    },
+    /// It belongs to the other role, or to another program.
+    #[error("this is not the database of a {expected:?}; give the path of the right file")]
+    WrongRole {
+        /// The role that was asked for.
+        expected: Role,
+    },
+    /// A newer program wrote it.
+    #[error("the database has schema {found}, this program knows {known}; install the newer one")]
+    NewerSchema {
+        /// The schema of the file.
+        found: u32,
+        /// The newest schema that this program knows.
+        known: u32,
+    },
+    /// Its values were written with another key, or without one.
+    #[error("the database was not written with this key; give back the key file it was made with")]
+    WrongKey,
+    /// SQLite said no: a damaged file, a full disk.
+    #[error("the database does not open: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The key does not work at all.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Database {
+    /// Opens the file, or makes it; with a `key` its values are encrypted at rest.
+    ///
+    /// A missing file is made with mode 0600, but not its folder. Waits at most two seconds for
+    /// another process to let go of it.
+    pub fn open(path: &Path, role: Role, key: Option<Key>) -> Result<Self, OpenError> {
+        let mut connection = file::open(path)?;
+        migrate(&mut connection, role)?;
+        check_key(&connection, key.as_ref())?;
+        let tables = table::existing(&connection)?;
+        tracing::debug!(path = %path.display(), ?role, tables = tables.len(), "database opened");
+        Ok(Self(Arc::new(Shared { key, state: Mutex::new(State { connection, tables }) })))
+    }
+
+    /// Commits all of `writes`, in their order, in one transaction, or none of them. When it
+    /// returns they are on the disk.
+    pub fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        let State { connection, tables } = &mut *state;
+        let mut made = Tables::new();
+        let transaction = connection.transaction().map_err(store_error)?;
+        for write in writes {
+            match write {
+                Write::Put { space, key, value } => {
+                    if !tables.contains_key(*space) && !made.contains_key(*space) {
+                        made.insert((*space).to_owned(), table::create(&transaction, space)?);
+                    }
+                    if let Some(table) = tables.get(*space).or_else(|| made.get(*space)) {
+                        self.put(&transaction, table, space, key, value)?;
+                    }
+                }
+                Write::Delete { space, key } => {
+                    if let Some(table) = tables.get(*space).or_else(|| made.get(*space)) {
+                        let mut statement =
+                            transaction.prepare_cached(&table.delete).map_err(store_error)?;
+                        statement.execute([key]).map_err(store_error)?;
+                    }
+                }
+            }
+        }
+        transaction.commit().map_err(store_error)?;
+        tables.append(&mut made);
+        Ok(())
+    }
+
+    /// Moves the write-ahead log into the database and empties it, so that what was deleted is
+    /// gone from both files. Worth doing now and then; a commit never needs it.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let state = self.lock();
+        state
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(store_error)
+    }
+
+    fn put(
+        &self,
+        connection: &Connection,
+        table: &Table,
+        space: Space,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let mut statement = connection.prepare_cached(&table.put).map_err(store_error)?;
+        let done = match &self.0.key {
+            Some(secret) => {
+                let sealed =
+                    secret.seal(space, key, value).map_err(|e| StoreError(e.to_string()))?;
+                statement.execute((key, sealed))
+            }
+            None => statement.execute((key, value)),
+        };
+        done.map(|_| ()).map_err(store_error)
+    }
+
+    /// The value in column `column` of a row found under `key`.
+    fn value(
+        &self,
+        space: Space,
+        key: &[u8],
+        row: &Row<'_>,
+        column: usize,
+    ) -> rusqlite::Result<Result<Value, KeyError>> {
+        let stored = row.get_ref(column)?.as_blob()?;
+        Ok(match &self.0.key {
+            Some(secret) => secret.open(space, key, stored),
+            None => Ok(Zeroizing::new(stored.to_vec())),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A transaction that a panic cut short was rolled back when it was dropped.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Database {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        table::check(space)?;
+        let state = self.lock();
+        let Some(table) = state.tables.get(space) else { return Ok(None) };
+        let mut statement = state.connection.prepare_cached(&table.get).map_err(store_error)?;
+        let found = statement
+            .query_row([key], |row| self.value(space, key, row, 0))
+            .optional()
+            .map_err(store_error)?;
+        found.transpose().map_err(|error| damaged(space, error))
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, StoreError> {
+        table::check(space)?;
+        let state = self.lock();
+        let Some(table) = state.tables.get(space) else { return Ok(Vec::new()) };
+        let mut statement = state.connection.prepare_cached(&table.scan).map_err(store_error)?;
+        let mut rows = statement.query([prefix.max(from)]).map_err(store_error)?;
+        let mut entries = Vec::new();
+        while entries.len() < limit {
+            let Some(row) = rows.next().map_err(store_error)? else { break };
+            let key: Vec<u8> = row.get(0).map_err(store_error)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            let value = self.value(space, &key, row, 1).map_err(store_error)?;
+            entries.push((key, value.map_err(|error| damaged(space, error))?));
+        }
+        Ok(entries)
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}
+
+/// The first opening notes whether there is a key, and which; every later one must agree.
+fn check_key(connection: &Connection, key: Option<&Key>) -> Result<(), OpenError> {
+    let noted: Option<Vec<u8>> = connection
+        .query_row("SELECT value FROM \"key-check\" WHERE key = ?1", [KEY_IS_RIGHT], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    match (noted, key) {
+        (Some(noted), Some(key)) => {
+            key.open(KEY_CHECK, KEY_IS_RIGHT, &noted).map_err(|_| OpenError::WrongKey)?;
+        }
+        (Some(noted), None) if noted == KEY_IS_RIGHT => {}
+        (Some(_), None) => return Err(OpenError::WrongKey),
+        (None, key) => {
+            let note = match key {
+                Some(key) => key.seal(KEY_CHECK, KEY_IS_RIGHT, KEY_IS_RIGHT)?,
+                None => KEY_IS_RIGHT.to_vec(),
+            };
+            let insert = "INSERT INTO \"key-check\" (key, value) VALUES (?1, ?2)";
+            connection.execute(insert, (KEY_IS_RIGHT, note))?;
+        }
+    }
+    Ok(())
+}
+
+fn store_error(error: rusqlite::Error) -> StoreError {
+    StoreError(error.to_string())
+}
+
+fn damaged(space: Space, error: KeyError) -> StoreError {
+    StoreError(format!("an entry of {space}: {error}"))
+}
