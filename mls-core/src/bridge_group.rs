@@ -1,1 +1,116 @@
-//! To come.
+//! GroupContext extension 0xFB71: which hub orders the group, which rooms it lives in, who may
+//! change it. Hub and members decide from it and from nothing a server says.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::extension::{ExtensionList, ExtensionType, MlsCodecExtension};
+use thiserror::Error;
+
+use crate::address::{RoomAddress, UserId};
+use crate::limits::{ADMINS_MAX, NAME_BYTES_MAX};
+use crate::policy::BRIDGE_GROUP_EXTENSION;
+
+/// Who orders handshakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum Order {
+    /// The hub, by its receipts.
+    Hub = 0u8,
+    /// The room (a group in one network without a hub); not served yet.
+    Room = 1u8,
+}
+
+/// The extension's content. Empty text stands for "none".
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct BridgeGroup {
+    /// Always 0.
+    pub version: u8,
+    /// Ed25519 key of the hub's receipts; not the external sender's key.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub receipt_key: Vec<u8>,
+    /// The hub's Matrix user id.
+    pub hub_matrix: String,
+    /// The hub's JID.
+    pub hub_xmpp: String,
+    /// The Matrix room id.
+    pub matrix_room: String,
+    /// A server through which the Matrix room can be joined.
+    pub matrix_via: String,
+    /// The bare JID of the MUC.
+    pub muc: String,
+    /// Users who may change the group, one a line.
+    pub admins: String,
+    /// Who orders handshakes.
+    pub order: Order,
+    /// Whether every member may add.
+    pub members_may_add: bool,
+    /// Whether basic credentials are accepted.
+    pub basic_allowed: bool,
+    /// Whether anybody may join by external commit.
+    pub open_join: bool,
+}
+
+/// A GroupContext that is not one of ours, or is broken; its creator's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BridgeGroupError {
+    /// No such extension: not a group of this bridge.
+    #[error("the group has no extension 0xFB71: it is not a group of mls-bridge")]
+    Missing,
+    /// The extension cannot be read, or goes beyond a bound.
+    #[error("the group's extension 0xFB71 is broken: {0}")]
+    Broken(&'static str),
+}
+
+impl BridgeGroup {
+    /// Reads and checks the extension.
+    pub fn from_extensions(extensions: &ExtensionList) -> Result<Self, BridgeGroupError> {
+        let group: Self = extensions
+            .get_as()
+            .map_err(|_| BridgeGroupError::Broken("it does not decode"))?
+            .ok_or(BridgeGroupError::Missing)?;
+        let names = [
+            &group.hub_matrix,
+            &group.hub_xmpp,
+            &group.matrix_room,
+            &group.matrix_via,
+            &group.muc,
+        ];
+        if group.version != 0 {
+            Err(BridgeGroupError::Broken("its version is not 0"))
+        } else if group.receipt_key.len() != 32 {
+            Err(BridgeGroupError::Broken("its receipt key is not 32 bytes long"))
+        } else if names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+            Err(BridgeGroupError::Broken("a name in it is too long"))
+        } else if group.admins.lines().count() > ADMINS_MAX {
+            Err(BridgeGroupError::Broken("it names too many admins"))
+        } else if group.admins.lines().any(|line| UserId::parse(line).is_err()) {
+            Err(BridgeGroupError::Broken("one of its admins is no user"))
+        } else if group.rooms().is_empty() {
+            Err(BridgeGroupError::Broken("it names no room"))
+        } else {
+            Ok(group)
+        }
+    }
+
+    /// The rooms that the group lives in: at most one on each network.
+    pub fn rooms(&self) -> Vec<RoomAddress> {
+        let matrix = (!self.matrix_room.is_empty()).then(|| RoomAddress::matrix(&self.matrix_room));
+        let muc = (!self.muc.is_empty()).then(|| RoomAddress::xmpp(&self.muc));
+        matrix.into_iter().chain(muc).collect()
+    }
+
+    /// Whether the user may change the group.
+    pub fn is_admin(&self, user: &UserId) -> bool {
+        self.admins.lines().any(|admin| admin == user.as_str())
+    }
+
+    /// Whether the user may add.
+    pub fn may_add(&self, user: &UserId) -> bool {
+        self.members_may_add || self.is_admin(user)
+    }
+}
+
+impl MlsCodecExtension for BridgeGroup {
+    fn extension_type() -> ExtensionType {
+        BRIDGE_GROUP_EXTENSION
+    }
+}

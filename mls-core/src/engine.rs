@@ -1,1 +1,134 @@
-//! To come.
+//! The one MLS engine, mls-rs on aws-lc, set up the same way for the hub and for members.
+
+use aws_lc_rs::digest;
+use mls_rs::client_builder::PaddingMode;
+use mls_rs::error::MlsError;
+use mls_rs::external_client::builder::{
+    ExternalBaseConfig, WithCryptoProvider, WithIdentityProvider, WithMlsRules,
+};
+use mls_rs::external_client::{ExternalClient, ExternalGroup};
+use mls_rs::identity::SigningIdentity;
+use mls_rs::time::MlsTime;
+use mls_rs_core::crypto::{
+    CipherSuite, CipherSuiteProvider, CryptoProvider, SignaturePublicKey, SignatureSecretKey,
+};
+use mls_rs_crypto_awslc::{AwsLcCipherSuite, AwsLcCryptoProvider};
+use thiserror::Error;
+
+use crate::identity::ClientIdentity;
+use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, LAST_RESORT_EXTENSION};
+use crate::rules::GroupRules;
+use crate::wire::Digest;
+
+/// The engine, or the crypto below it, said no.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// An MLS message, tree or state is not valid, or an operation is not possible now.
+    #[error("the MLS engine: {0}")]
+    Mls(#[from] MlsError),
+    /// A key, signature or ciphertext is not valid.
+    #[error("the crypto provider: {0}")]
+    Crypto(String),
+    /// We do not do this suite.
+    #[error("cipher suite {0} is not supported: use 1")]
+    Suite(u16),
+}
+
+/// Configuration of the hub's client.
+pub type HubConfig = WithMlsRules<
+    GroupRules,
+    WithIdentityProvider<
+        ClientIdentity,
+        WithCryptoProvider<AwsLcCryptoProvider, ExternalBaseConfig>,
+    >,
+>;
+/// The hub's client: follows groups, signs as their external sender.
+pub type HubClient = ExternalClient<HubConfig>;
+/// The public state of one group, as the hub follows it. Cheap enough to clone for each commit;
+/// never give it a PrivateMessage.
+pub type PublicGroup = ExternalGroup<HubConfig>;
+
+/// How application messages are padded: all but the three leading bits of the length are hidden.
+pub const PADDING: PaddingMode = PaddingMode::StepFunction;
+
+/// The hub's client for one suite, signing as `identity`.
+pub fn hub_client(signer: SignatureSecretKey, identity: SigningIdentity) -> HubClient {
+    ExternalClient::builder()
+        .crypto_provider(crypto_provider())
+        .identity_provider(ClientIdentity)
+        .mls_rules(GroupRules)
+        .extension_type(BRIDGE_GROUP_EXTENSION)
+        .extension_type(LAST_RESORT_EXTENSION)
+        .signer(signer, identity)
+        .build()
+}
+
+/// The crypto provider, with the suites that the policy allows.
+pub fn crypto_provider() -> AwsLcCryptoProvider {
+    AwsLcCryptoProvider::with_enabled_cipher_suites(CIPHER_SUITES.to_vec())
+}
+
+/// The primitives of one suite.
+pub fn cipher_suite(suite: CipherSuite) -> Result<AwsLcCipherSuite, EngineError> {
+    crypto_provider().cipher_suite_provider(suite).ok_or(EngineError::Suite(suite.into()))
+}
+
+/// A fresh signature key pair for a suite.
+pub fn generate_signature_key(
+    suite: CipherSuite,
+) -> Result<(SignatureSecretKey, SignaturePublicKey), EngineError> {
+    cipher_suite(suite)?.signature_key_generate().map_err(crypto_error)
+}
+
+/// Signs with a key of the suite.
+pub fn sign(
+    suite: CipherSuite,
+    key: &SignatureSecretKey,
+    data: &[u8],
+) -> Result<Vec<u8>, EngineError> {
+    cipher_suite(suite)?.sign(key, data).map_err(crypto_error)
+}
+
+/// Whether `signature` is one of `key` over `data`, in the suite.
+pub fn verify(
+    suite: CipherSuite,
+    key: &SignaturePublicKey,
+    signature: &[u8],
+    data: &[u8],
+) -> Result<(), EngineError> {
+    cipher_suite(suite)?.verify(key, signature, data).map_err(crypto_error)
+}
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> Digest {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    Digest(hash)
+}
+
+/// SHA-256 over parts, each preceded by its length in 8 bytes, so that no two lists collide.
+pub fn sha256_parts(parts: &[&[u8]]) -> Digest {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(part);
+    }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    Digest(hash)
+}
+
+/// Fresh random bytes from the crypto provider.
+pub fn random_bytes(count: usize) -> Result<Vec<u8>, EngineError> {
+    cipher_suite(CipherSuite::CURVE25519_AES128)?.random_bytes_vec(count).map_err(crypto_error)
+}
+
+/// The engine's time for milliseconds since 1970 (it counts seconds).
+pub fn mls_time(time_ms: u64) -> MlsTime {
+    MlsTime::from(time_ms / 1000)
+}
+
+/// An error of the crypto provider, as text: callers can do nothing but report it.
+pub fn crypto_error(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Crypto(error.to_string())
+}

@@ -1,1 +1,110 @@
-//! To come.
+//! Credentials: what the engine is told about who a leaf is (RFC 9420 5.3, RFC 9750 4).
+//!
+//! So far basic credentials whose identity is a [`ClientId`]. Every leaf lists X.509 beside
+//! basic, so that a group can move to certificates without adding everybody anew.
+
+use mls_rs::group::{GroupContext, Roster};
+use mls_rs::identity::basic::BasicCredential;
+use mls_rs::time::MlsTime;
+use mls_rs_core::error::IntoAnyError;
+use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::identity::{
+    Credential, CredentialType, IdentityProvider, MemberValidationContext, SigningIdentity,
+};
+use thiserror::Error;
+
+use crate::address::ClientId;
+
+/// A credential that we cannot accept; its owner's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum IdentityError {
+    /// Another type than basic.
+    #[error("the credential is not a basic one")]
+    Type,
+    /// Its identity is no client id.
+    #[error("the credential's identity is not a client id")]
+    NotAClient,
+}
+
+impl IntoAnyError for IdentityError {
+    fn into_dyn_error(self) -> Result<Box<dyn std::error::Error + Send + Sync>, Self> {
+        Ok(self.into())
+    }
+}
+
+/// The client that a leaf belongs to.
+pub fn client_id(identity: &SigningIdentity) -> Result<ClientId, IdentityError> {
+    let Credential::Basic(basic) = &identity.credential else {
+        return Err(IdentityError::Type);
+    };
+    let text = std::str::from_utf8(basic.identifier()).map_err(|_| IdentityError::NotAClient)?;
+    ClientId::parse(text).map_err(|_| IdentityError::NotAClient)
+}
+
+/// The basic credential of a client.
+pub fn credential(client: &ClientId) -> Credential {
+    BasicCredential::new(client.as_str().as_bytes().to_vec()).into_credential()
+}
+
+/// The clients of a group, in the order of the tree; leaves that are not clients are left out
+/// (the engine lets none in).
+pub fn clients(roster: &Roster<'_>) -> Vec<ClientId> {
+    roster.member_identities_iter().filter_map(|identity| client_id(identity).ok()).collect()
+}
+
+/// The engine's view of credentials; one leaf per client follows from `identity`.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientIdentity;
+
+impl IdentityProvider for ClientIdentity {
+    type Error = IdentityError;
+
+    fn validate_member(
+        &self,
+        identity: &SigningIdentity,
+        _time: Option<MlsTime>,
+        _context: MemberValidationContext<'_>,
+    ) -> Result<(), IdentityError> {
+        client_id(identity).map(|_| ())
+    }
+
+    fn validate_external_sender(
+        &self,
+        identity: &SigningIdentity,
+        _time: Option<MlsTime>,
+        _extensions: Option<&ExtensionList>,
+    ) -> Result<(), IdentityError> {
+        // Which key may be one is checked where the group is registered and joined.
+        match identity.credential {
+            Credential::Basic(_) => Ok(()),
+            _ => Err(IdentityError::Type),
+        }
+    }
+
+    fn identity(
+        &self,
+        identity: &SigningIdentity,
+        _extensions: &ExtensionList,
+    ) -> Result<Vec<u8>, IdentityError> {
+        Ok(client_id(identity)?.as_str().as_bytes().to_vec())
+    }
+
+    fn valid_successor(
+        &self,
+        predecessor: &SigningIdentity,
+        successor: &SigningIdentity,
+        _extensions: &ExtensionList,
+    ) -> Result<bool, IdentityError> {
+        Ok(client_id(predecessor)? == client_id(successor)?)
+    }
+
+    fn supported_types(&self) -> Vec<CredentialType> {
+        vec![CredentialType::BASIC, CredentialType::X509]
+    }
+}
+
+/// The user's right to change a group, by its GroupContext.
+pub fn is_admin(identity: &SigningIdentity, context: &GroupContext) -> bool {
+    let group = crate::bridge_group::BridgeGroup::from_extensions(&context.extensions);
+    matches!((client_id(identity), group), (Ok(client), Ok(group)) if group.is_admin(&client.user()))
+}

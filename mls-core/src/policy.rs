@@ -30,10 +30,6 @@ pub const GROUP_ID_BYTES: usize = 16;
 pub const LEAF_UPDATE_MS: u64 = 7 * DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.
 pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
-/// Application plaintexts are padded to a multiple of this up to [`PADDING_BLOCKS_UP_TO`].
-pub const PADDING_BLOCK_BYTES: usize = 128;
-/// Above this, Padme.
-pub const PADDING_BLOCKS_UP_TO: usize = 1024;
 /// Commits per hour, group and user.
 pub const COMMITS_PER_HOUR: u32 = 60;
 /// Claims per hour, claimer and target.

@@ -1,1 +1,177 @@
-//! To come.
+//! Who may propose and commit what: one set of rules for the hub and for every member.
+//!
+//! Decided from the GroupContext and the roster alone, against the *proposer* of each proposal.
+//! Receiving, an offence refuses the whole commit; sending, an offending proposal that somebody
+//! else made is left out instead, or it would block the group.
+
+use mls_rs::group::proposal::Proposal;
+use mls_rs::group::{GroupContext, Roster, Sender};
+use mls_rs::mls_rules::{
+    CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle,
+};
+use mls_rs::MlsRules;
+use mls_rs_core::error::IntoAnyError;
+use mls_rs_core::identity::SigningIdentity;
+use thiserror::Error;
+
+use crate::address::UserId;
+use crate::bridge_group::{BridgeGroup, BridgeGroupError};
+use crate::engine::PADDING;
+use crate::identity::{IdentityError, client_id};
+use crate::limits::ADDS_PER_COMMIT_MAX;
+
+/// A proposal or commit that the group's rules forbid; the proposer's or committer's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RuleError {
+    /// The GroupContext says nothing we can go by.
+    #[error(transparent)]
+    Group(#[from] BridgeGroupError),
+    /// A leaf is no client.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Only an admin may.
+    #[error("only an admin may {0}")]
+    AdminOnly(&'static str),
+    /// Nobody may.
+    #[error("{0} is not allowed in this group")]
+    Never(&'static str),
+    /// An external commit that is not a return to the own leaf.
+    #[error("an external commit must replace exactly the committer's own leaf, with the same key")]
+    NotAReturn,
+    /// Too much at once.
+    #[error("at most {ADDS_PER_COMMIT_MAX} clients can be added by one commit")]
+    TooManyAdds,
+}
+
+impl IntoAnyError for RuleError {
+    fn into_dyn_error(self) -> Result<Box<dyn std::error::Error + Send + Sync>, Self> {
+        Ok(self.into())
+    }
+}
+
+/// Whether this proposer may propose this. Resync's own Remove is judged with its commit.
+pub fn check_proposal(
+    proposal: &Proposal,
+    sender: &Sender,
+    roster: &Roster<'_>,
+    context: &GroupContext,
+) -> Result<(), RuleError> {
+    let group = BridgeGroup::from_extensions(&context.extensions)?;
+    match sender {
+        Sender::Member(index) => check_member(proposal, &user(roster, *index)?, roster, &group),
+        Sender::External(_) => match proposal {
+            Proposal::Remove(_) => Ok(()),
+            _ => Err(RuleError::Never("a proposal of the hub other than Remove")),
+        },
+        Sender::NewMemberCommit => match proposal {
+            Proposal::Remove(_) | Proposal::ExternalInit(_) | Proposal::Psk(_) => Ok(()),
+            _ => Err(RuleError::NotAReturn),
+        },
+        _ => Err(RuleError::Never("a proposal of somebody who is not a member")),
+    }
+}
+
+fn check_member(
+    proposal: &Proposal,
+    proposer: &UserId,
+    roster: &Roster<'_>,
+    group: &BridgeGroup,
+) -> Result<(), RuleError> {
+    let admin = |what| if group.is_admin(proposer) { Ok(()) } else { Err(RuleError::AdminOnly(what)) };
+    match proposal {
+        Proposal::Add(_) if group.members_may_add => Ok(()),
+        Proposal::Add(_) => admin("add members"),
+        Proposal::Remove(remove) if user(roster, remove.to_remove())? == *proposer => Ok(()),
+        Proposal::Remove(_) => admin("remove others"),
+        Proposal::GroupContextExtensions(_) => admin("change the group's settings"),
+        Proposal::ReInit(_) => admin("start the group anew"),
+        Proposal::Update(_) | Proposal::Psk(_) => Ok(()),
+        Proposal::ExternalInit(_) => Err(RuleError::Never("ExternalInit by a member")),
+        _ => Err(RuleError::Never("a proposal of an unknown type")),
+    }
+}
+
+/// The rules, as the engine asks for them.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupRules;
+
+impl MlsRules for GroupRules {
+    type Error = RuleError;
+
+    fn filter_proposals(
+        &self,
+        direction: CommitDirection,
+        source: CommitSource,
+        roster: &Roster<'_>,
+        context: &GroupContext,
+        mut proposals: ProposalBundle,
+    ) -> Result<ProposalBundle, RuleError> {
+        proposals.retain(|info| {
+            let proposal = Proposal::from(info.proposal.clone());
+            match check_proposal(&proposal, &info.sender, roster, context) {
+                Err(_) if direction == CommitDirection::Send && info.is_by_reference() => Ok(false),
+                result => result.map(|()| true),
+            }
+        })?;
+        if proposals.add_proposals().len() > ADDS_PER_COMMIT_MAX {
+            return Err(RuleError::TooManyAdds);
+        }
+        if let CommitSource::NewMember(identity) = &source {
+            check_return(identity, roster, context, &proposals)?;
+        }
+        Ok(proposals)
+    }
+
+    fn commit_options(
+        &self,
+        _roster: &Roster<'_>,
+        _context: &GroupContext,
+        _proposals: &ProposalBundle,
+    ) -> Result<CommitOptions, RuleError> {
+        // The tree travels apart, by reference; add-only commits go without a path.
+        Ok(CommitOptions::new()
+            .with_path_required(false)
+            .with_ratchet_tree_extension(false)
+            .with_single_welcome_message(true)
+            .with_allow_external_commit(true)
+            .with_always_out_of_band_ratchet_tree(true))
+    }
+
+    fn encryption_options(
+        &self,
+        _roster: &Roster<'_>,
+        _context: &GroupContext,
+    ) -> Result<EncryptionOptions, RuleError> {
+        Ok(EncryptionOptions::new(false, PADDING))
+    }
+}
+
+/// An external commit only brings a client back to its own leaf, with its own key.
+fn check_return(
+    newcomer: &SigningIdentity,
+    roster: &Roster<'_>,
+    context: &GroupContext,
+    proposals: &ProposalBundle,
+) -> Result<(), RuleError> {
+    let removes = proposals.remove_proposals();
+    if removes.is_empty() && BridgeGroup::from_extensions(&context.extensions)?.open_join {
+        return Ok(());
+    }
+    let [remove] = removes else {
+        return Err(RuleError::NotAReturn);
+    };
+    let leaf = roster
+        .member_with_index(remove.proposal.to_remove())
+        .map_err(|_| RuleError::NotAReturn)?
+        .signing_identity;
+    let same = leaf.signature_key == newcomer.signature_key
+        && client_id(&leaf)? == client_id(newcomer)?;
+    if same { Ok(()) } else { Err(RuleError::NotAReturn) }
+}
+
+fn user(roster: &Roster<'_>, index: u32) -> Result<UserId, RuleError> {
+    let member = roster
+        .member_with_index(index)
+        .map_err(|_| RuleError::Never("a proposal from or about an empty leaf"))?;
+    Ok(client_id(&member.signing_identity)?.user())
+}
