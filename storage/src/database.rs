@@ -247,3 +247,6 @@ fn store_error(error: rusqlite::Error) -> StoreError {
 fn damaged(space: Space, error: KeyError) -> StoreError {
     StoreError(format!("an entry of {space}: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

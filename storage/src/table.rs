@@ -27,12 +27,19 @@ impl Table {
     }
 }
 
-/// The tables that the file holds.
+/// The spaces that the file holds.
 pub(crate) fn existing(connection: &Connection) -> rusqlite::Result<Tables> {
     let mut statement =
         connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?;
-    names.map(|name| name.map(|name| (name.clone(), Table::new(&name)))).collect()
+    let mut tables = Tables::new();
+    for name in names {
+        let name = name?;
+        if is_space(&name) {
+            tables.insert(name.clone(), Table::new(&name));
+        }
+    }
+    Ok(tables)
 }
 
 /// Makes the table of `space`, inside the transaction that `connection` is in.
@@ -46,14 +53,18 @@ pub(crate) fn create(connection: &Connection, space: Space) -> Result<Table, Sto
     Ok(Table::new(space))
 }
 
-/// A space's name goes into SQL as it is, so only lower-case letters and `_` may be in it.
+/// Refuses a name that no table may have.
 pub(crate) fn check(space: Space) -> Result<(), StoreError> {
-    let fit = !space.is_empty()
-        && !space.starts_with("sqlite_")
-        && space.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if fit {
+    if is_space(space) {
         Ok(())
     } else {
         Err(StoreError(format!("{space:?} is no name of a space: lower-case letters and _ only")))
     }
+}
+
+/// A space's name goes into SQL as it is, so only lower-case letters and `_` may be in it.
+fn is_space(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with("sqlite_")
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
