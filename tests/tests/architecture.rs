@@ -1,0 +1,102 @@
+//! The arrows of ARCHITECTURE.md, and the habits of the code, held by tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Which of our crates each of our crates may use, tests included.
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("mls-core", &[]),
+    ("storage", &["mls-core"]),
+    ("matrix-adapter", &["mls-core"]),
+    ("xmpp-adapter", &["mls-core"]),
+    ("appservice", &["mls-core", "storage", "matrix-adapter", "xmpp-adapter"]),
+    ("bot", &["mls-core", "storage", "matrix-adapter", "xmpp-adapter"]),
+    ("tests", &["mls-core", "storage", "matrix-adapter", "xmpp-adapter", "appservice", "bot"]),
+    ("xtask", &["tests"]),
+];
+
+/// What would make mls-core act instead of decide.
+const NEVER_IN_CORE: [&str; 8] =
+    ["tokio", "async-std", "reqwest", "hyper", "rusqlite", "chrono", "time", "matrix-sdk"];
+
+const FILE_LINES_MAX: usize = 400;
+const NAMES_THAT_EXPLAIN_NOTHING: [&str; 6] =
+    ["util.rs", "utils.rs", "common.rs", "helpers.rs", "types.rs", "manager.rs"];
+
+#[test]
+fn no_arrow_between_our_crates_runs_the_wrong_way() {
+    let dependencies = direct_dependencies();
+    let ours: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(ours, dependencies.keys().map(String::as_str).collect(), "a crate has no row here");
+    for (name, allowed) in ARROWS {
+        for used in dependencies[name].iter().filter(|used| ours.contains(used.as_str())) {
+            assert!(allowed.contains(&used.as_str()), "{name} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn the_core_brings_no_way_to_act() {
+    let tree = run(&["tree", "-p", "mls-core", "-e", "normal", "--prefix", "none", "--locked"]);
+    let used: BTreeSet<&str> = tree.lines().filter_map(|l| l.split_whitespace().next()).collect();
+    assert!(used.contains("mls-rs"), "cargo tree shows nothing: {tree}");
+    for never in NEVER_IN_CORE {
+        assert!(!used.contains(never), "mls-core reaches {never}");
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is_and_stays_small() {
+    let files = source_files();
+    assert!(files.len() > 50, "only {} source files found", files.len());
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let shown = file.display();
+        assert!(text.starts_with("//! "), "{shown} does not open with a sentence");
+        let lines = text.lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{shown} has {lines} lines: find its seam");
+        assert!(!NAMES_THAT_EXPLAIN_NOTHING.contains(&name), "{shown} explains nothing");
+        assert!(name != "mod.rs", "{shown} should be named after its module");
+    }
+}
+
+fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = run(&["metadata", "--format-version", "1", "--no-deps", "--locked"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|p| (name(p), p["dependencies"].as_array().unwrap().iter().map(name).collect()))
+        .collect()
+}
+
+fn run(arguments: &[&str]) -> String {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn source_files() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = ARROWS.iter().map(|(name, _)| root().join(name)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() && entry.file_name() != "target" {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
