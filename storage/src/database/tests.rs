@@ -209,12 +209,3 @@ fn the_files_are_private_even_when_they_were_not_before() {
         assert_eq!(mode, 0o600, "{:?}", entry.path());
     }
 }
-    let path = Path::new("/work/main/target/zz.db");
-    let _ = fs::remove_file(path);
-    let database = Database::open(path, Role::Member, key()).unwrap();
-    let t = std::time::Instant::now();
-    for n in 0..500u32 {
-        database.commit(&[put("a", &n.to_be_bytes(), &[1; 500]), put("b", b"x", &[1; 500])]).unwrap();
-    }
-    eprintln!("{:?} a commit", t.elapsed() / 500);
-}
