@@ -23,6 +23,13 @@ pub enum Input {
     RoomJoined(RoomAddress),
     /// This account is no longer in the room.
     RoomLeft(RoomAddress),
+    /// Somebody posted a message in clear into a room that is marked as encrypted with MLS.
+    CleartextInRoom {
+        /// The room.
+        room: RoomAddress,
+        /// The account that the network shows as its sender; a ghost counts as `None`.
+        sender: Option<UserId>,
+    },
     /// How many one-time key packages of this device its network has left.
     KeyPackagesLeft(u32),
     /// The connection is there (again): what waits at the hub should be fetched.
