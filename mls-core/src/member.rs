@@ -9,8 +9,11 @@ mod event;
 mod input;
 mod output;
 
-pub use command::{Command, CommandId};
-pub use event::{Event, EventRecord, Sender};
+pub use command::{Command, CommandId, MembersCommand, SendCommand};
+pub use event::{
+    CommandDone, CommandFailed, EpochEvent, Event, EventRecord, Joined, MessageEvent, RemovedEvent,
+    Sender, Undecryptable, WarningEvent,
+};
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 
