@@ -1,0 +1,251 @@
+//! The command line of `mls-bot`: what can be asked, and the help that teaches it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+const EXAMPLES: &str = "\
+Examples:
+  Log in once (the password comes from a file or from standard input, never as an argument):
+    mls-bot --profile alice login matrix --homeserver https://example.org \\
+        --user @alice:example.org --password-file alice.password
+    mls-bot --profile bob login xmpp --user bob@example.org --password-file -
+
+  Let others find you, make a group on both networks, and bring Bob in:
+    mls-bot --profile bob publish
+    mls-bot --profile alice create --name Tea
+    mls-bot --profile alice invite 1f2e bob@example.org
+    mls-bot --profile bob join
+
+  Talk:
+    mls-bot --profile alice send 1f2e 'The kettle is on.'
+    mls-bot --profile bob chat 1f2e
+
+  Drive it from another program (one JSON object a line, both ways):
+    mls-bot --profile alice run --json
+
+A GROUP is its id in hex, or as many of the first digits as are needed to tell it apart; `groups`
+lists them. A USER is @name:server on Matrix or name@domain on XMPP.
+
+Exit status:
+  0  done
+  1  failed: the command cannot be fulfilled, or was not finished in time
+  2  the command line is wrong
+  3  the server cannot be reached
+  4  the server refuses: wrong password, ended session, or not allowed
+
+A command that was taken is never lost: when the process ends before it is fulfilled, it goes on
+the next time that the profile is connected.";
+
+/// An MLS client (RFC 9420) for groups on Matrix, on XMPP, or on both at once.
+///
+/// It logs in to either network as an ordinary user. Its keys, its groups and its session live in
+/// a profile folder; one process at a time can use it.
+#[derive(Debug, Parser)]
+#[command(name = "mls-bot", version, after_long_help = EXAMPLES, after_help = "`mls-bot --help` shows examples and the exit status.")]
+pub struct CommandLine {
+    /// Folder that holds the session, the keys and the groups of one device
+    #[arg(long, value_name = "DIR", global = true)]
+    pub profile: Option<PathBuf>,
+
+    /// Print one JSON object a line, for programs (docs/bot.md)
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Do not accept invitations to rooms
+    #[arg(long, global = true)]
+    pub no_accept: bool,
+
+    /// How long a command that ends by itself may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, global = true,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+
+    /// What to do
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Log in and make the profile
+    #[command(subcommand)]
+    Login(Login),
+    /// Stay connected, take commands on standard input and show events
+    Run(Run),
+    /// Fill the pool of key packages, so that others can add this device
+    Publish,
+    /// Make a group, with rooms on the networks named (both, if none is)
+    Create(Create),
+    /// Add all devices of users
+    Invite(Users),
+    /// Remove all devices of users
+    Remove(Users),
+    /// Send one message
+    Send(Send),
+    /// Show what happens in all groups, until interrupted
+    Listen,
+    /// Talk in a group: lines typed are sent, messages are shown
+    Chat(Group),
+    /// Send every message of others back, after "echo: "
+    Echo,
+    /// List the groups of this device
+    Groups,
+    /// List the members of a group with their identities
+    Members(Group),
+    /// Wait to be added to a group, and join it
+    Join,
+    /// Leave a group and its rooms
+    Leave(Group),
+    /// Renew this device's keys in a group
+    Rotate(Group),
+    /// Come back into a group whose state this device has lost or fallen behind
+    Rejoin(Group),
+}
+
+/// Which network to log in to.
+#[derive(Debug, Subcommand)]
+pub enum Login {
+    /// Log in to a Matrix homeserver
+    Matrix(MatrixLogin),
+    /// Log in to an XMPP server
+    Xmpp(XmppLogin),
+}
+
+/// What a Matrix login needs.
+#[derive(Debug, Args)]
+pub struct MatrixLogin {
+    /// The homeserver's address; without TLS only on this machine
+    #[arg(long, value_name = "URL")]
+    pub homeserver: Url,
+    /// The account, such as @alice:example.org
+    #[arg(long, value_name = "USER")]
+    pub user: String,
+    /// File whose first line is the password; - reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    /// The hub's Matrix user id [default: @mls: and the account's server]
+    #[arg(long, value_name = "USER")]
+    pub hub: Option<String>,
+}
+
+/// What an XMPP login needs.
+#[derive(Debug, Args)]
+pub struct XmppLogin {
+    /// The server's address, where the domain's own records do not lead there
+    #[arg(long, value_name = "HOST:PORT")]
+    pub server: Option<String>,
+    /// The account, such as bob@example.org
+    #[arg(long, value_name = "JID")]
+    pub user: String,
+    /// File whose first line is the password; - reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    /// The hub's address [default: mls. and the account's domain]
+    #[arg(long, value_name = "DOMAIN")]
+    pub hub: Option<String>,
+}
+
+/// How to stay connected.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Also send every message of others back, after "echo: "
+    #[arg(long)]
+    pub echo: bool,
+}
+
+/// A group to make.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// What people will call its rooms
+    #[arg(long)]
+    pub name: String,
+    /// With a Matrix room
+    #[arg(long)]
+    pub matrix: bool,
+    /// With an XMPP multi-user chat
+    #[arg(long)]
+    pub xmpp: bool,
+}
+
+/// A group and some users.
+#[derive(Debug, Args)]
+pub struct Users {
+    /// The group
+    pub group: String,
+    /// The users, such as @carol:example.org or dave@example.org
+    #[arg(required = true, value_name = "USER")]
+    pub users: Vec<String>,
+}
+
+/// A message.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// The group
+    pub group: String,
+    /// The text; - reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub text: String,
+}
+
+/// A group.
+#[derive(Debug, Args)]
+pub struct Group {
+    /// The group
+    pub group: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parses(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_lines_are_understood() {
+        for line in [
+            "mls-bot --profile p login matrix --homeserver http://[::1]:8008 --user @a:s --password-file -",
+            "mls-bot --profile p login matrix --homeserver https://s --user @a:s --password-file f --hub @mls:s",
+            "mls-bot --profile p login xmpp --user b@d --password-file f",
+            "mls-bot --profile p login xmpp --server 127.0.0.1:5222 --user b@d --password-file - --hub mls.d",
+            "mls-bot --profile p run --json",
+            "mls-bot --profile p run --json --echo",
+            "mls-bot --profile p run --json --no-accept",
+            "mls-bot --profile p create --name Tea --matrix --xmpp",
+            "mls-bot create --profile p --name Tea",
+            "mls-bot --profile p invite 1f2e b@d @c:s",
+            "mls-bot --profile p remove 1f2e b@d",
+            "mls-bot --profile p send 1f2e -",
+            "mls-bot --profile p send 1f2e --json -5",
+            "mls-bot --profile p --json --timeout 5 rotate 1f2e",
+        ] {
+            assert!(parses(line).is_ok(), "{line}: {}", parses(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn a_line_that_lacks_something_is_a_usage_error() {
+        for line in [
+            "mls-bot --profile p",
+            "mls-bot --profile p login",
+            "mls-bot --profile p login matrix --user @a:s --password-file f",
+            "mls-bot --profile p login xmpp --user b@d --password secret",
+            "mls-bot --profile p invite 1f2e",
+            "mls-bot --profile p send 1f2e",
+            "mls-bot --profile p --timeout 0 publish",
+        ] {
+            assert_eq!(parses(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The JSON interface: one object a line, commands in and events out (docs/bot.md).
+
+mod request;
+mod line;
+
+pub use line::{GroupLine, Line, MemberLine, RoomLine};
+pub use request::{JsonRequest, MalformedLine, Wish};

@@ -1,0 +1,318 @@
+//! What is printed: one object a line, with its kind under `event`.
+
+use mls_core::address::{ClientId, RoomAddress};
+use mls_core::content::{self, Content};
+use mls_core::member::{
+    Event, EventRecord, GroupSummary, Joined, MemberSummary, MessageEvent, Undecryptable,
+};
+use serde::Serialize;
+
+/// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
+/// again, with the same `n`, after a crash. Lines without `n` are about this process only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Line {
+    /// Connected, and key packages are published.
+    Ready {
+        /// This device.
+        client: String,
+    },
+    /// A command was fulfilled.
+    CommandDone {
+        /// The number.
+        n: u64,
+        /// The command.
+        id: String,
+        /// The group that it made or changed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+    },
+    /// A command cannot be fulfilled.
+    CommandFailed {
+        /// The number; none where the command was refused before it was stored.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        n: Option<u64>,
+        /// The command.
+        id: String,
+        /// One sentence that says why, and what to do.
+        why: String,
+    },
+    /// This device is a member of a group now.
+    Joined {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// Its epoch.
+        epoch: u64,
+        /// Its rooms.
+        rooms: Vec<RoomLine>,
+        /// All its members.
+        members: Vec<String>,
+    },
+    /// A message was decrypted.
+    Message {
+        /// The number.
+        n: u64,
+        /// When it was decrypted here, in milliseconds since 1970.
+        time_ms: u64,
+        /// The group.
+        group: String,
+        /// The epoch in which it was sent.
+        epoch: u64,
+        /// The client whose leaf signed it.
+        sender: String,
+        /// Where the network showed another account as the sender: that account.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        network_says: Option<String>,
+        /// When it was sent, as the network says, in milliseconds since 1970.
+        sent_ms: u64,
+        /// The text, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// Where it is not a plain text: its media type, empty for what is not MIMI content.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        content_type: Option<String>,
+    },
+    /// The group went to a new epoch.
+    Epoch {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The new epoch.
+        epoch: u64,
+        /// The commit's position in the group's order.
+        seq: u64,
+        /// Who committed.
+        committer: String,
+        /// Clients that came.
+        added: Vec<String>,
+        /// Clients that went.
+        removed: Vec<String>,
+        /// Number of members now.
+        members: u32,
+    },
+    /// This device is no longer a member.
+    Removed {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// Who committed the removal.
+        by: String,
+    },
+    /// A message cannot be read.
+    Undecryptable {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The epoch that its header names.
+        epoch: u64,
+        /// The account that the network shows as its sender.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        network_sender: Option<String>,
+        /// One sentence.
+        why: String,
+    },
+    /// Something about a group that people should know.
+    Warning {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// One sentence.
+        text: String,
+    },
+    /// The pool of key packages was filled.
+    KeyPackagesPublished {
+        /// The number.
+        n: u64,
+        /// How many the network has now.
+        count: u32,
+    },
+    /// Answer to `groups`.
+    Groups {
+        /// The command, where one asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// All groups of this device.
+        groups: Vec<GroupLine>,
+    },
+    /// A line that was not understood, or something that went wrong without a command.
+    Error {
+        /// One sentence.
+        why: String,
+        /// The line, as it came (at most 200 characters).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        line: Option<String>,
+    },
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupLine {
+    /// The group, in hex.
+    pub group: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// RFC 9420 number of its cipher suite.
+    pub suite: u16,
+    /// Its rooms.
+    pub rooms: Vec<RoomLine>,
+    /// Its members.
+    pub members: Vec<MemberLine>,
+}
+
+/// One room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomLine {
+    /// `matrix` or `xmpp`.
+    pub network: &'static str,
+    /// The room id or the JID.
+    pub address: String,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemberLine {
+    /// The client.
+    pub client: String,
+    /// Whether its user may change the membership.
+    pub admin: bool,
+    /// Its place in the tree.
+    pub leaf_index: u32,
+    /// Its signature public key, in hex, to be compared over another channel.
+    pub signature_key: String,
+}
+
+impl Line {
+    /// The object on one line, without the line's end.
+    pub fn to_json(&self) -> String {
+        // Strings and numbers always have a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The answer to `groups`.
+    pub fn groups(id: Option<String>, groups: &[GroupSummary]) -> Self {
+        Self::Groups { id, groups: groups.iter().map(GroupLine::from).collect() }
+    }
+}
+
+impl From<&EventRecord> for Line {
+    fn from(record: &EventRecord) -> Self {
+        let n = record.number;
+        match &record.event {
+            Event::CommandDone(done) => Self::CommandDone {
+                n,
+                id: done.id.clone(),
+                group: done.group.as_ref().map(ToString::to_string),
+            },
+            Event::CommandFailed(failed) => {
+                Self::CommandFailed { n: Some(n), id: failed.id.clone(), why: failed.why.clone() }
+            }
+            Event::Joined(joined) => line_of_joined(n, joined),
+            Event::Message(message) => line_of_message(n, record.time_ms, message),
+            Event::Epoch(epoch) => Self::Epoch {
+                n,
+                group: epoch.group.to_string(),
+                epoch: epoch.epoch,
+                seq: epoch.seq,
+                committer: epoch.committer.to_string(),
+                added: texts(&epoch.added),
+                removed: texts(&epoch.removed),
+                members: epoch.members,
+            },
+            Event::Removed(removed) => Self::Removed {
+                n,
+                group: removed.group.to_string(),
+                by: removed.by.to_string(),
+            },
+            Event::Undecryptable(lost) => line_of_undecryptable(n, lost),
+            Event::Warning(warning) => Self::Warning {
+                n,
+                group: warning.group.to_string(),
+                text: warning.text.clone(),
+            },
+            Event::KeyPackagesPublished(count) => {
+                Self::KeyPackagesPublished { n, count: *count }
+            }
+        }
+    }
+}
+
+fn line_of_joined(n: u64, joined: &Joined) -> Line {
+    Line::Joined {
+        n,
+        group: joined.group.to_string(),
+        epoch: joined.epoch,
+        rooms: joined.rooms.iter().map(RoomLine::from).collect(),
+        members: texts(&joined.members),
+    }
+}
+
+fn line_of_message(n: u64, time_ms: u64, message: &MessageEvent) -> Line {
+    let (text, content_type) = match content::decode(&message.content) {
+        Ok(Content::Text(text)) => (Some(text), None),
+        Ok(Content::Other { content_type }) => (None, Some(content_type)),
+        Err(_) => (None, Some(String::new())),
+    };
+    Line::Message {
+        n,
+        time_ms,
+        group: message.group.to_string(),
+        epoch: message.epoch,
+        sender: message.sender.client.to_string(),
+        network_says: message.sender.network_says.as_ref().map(ToString::to_string),
+        sent_ms: message.sent_ms,
+        text,
+        content_type,
+    }
+}
+
+fn line_of_undecryptable(n: u64, lost: &Undecryptable) -> Line {
+    Line::Undecryptable {
+        n,
+        group: lost.group.to_string(),
+        epoch: lost.epoch,
+        network_sender: lost.network_sender.as_ref().map(ToString::to_string),
+        why: lost.why.clone(),
+    }
+}
+
+fn texts(clients: &[ClientId]) -> Vec<String> {
+    clients.iter().map(ToString::to_string).collect()
+}
+
+impl From<&GroupSummary> for GroupLine {
+    fn from(group: &GroupSummary) -> Self {
+        Self {
+            group: group.group.to_string(),
+            epoch: group.epoch,
+            suite: group.suite,
+            rooms: group.rooms.iter().map(RoomLine::from).collect(),
+            members: group.members.iter().map(MemberLine::from).collect(),
+        }
+    }
+}
+
+impl From<&RoomAddress> for RoomLine {
+    fn from(room: &RoomAddress) -> Self {
+        Self { network: room.network.name(), address: room.address.clone() }
+    }
+}
+
+impl From<&MemberSummary> for MemberLine {
+    fn from(member: &MemberSummary) -> Self {
+        Self {
+            client: member.client.to_string(),
+            admin: member.admin,
+            leaf_index: member.leaf_index,
+            signature_key: hex::encode(&member.signature_key),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

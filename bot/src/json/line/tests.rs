@@ -1,0 +1,103 @@
+//! Pins every line that is printed: other programs read them.
+
+use mls_core::address::UserId;
+use mls_core::content::encode_text;
+use mls_core::member::{
+    CommandDone, CommandFailed, EpochEvent, RemovedEvent, Sender, WarningEvent,
+};
+use mls_core::wire::GroupId;
+
+use super::*;
+
+fn group() -> GroupId {
+    GroupId((0..16).collect())
+}
+
+fn alice() -> ClientId {
+    ClientId::parse("matrix:u/alice:matrix.example/ALICEPHONE").unwrap()
+}
+
+fn bob() -> ClientId {
+    ClientId::parse("xmpp:bob@xmpp.example/00112233445566ff").unwrap()
+}
+
+fn rooms() -> Vec<RoomAddress> {
+    vec![RoomAddress::matrix("!tea:matrix.example"), RoomAddress::xmpp("tea@rooms.xmpp.example")]
+}
+
+fn message(content: Vec<u8>, network_says: Option<UserId>) -> Event {
+    let sender = Sender { client: bob(), network_says };
+    let sent_ms = 1_700_000_000_000;
+    Event::Message(MessageEvent { group: group(), epoch: 3, sender, sent_ms, content })
+}
+
+fn events() -> Vec<Event> {
+    let text = encode_text("Grüße,\n\"Bob\" \u{1b}[31m", [7; 16]).unwrap();
+    let carol = UserId::matrix("@carol:matrix.example").unwrap();
+    vec![
+        Event::CommandDone(CommandDone { id: "1".into(), group: Some(group()) }),
+        Event::CommandDone(CommandDone { id: "2".into(), group: None }),
+        Event::CommandFailed(CommandFailed { id: "3".into(), why: "not allowed".into() }),
+        Event::Joined(Joined {
+            group: group(),
+            epoch: 2,
+            rooms: rooms(),
+            members: vec![alice(), bob()],
+        }),
+        message(text.clone(), None),
+        message(text, Some(carol.clone())),
+        message(b"not a content".to_vec(), None),
+        Event::Epoch(EpochEvent {
+            group: group(),
+            epoch: 4,
+            seq: 9,
+            committer: alice(),
+            added: vec![bob()],
+            removed: vec![],
+            members: 5,
+        }),
+        Event::Removed(RemovedEvent { group: group(), by: alice() }),
+        Event::Undecryptable(Undecryptable {
+            group: group(),
+            epoch: 1,
+            network_sender: Some(carol),
+            why: "its epoch is no longer kept".into(),
+        }),
+        Event::Warning(WarningEvent { group: group(), text: "a message in clear".into() }),
+        Event::KeyPackagesPublished(100),
+    ]
+}
+
+#[test]
+fn every_event_has_its_pinned_line() {
+    let lines = events().into_iter().zip(1..).map(|(event, number)| {
+        Line::from(&EventRecord { number, time_ms: 1_700_000_000_500, event }).to_json()
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn every_answer_has_its_pinned_line() {
+    let member = |client, leaf_index, admin| MemberSummary {
+        client,
+        leaf_index,
+        admin,
+        signature_key: vec![0xab; 32],
+    };
+    let summary = GroupSummary {
+        group: group(),
+        epoch: 3,
+        rooms: rooms(),
+        suite: 1,
+        members: vec![member(alice(), 0, true), member(bob(), 2, false)],
+    };
+    let lines = [
+        Line::Ready { client: alice().to_string() },
+        Line::groups(Some("7".into()), &[summary]),
+        Line::groups(None, &[]),
+        Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
+        Line::Error { why: "`send` needs `text`".into(), line: Some("{\"id\":\"1\"}".into()) },
+        Line::Error { why: "the server is away".into(), line: None },
+    ];
+    insta::assert_snapshot!(lines.map(|line| line.to_json()).join("\n"));
+}

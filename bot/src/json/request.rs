@@ -1,0 +1,241 @@
+//! What is read: one object a line, with its kind under `command`.
+
+use std::collections::BTreeSet;
+
+use mls_core::address::{Network, UserId};
+use mls_core::content;
+use mls_core::limits::{NAME_BYTES_MAX, USERS_PER_CLAIM_MAX};
+use mls_core::member::{Command, CommandId, MembersCommand, SendCommand};
+use mls_core::wire::GroupId;
+use mls_core::wire::create_room::CreateRoom;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The longest `id` of a command, in bytes.
+const ID_BYTES_MAX: usize = 128;
+
+/// One understood line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonRequest {
+    /// Chosen by the caller; the answer carries it. The same id again is the same command.
+    pub id: CommandId,
+    /// What is wanted.
+    pub wish: Wish,
+}
+
+/// What can be wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A command of the member.
+    Command(Command),
+    /// The groups of this device.
+    Groups,
+    /// To end.
+    Quit,
+}
+
+/// A line that is not a command; the caller's fault.
+#[derive(Debug, Error)]
+pub enum MalformedLine {
+    /// Not JSON, or a field that no command has.
+    #[error("not a command: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A field is missing.
+    #[error("`{command}` needs `{field}`")]
+    Needs {
+        /// The command.
+        command: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// A field is there that this command does not take.
+    #[error("`{command}` takes no `{field}`")]
+    Takes {
+        /// The command.
+        command: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// A field does not say what it must.
+    #[error("`{field}` must be {expected}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: String,
+    },
+    /// No such command.
+    #[error("no command is named {0:?}")]
+    Unknown(String),
+}
+
+/// Every field that any command has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    id: String,
+    command: String,
+    name: Option<String>,
+    networks: Option<Vec<String>>,
+    group: Option<String>,
+    users: Option<Vec<String>>,
+    text: Option<String>,
+}
+
+impl JsonRequest {
+    /// Reads one line. `salt` must be fresh and random (it goes into a message's content).
+    pub fn read(line: &str, salt: [u8; content::SALT_BYTES]) -> Result<Self, MalformedLine> {
+        let mut raw: Raw = serde_json::from_str(line)?;
+        if raw.id.is_empty() || raw.id.len() > ID_BYTES_MAX {
+            return Err(field("id", format!("1 to {ID_BYTES_MAX} bytes long")));
+        }
+        let wish = raw.wish(salt)?;
+        raw.nothing_left()?;
+        Ok(Self { id: raw.id, wish })
+    }
+}
+
+impl Raw {
+    fn wish(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Wish, MalformedLine> {
+        let command = match self.command.as_str() {
+            "create" => self.create()?,
+            "invite" => Command::Invite(self.members()?),
+            "remove" => Command::Remove(self.members()?),
+            "send" => self.send(salt)?,
+            "leave" => Command::Leave(self.group()?),
+            "rotate" => Command::Rotate(self.group()?),
+            "rejoin" => Command::Rejoin(self.group()?),
+            "publish" => Command::PublishKeyPackages,
+            "groups" => return Ok(Wish::Groups),
+            "quit" => return Ok(Wish::Quit),
+            other => return Err(MalformedLine::Unknown(other.chars().take(50).collect())),
+        };
+        Ok(Wish::Command(command))
+    }
+
+    fn create(&mut self) -> Result<Command, MalformedLine> {
+        let name = self.name.take();
+        let name = name.ok_or_else(|| self.needs("name"))?;
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(field("name", format!("1 to {NAME_BYTES_MAX} bytes long")));
+        }
+        let networks = self.networks.take();
+        let networks: BTreeSet<String> =
+            networks.ok_or_else(|| self.needs("networks"))?.into_iter().collect();
+        let known = [Network::Matrix, Network::Xmpp].map(Network::name);
+        if networks.is_empty() || !networks.iter().all(|name| known.contains(&name.as_str())) {
+            return Err(field("networks", "a list of \"matrix\", \"xmpp\" or both".to_owned()));
+        }
+        let [matrix, xmpp] = known.map(|name| networks.contains(name));
+        Ok(Command::CreateGroup(CreateRoom { matrix, xmpp, name }))
+    }
+
+    fn members(&mut self) -> Result<MembersCommand, MalformedLine> {
+        let group = self.group()?;
+        let users = self.users.take();
+        let users = users.ok_or_else(|| self.needs("users"))?;
+        if users.is_empty() || users.len() > USERS_PER_CLAIM_MAX {
+            return Err(field("users", format!("a list of 1 to {USERS_PER_CLAIM_MAX} users")));
+        }
+        let users = users.iter().map(|user| UserId::from_human(user)).collect::<Result<_, _>>();
+        Ok(MembersCommand { group, users: users.map_err(|e| field("users", e.expected.into()))? })
+    }
+
+    fn send(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Command, MalformedLine> {
+        let group = self.group()?;
+        let text = self.text.take();
+        let text = text.ok_or_else(|| self.needs("text"))?;
+        let content = content::encode_text(&text, salt);
+        let content = content.map_err(|e| field("text", format!("shorter: {e}")))?;
+        Ok(Command::Send(SendCommand { group, content }))
+    }
+
+    fn group(&mut self) -> Result<GroupId, MalformedLine> {
+        let group = self.group.take();
+        let group = group.ok_or_else(|| self.needs("group"))?;
+        let bytes = hex::decode(&group).ok().filter(|b| !b.is_empty() && b.len() <= NAME_BYTES_MAX);
+        bytes.map(GroupId).ok_or_else(|| field("group", "a group id in hex".to_owned()))
+    }
+
+    /// What is left was not asked for, and is not ignored: a caller would think that it counts.
+    fn nothing_left(&self) -> Result<(), MalformedLine> {
+        let fields = [
+            ("name", self.name.is_some()),
+            ("networks", self.networks.is_some()),
+            ("group", self.group.is_some()),
+            ("users", self.users.is_some()),
+            ("text", self.text.is_some()),
+        ];
+        match fields.into_iter().find(|(_, there)| *there) {
+            Some((field, _)) => Err(MalformedLine::Takes { command: self.command.clone(), field }),
+            None => Ok(()),
+        }
+    }
+
+    fn needs(&self, field: &'static str) -> MalformedLine {
+        MalformedLine::Needs { command: self.command.clone(), field }
+    }
+}
+
+fn field(field: &'static str, expected: String) -> MalformedLine {
+    MalformedLine::Field { field, expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<JsonRequest, MalformedLine> {
+        JsonRequest::read(line, [7; 16])
+    }
+
+    #[test]
+    fn every_command_is_understood_in_its_pinned_form() {
+        let lines = [
+            r#"{"id":"1","command":"create","name":"Tea","networks":["matrix","xmpp"]}"#,
+            r#"{"id":"2","command":"create","name":"Tea","networks":["xmpp"]}"#,
+            r#"{"id":"3","command":"invite","group":"00ff","users":["bob@x.example","@c:m.example"]}"#,
+            r#"{"id":"4","command":"remove","group":"00FF","users":["xmpp:bob@x.example"]}"#,
+            r#"{"id":"5","command":"send","group":"00ff","text":"héllo"}"#,
+            r#"{"id":"6","command":"leave","group":"00ff"}"#,
+            r#"{"id":"7","command":"rotate","group":"00ff"}"#,
+            r#"{"id":"8","command":"rejoin","group":"00ff"}"#,
+            r#"{"id":"9","command":"publish"}"#,
+            r#"{"id":"10","command":"groups"}"#,
+            r#"{"id":"11","command":"quit"}"#,
+        ];
+        let understood = lines.map(|line| format!("{line}\n  {:?}", read(line).unwrap()));
+        insta::assert_snapshot!(understood.join("\n"));
+    }
+
+    #[test]
+    fn a_malformed_line_is_refused_with_a_sentence_that_helps() {
+        let long = format!(r#"{{"id":"1","command":"send","group":"00","text":"{}"}}"#, "x".repeat(25_000));
+        let many = format!(r#"{{"id":"1","command":"invite","group":"00","users":[{}"b@d"]}}"#, "\"a@d\",".repeat(50));
+        let lines = [
+            "",
+            "hello",
+            "[]",
+            r#"{"command":"groups"}"#,
+            r#"{"id":"","command":"groups"}"#,
+            r#"{"id":"1","command":"dance"}"#,
+            r#"{"id":"1","command":"send","group":"00ff"}"#,
+            r#"{"id":"1","command":"send","text":"hi"}"#,
+            r#"{"id":"1","command":"send","group":"xyz","text":"hi"}"#,
+            r#"{"id":"1","command":"groups","group":"00ff"}"#,
+            r#"{"id":"1","command":"groups","colour":"red"}"#,
+            r#"{"id":"1","command":"create","name":"Tea","networks":["irc"]}"#,
+            r#"{"id":"1","command":"create","name":"Tea","networks":[]}"#,
+            r#"{"id":"1","command":"create","name":"","networks":["xmpp"]}"#,
+            r#"{"id":"1","command":"invite","group":"00ff","users":[]}"#,
+            r#"{"id":"1","command":"invite","group":"00ff","users":["bob"]}"#,
+            &long,
+            &many,
+        ];
+        let answers = lines.map(|line| {
+            let shown: String = line.chars().take(70).collect();
+            format!("{shown}\n  {}", read(line).unwrap_err())
+        });
+        insta::assert_snapshot!(answers.join("\n"));
+    }
+}
