@@ -1,0 +1,86 @@
+//! A Matrix client without MLS: logs in and calls the client-server API by hand.
+
+use serde_json::{Value, json};
+
+use crate::bot::Account;
+use crate::error::RigError;
+use crate::http::{Request, encode};
+
+/// One more login of an account.
+#[derive(Debug)]
+pub struct MatrixSession {
+    port: u16,
+    token: String,
+}
+
+impl MatrixSession {
+    /// Logs in with the password.
+    pub fn login(port: u16, account: &Account) -> Result<Self, RigError> {
+        let session = Self { port, token: String::new() };
+        let body = json!({
+            "type": "m.login.password", "password": account.password,
+            "identifier": {"type": "m.id.user", "user": account.address},
+        });
+        let answer = session.call("POST", "/_matrix/client/v3/login", &body)?;
+        let token = answer["access_token"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { port, token })
+    }
+
+    /// One call; an error for every status but 200.
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value, RigError> {
+        let text = if method == "GET" { String::new() } else { body.to_string() };
+        let token = Some(self.token.as_str()).filter(|token| !token.is_empty());
+        let request = Request { port: self.port, method, path, token, body: text.as_bytes() };
+        let answer = request.send()?;
+        if answer.status == 200 {
+            Ok(answer.json)
+        } else {
+            Err(RigError::Answer(format!("{method} {path}: {} {}", answer.status, answer.json)))
+        }
+    }
+
+    /// Kicks, bans or unbans `user` (`action` is `kick`, `ban`, `unban`).
+    pub fn moderate(&self, room: &str, action: &str, user: &str) -> Result<(), RigError> {
+        let path = format!("/_matrix/client/v3/rooms/{}/{action}", encode(room));
+        self.call("POST", &path, &json!({"user_id": user})).map(drop)
+    }
+
+    /// Leaves a room, as any client does.
+    pub fn leave(&self, room: &str) -> Result<(), RigError> {
+        let path = format!("/_matrix/client/v3/rooms/{}/leave", encode(room));
+        self.call("POST", &path, &json!({})).map(drop)
+    }
+
+    /// Sends an event and returns its id.
+    pub fn send(
+        &self,
+        room: &str,
+        kind: &str,
+        transaction: &str,
+        content: &Value,
+    ) -> Result<String, RigError> {
+        let path = format!(
+            "/_matrix/client/v3/rooms/{}/send/{}/{}",
+            encode(room),
+            encode(kind),
+            encode(transaction)
+        );
+        let answer = self.call("PUT", &path, content)?;
+        Ok(answer["event_id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The newest events of a room, newest first.
+    pub fn newest(&self, room: &str) -> Result<Vec<Value>, RigError> {
+        let path = format!("/_matrix/client/v3/rooms/{}/messages?dir=b&limit=100", encode(room));
+        let answer = self.call("GET", &path, &Value::Null)?;
+        Ok(answer["chunk"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// The users in a room.
+    pub fn joined_members(&self, room: &str) -> Result<Vec<String>, RigError> {
+        let path = format!("/_matrix/client/v3/rooms/{}/joined_members", encode(room));
+        let answer = self.call("GET", &path, &Value::Null)?;
+        let joined = answer["joined"].as_object();
+        Ok(joined.map(|map| map.keys().cloned().collect()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,131 @@
+//! A real Prosody from the system's packages, with its data in the rig's folder, on 127.0.0.1.
+
+mod config;
+mod install;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use crate::deadline::{START, until};
+use crate::error::RigError;
+use crate::process::{Keeper, Managed, tail};
+use crate::xmpp_session;
+
+pub use install::install;
+
+/// The domain in accounts' addresses.
+pub const DOMAIN: &str = "xmpp.localhost";
+/// The domain of the multi-user chats.
+pub const ROOMS: &str = "rooms.xmpp.localhost";
+/// The domain of the component, the hub's address.
+pub const HUB: &str = "mls.xmpp.localhost";
+
+/// The ports of one Prosody.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// For clients.
+    pub client: u16,
+    /// For the component.
+    pub component: u16,
+}
+
+/// An XMPP server with its data, running or not.
+#[derive(Debug)]
+pub struct Prosody {
+    /// Its ports.
+    pub ports: Ports,
+    folder: PathBuf,
+    config: PathBuf,
+    keeper: Arc<Keeper>,
+    process: Option<Managed>,
+}
+
+impl Prosody {
+    /// Writes configuration and data folder into `keeper`'s folder; starts nothing.
+    ///
+    /// `bridge` is the folder that `mls-bridge init` wrote.
+    pub fn prepare(keeper: &Arc<Keeper>, ports: Ports, bridge: &Path) -> Result<Self, RigError> {
+        let folder = keeper.folder().join("prosody");
+        let config = config::write(&folder, ports, bridge)?;
+        Ok(Self { ports, folder, config, keeper: Arc::clone(keeper), process: None })
+    }
+
+    /// Where clients reach it.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.client)
+    }
+
+    /// Where its data and logs are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts it and waits until it serves clients.
+    pub fn start(&mut self) -> Result<(), RigError> {
+        self.launch()?;
+        self.wait_serving()
+    }
+
+    /// Starts it and does not wait.
+    pub fn launch(&mut self) -> Result<(), RigError> {
+        let mut command = Command::new("prosody");
+        command.arg("--config").arg(&self.config).arg("-F").current_dir(&self.folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let log = self.output_log();
+        self.process = Some(Managed::start(&self.keeper, "Prosody", &mut command, &log)?);
+        Ok(())
+    }
+
+    /// Waits until it answers a stream header for the domain.
+    pub fn wait_serving(&mut self) -> Result<(), RigError> {
+        let port = self.ports.client;
+        let log = self.folder.join("prosody.log");
+        let output = self.output_log();
+        let process = &mut self.process;
+        let look = || {
+            if let Some(end) = process.as_mut().map(Managed::ended).transpose()?.flatten() {
+                let logs = [tail(&output, 10), tail(&log, 20)].join("\n");
+                return Err(RigError::Answer(format!("{end}\n{logs}")));
+            }
+            Ok(xmpp_session::serves(port).then_some(()))
+        };
+        until("Prosody serves clients", START, look, || tail(&log, 30))
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) -> Result<(), RigError> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn stop(&mut self) -> Result<(), RigError> {
+        self.process.take().map_or(Ok(()), |mut process| process.terminate())
+    }
+
+    /// Lets it live on when this is dropped.
+    pub fn detach(&mut self) {
+        self.process.iter_mut().for_each(Managed::detach);
+    }
+
+    /// Makes an account.
+    pub fn register(&self, local: &str, password: &str) -> Result<(), RigError> {
+        let output = Command::new("prosodyctl")
+            .arg("--config")
+            .arg(&self.config)
+            .args(["register", local, DOMAIN, password])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(RigError::io("cannot start prosodyctl"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        Err(RigError::Answer(format!("prosodyctl did not register {local}: {said}")))
+    }
+
+    fn output_log(&self) -> PathBuf {
+        self.folder.join("output.log")
+    }
+}

@@ -1,0 +1,59 @@
+//! The Prosody configuration: one host, multi-user chats, the hub's component, no federation.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{DOMAIN, Ports, ROOMS};
+use crate::error::RigError;
+
+/// Writes prosody.cfg.lua into `folder` and returns its path.
+pub(super) fn write(folder: &Path, ports: Ports, bridge: &Path) -> Result<PathBuf, RigError> {
+    let data = folder.join("data");
+    fs::create_dir_all(&data).map_err(RigError::file("make", &data))?;
+    let path = folder.join("prosody.cfg.lua");
+    let text = text(folder, ports, &bridge.join("prosody.cfg.lua"));
+    fs::write(&path, text).map_err(RigError::file("write", &path))?;
+    Ok(path)
+}
+
+fn text(folder: &Path, ports: Ports, component: &Path) -> String {
+    let (folder, component) = (folder.display(), component.display());
+    let Ports { client, component: component_port } = ports;
+    let root = rustix::process::geteuid().is_root();
+    format!(
+        r#"run_as_root = {root}
+data_path = "{folder}/data"
+pidfile = "{folder}/prosody.pid"
+log = {{ debug = "{folder}/prosody.log" }}
+interfaces = {{ "127.0.0.1" }}
+local_interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {client} }}
+c2s_direct_tls_ports = {{}}
+legacy_ssl_ports = {{}}
+s2s_ports = {{}}
+s2s_direct_tls_ports = {{}}
+http_ports = {{}}
+https_ports = {{}}
+component_ports = {{ {component_port} }}
+component_interfaces = {{ "127.0.0.1" }}
+component_conflict_resolve = "kick_old"
+authentication = "internal_hashed"
+storage = "internal"
+-- Loopback only: no certificate, no encryption.
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+modules_enabled = {{
+  "roster", "saslauth", "disco", "carbons", "pep", "private", "blocklist", "vcard4",
+  "vcard_legacy", "ping", "time", "version", "mam", "smacks", "csi_simple",
+}}
+modules_disabled = {{ "s2s", "tls" }}
+
+VirtualHost "{DOMAIN}"
+
+Component "{ROOMS}" "muc"
+  modules_enabled = {{ "muc_mam" }}
+
+Include "{component}"
+"#
+    )
+}
