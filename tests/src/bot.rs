@@ -181,11 +181,7 @@ impl Bot {
     }
 
     /// The first event, of all there ever were, that `wanted` accepts.
-    pub fn wait_for(
-        &self,
-        what: &str,
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Result<Value, RigError> {
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value, RigError> {
         self.wait_for_after(0, what, wanted)
     }
 
@@ -235,7 +231,11 @@ impl Bot {
     }
 
     fn ended(&self) -> Result<Option<String>, RigError> {
-        self.running().as_mut().map(|running| running.process.ended()).transpose().map(Option::flatten)
+        self.running()
+            .as_mut()
+            .map(|running| running.process.ended())
+            .transpose()
+            .map(Option::flatten)
     }
 
     fn seen(&self) -> String {

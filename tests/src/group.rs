@@ -39,7 +39,8 @@ impl Group {
     /// `creator` makes a group on both networks and stays alone in it.
     pub fn create(creator: &Bot) -> Result<Self, RigError> {
         let networks = ["matrix", "xmpp"];
-        let done = creator.command(json!({"command": "create", "name": "Tea", "networks": networks}))?;
+        let done =
+            creator.command(json!({"command": "create", "name": "Tea", "networks": networks}))?;
         let id = done["group"].as_str().map(str::to_owned);
         let id = id.ok_or_else(|| RigError::Answer(format!("create named no group: {done}")))?;
         Ok(Self { id })
@@ -118,9 +119,8 @@ impl Group {
             last = Some(view.clone());
             Ok(right.then_some(view))
         };
-        until(&format!("the group has {count} leaves"), STEP, look, String::new).map_err(|error| {
-            RigError::Answer(format!("{error}\nall agree on {last:?}"))
-        })
+        until(&format!("the group has {count} leaves"), STEP, look, String::new)
+            .map_err(|error| RigError::Answer(format!("{error}\nall agree on {last:?}")))
     }
 
     /// What `bot` says about this group; `None` when it is not in it.

@@ -42,8 +42,10 @@ impl Request<'_> {
             TcpStream::connect(("127.0.0.1", self.port)).map_err(RigError::io(doing()))?;
         stream.set_read_timeout(Some(WAIT)).map_err(RigError::io(doing()))?;
         stream.set_write_timeout(Some(WAIT)).map_err(RigError::io(doing()))?;
-        let authorization =
-            self.token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let authorization = self
+            .token
+            .map(|token| format!("Authorization: Bearer {token}\r\n"))
+            .unwrap_or_default();
         let head = format!(
             "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n{authorization}\r\n",
@@ -65,7 +67,8 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let head = String::from_utf8_lossy(bytes.get(..end)?).to_ascii_lowercase();
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let body = bytes.get(end + 4..)?;
-    let body = if head.contains("transfer-encoding: chunked") { dechunk(body) } else { body.into() };
+    let body =
+        if head.contains("transfer-encoding: chunked") { dechunk(body) } else { body.into() };
     Some(Answer { status, json: serde_json::from_slice(&body).unwrap_or(Value::Null) })
 }
 

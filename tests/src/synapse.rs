@@ -105,8 +105,7 @@ impl Synapse {
             if let Some(end) = process.as_mut().map(Managed::ended).transpose()?.flatten() {
                 return Err(RigError::Answer(format!("{end}\n{}", tail(&log, 30))));
             }
-            let request =
-                Request { port, method: "GET", path: "/health", token: None, body: b"" };
+            let request = Request { port, method: "GET", path: "/health", token: None, body: b"" };
             Ok(request.send().ok().filter(|answer| answer.status == 200))
         };
         until("Synapse answers /health", START, look, || tail(&log, 30)).map(drop)

@@ -118,6 +118,23 @@ impl XmppSession {
         RigError::Answer(format!("{what}: {why}; read so far: {:.2000}", self.read))
     }
 
+    /// Enters a multi-user chat without its history; an error when the chat refuses.
+    pub fn enter(&mut self, room: &str, nick: &str) -> Result<(), RigError> {
+        self.send(&format!(
+            "<presence to='{room}/{nick}'><x xmlns='http://jabber.org/protocol/muc'>\
+             <history maxstanzas='0'/></x></presence>"
+        ))?;
+        // The room ends the entry with its subject, or refuses with an error presence.
+        let text = self.read_to(&format!("answer of {room}"), |read| {
+            let refused = read.find("type='error'").filter(|_| read.contains("</presence>"));
+            refused.or_else(|| read.find("<subject")).map(|_| read.len())
+        })?;
+        if text.contains("type='error'") {
+            return Err(RigError::Answer(format!("{room} refuses: {text}")));
+        }
+        Ok(())
+    }
+
     /// Sets the affiliation of a JID in a room (`none`, `outcast`, `member`); answers with the IQ.
     pub fn affiliate(
         &mut self,

@@ -1,5 +1,7 @@
 //! The arrows of ARCHITECTURE.md, and the habits of the code, held by tests.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

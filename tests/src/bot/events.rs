@@ -35,6 +35,11 @@ impl Events {
         self.all().len()
     }
 
+    /// Forgets all, for a profile that was put back to an older state.
+    pub fn forget(&self) {
+        self.all().clear();
+    }
+
     /// The first after the `from` first ones that `wanted` accepts.
     pub fn find(&self, from: usize, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         self.all().iter().skip(from).find(|event| wanted(event)).cloned()

@@ -24,12 +24,7 @@ pub(super) fn write(
     save(folder, "homeserver.yaml", &homeserver(folder, port, bridge, secret)?)
 }
 
-fn homeserver(
-    folder: &Path,
-    port: u16,
-    bridge: &Path,
-    secret: &str,
-) -> Result<String, RigError> {
+fn homeserver(folder: &Path, port: u16, bridge: &Path, secret: &str) -> Result<String, RigError> {
     let (folder, bridge) = (folder.display(), bridge.display());
     let (macaroon, form) = (random_hex(16)?, random_hex(16)?);
     Ok(format!(

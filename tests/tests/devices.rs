@@ -1,0 +1,69 @@
+//! All devices of an account come and go together.
+
+use tests::error::RigError;
+use tests::group::Group;
+use tests::rig::shared;
+
+#[test]
+fn all_devices_of_an_invited_account_join_and_are_removed_together() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let tablet = rig.device(&bob.account, "tablet")?;
+        let carol = rig.matrix_bot("carol")?;
+        let phone = rig.device(&carol.account, "phone")?;
+        let group = Group::form(&alice, &[&bob, &tablet, &carol, &phone])?;
+        let all = [&alice, &bob, &tablet, &carol, &phone];
+        group.converge_to(&all, 5)?;
+        for from in all {
+            group.say(from, &all, &format!("spoken on the device {}", from.name))?;
+        }
+        group.remove(&alice, &[&bob, &tablet])?;
+        let rest = [&alice, &carol, &phone];
+        group.converge_to(&rest, 3)?;
+        group.remove(&alice, &[&carol, &phone])?;
+        group.converge_to(&[&alice], 1)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_second_device_of_the_creator_joins_the_group_that_the_first_makes() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let phone = rig.device(&alice.account, "phone")?;
+        let group = Group::create(&alice)?;
+        group.invite(&alice, &[&phone])?;
+        group.invite(&alice, &[&bob])?;
+        let all = [&alice, &phone, &bob];
+        group.converge_to(&all, 3)?;
+        group.say(&phone, &all, "spoken on the second device of the creator")
+    })
+}
+
+#[test]
+fn a_new_device_of_a_member_is_added_by_inviting_its_account_again() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let group = Group::form(&alice, &[&bob])?;
+        let tablet = rig.device(&bob.account, "tablet")?;
+        group.invite(&alice, &[&tablet])?;
+        let all = [&alice, &bob, &tablet];
+        group.converge_to(&all, 3)?;
+        group.say(&tablet, &all, "the tablet is on the table now")?;
+        group.say(&alice, &all, "and everybody can hear it there")
+    })
+}
+
+#[test]
+fn one_device_that_leaves_the_room_takes_the_others_of_its_account_along() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let tablet = rig.device(&bob.account, "tablet")?;
+        let carol = rig.matrix_bot("carol")?;
+        let group = Group::form(&alice, &[&bob, &tablet, &carol])?;
+        tablet.command(serde_json::json!({"command": "leave", "group": group.id}))?;
+        group.converge_to(&[&alice, &carol], 2)?;
+        group.wait_removed(&bob)?;
+        group.wait_removed(&tablet)
+    })
+}

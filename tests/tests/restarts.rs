@@ -1,0 +1,203 @@
+//! Restarts and kill -9 of the bridge and of either server lose nothing and double nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+use tests::bot::Bot;
+use tests::deadline::until;
+use tests::error::RigError;
+use tests::group::Group;
+use tests::rig::{Options, Rig, own};
+use tests::synapse::RateLimits;
+
+/// Time between two messages of one sender: so that some are sent before, some during and some
+/// after each disturbance.
+const PACE: Duration = Duration::from_millis(200);
+/// For all that was delayed by servers that were away: clients come back within a minute.
+const CATCH_UP: Duration = Duration::from_secs(240);
+const AFTER: usize = 5;
+
+/// `from` talks, and renews its keys now and then, until `stop`; returns its texts.
+fn talk(group: &Group, from: &Bot, stop: &AtomicBool) -> Result<Vec<String>, RigError> {
+    let (mut texts, mut rest) = (Vec::new(), AFTER);
+    while rest > 0 {
+        let text = format!("sentence {} in the storm by {}", texts.len(), from.name);
+        from.post(json!({"command": "send", "group": group.id, "text": text}))?;
+        texts.push(text);
+        if texts.len() % 10 == 5 {
+            from.post(json!({"command": "rotate", "group": group.id}))?;
+        }
+        rest -= usize::from(stop.load(Ordering::Relaxed));
+        thread::sleep(PACE);
+    }
+    Ok(texts)
+}
+
+/// Alice (Matrix) and Bob (XMPP) talk while `disturb` runs; Carol and Dave listen. In the end all
+/// four have every message exactly once and agree on the group.
+fn survives(
+    disturb: impl FnOnce(&mut Rig, &[&Bot]) -> Result<(), RigError>,
+) -> Result<(), RigError> {
+    own(Options::default(), |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let (carol, dave) = rig.pair("carol", "dave")?;
+        let group = Group::form(&alice, &[&bob, &carol, &dave])?;
+        let all = [&alice, &bob, &carol, &dave];
+        let stop = AtomicBool::new(false);
+        let texts = thread::scope(|scope| {
+            let talkers = [&alice, &bob].map(|bot| scope.spawn(|| talk(&group, bot, &stop)));
+            let disturbed = disturb(rig, &all);
+            stop.store(true, Ordering::Relaxed);
+            let mut texts = Vec::new();
+            for talker in talkers {
+                let panicked = |_| RigError::Answer("a thread panicked".to_owned());
+                texts.extend(talker.join().map_err(panicked)??);
+            }
+            disturbed.map(|()| texts)
+        })?;
+        all.iter().try_for_each(|bot| wait_for_all(&group, bot, &texts))?;
+        group.converge_to(&all, 4)?;
+        group.assert_one_winner_an_epoch(&all)?;
+        group.say(&carol, &all, "the storm is over, says Matrix")?;
+        group.say(&dave, &all, "the storm is over, says XMPP")?;
+        let over = ["Matrix", "XMPP"].map(|network| format!("the storm is over, says {network}"));
+        let texts = [texts, over.to_vec()].concat();
+        all.iter().try_for_each(|bot| group.assert_exactly(bot, &texts))
+    })
+}
+
+fn wait_for_all(group: &Group, bot: &Bot, texts: &[String]) -> Result<(), RigError> {
+    let what = format!("{} has {} messages", bot.name, texts.len());
+    let look = || Ok((bot.events.messages(&group.id)?.len() >= texts.len()).then_some(()));
+    let reached = until(&what, CATCH_UP, look, || bot.events.last(5));
+    // Says which are missing or double, also when not all came.
+    group.assert_exactly(bot, texts).and(reached)
+}
+
+/// Long enough that messages flow before the next disturbance, and fail during it.
+fn a_while() {
+    thread::sleep(Duration::from_secs(2));
+}
+
+#[test]
+fn kill_9_of_the_bridge_three_times_loses_and_doubles_nothing() -> Result<(), RigError> {
+    survives(|rig, _| {
+        for _ in 0..3 {
+            a_while();
+            rig.bridge.kill()?;
+            rig.bridge.start()?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn sigterm_ends_the_bridge_cleanly_and_a_new_start_goes_on() -> Result<(), RigError> {
+    survives(|rig, _| {
+        a_while();
+        rig.bridge.stop()?;
+        a_while();
+        rig.bridge.start()
+    })
+}
+
+#[test]
+fn kill_9_of_synapse_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
+    survives(|rig, _| {
+        for _ in 0..2 {
+            a_while();
+            rig.synapse.kill()?;
+            a_while();
+            rig.synapse.start()?;
+        }
+        rig.bridge.assert_running()
+    })
+}
+
+#[test]
+fn kill_9_of_prosody_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
+    survives(|rig, _| {
+        for _ in 0..2 {
+            a_while();
+            rig.prosody.kill()?;
+            a_while();
+            rig.prosody.start()?;
+        }
+        rig.bridge.assert_running()
+    })
+}
+
+#[test]
+fn an_orderly_restart_of_both_servers_loses_and_doubles_nothing() -> Result<(), RigError> {
+    survives(|rig, _| {
+        a_while();
+        rig.prosody.stop()?;
+        rig.synapse.stop()?;
+        rig.synapse.start()?;
+        rig.prosody.start()?;
+        rig.bridge.assert_running()
+    })
+}
+
+#[test]
+fn kill_9_of_listening_members_loses_and_doubles_nothing() -> Result<(), RigError> {
+    survives(|_, bots| {
+        let listeners = bots.get(2..).unwrap_or_default();
+        for _ in 0..3 {
+            a_while();
+            for bot in listeners {
+                bot.kill()?;
+                bot.start()?;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn the_bridge_starts_before_both_servers_and_waits_for_them() -> Result<(), RigError> {
+    let mut rig = Rig::prepare(Options::default())?;
+    rig.bridge.launch()?;
+    a_while();
+    rig.bridge.assert_running()?;
+    rig.prosody.start()?;
+    a_while();
+    rig.bridge.assert_running()?;
+    rig.synapse.start()?;
+    rig.bridge.wait_ready()?;
+    let (alice, bob) = rig.pair("alice", "bob")?;
+    let group = Group::form(&alice, &[&bob])?;
+    group.say(&bob, &[&alice], "whoever comes first makes the tea")
+}
+
+#[test]
+fn with_synapses_default_rate_limits_a_small_group_forms_and_talks() -> Result<(), RigError> {
+    own(Options { limits: RateLimits::Default, ..Options::default() }, |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let (carol, dave) = rig.pair("carol", "dave")?;
+        let group = Group::form(&alice, &[&bob, &carol, &dave])?;
+        let all = [&alice, &bob, &carol, &dave];
+        for from in all {
+            group.say(from, &all, &format!("slowly but surely, says {}", from.name))?;
+        }
+        group.converge_to(&all, 4).map(drop)
+    })
+}
+
+#[test]
+fn check_names_what_is_down_and_finds_no_fault_when_all_is_up() -> Result<(), RigError> {
+    own(Options { limits: RateLimits::HubSnippet, ..Options::default() }, |rig| {
+        let (good, said) = rig.bridge.check()?;
+        assert!(good, "check found a fault in a good installation: {said}");
+        rig.prosody.stop()?;
+        let (good, said) = rig.bridge.check()?;
+        assert!(!good, "check did not notice that Prosody is down: {said}");
+        rig.prosody.start()?;
+        rig.synapse.stop()?;
+        let (good, said) = rig.bridge.check()?;
+        assert!(!good, "check did not notice that Synapse is down: {said}");
+        rig.synapse.start()
+    })
+}
