@@ -1,0 +1,116 @@
+//! The texts of what `init` writes, filled in with answers and fresh secrets.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{Answers, CONFIG, HOMESERVER, InitError, MatrixAnswers, PROSODY, REGISTRATION};
+use crate::init::XmppAnswers;
+
+/// A file's name and its text, which holds secrets.
+pub(super) type Text = (&'static str, Zeroizing<String>);
+
+/// Secrets have this many random bytes; in the files they stand in hex.
+const SECRET_BYTES: usize = 32;
+/// The localpart of the hub's user.
+const SENDER: &str = "mls";
+
+/// All files for `answers`, to lie in `folder`.
+pub(super) fn fill_all(answers: &Answers, folder: &Path) -> Result<Vec<Text>, InitError> {
+    let mut config = Zeroizing::new(include_str!("templates/mls-bridge.toml").to_owned());
+    let mut texts = Vec::new();
+    if let Some(matrix) = &answers.matrix {
+        let (as_token, hs_token) = (secret()?, secret()?);
+        config.push_str(&matrix_config(matrix, &as_token, &hs_token));
+        texts.push((REGISTRATION, registration(matrix, &as_token, &hs_token)));
+        let registration = folder.join(REGISTRATION).display().to_string();
+        let values = [("registration", quoted(&registration))];
+        texts.push((HOMESERVER, fill(include_str!("templates/homeserver.yaml"), &values)));
+    }
+    if let Some(xmpp) = &answers.xmpp {
+        let secret = secret()?;
+        config.push_str(&xmpp_config(xmpp, &secret));
+        texts.push((PROSODY, prosody(xmpp, &secret, folder)));
+    }
+    texts.push((CONFIG, config));
+    Ok(texts)
+}
+
+fn matrix_config(answers: &MatrixAnswers, as_token: &str, hs_token: &str) -> Zeroizing<String> {
+    fill(
+        include_str!("templates/matrix.toml"),
+        &[
+            ("homeserver", quoted(&answers.homeserver)),
+            ("server_name", quoted(&answers.server_name)),
+            ("listen", quoted(&answers.listen)),
+            ("as_token", quoted(as_token)),
+            ("hs_token", quoted(hs_token)),
+            ("sender_localpart", quoted(SENDER)),
+        ],
+    )
+}
+
+fn xmpp_config(answers: &XmppAnswers, secret: &str) -> Zeroizing<String> {
+    fill(
+        include_str!("templates/xmpp.toml"),
+        &[
+            ("domain", quoted(&answers.domain)),
+            ("component", quoted(&answers.component)),
+            ("address", quoted(&answers.address)),
+            ("secret", quoted(secret)),
+            ("muc_service", quoted(&answers.muc_service)),
+        ],
+    )
+}
+
+fn registration(answers: &MatrixAnswers, as_token: &str, hs_token: &str) -> Zeroizing<String> {
+    // Synapse matches from the start only.
+    let server = answers.server_name.replace('.', "\\.").replace(['[', ']'], ".");
+    fill(
+        include_str!("templates/registration.yaml"),
+        &[
+            ("appservice_url", quoted(&answers.appservice_url)),
+            ("as_token", quoted(as_token)),
+            ("hs_token", quoted(hs_token)),
+            ("sender_localpart", quoted(SENDER)),
+            ("hub_regex", quoted(&format!("@{SENDER}:{server}$"))),
+            ("ghost_regex", quoted(&format!("@mls_.*:{server}$"))),
+            ("alias_regex", quoted(&format!("#mls_.*:{server}$"))),
+        ],
+    )
+}
+
+fn prosody(answers: &XmppAnswers, secret: &str, folder: &Path) -> Zeroizing<String> {
+    let port = answers.address.rsplit_once(':').map_or("5347", |(_, port)| port);
+    fill(
+        include_str!("templates/prosody.cfg.lua"),
+        &[
+            ("this_file", quoted(&folder.join(PROSODY).display().to_string())),
+            ("component_port", port.to_owned()),
+            ("muc_service", quoted(&answers.muc_service)),
+            ("component", quoted(&answers.component)),
+            ("secret", quoted(secret)),
+        ],
+    )
+}
+
+/// Puts each value in the place of its name in double braces.
+fn fill(template: &str, values: &[(&str, String)]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(template.to_owned());
+    for (name, value) in values {
+        text = Zeroizing::new(text.replace(&format!("{{{{{name}}}}}"), value));
+    }
+    text
+}
+
+/// In double quotes, with `"` and `\` escaped: TOML, YAML and Lua agree on that much. What they
+/// do not agree on, control characters, no value of a sound configuration has.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn secret() -> Result<Zeroizing<String>, InitError> {
+    let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+    getrandom::fill(&mut *bytes).map_err(|error| InitError::Random(error.to_string()))?;
+    Ok(Zeroizing::new(hex::encode(*bytes)))
+}

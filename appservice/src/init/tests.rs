@@ -1,0 +1,150 @@
+//! What `init` writes works, is private, is never overwritten, and has secrets of its own.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Ask, CONFIG, HOMESERVER, InitError, PROSODY, REGISTRATION, init};
+use crate::command_line::InitArguments;
+use crate::config::Config;
+
+const FILES: [&str; 4] = [CONFIG, REGISTRATION, HOMESERVER, PROSODY];
+
+/// Answers in order and remembers the questions; without answers, nobody is there.
+#[derive(Default)]
+struct Script {
+    answers: Vec<&'static str>,
+    questions: Vec<String>,
+}
+
+impl Ask for Script {
+    fn ask(&mut self, question: &str) -> Option<io::Result<String>> {
+        self.questions.push(question.to_owned());
+        (!self.answers.is_empty()).then(|| Ok(self.answers.remove(0).to_owned()))
+    }
+}
+
+fn both(out: &Path) -> InitArguments {
+    InitArguments {
+        homeserver_url: Some("http://127.0.0.1:8008".to_owned()),
+        server_name: Some("example.org".to_owned()),
+        listen: Some("127.0.0.1:29400".to_owned()),
+        xmpp_domain: Some("example.net".to_owned()),
+        component_address: Some("127.0.0.1:5347".to_owned()),
+        out: out.to_owned(),
+        ..InitArguments::default()
+    }
+}
+
+fn read(out: &Path, name: &str) -> String {
+    fs::read_to_string(out.join(name)).unwrap()
+}
+
+#[test]
+fn the_files_fit_together_are_private_and_hold_no_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("new/bridge");
+    let said = init(&both(&out), &mut Script::default()).unwrap();
+    assert_eq!(said.lines().count(), 3, "{said}");
+    for name in FILES {
+        let mode = fs::metadata(out.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+        assert!(!read(&out, name).contains("{{"), "{name}");
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), FILES.len());
+    let config = Config::load(&out.join(CONFIG)).unwrap();
+    let (matrix, xmpp) = (config.matrix.unwrap(), config.xmpp.unwrap());
+    assert_eq!(
+        (matrix.hub().as_str(), xmpp.component.as_str()),
+        ("@mls:example.org", "mls.example.net",)
+    );
+    assert_eq!(xmpp.muc_service, "conference.example.net");
+    let registration = read(&out, REGISTRATION);
+    for line in [
+        &format!("as_token: \"{}\"", matrix.as_token.reveal()),
+        &format!("hs_token: \"{}\"", matrix.hs_token.reveal()),
+        "url: \"http://127.0.0.1:29400\"",
+        "sender_localpart: \"mls\"",
+        r#"      regex: "@mls_.*:example\\.org$""#,
+        r#"      regex: "@mls:example\\.org$""#,
+        r##"      regex: "#mls_.*:example\\.org$""##,
+        "rate_limited: false",
+        "io.element.msc4190: true",
+        "receive_ephemeral: false",
+    ] {
+        assert!(registration.lines().any(|found| found == line), "{line}");
+    }
+    let prosody = read(&out, PROSODY);
+    assert!(prosody.contains("\nComponent \"mls.example.net\"\n"));
+    assert!(prosody.contains(&format!("component_secret = \"{}\"", xmpp.secret.reveal())));
+    assert!(read(&out, HOMESERVER).contains(out.join(REGISTRATION).to_str().unwrap()));
+}
+
+#[test]
+fn secrets_are_long_different_and_new_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let arguments = InitArguments { force: true, ..both(folder.path()) };
+        init(&arguments, &mut Script::default()).unwrap();
+        let config = Config::load(&folder.path().join(CONFIG)).unwrap();
+        let (matrix, xmpp) = (config.matrix.unwrap(), config.xmpp.unwrap());
+        seen.extend([matrix.as_token, matrix.hs_token, xmpp.secret].map(|s| s.reveal().to_owned()));
+    }
+    assert!(seen.iter().all(|secret| secret.len() == 64));
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 6);
+}
+
+#[test]
+fn nothing_is_overwritten_without_force() {
+    for name in FILES {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), "mine").unwrap();
+        let refused = init(&both(folder.path()), &mut Script::default());
+        assert!(matches!(refused, Err(InitError::Exists(_))), "{refused:?}");
+        assert_eq!(read(folder.path(), name), "mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");
+        let arguments = InitArguments { force: true, ..both(folder.path()) };
+        init(&arguments, &mut Script::default()).unwrap();
+        assert_ne!(read(folder.path(), name), "mine");
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn what_is_not_given_is_asked_and_an_empty_answer_takes_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_owned();
+    let answers = vec!["http://localhost:8008", "example.org", "", ""];
+    let mut script = Script { answers, questions: Vec::new() };
+    init(&InitArguments { out: out.clone(), ..Default::default() }, &mut script).unwrap();
+    assert_eq!(script.questions.len(), 4, "{:?}", script.questions);
+    let config = Config::load(&out.join(CONFIG)).unwrap();
+    assert_eq!(config.matrix.unwrap().listen.to_string(), "127.0.0.1:29341");
+    assert!(config.xmpp.is_none());
+    assert!(!out.join(PROSODY).exists());
+}
+
+#[test]
+fn without_a_terminal_a_missing_answer_is_an_error_that_names_its_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bridge");
+    let check = |change: fn(&mut InitArguments), expected: &str| {
+        let mut arguments = both(&out);
+        change(&mut arguments);
+        let error = init(&arguments, &mut Script::default()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!out.exists());
+    };
+    check(|a| a.server_name = None, "--server-name");
+    check(|a| a.homeserver_url = None, "--homeserver-url");
+    check(|a| a.xmpp_domain = None, "--xmpp-domain");
+    check(|a| a.appservice_url = Some("x".to_owned()), "--appservice-url");
+    check(|a| a.listen = Some("everywhere".to_owned()), "matrix.listen");
+    check(|a| a.xmpp_domain = Some("Example \" net".to_owned()), "xmpp.domain");
+    check(|a| *a = InitArguments { out: a.out.clone(), ..Default::default() }, "nothing to serve");
+}

@@ -1,0 +1,28 @@
+//! Every bound of the server itself: what waits, how long, how much at once.
+
+use std::time::Duration;
+
+/// Deliveries that an adapter may have handed over and the runtime not yet taken.
+pub const DELIVERIES_WAITING_MAX: usize = 256;
+/// Deliveries and finished attempts that share one database transaction.
+pub const GROUP_COMMIT_MAX: usize = 64;
+/// Effects that one network carries out at once, each of another lane.
+pub const EFFECTS_AT_ONCE_MAX: usize = 32;
+/// Effects that wait for a network; above this nothing more is taken in until some have gone.
+pub const OUTBOX_ENTRIES_MAX: usize = 100_000;
+/// One attempt to carry out one effect; a network that takes longer is asked again.
+pub const ATTEMPT_DEADLINE: Duration = Duration::from_secs(120);
+/// The first wait after an attempt that failed; it doubles with each.
+pub const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait between two attempts, unless a network says a longer one.
+pub const RETRY_LAST: Duration = Duration::from_secs(60);
+/// The longest wait that a network may ask for.
+pub const RETRY_ASKED_MAX: Duration = Duration::from_secs(600);
+/// How often the hub hears that time passes.
+pub const TICK: Duration = Duration::from_secs(60);
+/// Ticks between two cuts of the write-ahead log.
+pub const TICKS_PER_CHECKPOINT: u32 = 10;
+/// At the end: how long attempts under way may still take.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(5);
+/// `check`: how long a server may take to answer.
+pub const CHECK_DEADLINE: Duration = Duration::from_secs(10);

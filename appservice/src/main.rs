@@ -1,0 +1,26 @@
+//! `mls-bridge`: the command line around the crate `appservice`.
+
+use std::process::ExitCode;
+
+use appservice::command_line::{Command, CommandLine, Exit};
+use appservice::init::{Terminal, init};
+use appservice::{check, run};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let exit = match CommandLine::parse().command {
+        Command::Init(arguments) => match init(&arguments, &mut Terminal) {
+            Ok(next) => {
+                print!("{next}");
+                Exit::Done
+            }
+            Err(error) => {
+                eprintln!("mls-bridge init: {error}");
+                error.exit()
+            }
+        },
+        Command::Check(arguments) => check::check(&arguments.config),
+        Command::Run(arguments) => run::run(&arguments),
+    };
+    exit.into()
+}

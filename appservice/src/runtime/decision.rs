@@ -1,0 +1,135 @@
+//! What follows from what happened: the hub, the outbox and the lanes, until the commit.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mls_core::address::{Network, RoomAddress, UserId};
+use mls_core::hub::{Effect, Hub, HubSetup, Incoming, Input, Membership};
+use mls_core::store::{StoreError, Write};
+use storage::Database;
+
+use crate::batch::Batch;
+use crate::lanes::Lanes;
+use crate::networks::{Carrier, MARKS, Mark, mark_key};
+use crate::outbox::{Entry, Outbox};
+
+/// Everything in memory that a failed commit makes wrong.
+pub struct Decision {
+    hub: Hub,
+    batch: Batch,
+    outbox: Outbox,
+    /// What waits in the outbox.
+    pub(super) lanes: Lanes,
+    /// Entries of this turn, which the lanes get after the commit.
+    fresh: Vec<Entry>,
+    /// The clock of the hub never runs backwards.
+    now_ms: u64,
+}
+
+impl Decision {
+    /// Reads all of it from the database.
+    pub fn open(setup: &HubSetup, database: &Database) -> Result<Self, StoreError> {
+        let batch = Batch::new(database.clone());
+        let (hub, writes) = Hub::open(Arc::new(batch.clone()), setup.clone())?;
+        batch.add(writes);
+        batch.commit()?;
+        let mut lanes = Lanes::default();
+        let outbox = Outbox::open(database, |entry| {
+            lanes.add((entry.effect.network(), entry.effect.lane()), entry.number, true);
+        })?;
+        if !lanes.is_empty() {
+            tracing::info!(entries = lanes.len(), "the outbox holds what was not delivered yet");
+        }
+        Ok(Self { hub, batch, outbox, lanes, fresh: Vec::new(), now_ms: 0 })
+    }
+
+    /// Rooms of live groups, and whose ghosts stand in each.
+    pub fn rooms(&self) -> Result<Vec<(RoomAddress, Vec<UserId>)>, StoreError> {
+        let ghosts = |room: RoomAddress| {
+            let mut users = self.hub.users_in(&room)?;
+            users.retain(|user| user.network() != room.network);
+            Ok((room, users))
+        };
+        self.hub.rooms()?.into_iter().map(ghosts).collect()
+    }
+
+    /// Decides about everything that a network handed over at once, in order.
+    pub(super) fn deliver<C: Carrier>(
+        &mut self,
+        incoming: Vec<Incoming>,
+        carrier: &C,
+    ) -> Result<(), StoreError> {
+        for incoming in incoming {
+            match incoming {
+                Incoming::Input(input) => self.decide(input)?,
+                Incoming::GhostExpelled { room, ghost } => {
+                    self.ghost_expelled(room, &ghost, carrier)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides about one input.
+    pub(super) fn decide(&mut self, input: Input) -> Result<(), StoreError> {
+        let now_ms = self.now_ms();
+        let outcome = self.hub.handle(now_ms, input)?;
+        let (entries, writes) = self.outbox.add(outcome.effects)?;
+        self.batch.add(outcome.writes);
+        self.batch.add(writes);
+        self.fresh.extend(entries);
+        Ok(())
+    }
+
+    /// Notes how far a network was read.
+    pub(super) fn mark(&self, network: Network, mark: Option<Mark>) {
+        if let Some(Mark { key, value }) = mark {
+            let (key, value) = (mark_key(network, &key), value.into_bytes().into());
+            self.batch.add(vec![Write::Put { space: MARKS, key, value }]);
+        }
+    }
+
+    /// Takes an entry out of the outbox.
+    pub(super) fn remove(&self, number: u64) {
+        self.batch.add(vec![Outbox::remove(number)]);
+    }
+
+    /// Commits all of the turn; what it decided may be carried out from now on.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.batch.commit()?;
+        for entry in std::mem::take(&mut self.fresh) {
+            self.lanes.add((entry.effect.network(), entry.effect.lane()), entry.number, false);
+        }
+        Ok(())
+    }
+
+    /// The effect with this number.
+    pub(super) fn effect(&self, number: u64) -> Result<Option<Effect>, StoreError> {
+        Outbox::read(&self.batch, number)
+    }
+
+    /// A ghost's name is never parsed: whose it is, is found among those who have one here.
+    fn ghost_expelled<C: Carrier>(
+        &mut self,
+        room: RoomAddress,
+        ghost: &str,
+        carrier: &C,
+    ) -> Result<(), StoreError> {
+        let users = self.hub.users_in(&room)?;
+        let user =
+            users.into_iter().find(|user| carrier.ghost(user, &room).as_deref() == Some(ghost));
+        match user {
+            Some(user) => self.decide(Input::Membership(Membership { room, user, listed: false })),
+            None => {
+                tracing::debug!(%room, ghost, "a ghost of nobody in the group was put out");
+                Ok(())
+            }
+        }
+    }
+
+    fn now_ms(&mut self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        self.now_ms = self.now_ms.max(u64::try_from(now).unwrap_or(u64::MAX));
+        self.now_ms
+    }
+}
