@@ -3,9 +3,50 @@
 //! It follows the public state of its groups and holds no leaf and no secret of any. One
 //! [`Input`] gives one [`Outcome`]: writes and effects to commit together, before anybody is
 //! answered. After a failed commit drop the [`Hub`] and open it again: its memory is ahead.
+//!
+//! What it knows stands in the [`Store`]; in memory are only public groups, which can be read
+//! again from their log, and rates. One file here is one request, or one thing that is kept.
 
+mod added;
+mod answers;
+mod blobs;
+mod claim_jobs;
+mod claim_key_packages;
+mod claim_log;
+mod commit_check;
+mod committer;
+mod create_room;
 mod effect;
+mod expiry;
+mod fetch_group_info;
+mod fetch_handshakes;
+mod fetch_welcomes;
+mod find_group;
+mod group_record;
+mod handshake_log;
+mod hub_info;
 mod input;
+mod key_package;
+mod keys;
+mod leave_room;
+mod leaves;
+mod listed;
+mod membership;
+mod pool;
+mod public_group;
+mod publish_key_packages;
+mod rates;
+mod register_group;
+mod relay;
+mod removal;
+mod report_invalid;
+mod requests;
+mod room_record;
+mod submit_commit;
+mod submit_proposal;
+mod sweep;
+mod turn;
+mod welcomes;
 
 pub use effect::{
     Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, MakeRooms, Notify,
@@ -18,10 +59,21 @@ pub use input::{
 use std::sync::Arc;
 
 use crate::address::{RoomAddress, UserId};
+use crate::overlay::Overlay;
 use crate::store::{Store, StoreError, Write};
+use keys::HubKeys;
+use public_group::PublicGroups;
+use rates::Rates;
+use turn::Turn;
 
 /// The delivery service; see the module.
-pub struct Hub {}
+pub struct Hub {
+    store: Overlay,
+    setup: HubSetup,
+    keys: HubKeys,
+    groups: PublicGroups,
+    rates: Rates,
+}
 
 /// Who the hub is on each network.
 #[derive(Clone, Debug)]
@@ -44,24 +96,57 @@ pub struct Outcome {
 impl Hub {
     /// Opens the hub that `store` holds, or makes one with fresh keys: commit the writes first.
     pub fn open(store: Arc<dyn Store>, setup: HubSetup) -> Result<(Self, Vec<Write>), StoreError> {
-        let _ = (store, setup);
-        Err(StoreError("not yet".to_owned()))
+        let store = Overlay::new(store);
+        let keys = HubKeys::open(&store, &setup)?;
+        let groups = PublicGroups::new(&keys);
+        let writes = store.take_writes();
+        Ok((Self { store, setup, keys, groups, rates: Rates::default() }, writes))
     }
 
     /// Decides about one input. `now_ms` is the time in milliseconds since 1970.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Result<Outcome, StoreError> {
-        let _ = (now_ms, input);
-        Err(StoreError("not yet".to_owned()))
+        let mut turn = Turn {
+            store: &self.store,
+            setup: &self.setup,
+            keys: &self.keys,
+            groups: &mut self.groups,
+            rates: &mut self.rates,
+            now_ms,
+            effects: Vec::new(),
+        };
+        let done = match input {
+            Input::Request(request) => turn.request(request),
+            Input::Message(message) => turn.relay(message),
+            Input::Membership(change) => turn.membership(change),
+            Input::Listed { room, users } => turn.listed(&room, &users),
+            Input::RoomsMade(made) => turn.rooms_made(made),
+            Input::Claimed(claimed) => turn.claimed(claimed),
+            Input::Tick => turn.sweep(),
+        };
+        let effects = std::mem::take(&mut turn.effects);
+        match done {
+            Ok(()) => {
+                self.groups.keep_changes();
+                Ok(Outcome { writes: self.store.take_writes(), effects })
+            }
+            Err(error) => {
+                self.groups.forget_changes();
+                self.store.discard();
+                Err(error)
+            }
+        }
     }
 
     /// The rooms that live groups are bound to.
     pub fn rooms(&self) -> Result<Vec<RoomAddress>, StoreError> {
-        Err(StoreError("not yet".to_owned()))
+        room_record::bound(&self.store)
     }
 
     /// Accounts, of both networks, that have a leaf in the group of a room.
     pub fn users_in(&self, room: &RoomAddress) -> Result<Vec<UserId>, StoreError> {
-        let _ = room;
-        Err(StoreError("not yet".to_owned()))
+        match room_record::read(&self.store, room)?.and_then(|record| record.group) {
+            Some(group) => leaves::users(&self.store, &group),
+            None => Ok(Vec::new()),
+        }
     }
 }

@@ -75,6 +75,47 @@ pub const COMMIT_RETRY_MS: u64 = 2_000;
 pub const REQUEST_RETRY_MS: u64 = 15_000;
 /// Application messages between two snapshots of a member's group.
 pub const MESSAGES_PER_SNAPSHOT: u32 = 64;
+/// After the first message since the last snapshot, a member writes a new one within this.
+pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
+/// Handshakes that came before their turn, kept by a member for one group.
+pub const HANDSHAKES_BUFFERED_MAX: usize = 64;
+/// Messages of one group that a member has handed out and that are not confirmed.
+pub const MESSAGES_UNCONFIRMED_MAX: usize = 64;
+/// A message from a future epoch makes a member fetch handshakes after this.
+pub const FUTURE_FETCH_MS: u64 = 5_000;
+/// After a commit was refused, or lost all its races, the next one waits this long.
+pub const COMMIT_PAUSE_MS: u64 = 60_000;
+/// Epochs whose message hashes a member remembers, to drop repeats.
+pub const EPOCHS_REMEMBERED: u64 = 64;
+/// Forgotten message hashes that a member deletes at once.
+pub const FORGOTTEN_PER_TICK_MAX: usize = 256;
+/// Welcomes that wait in a member for their room.
+pub const WELCOMES_WAITING_MAX: usize = 100;
+/// A room without a group makes a member ask for its group after this.
+pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
+
+/// Groups whose public state the hub keeps in memory.
+pub const HUB_GROUPS_IN_MEMORY_MAX: usize = 1024;
+/// Leaves of those groups together; the group that was used longest ago goes first.
+pub const HUB_LEAVES_IN_MEMORY_MAX: usize = 50_000;
+/// Proposals by members that wait in one group for a commit.
+pub const PROPOSALS_PENDING_MAX: usize = 100;
+/// Welcomes that wait for one client; the oldest goes first.
+pub const WELCOMES_PER_CLIENT_MAX: usize = 256;
+/// Times that the hub asks a homeserver again for a key package that fits.
+pub const CLAIM_ATTEMPTS_MAX: u8 = 10;
+/// A request that waits for a network is answered "not now" after this.
+pub const JOB_WAIT_MS: u64 = 60_000;
+/// How long a job is kept whose network never answers.
+pub const JOB_KEEP_MS: u64 = DAY_MS;
+/// After putting somebody out, the hub takes a "left" from that room for its own doing this long.
+pub const EXPEL_ECHO_MS: u64 = 10 * 60 * 1000;
+/// Expired entries that the hub takes away at once.
+pub const SWEEP_ENTRIES_MAX: usize = 1000;
+/// Senders and claimers whose rates the hub follows.
+pub const RATES_FOLLOWED_MAX: usize = 100_000;
+/// Characters of a sentence for people that comes from somebody else.
+pub const SENTENCE_CHARS_MAX: usize = 500;
 
 /// A receipt may be this far ahead of the receiver's clock.
 pub const CLOCK_SKEW_MS: u64 = 10 * 60 * 1000;

@@ -1,0 +1,66 @@
+//! Who made a commit: found from the public tree before the engine works on it.
+
+use mls_rs::MlsMessage;
+use mls_rs::group::Sender;
+use mls_rs::identity::SigningIdentity;
+
+use super::removal::proposed_by_hub;
+use super::turn::{Stop, invalid_commit, not_allowed};
+use crate::address::{ClientId, UserId};
+use crate::door::HandshakeMessage;
+use crate::engine::PublicGroup;
+use crate::identity::client_id;
+
+/// A commit's maker.
+pub(super) struct Committer {
+    /// The client.
+    pub(super) client: ClientId,
+    /// Credential and key of its leaf; for an external commit both stay as they were.
+    pub(super) identity: SigningIdentity,
+    /// Whether it comes back by an external commit.
+    pub(super) returns: bool,
+}
+
+/// The committer, who must be a client of the asking account and have a leaf in the group.
+pub(super) fn committer(
+    public: &PublicGroup,
+    handshake: &HandshakeMessage,
+    from: &UserId,
+) -> Result<Committer, Stop> {
+    let committer = match handshake.sender {
+        Sender::Member(index) => member(public, index)?,
+        Sender::NewMemberCommit => returning(public, &handshake.message)?,
+        _ => return Err(invalid_commit("a commit comes from a member")),
+    };
+    if committer.client.user() != *from {
+        return Err(not_allowed("only the committer's own account may submit a commit"));
+    }
+    Ok(committer)
+}
+
+fn member(public: &PublicGroup, index: u32) -> Result<Committer, Stop> {
+    let member = public
+        .roster()
+        .member_with_index(index)
+        .map_err(|_| invalid_commit("the committer has no leaf"))?;
+    let client = client_id(&member.signing_identity).map_err(invalid_commit)?;
+    Ok(Committer { client, identity: member.signing_identity, returns: false })
+}
+
+/// An external commit may only bring a client back to its own leaf, with its own key. Whoever is
+/// to be removed does not come back.
+fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, Stop> {
+    let leaf = message
+        .commit_path_leaf_node()
+        .ok_or_else(|| invalid_commit("an external commit has an update path"))?;
+    let client = client_id(&leaf.signing_identity).map_err(invalid_commit)?;
+    let old = public
+        .get_member_with_identity(&leaf.signing_identity)
+        .map_err(|_| not_allowed("an external commit only brings a member back: ask to be added"))?;
+    if old.signing_identity != leaf.signing_identity {
+        return Err(not_allowed("a member comes back with the signature key that it had"));
+    } else if proposed_by_hub(public).contains(&old.index) {
+        return Err(not_allowed("this member is being removed"));
+    }
+    Ok(Committer { client, identity: old.signing_identity, returns: true })
+}

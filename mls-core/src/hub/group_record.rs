@@ -1,0 +1,93 @@
+//! What the hub knows of a group without looking into its tree: the head of its order.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::crypto::CipherSuite;
+
+use super::turn::{Stop, Turn};
+use crate::address::{RoomAddress, UserId};
+use crate::bridge_group::BridgeGroup;
+use crate::engine::PublicGroup;
+use crate::overlay::Overlay;
+use crate::receipt::Receipt;
+use crate::store::{Space, StoreError};
+use crate::wire::GroupId;
+use crate::wire::refusal::Refusal;
+
+const SPACE: Space = "group_record";
+
+/// A live group. Of one size whatever the group's is, so reading it for a message is cheap.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct GroupRecord {
+    /// The group.
+    pub(super) group: GroupId,
+    /// RFC 9420 number of its suite.
+    pub(super) suite: u16,
+    /// Who registered it.
+    pub(super) creator: UserId,
+    /// Its rooms, at most one on each network.
+    pub(super) rooms: Vec<RoomAddress>,
+    /// The current epoch.
+    pub(super) epoch: u64,
+    /// The last receipt; its `seq` is the group's.
+    pub(super) last: Receipt,
+    /// Proposals of members in this epoch.
+    pub(super) proposals: u32,
+    /// Leaves that are not blank.
+    pub(super) leaves: u32,
+    /// The oldest handshake that is still kept.
+    pub(super) oldest_seq: u64,
+    /// The handshake after which the newest snapshot was taken.
+    pub(super) snapshot_seq: u64,
+}
+
+impl GroupRecord {
+    /// The last sequence number that was given out.
+    pub(super) fn seq(&self) -> u64 {
+        self.last.tbs.seq
+    }
+
+    /// The suite, as the engine names it.
+    pub(super) fn cipher_suite(&self) -> CipherSuite {
+        CipherSuite::from(self.suite)
+    }
+
+    /// The time of the next receipt: now, but never before the last one.
+    pub(super) fn receipt_time(&self, now_ms: u64) -> u64 {
+        now_ms.max(self.last.tbs.time_ms)
+    }
+
+    /// Stores it.
+    pub(super) fn write(&self, store: &Overlay) -> Result<(), StoreError> {
+        store.write(SPACE, &self.group.0, self)
+    }
+}
+
+/// The group, if there is one.
+pub(super) fn read(store: &Overlay, group: &GroupId) -> Result<Option<GroupRecord>, StoreError> {
+    store.read(SPACE, &group.0)
+}
+
+/// What the group's context says about the bridge; it was checked when the group was accepted.
+pub(super) fn bridge_group(public: &PublicGroup) -> Result<BridgeGroup, StoreError> {
+    BridgeGroup::from_extensions(&public.group_context().extensions).map_err(super::turn::machine)
+}
+
+impl Turn<'_> {
+    /// The group that a request names.
+    pub(super) fn group(&self, group: &GroupId) -> Result<GroupRecord, Stop> {
+        Ok(read(self.store, group)?.ok_or(Refusal::UnknownGroup)?)
+    }
+
+    /// The group, asked for by an account that has a leaf in it.
+    pub(super) fn group_of_member(
+        &self,
+        group: &GroupId,
+        user: &UserId,
+    ) -> Result<GroupRecord, Stop> {
+        let record = self.group(group)?;
+        if super::leaves::count(self.store, group, user)? == 0 {
+            return Err(super::turn::not_allowed("this account is not in the group"));
+        }
+        Ok(record)
+    }
+}

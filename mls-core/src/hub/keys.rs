@@ -1,0 +1,98 @@
+//! The hub's own keys: one for receipts, and one for each suite as external sender
+//! (RFC 9420 12.1.8). Made once, at the first opening.
+
+use mls_rs::identity::SigningIdentity;
+use mls_rs::identity::basic::BasicCredential;
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
+use zeroize::Zeroizing;
+
+use super::HubSetup;
+use super::turn::machine;
+use crate::engine::{self, HubClient, hub_client};
+use crate::overlay::Overlay;
+use crate::policy::CIPHER_SUITES;
+use crate::store::{Space, StoreError};
+
+const SPACE: Space = "hub_key";
+const RECEIPT: &[u8] = b"receipt";
+const NAME: &[u8] = b"name";
+/// Receipts are Ed25519, the signature scheme of this suite.
+const RECEIPT_SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
+
+/// The hub's keys. They print nothing.
+pub(super) struct HubKeys {
+    /// Signs receipts.
+    pub(super) receipt: SignatureSecretKey,
+    /// What members verify receipts with: 32 bytes.
+    pub(super) receipt_public: SignaturePublicKey,
+    /// The external sender of each suite.
+    pub(super) senders: Vec<ExternalSender>,
+}
+
+/// The hub's external sender in groups of one suite.
+pub(super) struct ExternalSender {
+    /// The suite.
+    pub(super) suite: CipherSuite,
+    /// What stands in the group's `external_senders`.
+    pub(super) identity: SigningIdentity,
+    secret: SignatureSecretKey,
+}
+
+/// A key pair as it is stored.
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+struct StoredKey {
+    secret: SignatureSecretKey,
+    public: SignaturePublicKey,
+}
+
+impl HubKeys {
+    /// Reads the keys, or makes those that are missing.
+    pub(super) fn open(store: &Overlay, setup: &HubSetup) -> Result<Self, StoreError> {
+        let receipt = open_key(store, RECEIPT, RECEIPT_SUITE)?;
+        let name = open_name(store, setup)?;
+        let mut senders = Vec::new();
+        for suite in CIPHER_SUITES {
+            let place = [b"sender".as_slice(), &u16::from(suite).to_be_bytes()].concat();
+            let key = open_key(store, &place, suite)?;
+            let credential = BasicCredential::new(name.clone()).into_credential();
+            let identity = SigningIdentity::new(credential, key.public);
+            senders.push(ExternalSender { suite, identity, secret: key.secret });
+        }
+        Ok(Self { receipt: receipt.secret, receipt_public: receipt.public, senders })
+    }
+
+    /// The external sender for a suite.
+    pub(super) fn sender(&self, suite: CipherSuite) -> Option<&ExternalSender> {
+        self.senders.iter().find(|sender| sender.suite == suite)
+    }
+}
+
+impl ExternalSender {
+    /// The client that follows groups of this suite and signs as this sender.
+    pub(super) fn client(&self) -> HubClient {
+        hub_client(self.secret.clone(), self.identity.clone())
+    }
+}
+
+/// The name in the hub's credential. It stays what it was first, or the hub would no longer be
+/// the external sender that its groups name.
+fn open_name(store: &Overlay, setup: &HubSetup) -> Result<Vec<u8>, StoreError> {
+    if let Some(name) = store.get(SPACE, NAME)? {
+        return Ok(name.to_vec());
+    }
+    let name = setup.xmpp.clone().or_else(|| setup.matrix.clone()).unwrap_or_default();
+    store.put(SPACE, NAME, name.clone().into_bytes());
+    Ok(name.into_bytes())
+}
+
+fn open_key(store: &Overlay, name: &[u8], suite: CipherSuite) -> Result<StoredKey, StoreError> {
+    if let Some(key) = store.read(SPACE, name)? {
+        return Ok(key);
+    }
+    let (secret, public) = engine::generate_signature_key(suite).map_err(machine)?;
+    let key = StoredKey { secret, public };
+    let bytes = Zeroizing::new(key.mls_encode_to_vec().map_err(machine)?);
+    store.put(SPACE, name, bytes.to_vec());
+    Ok(key)
+}

@@ -1,0 +1,154 @@
+//! The pool of XMPP clients' key packages: one-time packages, handed out once and the oldest
+//! first, and one last resort for each client.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::key_package::{self, FitPackage};
+use super::rates::Rate;
+use super::turn::{Turn, effect_id};
+use super::{Effect, Notify};
+use crate::address::{ClientId, UserId};
+use crate::limits::{DEVICES_PER_USER_MAX, KEY_PACKAGES_PER_DEVICE_MAX};
+use crate::overlay::decode;
+use crate::policy::KEY_PACKAGE_REFILL;
+use crate::store::{Space, StoreError};
+use crate::wire::Notice;
+use crate::wire::claim_key_packages::ClaimOutcome;
+use crate::wire::key_packages_low::KeyPackagesLow;
+
+/// One entry a client.
+const POOL: Space = "pool";
+/// One-time packages, by client and number.
+const ONE_TIME: Space = "pool_one_time";
+/// Last-resort packages, by client.
+const LAST_RESORT: Space = "pool_last_resort";
+/// A client that runs low is told at the mark, and again after so many more.
+const LOW_STEP: u32 = 10;
+
+/// What a client has in the pool.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Pool {
+    /// Whose it is.
+    pub(super) client: ClientId,
+    /// One-time packages.
+    pub(super) one_time: u32,
+    /// The number of the next package.
+    next: u64,
+    /// Whether there is a last resort.
+    pub(super) last_resort: bool,
+}
+
+/// A package that was taken from the pool.
+pub(super) struct Taken {
+    /// What it is.
+    pub(super) fit: FitPackage,
+    /// The MLSMessage.
+    pub(super) package: Vec<u8>,
+}
+
+impl Turn<'_> {
+    /// What the client has; nothing, if it never published.
+    pub(super) fn pool(&self, client: &ClientId) -> Result<Pool, StoreError> {
+        let empty = Pool { client: client.clone(), one_time: 0, next: 0, last_resort: false };
+        Ok(self.store.read(POOL, client.as_str().as_bytes())?.unwrap_or(empty))
+    }
+
+    /// The pools of all clients of a user.
+    pub(super) fn pools(&self, user: &UserId) -> Result<Vec<Pool>, StoreError> {
+        let prefix = format!("{user}/");
+        let found = self.store.scan(POOL, prefix.as_bytes(), b"", DEVICES_PER_USER_MAX)?;
+        found.iter().map(|(_, value)| decode(POOL, value)).collect()
+    }
+
+    /// Puts a one-time package in; of more than the bound, the oldest goes.
+    pub(super) fn pool_one_time(&self, pool: &mut Pool, package: &[u8]) -> Result<(), StoreError> {
+        self.store.put(ONE_TIME, &one_time_key(&pool.client, pool.next), package.to_vec());
+        pool.next = pool.next.saturating_add(1);
+        pool.one_time = pool.one_time.saturating_add(1);
+        if usize::try_from(pool.one_time).unwrap_or(usize::MAX) > KEY_PACKAGES_PER_DEVICE_MAX {
+            self.pop(pool)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the last resort in, in place of the one before.
+    pub(super) fn pool_last_resort(&self, pool: &mut Pool, package: &[u8]) {
+        self.store.put(LAST_RESORT, pool.client.as_str().as_bytes(), package.to_vec());
+        pool.last_resort = true;
+    }
+
+    /// Stores the counts; a pool with nothing in it goes.
+    pub(super) fn write_pool(&self, pool: &Pool) -> Result<(), StoreError> {
+        let key = pool.client.as_str().as_bytes();
+        if pool.one_time == 0 && !pool.last_resort {
+            self.store.delete(POOL, key);
+            return Ok(());
+        }
+        self.store.write(POOL, key, pool)
+    }
+
+    /// Takes a package of the client: a one-time package, else its last resort. Packages that no
+    /// longer fit are thrown away.
+    pub(super) fn take_from_pool(
+        &mut self,
+        mut pool: Pool,
+        suites: &[u16],
+    ) -> Result<Result<Taken, ClaimOutcome>, StoreError> {
+        let had_any = pool.one_time > 0 || pool.last_resort;
+        let before = pool.one_time;
+        let user = pool.client.user();
+        let mut taken = None;
+        if pool.one_time > 0
+            && self.rates.take(Rate::OneTimeClaims, &[user.as_str()], self.now_ms).is_ok()
+        {
+            while let (None, Some(package)) = (&taken, self.pop(&mut pool)?) {
+                taken = self.fitting(&pool.client, package, suites);
+            }
+        }
+        if taken.is_none() && pool.last_resort {
+            let key = pool.client.as_str().as_bytes();
+            let package = self.store.get(LAST_RESORT, key)?.map(|p| p.to_vec()).unwrap_or_default();
+            taken = self.fitting(&pool.client, package, suites);
+        }
+        self.write_pool(&pool)?;
+        self.tell_if_low(&pool, before);
+        Ok(taken.ok_or(if had_any { ClaimOutcome::Incompatible } else { ClaimOutcome::Exhausted }))
+    }
+
+    fn fitting(&self, client: &ClientId, package: Vec<u8>, suites: &[u16]) -> Option<Taken> {
+        let fit = key_package::check(self.groups, &package, self.now_ms).ok()?;
+        let fits = fit.client == *client && suites.contains(&fit.suite);
+        fits.then_some(Taken { fit, package })
+    }
+
+    fn pop(&self, pool: &mut Pool) -> Result<Option<Vec<u8>>, StoreError> {
+        let prefix = [pool.client.as_str().as_bytes(), &[0]].concat();
+        let Some((key, package)) = self.store.scan(ONE_TIME, &prefix, b"", 1)?.pop() else {
+            pool.one_time = 0;
+            return Ok(None);
+        };
+        self.store.delete(ONE_TIME, &key);
+        pool.one_time = pool.one_time.saturating_sub(1);
+        Ok(Some(package.to_vec()))
+    }
+
+    /// Tells the client that its pool runs low, when it falls below the mark and at each step.
+    fn tell_if_low(&mut self, pool: &Pool, before: u32) {
+        let fell = before >= KEY_PACKAGE_REFILL;
+        let stepped = before / LOW_STEP != pool.one_time / LOW_STEP || pool.one_time == 0;
+        if pool.one_time < KEY_PACKAGE_REFILL && (fell || stepped) {
+            let client = &pool.client;
+            let id = effect_id(
+                "key packages low",
+                &[client.as_str().as_bytes(), &pool.next.to_be_bytes(), &pool.one_time.to_be_bytes()],
+            );
+            let notice = KeyPackagesLow { device: client.device(), count: pool.one_time };
+            let notice = Notice::KeyPackagesLow(notice);
+            self.effects.push(Effect::Notify(Notify { id, to: client.clone(), notice }));
+        }
+    }
+}
+
+fn one_time_key(client: &ClientId, number: u64) -> Vec<u8> {
+    [client.as_str().as_bytes(), &[0], &number.to_be_bytes()].concat()
+}

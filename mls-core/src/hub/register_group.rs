@@ -1,0 +1,190 @@
+//! `RegisterGroup`: a new group of one member comes under this hub's order.
+
+use mls_rs::MlsMessage;
+use mls_rs::extension::built_in::ExternalSendersExt;
+use mls_rs::group::ExportedTree;
+
+use super::group_record::{self, GroupRecord};
+use super::handshake_log::{self, LogEntry};
+use super::public_group::write_snapshot;
+use super::rates::Rate;
+use super::room_record::{self, RoomRecord};
+use super::turn::{Stop, Turn, effect_id, invalid, machine, not_allowed};
+use super::{BindRoom, Effect, leaves};
+use crate::address::UserId;
+use crate::bridge_group::{BridgeGroup, Order};
+use crate::engine::{PublicGroup, mls_time, sha256};
+use crate::identity::clients;
+use crate::policy::GROUP_ID_BYTES;
+use crate::receipt::{Receipt, ReceiptKind};
+use crate::store::StoreError;
+use crate::wire::refusal::Refusal;
+use crate::wire::register_group::RegisterGroup;
+use crate::wire::{Answer, GroupId};
+
+impl Turn<'_> {
+    /// Answers with the receipt for seq 0; the same bytes again get the same receipt.
+    pub(super) fn register_group(
+        &mut self,
+        from: &UserId,
+        request: &RegisterGroup,
+    ) -> Result<Answer, Stop> {
+        let group_info = self.part(from, &request.group_info)?;
+        let tree = self.part(from, &request.tree)?;
+        let message = MlsMessage::from_bytes(&group_info)
+            .map_err(|_| invalid("group_info is not an MLSMessage"))?;
+        let id = GroupId(message.group_id().unwrap_or_default().to_vec());
+        if id.0.len() != GROUP_ID_BYTES {
+            return Err(invalid(format!("a group id has {GROUP_ID_BYTES} bytes")));
+        }
+        if let Some(known) = group_record::read(self.store, &id)? {
+            return self.registered_before(&known, from, &group_info);
+        }
+        self.rates
+            .take(Rate::Groups, &["group", from.as_str()], self.now_ms)
+            .map_err(Refusal::RateLimited)?;
+        let public = self.observe(message, &tree)?;
+        self.check_first_epoch(&public, from)?;
+        let bridge_group = self.check_binding(&public, from)?;
+        let rooms = self.free_rooms(&bridge_group, from)?;
+        let receipt = self.begin_group(&id, from, &public, &group_info, &rooms)?;
+        self.keep_group_info(&id, group_info);
+        Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
+    }
+
+    fn registered_before(
+        &self,
+        known: &GroupRecord,
+        from: &UserId,
+        group_info: &[u8],
+    ) -> Result<Answer, Stop> {
+        match handshake_log::read(self.store, &known.group, 0)? {
+            Some(entry)
+                if known.creator == *from
+                    && entry.receipt.tbs.message_hash == sha256(group_info) =>
+            {
+                Ok(Answer::Receipt(entry.receipt.to_bytes().map_err(machine)?))
+            }
+            _ => Err(Refusal::Exists.into()),
+        }
+    }
+
+    fn observe(&self, group_info: MlsMessage, tree: &[u8]) -> Result<PublicGroup, Stop> {
+        let suite = group_info.cipher_suite().ok_or_else(|| invalid("group_info has no suite"))?;
+        let client = self
+            .groups
+            .client(suite)
+            .ok_or_else(|| invalid("the cipher suite is not supported: use 1"))?;
+        let tree = ExportedTree::from_bytes(tree)
+            .map_err(|_| invalid("tree is not a ratchet tree (RFC 9420 12.4.3.3)"))?;
+        client
+            .observe_group(group_info, Some(tree), Some(mls_time(self.now_ms)))
+            .map_err(|e| invalid(format!("the group is not valid: {e}")))
+    }
+
+    fn check_first_epoch(&self, public: &PublicGroup, from: &UserId) -> Result<(), Stop> {
+        if public.group_context().epoch != 0 {
+            return Err(invalid("a group is registered at epoch 0"));
+        }
+        let members = clients(&public.roster());
+        match members.as_slice() {
+            [creator] if creator.user() == *from => Ok(()),
+            [_] => Err(invalid("the group's one leaf must belong to the asker")),
+            _ => Err(invalid("a group is registered with exactly one leaf")),
+        }
+    }
+
+    fn check_binding(&self, public: &PublicGroup, from: &UserId) -> Result<BridgeGroup, Stop> {
+        let bridge_group = BridgeGroup::from_extensions(&public.group_context().extensions)
+            .map_err(invalid)?;
+        let none = String::new();
+        let names = bridge_group.hub_matrix == *self.setup.matrix.as_ref().unwrap_or(&none)
+            && bridge_group.hub_xmpp == *self.setup.xmpp.as_ref().unwrap_or(&none);
+        if !names || bridge_group.receipt_key != self.keys.receipt_public.to_vec() {
+            return Err(invalid("extension 0xFB71 must name this hub as HubInfo does"));
+        } else if bridge_group.order != Order::Hub {
+            return Err(invalid("a group that is registered is ordered by the hub"));
+        } else if !bridge_group.is_admin(from) {
+            return Err(invalid("the creator must be an admin"));
+        }
+        check_external_senders(self, public)?;
+        Ok(bridge_group)
+    }
+
+    fn free_rooms(
+        &self,
+        bridge_group: &BridgeGroup,
+        from: &UserId,
+    ) -> Result<Vec<RoomRecord>, Stop> {
+        let mut rooms = Vec::new();
+        for room in bridge_group.rooms() {
+            let record = room_record::read(self.store, &room)?
+                .filter(|record| record.creator == *from)
+                .ok_or_else(|| not_allowed(format!("{room} was not made here for {from}")))?;
+            if record.group.is_some() {
+                return Err(not_allowed(format!("{room} is bound to another group")));
+            }
+            rooms.push(record);
+        }
+        Ok(rooms)
+    }
+
+    fn begin_group(
+        &mut self,
+        id: &GroupId,
+        creator: &UserId,
+        public: &PublicGroup,
+        group_info: &[u8],
+        rooms: &[RoomRecord],
+    ) -> Result<Receipt, StoreError> {
+        let kind = ReceiptKind::Group;
+        let receipt =
+            Receipt::sign(&self.keys.receipt, None, kind, id, 0, group_info, self.now_ms)
+                .map_err(machine)?;
+        let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
+        handshake_log::write(self.store, id, &entry)?;
+        write_snapshot(self.store, id, 0, public)?;
+        leaves::set(self.store, id, creator, 1)?;
+        let suite = u16::from(public.group_context().cipher_suite);
+        for record in rooms {
+            RoomRecord { group: Some(id.clone()), ..record.clone() }.write(self.store)?;
+            self.effects.push(Effect::BindRoom(BindRoom {
+                id: effect_id("bind room", &[&room_record::key(&record.room), &id.0]),
+                room: record.room.clone(),
+                group: id.clone(),
+                receipt_key: self.keys.receipt_public.to_vec(),
+                suite,
+            }));
+        }
+        let record = GroupRecord {
+            group: id.clone(),
+            suite,
+            creator: creator.clone(),
+            rooms: rooms.iter().map(|record| record.room.clone()).collect(),
+            epoch: 0,
+            last: receipt.clone(),
+            proposals: 0,
+            leaves: 1,
+            oldest_seq: 0,
+            snapshot_seq: 0,
+        };
+        record.write(self.store)?;
+        self.groups.change(id, public.clone());
+        Ok(receipt)
+    }
+}
+
+/// The group must let this hub, and nobody else outside, propose.
+pub(super) fn check_external_senders(turn: &Turn<'_>, public: &PublicGroup) -> Result<(), Stop> {
+    let context = public.group_context();
+    let senders: Option<ExternalSendersExt> = context.extensions.get_as().ok().flatten();
+    let own = turn.keys.sender(context.cipher_suite);
+    let only_own = matches!(
+        (senders.as_ref().map(ExternalSendersExt::allowed_senders), own),
+        (Some([one]), Some(own)) if *one == own.identity
+    );
+    match only_own {
+        true => Ok(()),
+        false => Err(invalid("external_senders must hold this hub's sender and nobody else")),
+    }
+}

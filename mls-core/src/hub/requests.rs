@@ -1,0 +1,84 @@
+//! Requests: each goes to the file of its name; here is what all have in common.
+
+use mls_rs_codec::MlsEncode;
+
+use super::answers::Asked;
+use super::turn::{Stop, Turn, invalid, machine};
+use super::{Reply, RequestInput};
+use crate::engine::sha256;
+use crate::store::StoreError;
+use crate::wire::{Answer, Request, RequestId};
+
+/// Characters of a request's id.
+const ID_CHARS_MAX: usize = 64;
+
+impl Turn<'_> {
+    /// Answers a request, now or when a job is done. A refused one leaves nothing but its answer.
+    pub(super) fn request(&mut self, input: RequestInput) -> Result<(), StoreError> {
+        let RequestInput { from, reply_to, id, request } = input;
+        let digest = sha256(&request.mls_encode_to_vec().map_err(machine)?);
+        let asked = Asked { from, reply_to, id, request: digest };
+        match self.answer_once(&asked, request) {
+            Ok(Some(answer)) => self.reply(&asked, Reply::Ok(answer)),
+            Ok(None) => {}
+            Err(Stop::Refused(refusal)) => {
+                self.store.discard();
+                self.groups.forget_changes();
+                self.effects.clear();
+                self.reply(&asked, Reply::Refused(refusal));
+            }
+            Err(Stop::Failed(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn answer_once(&mut self, asked: &Asked, request: Request) -> Result<Option<Answer>, Stop> {
+        if !is_request_id(&asked.id) {
+            return Err(invalid("a request's id is 1 to 64 of A-Z a-z 0-9 - _"));
+        }
+        if let Some(given) = self.given_before(asked)? {
+            return match given.request == asked.request {
+                true => Ok(Some(given.answer)),
+                false => Err(invalid("this id was used for another request: choose a new one")),
+            };
+        }
+        let remembered = matches!(
+            request,
+            Request::PublishKeyPackages(_) | Request::ReportInvalid(_) | Request::LeaveRoom(_)
+        );
+        let answer = self.answer(asked, request)?;
+        if let (true, Some(answer)) = (remembered, &answer) {
+            self.remember(asked, answer)?;
+        }
+        Ok(answer)
+    }
+
+    fn answer(&mut self, asked: &Asked, request: Request) -> Result<Option<Answer>, Stop> {
+        let from = &asked.from;
+        match request {
+            Request::HubInfo => self.hub_info(),
+            Request::CreateRoom(request) => return self.create_room(asked, request),
+            Request::FindGroup(request) => self.find_group(from, &request),
+            Request::RegisterGroup(request) => self.register_group(from, &request),
+            Request::PublishKeyPackages(request) => self.publish_key_packages(from, &request),
+            Request::ClaimKeyPackages(request) => {
+                return self.claim_key_packages(asked, request);
+            }
+            Request::SubmitCommit(request) => self.submit_commit(from, &request),
+            Request::SubmitProposal(request) => self.submit_proposal(from, &request),
+            Request::ReportInvalid(request) => self.report_invalid(from, &request),
+            Request::FetchGroupInfo(request) => self.fetch_group_info(from, &request),
+            Request::FetchHandshakes(request) => self.fetch_handshakes(from, &request),
+            Request::FetchWelcomes(request) => self.fetch_welcomes(from, &request),
+            Request::LeaveRoom(request) => self.leave_room(from, &request),
+            Request::PutBlob(request) => self.put_blob(from, &request),
+            Request::GetBlob(request) => self.get_blob(&request),
+        }
+        .map(Some)
+    }
+}
+
+fn is_request_id(id: &RequestId) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(allowed)
+}
