@@ -24,4 +24,5 @@ pub mod prosody;
 pub mod rig;
 pub mod secret;
 pub mod synapse;
+pub mod tamper;
 pub mod xmpp_session;
