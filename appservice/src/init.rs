@@ -16,6 +16,8 @@ use crate::command_line::{Exit, InitArguments};
 use crate::config::{Config, Fault};
 pub use answers::{Answers, Ask, MatrixAnswers, Terminal, XmppAnswers};
 
+/// The `id` in the registration.
+pub const REGISTRATION_ID: &str = "mls-bridge";
 /// The names of what `init` writes.
 pub const CONFIG: &str = "mls-bridge.toml";
 /// For the homeserver: who the application service is.
