@@ -12,6 +12,7 @@ pub mod config;
 pub mod init;
 pub mod lanes;
 pub mod limits;
+pub mod marks;
 pub mod networks;
 pub mod outbox;
 pub mod run;

@@ -26,3 +26,5 @@ pub const TICKS_PER_CHECKPOINT: u32 = 10;
 pub const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// `check`: how long a server may take to answer.
 pub const CHECK_DEADLINE: Duration = Duration::from_secs(10);
+/// Transactions of the homeserver that are remembered as stored; it repeats only the newest.
+pub const TRANSACTION_MARKS_MAX: usize = 64;

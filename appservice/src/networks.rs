@@ -5,11 +5,7 @@ use std::future::Future;
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::hub::{Effect, Incoming, Input};
-use mls_core::store::Space;
 use tokio::sync::oneshot;
-
-/// The table of marks: what each network was told is stored, or how far it was read.
-pub const MARKS: Space = "mark";
 
 /// What a network said at once; it is stored as a whole before `done` is sent.
 #[derive(Debug)]
@@ -45,11 +41,6 @@ pub trait Carrier: Send + Sync + 'static {
 
     /// What the ghost of `user` is called in the network of `room`.
     fn ghost(&self, user: &UserId, room: &RoomAddress) -> Option<String>;
-}
-
-/// Where the mark is kept.
-pub fn mark_key(network: Network, key: &str) -> Vec<u8> {
-    format!("{network} {key}").into_bytes()
 }
 
 /// An effect's name, for logs.

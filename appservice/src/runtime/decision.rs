@@ -5,12 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::hub::{Effect, Hub, HubSetup, Incoming, Input, Membership};
-use mls_core::store::{StoreError, Write};
+use mls_core::store::StoreError;
 use storage::Database;
 
 use crate::batch::Batch;
 use crate::lanes::Lanes;
-use crate::networks::{Carrier, MARKS, Mark, mark_key};
+use crate::marks::Marks;
+use crate::networks::{Carrier, Mark};
 use crate::outbox::{Entry, Outbox};
 
 /// Everything in memory that a failed commit makes wrong.
@@ -18,6 +19,7 @@ pub struct Decision {
     hub: Hub,
     batch: Batch,
     outbox: Outbox,
+    marks: Marks,
     /// What waits in the outbox.
     pub(super) lanes: Lanes,
     /// Entries of this turn, which the lanes get after the commit.
@@ -40,7 +42,8 @@ impl Decision {
         if !lanes.is_empty() {
             tracing::info!(entries = lanes.len(), "the outbox holds what was not delivered yet");
         }
-        Ok(Self { hub, batch, outbox, lanes, fresh: Vec::new(), now_ms: 0 })
+        let marks = Marks::open(database)?;
+        Ok(Self { hub, batch, outbox, marks, lanes, fresh: Vec::new(), now_ms: 0 })
     }
 
     /// Rooms of live groups, and whose ghosts stand in each.
@@ -82,10 +85,9 @@ impl Decision {
     }
 
     /// Notes how far a network was read.
-    pub(super) fn mark(&self, network: Network, mark: Option<Mark>) {
-        if let Some(Mark { key, value }) = mark {
-            let (key, value) = (mark_key(network, &key), value.into_bytes().into());
-            self.batch.add(vec![Write::Put { space: MARKS, key, value }]);
+    pub(super) fn mark(&mut self, network: Network, mark: Option<Mark>) {
+        if let Some(mark) = mark {
+            self.batch.add(self.marks.put(network, mark));
         }
     }
 

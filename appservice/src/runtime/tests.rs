@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{Decision, Runtime};
-use crate::networks::{Carrier, Delivery, MARKS, Mark, mark_key};
+use crate::marks;
+use crate::networks::{Carrier, Delivery, Mark};
 use crate::outbox::OUTBOX;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -158,8 +159,8 @@ async fn what_is_acknowledged_is_stored_with_its_mark_and_answered_in_order() {
     }
     for (n, stored) in stored.into_iter().enumerate() {
         timeout(SOON, stored).await.unwrap().unwrap();
-        let key = mark_key(Network::Matrix, &n.to_string());
-        assert_eq!(**rig.database.get(MARKS, &key).unwrap().unwrap(), *b"v");
+        let mark = marks::read(&rig.database, Network::Matrix, &n.to_string());
+        assert_eq!(mark.as_deref(), Some("v"));
     }
     let mut answered = [Vec::new(), Vec::new()];
     for _ in 0..80 {
@@ -249,8 +250,7 @@ async fn what_cannot_be_decided_is_not_acknowledged_and_holds_nobody_up() {
     });
     let damaged = rig.deliver(vec![ask("!a", "1"), message], Some("lost")).await;
     assert!(timeout(SOON, damaged).await.unwrap().is_err());
-    let key = mark_key(Network::Matrix, "lost");
-    assert!(rig.database.get(MARKS, &key).unwrap().is_none());
+    assert_eq!(marks::read(&rig.database, Network::Matrix, "lost"), None);
     timeout(SOON, rig.deliver(vec![ask("!a", "2")], None).await).await.unwrap().unwrap();
     assert_eq!(rig.next().await, ("!a".to_owned(), "2".to_owned(), false));
     rig.stop().await;
