@@ -1,0 +1,345 @@
+//! The task that looks at everything that comes in, in order, and hands it over to be stored.
+
+mod handover;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use minidom::Element;
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::hub::{Incoming as HubIncoming, Input, Membership, RoomMessage as HubRoomMessage};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{interval, sleep};
+
+use super::requests::Read;
+use super::{Command, Delivery, RoomToJoin, Shared, questions, requests};
+use crate::limits::{ENTER_AGAIN, INCOMING_MAX, SILENT_MARK_EVERY, TOGETHER_MAX, WATCH_EVERY};
+use crate::mapping::affiliation::{self, LISTED, Standing};
+use crate::mapping::namespace::CLIENT;
+use crate::mapping::stanza::{self, StanzaError, bare, domain, resource};
+use crate::mapping::{Build, Unread, application_message, hints};
+use crate::session::link::{Event, told_to_stop};
+use crate::session::room_message::RoomMessage;
+use crate::session::rooms::{RoomEvent, Rooms, Signal};
+use crate::session::{Failure, Incoming};
+use handover::{Handover, NotStored};
+
+/// What people see of the hub in a room.
+const NICK: &str = "MLS hub";
+
+/// A room's list, as it was read.
+struct ListRead {
+    room: String,
+    standings: Vec<Standing>,
+}
+
+/// The task; see the module.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    rooms: Rooms,
+    signals: mpsc::Receiver<Signal>,
+    lists: mpsc::Receiver<ListRead>,
+    lists_out: mpsc::Sender<ListRead>,
+    handover: Handover,
+    /// Answers that need nobody.
+    answers: Vec<Element>,
+    /// By room: messages since the last mark that was handed over.
+    silent: HashMap<String, u32>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        to_join: Vec<RoomToJoin>,
+        deliveries: mpsc::Sender<Delivery>,
+    ) -> Self {
+        let (signals_out, signals) = mpsc::channel(INCOMING_MAX);
+        let (lists_out, lists) = mpsc::channel(INCOMING_MAX);
+        let mut rooms = Rooms::new(shared.session.clone(), NICK.to_owned(), true, signals_out);
+        let mut handover = Handover::new(deliveries);
+        for room in to_join {
+            handover.start_at(&room.muc, room.stanza_id.clone());
+            rooms.add(&room.muc, room.stanza_id, None);
+        }
+        let (answers, silent) = (Vec::new(), HashMap::new());
+        Self { shared, rooms, signals, lists, lists_out, handover, answers, silent }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        mut commands: mpsc::Receiver<Command>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut tick = interval(WATCH_EVERY);
+        loop {
+            tokio::select! {
+                Some(event) = events.recv() => self.on_event(event),
+                Some(signal) = self.signals.recv() => {
+                    let said = self.rooms.on_signal(signal);
+                    self.on_room_events(said);
+                }
+                Some(list) = self.lists.recv() => self.on_list(list),
+                Some(command) = commands.recv() => self.on_command(command),
+                _ = tick.tick() => self.rooms.on_tick(),
+                () = told_to_stop(&mut stop) => return,
+            }
+            while self.handover.len() < TOGETHER_MAX {
+                let Ok(event) = events.try_recv() else { break };
+                self.on_event(event);
+            }
+            let ended = tokio::select! {
+                ended = self.flush() => ended,
+                () = told_to_stop(&mut stop) => return,
+            };
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// Hands over and answers; whether nobody stores any more.
+    async fn flush(&mut self) -> bool {
+        match self.handover.flush().await {
+            Ok(()) => {}
+            Err(NotStored::Closed) => return true,
+            Err(NotStored::Failed { incoming, rooms }) => {
+                for request in incoming {
+                    self.answers.push(handover::try_again(&self.shared.setup.domain, &request));
+                }
+                for (room, mark) in rooms {
+                    self.rooms.rewind(&room, mark);
+                }
+            }
+        }
+        for answer in std::mem::take(&mut self.answers) {
+            if let Err(error) = self.shared.session.send(&answer).await {
+                tracing::debug!(%error, "an answer was not sent");
+            }
+        }
+        false
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Up => self.rooms.on_up(),
+            Event::Down => {
+                self.rooms.on_down();
+                self.shared.affiliations().clear();
+                self.shared.ghosts().all_left();
+            }
+            Event::Stanza(incoming) => match incoming.stanza.name() {
+                "iq" => self.on_iq(&incoming.stanza),
+                "presence" => self.on_presence(incoming),
+                _ => self.on_message(incoming),
+            },
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Stay { room, reply } => {
+                self.handover.start_at(&room, None);
+                self.rooms.add(&room, None, reply);
+            }
+            Command::Lost { room } => self.rooms.lost(&room),
+        }
+    }
+
+    fn on_iq(&mut self, iq: &Element) {
+        if !matches!(iq.attr("type"), Some("get" | "set")) {
+            return;
+        }
+        let setup = &self.shared.setup;
+        let from = iq.attr("from").unwrap_or_default();
+        let mut foreign = vec![&*setup.domain, &*setup.muc_service];
+        if self.rooms.contains(bare(from)) {
+            foreign.push(domain(from));
+        }
+        match requests::read(iq, &setup.domain, &foreign) {
+            Read::Request(request) => {
+                self.handover.push(HubIncoming::Input(Input::Request(request)));
+            }
+            Read::Answer(answer) => self.answers.push(answer),
+            Read::NotMine => self.answers.push(questions::answer(setup, iq)),
+        }
+    }
+
+    fn on_presence(&mut self, incoming: Incoming) {
+        let presence = &incoming.stanza;
+        let (from, to) = (presence.attr("from"), presence.attr("to"));
+        let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+        let room = bare(from).to_owned();
+        if !self.rooms.contains(&room) {
+            if presence.attr("type") == Some("subscribe") {
+                let no = Element::bare("presence", CLIENT).with("type", "unsubscribed");
+                self.answers.push(no.with("from", to).with("to", from));
+            }
+        } else if to == self.shared.hub() {
+            if let Some(standing) = affiliation::told(presence) {
+                self.on_standing(&room, &standing);
+            }
+            let said = self.rooms.on_stanza(incoming);
+            self.on_room_events(said);
+        } else {
+            self.shared.ghosts().left(&room, to);
+        }
+    }
+
+    fn on_message(&mut self, incoming: Incoming) {
+        let message = &incoming.stanza;
+        let (from, to) = (message.attr("from"), message.attr("to"));
+        let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+        let room = bare(from).to_owned();
+        let kind = message.attr("type");
+        if !self.rooms.contains(&room) {
+            let to_people = matches!(kind, None | Some("normal" | "chat"));
+            if to_people && message.has_child("body", CLIENT) {
+                let error = StanzaError::new("cancel", "service-unavailable");
+                let error = error.saying("nobody reads messages here; write into the room");
+                self.answers.push(stanza::refusal(message, &error));
+            }
+        } else if to != self.shared.hub() {
+            // A ghost that cannot be reached is out of the room, whether it knows or not.
+            if kind == Some("error") {
+                self.shared.ghosts().left(&room, to);
+            }
+        } else if matches!(kind, Some("groupchat" | "error")) {
+            let said = self.rooms.on_stanza(incoming);
+            self.on_room_events(said);
+        } else if resource(from).is_none()
+            && let Some(standing) = affiliation::told(message)
+        {
+            self.on_standing(&room, &standing);
+        }
+    }
+
+    /// A room tells who is, or is no longer, in its list.
+    fn on_standing(&mut self, room: &str, standing: &Standing) {
+        let news = self.shared.affiliations().told(room, standing);
+        let own = &self.shared.setup.domain;
+        if domain(&standing.jid) == own {
+            if standing.affiliation.is_listed() {
+                return;
+            }
+            if standing.jid == self.shared.hub_bare() {
+                tracing::warn!(room, "the hub was put off the room's list");
+            } else if self.shared.ghosts().expelled(room, &standing.jid, own) {
+                let (room, ghost) = (RoomAddress::xmpp(room), standing.jid.clone());
+                self.handover.push(HubIncoming::GhostExpelled { room, ghost });
+            }
+        } else if let Some(listed) = news
+            && let Ok(user) = UserId::xmpp(&standing.jid)
+        {
+            let membership = Membership { room: RoomAddress::xmpp(room), user, listed };
+            self.handover.push(HubIncoming::Input(Input::Membership(membership)));
+        }
+    }
+
+    fn on_room_events(&mut self, said: Vec<RoomEvent>) {
+        for event in said {
+            match event {
+                RoomEvent::Entered(room) => self.read_list(room),
+                RoomEvent::Left { room, why, .. } => {
+                    tracing::warn!(room, why, "the hub is not in a group's room; trying again");
+                }
+                RoomEvent::Messages { room, messages, mark } => {
+                    self.on_messages(&room, &messages, mark);
+                }
+            }
+        }
+    }
+
+    fn on_messages(&mut self, room: &str, messages: &[RoomMessage], mark: Option<String>) {
+        let incoming: Vec<_> =
+            messages.iter().filter_map(|message| self.for_the_hub(room, message)).collect();
+        let silent = self.silent.entry(room.to_owned()).or_default();
+        *silent = silent.saturating_add(u32::try_from(messages.len()).unwrap_or(u32::MAX));
+        if incoming.is_empty() && *silent < SILENT_MARK_EVERY {
+            return;
+        }
+        *silent = 0;
+        self.handover.push_with_mark(incoming, room, mark);
+    }
+
+    /// An application message by somebody who is neither the hub nor a ghost.
+    fn for_the_hub(&self, room: &str, message: &RoomMessage) -> Option<HubIncoming> {
+        let sender = message.sender.as_deref()?;
+        if domain(sender) == self.shared.setup.domain {
+            if let Some(id) = hints::sender_id(&message.stanza) {
+                self.shared.session.own_messages().see(room, id);
+            }
+            return None;
+        }
+        let application = match application_message::from_message(&message.stanza) {
+            Ok(application) => application,
+            Err(Unread::Broken(broken)) => {
+                tracing::debug!(room, sender, %broken, "a message that cannot be read");
+                return None;
+            }
+            Err(Unread::NotMine | Unread::Unknown(_)) => return None,
+        };
+        let event = message.id.clone().or_else(|| message.stanza.attr("id").map(str::to_owned));
+        Some(HubIncoming::Input(Input::Message(HubRoomMessage {
+            room: RoomAddress::xmpp(room),
+            sender: UserId::xmpp(sender).ok()?,
+            event: event.unwrap_or_default(),
+            sent_ms: message.sent_ms.unwrap_or_else(now_ms),
+            message: application.message,
+        })))
+    }
+
+    /// Reads the three lists of who may be in the room.
+    fn read_list(&self, room: String) {
+        self.shared.affiliations().begin(&room);
+        let (shared, lists) = (self.shared.clone(), self.lists_out.clone());
+        tokio::spawn(async move {
+            while shared.session.is_up() {
+                match read_list(&shared, &room).await {
+                    Ok(standings) => {
+                        let _ = lists.send(ListRead { room, standings }).await;
+                        return;
+                    }
+                    Err(failure) => {
+                        tracing::warn!(room, %failure, "the room's list cannot be read");
+                        sleep(ENTER_AGAIN).await;
+                    }
+                }
+            }
+        });
+    }
+
+    fn on_list(&mut self, list: ListRead) {
+        let room = list.room;
+        self.shared.affiliations().read(&room, list.standings);
+        let listed = self.shared.affiliations().listed(&room);
+        let people = listed.iter().filter(|jid| domain(jid) != self.shared.setup.domain);
+        let users = people.filter_map(|jid| UserId::xmpp(jid).ok()).collect();
+        let input = Input::Listed { room: RoomAddress::xmpp(&*room), users };
+        self.handover.push_for_room(HubIncoming::Input(input), &room);
+        let (shared, wanted) = (self.shared.clone(), self.shared.ghosts().wanted(&room));
+        tokio::spawn(async move {
+            for user in wanted {
+                if let Err(error) = shared.ghost_in(&room, &user).await {
+                    tracing::warn!(room, %user, %error, "a ghost is not in its room");
+                }
+            }
+        });
+    }
+}
+
+async fn read_list(shared: &Shared, room: &str) -> Result<Vec<Standing>, Failure> {
+    let mut standings = Vec::new();
+    for affiliation in LISTED {
+        let list = affiliation::list(affiliation);
+        let answer = shared.session.ask("get", Some(&shared.hub()), room, list).await?;
+        standings.extend(affiliation::listed(&answer));
+    }
+    Ok(standings)
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or_default()
+}

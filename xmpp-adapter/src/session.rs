@@ -1,0 +1,286 @@
+//! What the two connections have in common: stanzas out, answers and reflections back, rooms.
+//!
+//! One task reads the stream ([`link`]); it gives each answer to who waits for it and everything
+//! else, in order, to the one task that looks at it. That task never waits for an answer itself,
+//! or nobody would read it.
+
+pub(crate) mod archive;
+pub(crate) mod backoff;
+pub(crate) mod link;
+pub(crate) mod occupants;
+pub(crate) mod own_messages;
+pub(crate) mod room_message;
+pub(crate) mod rooms;
+pub(crate) mod waiting;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use minidom::Element;
+use mls_core::delivery::DeliveryError;
+use mls_core::limits::STANZA_BYTES_MAX;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::limits::{
+    ANSWER_DEADLINE, ENTER_DEADLINE, LIVE_DEADLINE, REFLECTION_DEADLINE, WRITE_DEADLINE,
+};
+use crate::mapping::namespace::{CLIENT, MUC};
+use crate::mapping::stanza::{StanzaError, bare};
+use crate::mapping::{Build, stanza};
+use crate::stream;
+use occupants::Occupants;
+use own_messages::OwnMessages;
+use waiting::{Entered, Waiting};
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Failure {
+    /// There is no connection now.
+    #[error("the connection to the XMPP server is down")]
+    Offline,
+    /// Nobody answered in time.
+    #[error("the XMPP server did not answer in time")]
+    Timeout,
+    /// Our own message is too long; nobody else may be troubled with it.
+    #[error("the stanza has {0} bytes, more than {STANZA_BYTES_MAX}")]
+    TooLarge(usize),
+    /// The other side said no.
+    #[error("the other side refused: {0}")]
+    Refused(StanzaError),
+}
+
+impl From<Failure> for DeliveryError {
+    fn from(failure: Failure) -> Self {
+        let why = failure.to_string();
+        match failure {
+            Failure::Refused(error) if !error.is_passing() => Self::Refused { why },
+            Failure::TooLarge(_) => Self::Refused { why },
+            _ => Self::Later { after_ms: None, why },
+        }
+    }
+}
+
+/// One account's or component's standing with its server, across connections; clones share it.
+#[derive(Clone)]
+pub(crate) struct Session(Arc<Inner>);
+
+struct Inner {
+    /// The namespace of stanzas on the stream.
+    namespace: &'static str,
+    line: Mutex<Line>,
+    waiting: Mutex<Waiting>,
+    occupants: Mutex<Occupants>,
+    own: Mutex<OwnMessages>,
+    /// Rooms that are entered and caught up.
+    live: watch::Sender<HashSet<String>>,
+    counter: AtomicU64,
+}
+
+#[derive(Default)]
+struct Line {
+    /// Text for the connection that is up.
+    out: Option<mpsc::Sender<String>>,
+    /// The full JID whose view of the rooms counts.
+    me: String,
+}
+
+/// A stanza for the task that looks at them.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// The stanza.
+    pub(crate) stanza: Element,
+    /// For a room's message: the bare JID of the occupant who sent it, as the room told us when
+    /// they were seen last before it.
+    pub(crate) sender: Option<String>,
+}
+
+impl Session {
+    /// Without a connection yet.
+    pub(crate) fn new(namespace: &'static str) -> Self {
+        Self(Arc::new(Inner {
+            namespace,
+            line: Mutex::default(),
+            waiting: Mutex::default(),
+            occupants: Mutex::default(),
+            own: Mutex::default(),
+            live: watch::Sender::default(),
+            counter: AtomicU64::new(1),
+        }))
+    }
+
+    /// A connection is there; `me` is the full JID whose view of the rooms counts.
+    pub(crate) fn up(&self, me: &str, out: mpsc::Sender<String>) {
+        *lock(&self.0.line) = Line { out: Some(out), me: me.to_owned() };
+    }
+
+    /// The connection is gone: who waits gets no answer, and we are in no room.
+    pub(crate) fn down(&self) {
+        lock(&self.0.line).out = None;
+        *lock(&self.0.waiting) = Waiting::default();
+        *lock(&self.0.occupants) = Occupants::default();
+        self.0.live.send_replace(HashSet::new());
+    }
+
+    /// Whether there is a connection.
+    pub(crate) fn is_up(&self) -> bool {
+        lock(&self.0.line).out.is_some()
+    }
+
+    /// The full JID whose view of the rooms counts.
+    pub(crate) fn me(&self) -> String {
+        lock(&self.0.line).me.clone()
+    }
+
+    /// An id that no other request of this process has, and no [`mls_core::wire::RequestId`].
+    pub(crate) fn fresh_id(&self) -> String {
+        format!(".{}", self.0.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts a stanza on its way; done when it waits to be written.
+    pub(crate) async fn send(&self, stanza: &Element) -> Result<(), Failure> {
+        let out = lock(&self.0.line).out.clone().ok_or(Failure::Offline)?;
+        let text = stream::to_text(stanza, self.0.namespace).map_err(|error| {
+            let error = StanzaError::new("modify", "bad-request").saying(error.to_string());
+            Failure::Refused(error)
+        })?;
+        if text.len() > STANZA_BYTES_MAX {
+            return Err(Failure::TooLarge(text.len()));
+        }
+        match timeout(WRITE_DEADLINE, out.send(text)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Failure::Offline),
+            Err(_) => Err(Failure::Timeout),
+        }
+    }
+
+    /// Asks, and gives the answer (of type `result`).
+    pub(crate) async fn ask(
+        &self,
+        kind: &str,
+        from: Option<&str>,
+        to: &str,
+        payload: Element,
+    ) -> Result<Element, Failure> {
+        let iq = stanza::iq(kind, to, &self.fresh_id(), payload);
+        self.ask_with(from.into_iter().fold(iq, |iq, from| iq.with("from", from))).await
+    }
+
+    /// Asks with an IQ that has its id and addresses already.
+    pub(crate) async fn ask_with(&self, iq: Element) -> Result<Element, Failure> {
+        let key = (attr(&iq, "id"), attr(&iq, "to"));
+        let answer = lock(&self.0.waiting).answer(key.clone());
+        let answer = async {
+            self.send(&iq).await?;
+            let answer = timeout(ANSWER_DEADLINE, answer).await.map_err(|_| Failure::Timeout)?;
+            let answer = answer.map_err(|_| Failure::Offline)?;
+            StanzaError::of(&answer).map_or(Ok(answer), |error| Err(Failure::Refused(error)))
+        }
+        .await;
+        lock(&self.0.waiting).forget_answer(&key);
+        answer
+    }
+
+    /// Posts a message into a room and waits for its own reflection: the archive's id for it,
+    /// empty if the room gives none.
+    pub(crate) async fn post(&self, from: &str, message: Element) -> Result<String, Failure> {
+        let key = (attr(&message, "to"), attr(&message, "id"));
+        let reflection = lock(&self.0.waiting).reflection(key.clone(), bare(from).to_owned());
+        let posted = async {
+            self.send(&message.with("from", from)).await?;
+            let reflection = timeout(REFLECTION_DEADLINE, reflection).await;
+            let reflection = reflection.map_err(|_| Failure::Timeout)?;
+            reflection.map_err(|_| Failure::Offline)?.map_err(Failure::Refused)
+        }
+        .await;
+        lock(&self.0.waiting).forget_reflection(&key);
+        posted
+    }
+
+    /// Enters a room without its history (the archive is read instead).
+    pub(crate) async fn enter(
+        &self,
+        from: &str,
+        room: &str,
+        nick: &str,
+    ) -> Result<Entered, Failure> {
+        let history = Element::bare("history", MUC).with("maxstanzas", "0");
+        let presence = Element::bare("presence", CLIENT)
+            .with("from", from)
+            .with("to", format!("{room}/{nick}"))
+            .holding(Element::bare("x", MUC).holding(history));
+        let key = (room.to_owned(), from.to_owned());
+        let entered = lock(&self.0.waiting).entry(key.clone());
+        let entered = async {
+            self.send(&presence).await?;
+            let entered = timeout(ENTER_DEADLINE, entered).await.map_err(|_| Failure::Timeout)?;
+            entered.map_err(|_| Failure::Offline)?.map_err(Failure::Refused)
+        }
+        .await;
+        lock(&self.0.waiting).forget_entry(&key);
+        entered
+    }
+
+    /// Leaves a room.
+    pub(crate) async fn leave(&self, from: &str, room: &str, nick: &str) -> Result<(), Failure> {
+        let presence = Element::bare("presence", CLIENT)
+            .with("from", from)
+            .with("to", format!("{room}/{nick}"))
+            .with("type", "unavailable");
+        self.send(&presence).await
+    }
+
+    /// Marks a room as entered and caught up, or not.
+    pub(crate) fn set_live(&self, room: &str, live: bool) {
+        self.0.live.send_if_modified(|rooms| {
+            if live { rooms.insert(room.to_owned()) } else { rooms.remove(room) }
+        });
+    }
+
+    /// Waits until a room is entered and caught up.
+    pub(crate) async fn wait_until_live(&self, room: &str) -> Result<(), DeliveryError> {
+        if !self.is_up() {
+            return Err(Failure::Offline.into());
+        }
+        let mut live = self.0.live.subscribe();
+        let waited = timeout(LIVE_DEADLINE, live.wait_for(|rooms| rooms.contains(room))).await;
+        let why = format!("{room} is not entered and caught up yet");
+        waited.map(drop).map_err(|_| DeliveryError::Later { after_ms: None, why })
+    }
+
+    /// Own messages that were seen in their rooms.
+    pub(crate) fn own_messages(&self) -> MutexGuard<'_, OwnMessages> {
+        lock(&self.0.own)
+    }
+
+    /// Gives a stanza to who waits for it; what is left is for the task that looks at them all.
+    pub(crate) fn dispatch(&self, stanza: Element) -> Option<Incoming> {
+        let me = self.me();
+        let mut waiting = lock(&self.0.waiting);
+        match stanza.name() {
+            "iq" => waiting.take_iq(stanza).map(|stanza| Incoming { stanza, sender: None }),
+            "message" => {
+                let sender = lock(&self.0.occupants).sender(&stanza);
+                waiting.take_message(stanza, &me, sender)
+            }
+            "presence" => {
+                let stanza = waiting.take_presence(stanza, &me)?;
+                if stanza.attr("to") == Some(&me) {
+                    lock(&self.0.occupants).see(&stanza);
+                }
+                Some(Incoming { stanza, sender: None })
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn attr(element: &Element, name: &'static str) -> String {
+    element.attr(name).unwrap_or_default().to_owned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
