@@ -1,0 +1,160 @@
+//! The connection of the hub: an application service of a homeserver.
+//!
+//! What comes in arrives as [`Delivery`]s, one for each transaction of the homeserver that says
+//! something to the hub: commit it with its [`Mark`], then fire `done`; only then is the
+//! homeserver answered, so that a crash repeats a transaction and never loses one. What goes out
+//! is an effect of the hub at a time, under an id that stays the same.
+
+mod binding;
+mod check;
+mod claim;
+mod control_room;
+mod ghost_account;
+mod homeserver;
+mod homeserver_error;
+mod incoming;
+mod invitation;
+mod make_room;
+mod membership;
+mod notify;
+mod readiness;
+mod registration;
+mod relay;
+mod server;
+mod setup;
+mod transaction;
+
+pub use check::{Finding, check};
+pub use registration::registration;
+pub use setup::{AppserviceSetup, Delivery, Mark, MarkLookup, StartError};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::delivery::DeliveryError;
+use mls_core::hub::{Effect, Input, MakeRooms};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use self::ghost_account::GhostAccounts;
+use self::homeserver::Homeserver;
+use self::homeserver_error::refused;
+use self::invitation::Invitations;
+use self::relay::Algorithms;
+use self::transaction::Transactions;
+
+/// A hub's live connection to its homeserver; dropping it ends it.
+pub struct Appservice {
+    homeserver: Arc<Homeserver>,
+    ghosts: GhostAccounts,
+    algorithms: Algorithms,
+    invitations: Invitations,
+    local_address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Appservice {
+    /// Listens for the homeserver's transactions; the homeserver need not be there yet.
+    pub async fn start(
+        setup: AppserviceSetup,
+        seen: MarkLookup,
+        deliveries: mpsc::Sender<Delivery>,
+    ) -> Result<Self, StartError> {
+        let homeserver = Arc::new(Homeserver::new(&setup)?);
+        let listen = |source| StartError::Listen { address: setup.listen, source };
+        let listener = TcpListener::bind(setup.listen).await.map_err(listen)?;
+        let local_address = listener.local_addr().map_err(listen)?;
+        let (stop, stopped) = watch::channel(false);
+        let invitations = Invitations::start(Arc::clone(&homeserver), stopped.clone());
+        let transactions =
+            Transactions::new(Arc::clone(&homeserver), invitations.clone(), seen, deliveries);
+        let app = server::router(transactions, setup.hs_token);
+        let server = tokio::spawn(server::serve(listener, app, stopped));
+        let ghosts = GhostAccounts::new(Arc::clone(&homeserver));
+        let algorithms = Algorithms::new(Arc::clone(&homeserver));
+        Ok(Self { homeserver, ghosts, algorithms, invitations, local_address, stop, server })
+    }
+
+    /// Where it listens; the port is the system's choice if `listen` named port 0.
+    pub fn local_address(&self) -> SocketAddr {
+        self.local_address
+    }
+
+    /// The hub's Matrix user id.
+    pub fn user_id(&self) -> &str {
+        self.homeserver.hub()
+    }
+
+    /// Returns once the homeserver knows the hub: its account and its device are there, and
+    /// invitations that came while nobody listened are taken up. Waits as long as it takes.
+    pub async fn wait_for_homeserver(&self) {
+        readiness::wait(&self.homeserver, &self.invitations).await;
+    }
+
+    /// Does what the hub wants done. `tried_before` says that an earlier attempt may have
+    /// succeeded unseen. A result for the hub comes back as an input.
+    ///
+    /// `MakeRooms` concerns two networks: the runtime uses [`Appservice::make_room`].
+    pub async fn perform(
+        &self,
+        effect: &Effect,
+        tried_before: bool,
+    ) -> Result<Option<Input>, DeliveryError> {
+        let homeserver = &*self.homeserver;
+        match effect {
+            Effect::Answer(answer) => notify::answer(homeserver, answer).await?,
+            Effect::Notify(notice) => notify::notify(homeserver, notice).await?,
+            Effect::PostHandshake(post) => notify::post_handshake(homeserver, post).await?,
+            Effect::Relay(relay) => {
+                relay::relay(&self.ghosts, &self.algorithms, relay, tried_before).await?;
+            }
+            Effect::BindRoom(bind) => {
+                binding::bind(homeserver, bind).await?;
+                self.algorithms.forget(&bind.room.address);
+            }
+            Effect::ClaimMatrix(job) => {
+                return claim::claim(homeserver, job).await.map(Input::Claimed).map(Some);
+            }
+            Effect::Admit(admit) => membership::admit(&self.ghosts, admit).await?,
+            Effect::Expel(expel) => membership::expel(&self.ghosts, expel).await?,
+            Effect::MakeRooms(_) => {
+                return Err(refused("rooms are made network by network".to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the Matrix room of a new group, and lets its creator in; asked again for the same
+    /// job, it gives back the same room.
+    pub async fn make_room(&self, make: &MakeRooms) -> Result<String, DeliveryError> {
+        make_room::make_room(&self.ghosts, make).await
+    }
+
+    /// The list of a room (who is joined or invited, without ghosts and the hub), as an input.
+    pub async fn list_room(&self, room: &RoomAddress) -> Result<Input, DeliveryError> {
+        membership::list(&self.homeserver, room).await
+    }
+
+    /// The Matrix user id of the ghost of an account of the other network.
+    pub fn ghost(&self, user: &UserId) -> Option<String> {
+        self.homeserver.ghost(user)
+    }
+
+    /// Stops listening, and waits until the transactions under way are answered.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if (&mut self.server).await.is_err() {
+            tracing::warn!("the listener for the homeserver had ended badly");
+        }
+    }
+}
+
+impl Drop for Appservice {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.server.abort();
+    }
+}

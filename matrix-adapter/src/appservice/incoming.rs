@@ -1,0 +1,146 @@
+//! From one event to what it says to the hub: who may say what.
+
+use std::sync::Arc;
+
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::delivery::DeliveryError;
+use mls_core::hub::{
+    AnswerEffect, Incoming, Input, Membership, Reply, ReplyTo, RequestInput, RoomMessage,
+};
+use mls_core::wire::RequestId;
+use mls_core::wire::refusal::Refusal;
+
+use super::control_room::ControlRooms;
+use super::homeserver::Homeserver;
+use super::invitation::Invitations;
+use super::notify;
+use crate::mapping::namespace::{REQUEST, ROOM_ENCRYPTED, ROOM_MEMBER};
+use crate::mapping::request::RequestFault;
+use crate::mapping::room_event::RoomEvent;
+use crate::mapping::{DecodeError, application_message, request};
+
+/// Judges the events of transactions.
+pub(super) struct EventReader {
+    homeserver: Arc<Homeserver>,
+    control_rooms: ControlRooms,
+    invitations: Invitations,
+}
+
+impl EventReader {
+    /// With nothing known of any room.
+    pub(super) fn new(
+        homeserver: Arc<Homeserver>,
+        control_rooms: ControlRooms,
+        invitations: Invitations,
+    ) -> Self {
+        Self { homeserver, control_rooms, invitations }
+    }
+
+    /// What one event says, if anything. A malformed one is logged and passed over; an error
+    /// means that the homeserver could not be asked what must be known: read it again later.
+    pub(super) async fn read(&self, event: &str) -> Result<Option<Incoming>, DeliveryError> {
+        let event: RoomEvent = match serde_json::from_str(event) {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "a malformed event is passed over");
+                return Ok(None);
+            }
+        };
+        match event.event_type.as_str() {
+            ROOM_MEMBER => Ok(self.member(&event)),
+            // Our own come back to us, too.
+            _ if event.sender == self.homeserver.hub()
+                || self.homeserver.is_ghost(&event.sender) =>
+            {
+                Ok(None)
+            }
+            ROOM_ENCRYPTED => Ok(message(event)),
+            REQUEST => self.request(event).await,
+            _ => Ok(None),
+        }
+    }
+
+    fn member(&self, event: &RoomEvent) -> Option<Incoming> {
+        self.control_rooms.forget(&event.room_id);
+        let user = event.state_key.as_deref()?;
+        let membership = event.content_text("membership")?;
+        let room = RoomAddress::matrix(&*event.room_id);
+        if user == self.homeserver.hub() {
+            match membership {
+                "invite" => self.invitations.offer(event),
+                "leave" | "ban" if event.sender != user => {
+                    tracing::warn!(room = event.room_id, by = event.sender, "the hub was put out");
+                }
+                _ => {}
+            }
+            None
+        } else if self.homeserver.is_ghost(user) {
+            let put_out = matches!(membership, "leave" | "ban")
+                && event.sender != user
+                && event.sender != self.homeserver.hub();
+            put_out.then(|| Incoming::GhostExpelled { room, ghost: user.to_owned() })
+        } else {
+            let user = UserId::matrix(user).ok()?;
+            let listed = matches!(membership, "join" | "invite");
+            Some(Incoming::Input(Input::Membership(Membership { room, user, listed })))
+        }
+    }
+
+    async fn request(&self, event: RoomEvent) -> Result<Option<Incoming>, DeliveryError> {
+        let room = event.room_id;
+        if self.control_rooms.creator(&room).await?.as_deref() != Some(&*event.sender) {
+            tracing::warn!(room, sender = event.sender, "a request outside of a control room");
+            return Ok(None);
+        }
+        let Ok(from) = UserId::matrix(&event.sender) else { return Ok(None) };
+        let reply_to = ReplyTo::ControlRoom(room.clone());
+        let (id, refusal) = match request::decode(event.content) {
+            Ok((id, request)) => {
+                let request = RequestInput { from, reply_to, id, request };
+                return Ok(Some(Incoming::Input(Input::Request(request))));
+            }
+            Err(RequestFault::Unsupported { id }) => (id, Refusal::Unsupported),
+            // A request without an id is answered under its event's.
+            Err(RequestFault::Invalid { id, why }) => {
+                (id.unwrap_or(event.event_id), Refusal::Invalid(why.to_string()))
+            }
+        };
+        self.refuse(reply_to, id, refusal).await.map(|()| None)
+    }
+
+    /// What the hub cannot be given is answered here, before the transaction is acknowledged.
+    async fn refuse(
+        &self,
+        to: ReplyTo,
+        id: RequestId,
+        refusal: Refusal,
+    ) -> Result<(), DeliveryError> {
+        let answer = AnswerEffect { to, id, reply: Reply::Refused(refusal) };
+        match notify::answer(&self.homeserver, &answer).await {
+            Err(DeliveryError::Refused { why }) => {
+                tracing::warn!(why, "a broken request stays unanswered");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// An application message of our algorithm.
+fn message(event: RoomEvent) -> Option<Incoming> {
+    let message = match application_message::decode(event.content) {
+        Ok(message) => message,
+        Err(DecodeError::Mismatch) => return None,
+        Err(DecodeError::Invalid(why)) => {
+            tracing::warn!(room = event.room_id, sender = event.sender, %why, "a broken message");
+            return None;
+        }
+    };
+    Some(Incoming::Input(Input::Message(RoomMessage {
+        room: RoomAddress::matrix(event.room_id),
+        sender: UserId::matrix(&event.sender).ok()?,
+        event: event.event_id,
+        sent_ms: event.origin_server_ts,
+        message,
+    })))
+}

@@ -1,0 +1,137 @@
+//! From one answer of /sync to the inputs of a member: who may say what, and what is new.
+
+use std::collections::{HashMap, HashSet};
+
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::member::{Input, ReceivedMessage};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+use serde_json::Value;
+
+use super::control_room::ControlRoom;
+use crate::mapping::namespace::{
+    ANSWER, CREATE_ALGORITHM, HANDSHAKE, KEY_PACKAGE_PREFIX, OUR_EVENTS, ROOM_CREATE,
+    ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MESSAGE, STICKER,
+};
+use crate::mapping::room_event::RoomEvent;
+use crate::mapping::{DecodeError, answer, application_message, ghost, notice};
+
+/// What this connection has seen so far; forgotten when a batch was not taken.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Rooms that `RoomJoined` was said of.
+    pub(super) joined: HashSet<OwnedRoomId>,
+    /// Whether a room is marked as encrypted with MLS.
+    pub(super) encrypted: HashMap<OwnedRoomId, bool>,
+    /// The last count of key packages that was handed out.
+    pub(super) key_packages: Option<u32>,
+}
+
+/// Judges events for one member.
+pub(super) struct Reader<'a> {
+    /// The hub: nobody else's handshakes, answers and Welcomes count.
+    pub(super) hub: &'a OwnedUserId,
+    /// Answers count there only.
+    pub(super) control: &'a ControlRoom,
+}
+
+impl Seen {
+    /// The number of one-time key packages, if it is not the one handed out last.
+    pub(super) fn key_packages<'a>(
+        &mut self,
+        counts: impl Iterator<Item = (&'a str, u64)>,
+    ) -> Option<Input> {
+        let ours = counts.filter(|(name, _)| name.starts_with(KEY_PACKAGE_PREFIX));
+        let count = u32::try_from(ours.map(|(_, count)| count).sum::<u64>()).unwrap_or(u32::MAX);
+        let changed = self.key_packages.replace(count) != Some(count);
+        changed.then_some(Input::KeyPackagesLeft(count))
+    }
+
+    /// Notes the encryption marker, if the event is one.
+    pub(super) fn note_encryption(&mut self, room: &RoomId, event: &RoomEvent) {
+        if event.event_type == ROOM_ENCRYPTION && event.state_key.as_deref() == Some("") {
+            let ours = application_message::marks_our_room(&event.content);
+            // Once ours, always ours: nobody gets a warning away by rewriting the marker.
+            let known = self.encrypted.entry(room.to_owned()).or_default();
+            *known |= ours;
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The input in an event of a room's timeline, if it is one for us.
+    pub(super) fn timeline_event(&self, room: &RoomId, event: RoomEvent) -> Option<Input> {
+        let from_hub = event.sender == self.hub.as_str();
+        let read = match event.event_type.as_str() {
+            ROOM_ENCRYPTED => self.message(room, &event),
+            HANDSHAKE if from_hub => notice::decode(HANDSHAKE, event.content).map(Input::Notice),
+            ANSWER if from_hub && self.control.room().as_deref() == Some(room) => {
+                answer::decode(event.content).map(|(id, answer)| {
+                    self.control.answered(&id);
+                    Input::Answer(id, answer)
+                })
+            }
+            HANDSHAKE | ANSWER => {
+                tracing::warn!(%room, sender = event.sender, "only the hub may send {}", event.event_type);
+                return None;
+            }
+            ROOM_MESSAGE | STICKER => Ok(Input::CleartextInRoom {
+                room: RoomAddress::matrix(room.as_str()),
+                sender: self.account(&event.sender),
+            }),
+            _ => return None,
+        };
+        logged(read, &event.sender)
+    }
+
+    /// The input in a to-device event, if it is one for us.
+    pub(super) fn to_device_event(&self, event: RoomEvent) -> Option<Input> {
+        if event.sender != self.hub.as_str() {
+            if event.event_type.starts_with(OUR_EVENTS) {
+                tracing::warn!(sender = event.sender, "only the hub may send {}", event.event_type);
+            }
+            return None;
+        }
+        let read = notice::decode(&event.event_type, event.content).map(Input::Notice);
+        logged(read, &event.sender)
+    }
+
+    fn message(&self, room: &RoomId, event: &RoomEvent) -> Result<Input, DecodeError> {
+        Ok(Input::Message(ReceivedMessage {
+            room: RoomAddress::matrix(room.as_str()),
+            sender: self.account(&event.sender),
+            sent_ms: event.origin_server_ts,
+            message: application_message::decode(event.content.clone())?,
+        }))
+    }
+
+    /// The account behind a sender; a ghost stands for somebody else.
+    fn account(&self, sender: &str) -> Option<UserId> {
+        if ghost::is_ghost(sender, self.hub.server_name().as_str()) {
+            return None;
+        }
+        UserId::matrix(sender).ok()
+    }
+}
+
+/// Whether the stripped state of an invitation marks the room as one of ours.
+pub(super) fn invites_into_our_room(events: impl Iterator<Item = RoomEvent>) -> bool {
+    events.into_iter().any(|event| match event.event_type.as_str() {
+        ROOM_ENCRYPTION => application_message::marks_our_room(&event.content),
+        ROOM_CREATE => {
+            let algorithm = event.content.get(CREATE_ALGORITHM).and_then(Value::as_str);
+            algorithm.and_then(crate::mapping::namespace::suite_of).is_some()
+        }
+        _ => false,
+    })
+}
+
+fn logged(read: Result<Input, DecodeError>, sender: &str) -> Option<Input> {
+    match read {
+        Ok(input) => Some(input),
+        Err(DecodeError::Mismatch) => None,
+        Err(DecodeError::Invalid(why)) => {
+            tracing::warn!(sender, %why, "an event of ours is broken and passed over");
+            None
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The control room: a direct room of this account and the hub, in which requests are answered.
+//!
+//! The hub is invited by `createRoom` itself, for a later `/invite` counts against the hub's own
+//! limit. It is written to only once the hub is in: before that, it would not see the event.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use matrix_sdk::Client;
+use mls_core::delivery::DeliveryError;
+use ruma::api::client::room::create_room::v3 as create_room;
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{delivery_error, refused, state_content};
+use crate::mapping::namespace::{CONTROL_ROOM_TYPE, ROOM_MEMBER};
+
+/// How long one request waits for the hub to come in.
+const HUB_DEADLINE: Duration = Duration::from_secs(20);
+/// How often the hub's membership is looked at meanwhile.
+const HUB_POLL: Duration = Duration::from_millis(250);
+/// Answered requests that are remembered.
+const ANSWERED_MAX: usize = 4096;
+
+/// Shared by the requests and the /sync loop.
+pub(super) struct ControlRoom {
+    hub: OwnedUserId,
+    room: Mutex<Option<OwnedRoomId>>,
+    /// Whether the hub was seen in the room. Held while the room is made, so that one is made.
+    ready: tokio::sync::Mutex<bool>,
+    answered: Mutex<HashMap<String, u32>>,
+}
+
+enum HubIs {
+    Joined,
+    Invited,
+    Away,
+}
+
+impl ControlRoom {
+    /// The room known from an earlier connection, if any.
+    pub(super) fn new(hub: OwnedUserId, room: Option<OwnedRoomId>) -> Self {
+        Self {
+            hub,
+            room: Mutex::new(room),
+            ready: tokio::sync::Mutex::new(false),
+            answered: Mutex::default(),
+        }
+    }
+
+    /// The room, if there is one.
+    pub(super) fn room(&self) -> Option<OwnedRoomId> {
+        lock(&self.room).clone()
+    }
+
+    /// We are no longer in `room`: if it was the control room, another is made when needed.
+    pub(super) fn left(&self, room: &RoomId) {
+        let mut current = lock(&self.room);
+        if current.as_deref() == Some(room) {
+            *current = None;
+        }
+    }
+
+    /// Looks again at the next request whether the hub is in the room.
+    pub(super) async fn doubt(&self) {
+        *self.ready.lock().await = false;
+    }
+
+    /// An answer to request `id` came. Asked once more after that, the request is a new event.
+    pub(super) fn answered(&self, id: &str) {
+        let mut answered = lock(&self.answered);
+        if answered.len() >= ANSWERED_MAX {
+            answered.clear();
+        }
+        *answered.entry(id.to_owned()).or_default() += 1;
+    }
+
+    /// The transaction id of a request: its id, and how often it was answered, if it was.
+    pub(super) fn transaction_id(&self, id: &str) -> String {
+        match lock(&self.answered).get(id) {
+            Some(count) => format!("{id}.{count}"),
+            None => id.to_owned(),
+        }
+    }
+
+    /// The room, with the hub in it.
+    pub(super) async fn ensure(&self, client: &Client) -> Result<OwnedRoomId, DeliveryError> {
+        let mut ready = self.ready.lock().await;
+        if let (true, Some(room)) = (*ready, self.room()) {
+            return Ok(room);
+        }
+        *ready = false;
+        let mut room = self.room_or_new(client).await?;
+        if let HubIs::Away = self.hub_is(client, &room).await? {
+            self.left(&room);
+            room = self.room_or_new(client).await?;
+        }
+        let deadline = Instant::now() + HUB_DEADLINE;
+        while !matches!(self.hub_is(client, &room).await?, HubIs::Joined) {
+            if Instant::now() > deadline {
+                return Err(DeliveryError::Later {
+                    after_ms: None,
+                    why: format!(
+                        "{} does not come into the control room: is it running?",
+                        self.hub
+                    ),
+                });
+            }
+            tokio::time::sleep(HUB_POLL).await;
+        }
+        *ready = true;
+        Ok(room)
+    }
+
+    async fn room_or_new(&self, client: &Client) -> Result<OwnedRoomId, DeliveryError> {
+        if let Some(room) = self.room() {
+            return Ok(room);
+        }
+        let mut request = create_room::Request::new();
+        request.name = Some("MLS control room".to_owned());
+        request.preset = Some(create_room::RoomPreset::PrivateChat);
+        request.is_direct = true;
+        request.invite = vec![self.hub.clone()];
+        let creation = serde_json::value::to_raw_value(&json!({ "type": CONTROL_ROOM_TYPE }));
+        request.creation_content =
+            Some(Raw::from_json(creation.map_err(|e| refused(e.to_string()))?));
+        let made = client.send(request).await;
+        let room = made.map_err(|e| delivery_error("making the control room", &e))?.room_id;
+        *lock(&self.room) = Some(room.clone());
+        Ok(room)
+    }
+
+    async fn hub_is(&self, client: &Client, room: &RoomId) -> Result<HubIs, DeliveryError> {
+        let content = state_content(client, room, ROOM_MEMBER, self.hub.as_str()).await?;
+        let membership = content.as_ref().and_then(|c| c.get("membership")).and_then(Value::as_str);
+        Ok(match membership {
+            Some("join") => HubIs::Joined,
+            Some("invite") => HubIs::Invited,
+            _ => HubIs::Away,
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,62 @@
+//! An application message: `m.room.encrypted {algorithm, ciphertext}` with our algorithm.
+
+use mls_core::limits::APPLICATION_BYTES_MAX;
+use serde_json::Value;
+
+use super::DecodeError;
+use super::json::{Fields, Invalid, object};
+use super::namespace::suite_of;
+
+/// The content of the event. `algorithm` is the room's, see [`super::namespace::algorithm`].
+pub fn encode(algorithm: &str, message: &[u8]) -> Value {
+    object([
+        ("algorithm", Value::from(algorithm)),
+        ("ciphertext", Value::from(super::json::base64_text(message))),
+    ])
+}
+
+/// The MLSMessage in the content; another algorithm's is not for us.
+pub fn decode(content: Value) -> Result<Vec<u8>, DecodeError> {
+    let mut fields = Fields::of(content)?;
+    let algorithm: Option<String> = fields.take("algorithm").unwrap_or_default();
+    if algorithm.as_deref().and_then(suite_of).is_none() {
+        return Err(DecodeError::Mismatch);
+    }
+    let message: Vec<u8> = fields.take("ciphertext")?;
+    if message.len() > APPLICATION_BYTES_MAX {
+        return Err(Invalid("ciphertext should be at most 32 KiB".to_owned()).into());
+    }
+    Ok(message)
+}
+
+/// Whether the content of an `m.room.encryption` marks the room as one of ours.
+pub fn marks_our_room(encryption: &Value) -> bool {
+    encryption.get("algorithm").and_then(Value::as_str).and_then(suite_of).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_decoder_tells_not_mine_from_mine_but_broken() {
+        let ours = super::super::namespace::algorithm(1).unwrap();
+        assert_eq!(decode(encode(&ours, b"x")), Ok(b"x".to_vec()));
+        for not_mine in [
+            json!({"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AA"}),
+            json!({"algorithm": 7, "ciphertext": "AA"}),
+            json!({}),
+        ] {
+            assert_eq!(decode(not_mine), Err(DecodeError::Mismatch));
+        }
+        for broken in [
+            json!({"algorithm": ours}),
+            json!({"algorithm": ours, "ciphertext": "AA=="}),
+            json!({"algorithm": ours, "ciphertext": {"x": "AA"}}),
+            encode(&ours, &vec![0; APPLICATION_BYTES_MAX + 1]),
+        ] {
+            assert!(matches!(decode(broken), Err(DecodeError::Invalid(_))));
+        }
+    }
+}
