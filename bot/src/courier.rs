@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use mls_core::limits::{
-    BLOB_CHUNK_BYTES, INLINE_BYTES_MAX, OBJECT_BYTES_MAX, REQUEST_RETRY_MS,
-};
+use mls_core::limits::{BLOB_CHUNK_BYTES, INLINE_BYTES_MAX, OBJECT_BYTES_MAX, REQUEST_RETRY_MS};
 use mls_core::wire::blob::{BlobRef, GetBlob, Part, PutBlob};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Digest, Request};
@@ -52,10 +50,7 @@ impl CourierError {
 }
 
 /// Stores parts at the hub, largest first, until what is left fits inline.
-pub(crate) async fn store_parts(
-    hub: &impl Hub,
-    request: &mut Request,
-) -> Result<(), CourierError> {
+pub(crate) async fn store_parts(hub: &impl Hub, request: &mut Request) -> Result<(), CourierError> {
     let mut parts = request.parts_mut();
     parts.sort_by_key(|part| std::cmp::Reverse(part.inline_len()));
     let mut inline: usize = parts.iter().map(|part| part.inline_len()).sum();
@@ -73,10 +68,7 @@ pub(crate) async fn store_parts(
 }
 
 /// Fetches all parts that came as blobs and puts their bytes in their places.
-pub(crate) async fn fetch_parts(
-    hub: &impl Hub,
-    parts: Vec<&mut Part>,
-) -> Result<(), CourierError> {
+pub(crate) async fn fetch_parts(hub: &impl Hub, parts: Vec<&mut Part>) -> Result<(), CourierError> {
     let total: usize = parts.iter().filter_map(|part| blob(part)).map(|b| b.size as usize).sum();
     if total > FETCH_BYTES_MAX {
         return Err(CourierError::TooLarge(total));
@@ -145,7 +137,9 @@ async fn ask_patiently(hub: &impl Hub, request: Request) -> Result<Answer, Couri
         attempt += 1;
         let wait_ms = match hub.ask(request.clone()).await {
             Ok(answer) => return Ok(answer),
-            Err(Refusal::RateLimited(ms) | Refusal::Unavailable(ms)) if attempt < ATTEMPTS_MAX => ms,
+            Err(Refusal::RateLimited(ms) | Refusal::Unavailable(ms)) if attempt < ATTEMPTS_MAX => {
+                ms
+            }
             Err(refusal) => return Err(CourierError::Refused(refusal)),
         };
         tokio::time::sleep(Duration::from_millis(wait_ms.clamp(100, 60_000))).await;

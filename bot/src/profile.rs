@@ -101,7 +101,10 @@ impl Profile {
     pub fn database(&self) -> Result<Database, ProfileError> {
         let (key, database) = (self.folder.join(KEY), self.folder.join(DATABASE));
         if database.exists() && !key.exists() {
-            let source = io::Error::new(io::ErrorKind::NotFound, "the database cannot be read without it; restore it from where it went");
+            let source = io::Error::new(
+                io::ErrorKind::NotFound,
+                "the database cannot be read without it; restore it from where it went",
+            );
             return Err(ProfileError::File { path: shown(&key), source });
         }
         let key = Key::load_or_create(&key)?;
@@ -128,7 +131,8 @@ impl EmptyProfile {
         let text = session.to_json();
         let write = || -> io::Result<()> {
             let _ = fs::remove_file(&draft);
-            let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+            let mut new =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
             new.write_all(&text)?;
             new.sync_all()?;
             fs::rename(&draft, &file)?;

@@ -230,7 +230,13 @@ mod tests {
         let file = r#"{"v":1,"network":"xmpp","user":"b@d","device":"00112233445566ff",
             "server":null,"password":"p","hub":"mls.d"}"#;
         assert!(Session::from_json(file).is_ok());
-        for (from, to) in [("\"v\":1", "\"v\":2"), ("b@d", "b"), ("00112233445566ff", "laptop"), ("password", "pass"), ("xmpp", "irc")] {
+        for (from, to) in [
+            ("\"v\":1", "\"v\":2"),
+            ("b@d", "b"),
+            ("00112233445566ff", "laptop"),
+            ("password", "pass"),
+            ("xmpp", "irc"),
+        ] {
             assert!(Session::from_json(&file.replace(from, to)).is_err(), "{to}");
         }
     }

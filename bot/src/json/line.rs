@@ -12,6 +12,11 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Line {
+    /// A login made the profile.
+    LoggedIn {
+        /// The new device.
+        client: String,
+    },
     /// Connected, and key packages are published.
     Ready {
         /// This device.
@@ -224,20 +229,14 @@ impl From<&EventRecord> for Line {
                 removed: texts(&epoch.removed),
                 members: epoch.members,
             },
-            Event::Removed(removed) => Self::Removed {
-                n,
-                group: removed.group.to_string(),
-                by: removed.by.to_string(),
-            },
-            Event::Undecryptable(lost) => line_of_undecryptable(n, lost),
-            Event::Warning(warning) => Self::Warning {
-                n,
-                group: warning.group.to_string(),
-                text: warning.text.clone(),
-            },
-            Event::KeyPackagesPublished(count) => {
-                Self::KeyPackagesPublished { n, count: *count }
+            Event::Removed(removed) => {
+                Self::Removed { n, group: removed.group.to_string(), by: removed.by.to_string() }
             }
+            Event::Undecryptable(lost) => line_of_undecryptable(n, lost),
+            Event::Warning(warning) => {
+                Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }
+            }
+            Event::KeyPackagesPublished(count) => Self::KeyPackagesPublished { n, count: *count },
         }
     }
 }

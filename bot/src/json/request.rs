@@ -11,6 +11,8 @@ use mls_core::wire::create_room::CreateRoom;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::runner::OWN_COMMAND;
+
 /// The longest `id` of a command, in bytes.
 const ID_BYTES_MAX: usize = 128;
 
@@ -88,6 +90,9 @@ impl JsonRequest {
         let mut raw: Raw = serde_json::from_str(line)?;
         if raw.id.is_empty() || raw.id.len() > ID_BYTES_MAX {
             return Err(field("id", format!("1 to {ID_BYTES_MAX} bytes long")));
+        }
+        if raw.id.starts_with(OWN_COMMAND) {
+            return Err(field("id", format!("without {OWN_COMMAND} at its beginning")));
         }
         let wish = raw.wish(salt)?;
         raw.nothing_left()?;
@@ -210,14 +215,21 @@ mod tests {
 
     #[test]
     fn a_malformed_line_is_refused_with_a_sentence_that_helps() {
-        let long = format!(r#"{{"id":"1","command":"send","group":"00","text":"{}"}}"#, "x".repeat(25_000));
-        let many = format!(r#"{{"id":"1","command":"invite","group":"00","users":[{}"b@d"]}}"#, "\"a@d\",".repeat(50));
+        let long = format!(
+            r#"{{"id":"1","command":"send","group":"00","text":"{}"}}"#,
+            "x".repeat(25_000)
+        );
+        let many = format!(
+            r#"{{"id":"1","command":"invite","group":"00","users":[{}"b@d"]}}"#,
+            "\"a@d\",".repeat(50)
+        );
         let lines = [
             "",
             "hello",
             "[]",
             r#"{"command":"groups"}"#,
             r#"{"id":"","command":"groups"}"#,
+            r#"{"id":"mls-bot-1","command":"groups"}"#,
             r#"{"id":"1","command":"dance"}"#,
             r#"{"id":"1","command":"send","group":"00ff"}"#,
             r#"{"id":"1","command":"send","text":"hi"}"#,

@@ -92,6 +92,7 @@ fn every_answer_has_its_pinned_line() {
         members: vec![member(alice(), 0, true), member(bob(), 2, false)],
     };
     let lines = [
+        Line::LoggedIn { client: alice().to_string() },
         Line::Ready { client: alice().to_string() },
         Line::groups(Some("7".into()), &[summary]),
         Line::groups(None, &[]),

@@ -1,0 +1,122 @@
+//! Logging in: a password becomes a profile.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use mls_core::address::{AddressError, UserId};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::command_line::MatrixLogin;
+use crate::profile::{EmptyProfile, Profile, ProfileError};
+use crate::session::{MatrixSession, Secret, Server, Session};
+
+/// The longest password, in bytes.
+const PASSWORD_BYTES_MAX: u64 = 4096;
+/// What people see in an account's list of devices.
+const DEVICE_NAME: &str = "mls-bot";
+
+/// Why there is no new profile.
+#[derive(Debug, Error)]
+pub enum LoginFailure {
+    /// The account is not written as its network writes it.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The password file cannot be read, or holds none.
+    #[error("the password cannot be read from {file}: {why}")]
+    Password {
+        /// The file, or standard input.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The password would travel in clear.
+    #[error("{0}")]
+    NotProtected(String),
+    /// The server says no.
+    #[error("{0}")]
+    Refused(String),
+    /// The server does not answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The folder cannot take a session.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+/// Logs in to a homeserver as a new device, and fills the profile.
+pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginFailure> {
+    use matrix_adapter::client::{LoginError, LoginRequest, log_in};
+    let user = UserId::matrix(&login.user)?;
+    let empty = EmptyProfile::prepare(folder)?;
+    let request = LoginRequest {
+        homeserver: login.homeserver,
+        user: login.user,
+        password: password(&login.password_file)?,
+        device_name: DEVICE_NAME.to_owned(),
+    };
+    let session = log_in(request).await.map_err(|error| match error {
+        LoginError::NotProtected(_) => LoginFailure::NotProtected(error.to_string()),
+        LoginError::Refused(_) => LoginFailure::Refused(error.to_string()),
+        LoginError::Unreachable(_) => LoginFailure::Unreachable(error.to_string()),
+    })?;
+    let server = Server::Matrix(MatrixSession {
+        homeserver: session.homeserver,
+        access_token: Secret::new(session.access_token.to_string()),
+        hub: login.hub.unwrap_or_else(|| format!("@mls:{}", user.domain())),
+    });
+    Ok(empty.fill(Session::new(&session.user_id, &session.device_id, server)?)?)
+}
+
+/// The first line of a file, or of standard input for `-`.
+fn password(file: &Path) -> Result<Zeroizing<String>, LoginFailure> {
+    let from_stdin = file.as_os_str() == "-";
+    let shown = if from_stdin { "standard input".into() } else { file.display().to_string() };
+    let unfit = |why: String| LoginFailure::Password { file: shown.clone(), why };
+    let text = match from_stdin {
+        true => read(io::stdin()),
+        false => File::open(file).and_then(read),
+    };
+    let text = text.map_err(|error| unfit(error.to_string()))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
+        _ => Err(unfit("its first line is empty".to_owned())),
+    }
+}
+
+fn read(from: impl Read) -> io::Result<Zeroizing<String>> {
+    // Large enough never to be moved, for what is left behind is not wiped.
+    let mut text = Zeroizing::new(String::with_capacity(PASSWORD_BYTES_MAX as usize + 1));
+    from.take(PASSWORD_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_the_first_line_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        for (content, expected) in [
+            ("secret", Some("secret")),
+            ("secret\n", Some("secret")),
+            ("secret\r\nmore\n", Some("secret")),
+            (" spaces stay \n", Some(" spaces stay ")),
+            ("", None),
+            ("\nsecret\n", None),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let read = password(&file).ok().map(|password| password.to_string());
+            assert_eq!(read.as_deref(), expected, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_password_file_is_named() {
+        let error = password(Path::new("/nowhere/password")).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/password"), "{error}");
+    }
+}

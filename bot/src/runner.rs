@@ -1,0 +1,383 @@
+//! The loop that owns the member, its database and its connection: one input, one transaction,
+//! then the outputs.
+//!
+//! The loop waits for nothing but its channels; everything slow is a task of [`work::Work`].
+
+mod asker;
+mod channels;
+mod work;
+
+pub(crate) use channels::{Ask, Channels};
+pub use channels::{Options, RunError, Status};
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mls_core::address::{ClientId, RoomAddress};
+use mls_core::member::{
+    Command, CommandId, Confirmation, Event, EventRecord, Input, KeyPackageUpload, Member, Output,
+};
+use mls_core::store::{StoreError, Write};
+use storage::Database;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::invitations;
+use crate::network::{Batch, Network};
+use work::{Report, RoomTask, Work};
+
+/// Events that wait for the reader before no more is taken from the network.
+const EVENTS_WAITING_MAX: usize = 1000;
+/// How long the network may take to say goodbye.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+/// Commands of our own begin so, and no caller's; their ends are not shown.
+pub(crate) const OWN_COMMAND: &str = "mls-bot-";
+/// Before key packages are published again after a failure.
+const PUBLISH_AGAIN: Duration = Duration::from_secs(30);
+
+/// Why serving ended without an error of ours.
+enum End {
+    /// The user wants it, or is gone.
+    Asked,
+    /// The connection is over for good.
+    Connection,
+}
+
+/// The loop's state.
+pub(crate) struct Runner {
+    client: ClientId,
+    member: Member,
+    database: Database,
+    network: Arc<Network>,
+    options: Options,
+    work: Work,
+    channels: Channels,
+    /// Events that the reader has not taken yet.
+    to_show: VecDeque<EventRecord>,
+    /// Events up to this number are seen; written before the next wait.
+    seen: Option<u64>,
+    connected: bool,
+    publishing: Option<CommandId>,
+    publish_at: Option<Instant>,
+    settling: Vec<oneshot::Sender<()>>,
+    stopping: bool,
+}
+
+impl Runner {
+    /// Runs until it is told to stop, its user is gone, or the session has ended.
+    pub(crate) async fn run(
+        client: ClientId,
+        (member, database): (Member, Database),
+        (network, batches): (Network, mpsc::Receiver<Batch>),
+        options: Options,
+        channels: Channels,
+    ) -> Result<(), RunError> {
+        let network = Arc::new(network);
+        let (work, reports) = Work::new(Arc::clone(&network));
+        let mut runner = Self {
+            client,
+            member,
+            database,
+            network,
+            options,
+            work,
+            channels,
+            to_show: VecDeque::new(),
+            seen: None,
+            connected: false,
+            publishing: None,
+            publish_at: None,
+            settling: Vec::new(),
+            stopping: false,
+        };
+        let served = match runner.resume() {
+            Ok(()) => runner.serve(batches, reports).await,
+            Err(error) => Err(error),
+        };
+        let closed = runner.close().await;
+        match served? {
+            End::Asked => Ok(()),
+            End::Connection => Err(RunError::SessionEnded(closed)),
+        }
+    }
+
+    /// Does again what was not confirmed before the last end.
+    fn resume(&mut self) -> Result<(), RunError> {
+        self.act_all(self.member.pending()?);
+        if self.options.accept_invitations {
+            for room in invitations::waiting(&self.database)? {
+                self.accept(room);
+            }
+        }
+        Ok(())
+    }
+
+    async fn serve(
+        &mut self,
+        mut batches: mpsc::Receiver<Batch>,
+        mut reports: mpsc::Receiver<Report>,
+    ) -> Result<End, RunError> {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let events = self.channels.events.clone();
+        while !self.stopping {
+            let room_for_more = self.to_show.len() < EVENTS_WAITING_MAX;
+            tokio::select! {
+                ask = self.channels.asks.recv() => match ask {
+                    Some(ask) => self.ask(ask)?,
+                    None => return Ok(End::Asked),
+                },
+                report = reports.recv() => if let Some(report) = report {
+                    self.report(report)?;
+                },
+                batch = batches.recv(), if room_for_more => match batch {
+                    Some(batch) => self.batch(batch)?,
+                    None => return Ok(End::Connection),
+                },
+                permit = events.reserve(), if !self.to_show.is_empty() => {
+                    match (permit, self.to_show.pop_front()) {
+                        (Ok(permit), Some(record)) => permit.send(record),
+                        _ => return Ok(End::Asked),
+                    }
+                },
+                _ = tick.tick() => self.tick()?,
+            }
+            self.after_each();
+        }
+        Ok(End::Asked)
+    }
+
+    /// Ends all tasks, takes leave, and empties the database's log; what the server said last.
+    async fn close(self) -> String {
+        let Self { network, work, database, .. } = self;
+        work.end().await;
+        let said = match Arc::into_inner(network) {
+            Some(network) => tokio::time::timeout(STOP_WAIT, network.stop()).await,
+            None => Ok(Ok(())),
+        };
+        if let Err(error) = database.checkpoint() {
+            tracing::warn!(%error, "the database was not tidied up; nothing is lost");
+        }
+        match said {
+            Ok(Ok(())) => "it closed the connection".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it did not take leave in time".to_owned(),
+        }
+    }
+
+    fn ask(&mut self, first: Ask) -> Result<(), RunError> {
+        let mut next = Some(first);
+        // All that wait, so that many seen events cost one transaction.
+        while let Some(ask) = next {
+            match ask {
+                Ask::Command(id, command, taken) => {
+                    self.input(Input::Command(id, command), Vec::new())?;
+                    // Whoever asked may have gone; the command stays.
+                    let _ = taken.send(());
+                }
+                Ask::Groups(reply) => {
+                    let _ = reply.send(self.member.groups()?);
+                }
+                Ask::Settled(reply) => self.settling.push(reply),
+                Ask::Seen(number) => self.seen = self.seen.max(Some(number)),
+                Ask::Stop => self.stopping = true,
+            }
+            next = self.channels.asks.try_recv().ok();
+        }
+        match self.seen.take() {
+            Some(number) => Ok(self.database.commit(&self.member.seen(number))?),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in what came from the network; the mark that it came is committed with the last.
+    fn batch(&mut self, batch: Batch) -> Result<(), RunError> {
+        let mut inputs = Vec::with_capacity(batch.inputs.len());
+        for input in batch.inputs {
+            inputs.extend(self.complete(input));
+        }
+        let mut marks = batch.marks;
+        for room in &batch.invitations {
+            marks.push(invitations::note(room));
+        }
+        let last = inputs.pop();
+        for input in inputs {
+            self.input(input, Vec::new())?;
+        }
+        match last {
+            Some(input) => self.input(input, marks)?,
+            None => self.database.commit(&marks)?,
+        }
+        self.publish_if_due()?;
+        if self.options.accept_invitations {
+            batch.invitations.into_iter().for_each(|room| self.accept(room));
+        }
+        // The connection may have gone; it will give the batch again, to no harm.
+        let _ = batch.done.send(());
+        Ok(())
+    }
+
+    /// The input, unless it is the courier's or waits for its blobs.
+    fn complete(&mut self, input: Input) -> Option<Input> {
+        match input {
+            Input::Answer(id, reply) => self.work.answered(id, reply),
+            Input::Notice(notice) => self.work.noticed(notice),
+            input => Some(input),
+        }
+    }
+
+    fn report(&mut self, report: Report) -> Result<(), RunError> {
+        match report {
+            Report::Posted(room, id, result) => {
+                self.work.posted(&room, &id);
+                match result {
+                    Ok(()) => self.input(Input::Confirmed(Confirmation::Sent(id)), Vec::new())?,
+                    Err(why) => tracing::error!(room = room.address, why, "a message is not sent"),
+                }
+            }
+            Report::Room(task, result) => self.room_done(task, result)?,
+            Report::Fetched(input) => {
+                self.work.fetched();
+                if let Some(input) = input {
+                    self.input(input, Vec::new())?;
+                }
+            }
+            Report::NotAsked(id, refusal) => {
+                self.work.not_asked(&id);
+                self.input(Input::Answer(id, Err(refusal)), Vec::new())?;
+            }
+            Report::Uploaded(id, result) => {
+                self.work.uploaded(&id);
+                match result {
+                    Ok(left) => {
+                        let confirmed = Confirmation::KeyPackagesUploaded(id);
+                        self.input(Input::Confirmed(confirmed), Vec::new())?;
+                        self.input(Input::KeyPackagesLeft(left), Vec::new())?;
+                    }
+                    Err(why) => tracing::error!(why, "key packages are not published"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn room_done(&mut self, task: RoomTask, result: Result<(), String>) -> Result<(), RunError> {
+        let done = vec![invitations::forget(&task.room)];
+        for input in self.work.room_done(&task, result) {
+            self.input(input, Vec::new())?;
+        }
+        Ok(self.database.commit(&done)?)
+    }
+
+    fn tick(&mut self) -> Result<(), RunError> {
+        self.publish_if_due()?;
+        self.input(Input::Tick, Vec::new())
+    }
+
+    /// One input, one transaction, then the outputs.
+    fn input(&mut self, input: Input, more: Vec<Write>) -> Result<(), RunError> {
+        let connected = matches!(input, Input::Connected);
+        let mut outcome = self.member.handle(now_ms(), input)?;
+        outcome.writes.extend(more);
+        self.database.commit(&outcome.writes)?;
+        self.act_all(outcome.outputs);
+        if connected {
+            self.work.reconnected();
+            if !std::mem::replace(&mut self.connected, true) {
+                self.channels.status.send_modify(|status| status.connected = true);
+                // Not before the rest of its batch, which may say how many there are.
+                self.publish_at = self.options.publish.then(Instant::now);
+            }
+        }
+        Ok(())
+    }
+
+    fn act_all(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Request(id, request) => self.work.request(id, request),
+                Output::Send(message) => self.work.post(message),
+                Output::UploadKeyPackages(upload) => self.upload(upload),
+                Output::JoinRoom(room) => {
+                    self.work.room(RoomTask { room, enter: true, invited: false });
+                }
+                Output::LeaveRoom(room) => {
+                    self.work.room(RoomTask { room, enter: false, invited: false });
+                }
+                Output::Event(record) => self.show(record),
+            }
+        }
+    }
+
+    /// Uploads key packages with the announcement of this device, which its signature key signs.
+    fn upload(&mut self, upload: KeyPackageUpload) {
+        let announcement = self.network.announcement(&self.client, &upload);
+        let signed = announcement.and_then(|bytes| match bytes {
+            Some(bytes) => self.member.sign_device_keys(&bytes).map_err(|e| e.to_string()),
+            None => Ok(Vec::new()),
+        });
+        match signed {
+            Ok(signature) => self.work.upload(upload, signature),
+            Err(why) => tracing::error!(why, "the device cannot be announced"),
+        }
+    }
+
+    fn accept(&mut self, room: RoomAddress) {
+        self.work.room(RoomTask { room, enter: true, invited: true });
+    }
+
+    /// Queues an event for the reader; the ends of our own commands are for us.
+    fn show(&mut self, record: EventRecord) {
+        let (id, why) = match &record.event {
+            Event::CommandDone(done) => (&done.id, None),
+            Event::CommandFailed(failed) => (&failed.id, Some(&failed.why)),
+            _ => return self.to_show.push_back(record),
+        };
+        if !id.starts_with(OWN_COMMAND) {
+            return self.to_show.push_back(record);
+        }
+        if self.publishing.as_ref() != Some(id) {
+            // An echo, or of an earlier start.
+            if let Some(why) = why {
+                tracing::warn!(id, why, "a command of our own failed");
+            }
+            return;
+        }
+        self.publishing = None;
+        match why {
+            None => {
+                self.channels.status.send_modify(|status| status.ready = true);
+            }
+            Some(why) => {
+                tracing::warn!(why, "key packages are not published; it is tried again");
+                self.publish_at = Some(Instant::now() + PUBLISH_AGAIN);
+            }
+        }
+    }
+
+    fn publish_if_due(&mut self) -> Result<(), RunError> {
+        if self.publish_at.is_none_or(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        self.publish_at = None;
+        let random = getrandom::u64().map_err(|e| StoreError(format!("no random numbers: {e}")))?;
+        let id = format!("{OWN_COMMAND}publish-{random:016x}");
+        self.publishing = Some(id.clone());
+        self.input(Input::Command(id, Command::PublishKeyPackages), Vec::new())
+    }
+
+    fn after_each(&mut self) {
+        if self.connected && self.work.is_idle() {
+            for reply in self.settling.drain(..) {
+                let _ = reply.send(());
+            }
+        }
+    }
+}
+
+/// Milliseconds since 1970; a clock before that reads as 1970, and every receipt is too new.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,128 @@
+//! Puts a request to the hub and repeats it, under the same id, until it is answered.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mls_core::delivery::DeliveryError;
+use mls_core::limits::REQUEST_RETRY_MS;
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, Request, RequestId};
+use tokio::sync::{Notify, oneshot};
+
+use crate::backoff::Backoff;
+use crate::courier::Hub;
+use crate::network::Network;
+
+/// Ids of the courier's own requests begin so; a member's never do.
+const BLOB_PREFIX: &str = "blob-";
+/// A refusal of the network may be the room's, not the request's: it is put so often before it
+/// is given up.
+const REFUSED_MAX: u32 = 3;
+/// An answer that is long in coming is asked for at most this seldom.
+const REPEAT_MS_MAX: u64 = 4 * REQUEST_RETRY_MS;
+
+/// An answer or a refusal.
+type Reply = Result<Answer, Refusal>;
+
+/// Asks the hub; clones share the answers that are waited for.
+#[derive(Clone)]
+pub(super) struct Asker {
+    network: Arc<Network>,
+    waiting: Arc<Mutex<HashMap<RequestId, oneshot::Sender<Reply>>>>,
+    connected: Arc<Notify>,
+}
+
+impl Asker {
+    pub(super) fn new(network: Arc<Network>) -> Self {
+        Self { network, waiting: Arc::default(), connected: Arc::default() }
+    }
+
+    /// Puts the request again and again; returns only when the network will never take it. Who
+    /// has the answer drops this future.
+    pub(super) async fn repeat(&self, id: &str, request: &Request) -> Refusal {
+        let mut backoff = Backoff::default();
+        let mut repeat_ms = REQUEST_RETRY_MS;
+        let mut refused = 0;
+        loop {
+            // Listens before it asks, so that no reconnection in between is missed.
+            let connected = self.connected.notified();
+            let wait = match self.network.request(id, request).await {
+                Ok(()) => {
+                    let wait = Duration::from_millis(repeat_ms);
+                    repeat_ms = (repeat_ms * 2).min(REPEAT_MS_MAX);
+                    backoff = Backoff::default();
+                    wait
+                }
+                Err(DeliveryError::Later { after_ms, why }) => {
+                    tracing::info!(id, why, "a request is put again later");
+                    backoff.next(after_ms)
+                }
+                Err(DeliveryError::Refused { why }) => {
+                    refused += 1;
+                    if refused >= REFUSED_MAX {
+                        return Refusal::Invalid(why);
+                    }
+                    tracing::warn!(id, why, "a request was refused");
+                    backoff.next(None)
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                // What was sent before may be lost.
+                () = connected => {}
+            }
+        }
+    }
+
+    /// The connection is there again: everything unanswered is put again now.
+    pub(super) fn reconnected(&self) {
+        self.connected.notify_waiters();
+    }
+
+    /// Takes an answer to a request of the courier; gives any other back.
+    pub(super) fn answered(&self, id: &str, reply: Reply) -> Option<Reply> {
+        if !id.starts_with(BLOB_PREFIX) {
+            return Some(reply);
+        }
+        if let Some(waiting) = self.waiting().remove(id) {
+            // Nobody waits any more when the task was given up.
+            let _ = waiting.send(reply);
+        }
+        None
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<RequestId, oneshot::Sender<Reply>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hub for Asker {
+    async fn ask(&self, request: Request) -> Reply {
+        // A fresh id each time: the hub answers an old id with its old answer, but a blob may
+        // have gone in the meantime.
+        let random = getrandom::u64().map_err(|_| Refusal::Unavailable(REQUEST_RETRY_MS))?;
+        let id = format!("{BLOB_PREFIX}{random:016x}");
+        let (sender, answer) = oneshot::channel();
+        self.waiting().insert(id.clone(), sender);
+        let forget = Forget { asker: self, id: &id };
+        let reply = tokio::select! {
+            refusal = self.repeat(&id, &request) => Err(refusal),
+            reply = answer => reply.unwrap_or(Err(Refusal::Unavailable(REQUEST_RETRY_MS))),
+        };
+        drop(forget);
+        reply
+    }
+}
+
+/// Takes a waiting place away when its task ends, also when it is cut short.
+struct Forget<'a> {
+    asker: &'a Asker,
+    id: &'a str,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.asker.waiting().remove(self.id);
+    }
+}

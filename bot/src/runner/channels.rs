@@ -1,0 +1,65 @@
+//! What passes between a runner and its user.
+
+use mls_core::member::{Command, CommandId, EventRecord, GroupSummary};
+use mls_core::store::StoreError;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Why a runner ended by itself.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The profile's database cannot be read or written; what was not committed is not done.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server ended the session for good: logged out, password changed, account gone.
+    #[error("the server ended the session: {0}; log in again in a new profile")]
+    SessionEnded(String),
+    /// The runner is not there any more.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+/// What can be asked of a runner.
+pub(crate) enum Ask {
+    /// Take a command; answered when it is stored.
+    Command(CommandId, Command, oneshot::Sender<()>),
+    /// The groups of this device.
+    Groups(oneshot::Sender<Vec<GroupSummary>>),
+    /// Answered when the connection is there and nothing is under way.
+    Settled(oneshot::Sender<()>),
+    /// The user has seen the events up to this number.
+    Seen(u64),
+    /// End.
+    Stop,
+}
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Accept invitations to rooms.
+    pub accept_invitations: bool,
+    /// Publish key packages at the start, so that others can add this device.
+    pub publish: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { accept_invitations: true, publish: true }
+    }
+}
+
+/// The channels between a runner and its user.
+pub(crate) struct Channels {
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) events: mpsc::Sender<EventRecord>,
+    pub(crate) status: watch::Sender<Status>,
+}
+
+/// How far a runner has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The server let this device in, at least once.
+    pub connected: bool,
+    /// And its key packages are published.
+    pub ready: bool,
+}

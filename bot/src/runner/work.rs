@@ -1,0 +1,299 @@
+//! What is being done: each output as a task of its own, so that a slow one delays no other.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+
+use mls_core::address::RoomAddress;
+use mls_core::delivery::DeliveryError;
+use mls_core::limits::REQUEST_RETRY_MS;
+use mls_core::member::{Confirmation, Input, KeyPackageUpload, OutgoingMessage};
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, Digest, Notice, Request, RequestId};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::asker::Asker;
+use crate::backoff::Backoff;
+use crate::courier::{any_blob, fetch_parts, store_parts};
+use crate::network::Network;
+
+/// Inputs whose blobs are being fetched at the same time; a further notice is left out (the
+/// member notices the gap and fetches it), a further answer is asked for again.
+const FETCHES_MAX: usize = 64;
+/// Reports that wait for the runner; a task with one more waits.
+const REPORTS_MAX: usize = 64;
+
+/// What a task has to say at its end.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// The front message of this room is posted, or never will be.
+    Posted(RoomAddress, Digest, Result<(), String>),
+    /// A room was joined or left, or cannot be.
+    Room(RoomTask, Result<(), String>),
+    /// An answer is complete, or an answer's blobs cannot be had.
+    Fetched(Option<Input>),
+    /// The network will never take this request.
+    NotAsked(RequestId, Refusal),
+    /// Key packages are uploaded, and so many are there now; or never will be.
+    Uploaded(Digest, Result<u32, String>),
+}
+
+/// Entering or leaving a room.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RoomTask {
+    /// The room.
+    pub(super) room: RoomAddress,
+    /// In or out.
+    pub(super) enter: bool,
+    /// Whether the member asked, or an invitation was accepted.
+    pub(super) invited: bool,
+}
+
+/// All tasks; dropping it ends them.
+pub(super) struct Work {
+    network: Arc<Network>,
+    asker: Asker,
+    tasks: JoinSet<()>,
+    reports: mpsc::Sender<Report>,
+    requests: HashMap<RequestId, AbortHandle>,
+    /// Messages that wait, by room; the first is being posted. The member bounds them.
+    posts: HashMap<RoomAddress, VecDeque<OutgoingMessage>>,
+    uploads: HashSet<Digest>,
+    rooms: HashSet<RoomTask>,
+    fetches: usize,
+}
+
+impl Work {
+    pub(super) fn new(network: Arc<Network>) -> (Self, mpsc::Receiver<Report>) {
+        let (reports, receiver) = mpsc::channel(REPORTS_MAX);
+        let work = Self {
+            asker: Asker::new(Arc::clone(&network)),
+            network,
+            tasks: JoinSet::new(),
+            reports,
+            requests: HashMap::new(),
+            posts: HashMap::new(),
+            uploads: HashSet::new(),
+            rooms: HashSet::new(),
+            fetches: 0,
+        };
+        (work, receiver)
+    }
+
+    /// Cuts all tasks short and waits until they are gone; what they did not finish is pending.
+    pub(super) async fn end(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Nothing is being done.
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.is_empty()
+            && self.posts.is_empty()
+            && self.uploads.is_empty()
+            && self.rooms.is_empty()
+            && self.fetches == 0
+    }
+
+    /// The connection is there again.
+    pub(super) fn reconnected(&self) {
+        self.asker.reconnected();
+    }
+
+    /// Puts a request until [`Work::answered`] ends it; one that is being put already is left.
+    pub(super) fn request(&mut self, id: RequestId, mut request: Request) {
+        if self.requests.contains_key(&id) {
+            return;
+        }
+        let (asker, name) = (self.asker.clone(), id.clone());
+        let task = self.spawn(async move {
+            let refusal = match store_parts(&asker, &mut request).await {
+                Ok(()) => asker.repeat(&name, &request).await,
+                Err(error) => {
+                    tracing::warn!(id = name, %error, "a request cannot be put");
+                    error.into_refusal()
+                }
+            };
+            Report::NotAsked(name, refusal)
+        });
+        self.requests.insert(id, task);
+    }
+
+    /// Takes an answer in: what the member is to be told now, if anything.
+    pub(super) fn answered(
+        &mut self,
+        id: RequestId,
+        reply: Result<Answer, Refusal>,
+    ) -> Option<Input> {
+        let reply = self.asker.answered(&id, reply)?;
+        if let Some(task) = self.requests.remove(&id) {
+            task.abort();
+        }
+        let mut answer = match reply {
+            Ok(answer) => answer,
+            Err(refusal) => return Some(Input::Answer(id, Err(refusal))),
+        };
+        if !any_blob(&answer.parts_mut()) {
+            return Some(Input::Answer(id, Ok(answer)));
+        }
+        if self.fetches >= FETCHES_MAX {
+            return Some(Input::Answer(id, Err(Refusal::Unavailable(REQUEST_RETRY_MS))));
+        }
+        self.fetch_answer(id, answer);
+        None
+    }
+
+    fn fetch_answer(&mut self, id: RequestId, mut answer: Answer) {
+        self.fetches += 1;
+        let asker = self.asker.clone();
+        self.spawn(async move {
+            let fetched = fetch_parts(&asker, answer.parts_mut()).await;
+            let reply = fetched.map(|()| answer).map_err(|error| {
+                tracing::warn!(id, %error, "an answer cannot be completed");
+                error.into_refusal()
+            });
+            Report::Fetched(Some(Input::Answer(id, reply)))
+        });
+    }
+
+    /// Takes a notice in: what the member is to be told now, if anything.
+    pub(super) fn noticed(&mut self, mut notice: Notice) -> Option<Input> {
+        if !any_blob(&notice.parts_mut()) {
+            return Some(Input::Notice(notice));
+        }
+        if self.fetches >= FETCHES_MAX {
+            tracing::warn!("too many large notices at once; one is left for a later fetch");
+            return None;
+        }
+        self.fetches += 1;
+        let asker = self.asker.clone();
+        self.spawn(async move {
+            let fetched = fetch_parts(&asker, notice.parts_mut()).await;
+            if let Err(error) = &fetched {
+                tracing::warn!(%error, "a notice cannot be completed");
+            }
+            Report::Fetched(fetched.is_ok().then_some(Input::Notice(notice)))
+        });
+        None
+    }
+
+    /// Puts a message at the end of its room's queue; one that waits already is left.
+    pub(super) fn post(&mut self, message: OutgoingMessage) {
+        let queue = self.posts.entry(message.room.clone()).or_default();
+        if queue.iter().any(|waiting| waiting.id == message.id) {
+            return;
+        }
+        queue.push_back(message.clone());
+        if queue.len() == 1 {
+            self.post_now(message);
+        }
+    }
+
+    fn post_now(&mut self, message: OutgoingMessage) {
+        let network = Arc::clone(&self.network);
+        self.spawn(async move {
+            let result = insist("a message", || network.send(&message)).await;
+            Report::Posted(message.room, message.id, result)
+        });
+    }
+
+    /// The front message of a room is done with: the next one goes.
+    pub(super) fn posted(&mut self, room: &RoomAddress, id: &Digest) {
+        let Some(queue) = self.posts.get_mut(room) else { return };
+        if queue.front().is_some_and(|message| message.id == *id) {
+            queue.pop_front();
+        }
+        match queue.front().cloned() {
+            Some(next) => self.post_now(next),
+            None => {
+                self.posts.remove(room);
+            }
+        }
+    }
+
+    /// Uploads key packages with the signed announcement; an upload that is going on already is left.
+    pub(super) fn upload(&mut self, upload: KeyPackageUpload, signature: Vec<u8>) {
+        if !self.uploads.insert(upload.id) {
+            return;
+        }
+        let network = Arc::clone(&self.network);
+        self.spawn(async move {
+            let publish = || network.upload_key_packages(&upload, &signature);
+            Report::Uploaded(upload.id, insist("key packages", publish).await)
+        });
+    }
+
+    /// An upload has ended.
+    pub(super) fn uploaded(&mut self, id: &Digest) {
+        self.uploads.remove(id);
+    }
+
+    /// Enters or leaves a room; what is going on already is left.
+    pub(super) fn room(&mut self, task: RoomTask) {
+        if !self.rooms.insert(task.clone()) {
+            return;
+        }
+        let network = Arc::clone(&self.network);
+        self.spawn(async move {
+            let result = match task.enter {
+                true => insist("a room to join", || network.join_room(&task.room)).await,
+                false => insist("a room to leave", || network.leave_room(&task.room)).await,
+            };
+            Report::Room(task, result)
+        });
+    }
+
+    /// A room was entered or left: what the member is to be told.
+    pub(super) fn room_done(&mut self, task: &RoomTask, result: Result<(), String>) -> Vec<Input> {
+        self.rooms.remove(task);
+        let room = &task.room;
+        let mut inputs = Vec::new();
+        if !task.invited {
+            inputs.push(Input::Confirmed(Confirmation::Room(room.clone(), result.clone())));
+        }
+        match result {
+            Ok(()) if task.enter => inputs.push(Input::RoomJoined(room.clone())),
+            Ok(()) => inputs.push(Input::RoomLeft(room.clone())),
+            Err(why) => tracing::warn!(room = room.address, why, "the room stays as it is"),
+        }
+        inputs
+    }
+
+    /// A fetch has ended.
+    pub(super) fn fetched(&mut self) {
+        self.fetches = self.fetches.saturating_sub(1);
+    }
+
+    /// A request that the network will never take.
+    pub(super) fn not_asked(&mut self, id: &RequestId) {
+        self.requests.remove(id);
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = Report> + Send + 'static) -> AbortHandle {
+        // Ended tasks leave their results here; taking them out keeps the set small.
+        while self.tasks.try_join_next().is_some() {}
+        let reports = self.reports.clone();
+        self.tasks.spawn(async move {
+            // Nobody listens any more when the runner has ended.
+            let _ = reports.send(task.await).await;
+        })
+    }
+}
+
+/// Tries until it is done or refused.
+async fn insist<T, F>(what: &str, attempt: impl Fn() -> F) -> Result<T, String>
+where
+    F: Future<Output = Result<T, DeliveryError>>,
+{
+    let mut backoff = Backoff::default();
+    loop {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(DeliveryError::Refused { why }) => return Err(why),
+            Err(DeliveryError::Later { after_ms, why }) => {
+                tracing::info!(what, why, "it is tried again");
+                tokio::time::sleep(backoff.next(after_ms)).await;
+            }
+        }
+    }
+}

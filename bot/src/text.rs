@@ -1,0 +1,233 @@
+//! What people read: each line of output as a sentence or a table.
+
+use std::fmt::Write as _;
+
+use mls_core::address::ClientId;
+
+use crate::json::{GroupLine, Line, MemberLine};
+
+/// Digits of a group id that are shown where it need not be typed.
+const SHORT_ID: usize = 8;
+
+/// The line for people, without the last line's end; nothing that a sender wrote can move the
+/// cursor or colour the terminal.
+pub fn render(line: &Line) -> String {
+    match line {
+        Line::LoggedIn { client } => format!("logged in as {}", who(client)),
+        Line::Ready { client } => format!("connected as {}", who(client)),
+        Line::CommandDone { group: Some(group), .. } => format!("done: group {}", plain(group)),
+        Line::CommandDone { group: None, .. } => "done".to_owned(),
+        Line::CommandFailed { why, .. } => format!("failed: {}", plain(why)),
+        Line::Joined { group, epoch, rooms, members, .. } => {
+            let rooms: Vec<String> = rooms.iter().map(|room| plain(&room.address)).collect();
+            format!(
+                "joined group {} at epoch {epoch}, {} members, in {}",
+                plain(group),
+                members.len(),
+                rooms.join(" and ")
+            )
+        }
+        Line::Message { .. } => message(line),
+        Line::Epoch { group, epoch, committer, added, removed, members, .. } => {
+            let mut text = format!("{} epoch {epoch} by {}", short(group), who(committer));
+            for (verb, clients) in [("added", added), ("removed", removed)] {
+                if !clients.is_empty() {
+                    let clients: Vec<String> = clients.iter().map(|c| who(c)).collect();
+                    let _ = write!(text, ", {verb} {}", clients.join(", "));
+                }
+            }
+            let _ = write!(text, " ({members} members)");
+            text
+        }
+        Line::Removed { group, by, .. } => {
+            format!("{} you are no longer a member (by {})", short(group), who(by))
+        }
+        Line::Undecryptable { group, epoch, network_sender, why, .. } => format!(
+            "{} a message of epoch {epoch} from {} cannot be read: {}",
+            short(group),
+            network_sender.as_deref().map_or("somebody".to_owned(), plain),
+            plain(why)
+        ),
+        Line::Warning { group, text, .. } => format!("{} warning: {}", short(group), plain(text)),
+        Line::KeyPackagesPublished { count, .. } => format!("{count} key packages are published"),
+        Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
+        Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
+        Line::Error { why, .. } => format!("error: {}", plain(why)),
+    }
+}
+
+/// The members of a group, one a line.
+pub fn members(members: &[MemberLine]) -> String {
+    let rows = members.iter().map(|member| {
+        let role = if member.admin { "admin " } else { "member" };
+        let key = member.signature_key.get(..16).unwrap_or(&member.signature_key);
+        format!("{:>4}  {role}  key {key}  {}", member.leaf_index, who(&member.client))
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+fn message(line: &Line) -> String {
+    let Line::Message { group, epoch, sender, network_says, sent_ms, text, content_type, .. } =
+        line
+    else {
+        return String::new();
+    };
+    let body = match (text, content_type) {
+        (Some(text), _) => plain(text),
+        (None, Some(kind)) => format!("[{} cannot be shown here]", plain(kind)),
+        (None, None) => String::new(),
+    };
+    let doubt = network_says
+        .as_deref()
+        .map(|user| format!(" [warning: the network shows {} as the sender]", plain(user)));
+    format!(
+        "{} {} e{epoch} {}{}: {body}",
+        clock(*sent_ms),
+        short(group),
+        who(sender),
+        doubt.unwrap_or_default()
+    )
+}
+
+fn group_row(group: &GroupLine) -> String {
+    let rooms: Vec<String> = group
+        .rooms
+        .iter()
+        .map(|room| format!("{} {}", room.network, plain(&room.address)))
+        .collect();
+    format!(
+        "{}  epoch {}  suite {:#06x}  {} members  {}",
+        plain(&group.group),
+        group.epoch,
+        group.suite,
+        group.members.len(),
+        rooms.join(", ")
+    )
+}
+
+/// A client as its network writes the account, then the device.
+fn who(client: &str) -> String {
+    match ClientId::parse(client) {
+        Ok(client) => plain(&format!("{} ({})", client.user().address(), client.device())),
+        Err(_) => plain(client),
+    }
+}
+
+fn short(group: &str) -> String {
+    format!("[{}]", plain(group.get(..SHORT_ID).unwrap_or(group)))
+}
+
+/// Hours and minutes of the day, in UTC.
+fn clock(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
+/// Text that came from somebody else: further lines are indented, so that none looks like ours,
+/// and characters that steer a terminal or turn the direction of writing are shown as escapes.
+fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push_str("\n    "),
+            '\t' => shown.push(' '),
+            '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                shown.extend(character.escape_unicode());
+            }
+            _ if character.is_control() => shown.extend(character.escape_default()),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::RoomLine;
+
+    const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
+    const ALICE: &str = "matrix:u/alice:matrix.example/ALICEPHONE";
+    const BOB: &str = "xmpp:bob@xmpp.example/00112233445566ff";
+
+    fn message(text: &str, network_says: Option<&str>) -> Line {
+        Line::Message {
+            n: 1,
+            time_ms: 0,
+            group: GROUP.into(),
+            epoch: 3,
+            sender: BOB.into(),
+            network_says: network_says.map(Into::into),
+            sent_ms: (13 * 60 + 37) * 60_000,
+            text: Some(text.into()),
+            content_type: None,
+        }
+    }
+
+    #[test]
+    fn every_line_reads_as_pinned() {
+        let room = RoomLine { network: "xmpp", address: "tea@rooms.xmpp.example".into() };
+        let member = |client: &str, admin| MemberLine {
+            client: client.into(),
+            admin,
+            leaf_index: 2,
+            signature_key: "ab".repeat(32),
+        };
+        let group = GroupLine {
+            group: GROUP.into(),
+            epoch: 3,
+            suite: 1,
+            rooms: vec![room.clone()],
+            members: vec![member(ALICE, true), member(BOB, false)],
+        };
+        let lines = [
+            Line::LoggedIn { client: BOB.into() },
+            Line::Ready { client: ALICE.into() },
+            Line::CommandDone { n: 1, id: "x".into(), group: Some(GROUP.into()) },
+            Line::CommandFailed { n: None, id: "x".into(), why: "not allowed".into() },
+            Line::Joined {
+                n: 1,
+                group: GROUP.into(),
+                epoch: 1,
+                rooms: vec![room],
+                members: vec![ALICE.into(), BOB.into()],
+            },
+            message("two\nlines", None),
+            message("hello", Some("xmpp:eve@xmpp.example")),
+            Line::Epoch {
+                n: 1,
+                group: GROUP.into(),
+                epoch: 4,
+                seq: 4,
+                committer: ALICE.into(),
+                added: vec![BOB.into()],
+                removed: vec![],
+                members: 3,
+            },
+            Line::Removed { n: 1, group: GROUP.into(), by: ALICE.into() },
+            Line::Undecryptable {
+                n: 1,
+                group: GROUP.into(),
+                epoch: 1,
+                network_sender: None,
+                why: "too old".into(),
+            },
+            Line::Warning { n: 1, group: GROUP.into(), text: "a message in clear".into() },
+            Line::KeyPackagesPublished { n: 1, count: 100 },
+            Line::Groups { id: None, groups: vec![] },
+            Line::Groups { id: None, groups: vec![group.clone()] },
+            Line::Error { why: "not a command".into(), line: None },
+        ];
+        let mut shown: Vec<String> = lines.iter().map(render).collect();
+        shown.push(members(&group.members));
+        insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn a_message_cannot_steer_the_terminal_or_pretend_to_be_another_line() {
+        let shown = render(&message("\u{1b}[2J\r\u{202e}x\n13:37 [00010203] e3 alice: hi", None));
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        assert!(!shown.contains('\u{202e}'));
+        assert!(shown.lines().skip(1).all(|line| line.starts_with("    ")), "{shown:?}");
+    }
+}
