@@ -3,11 +3,45 @@
 //! One [`Input`] gives one [`Outcome`]: writes and outputs to commit together, before anything
 //! is sent. Requests, messages and uploads are kept in the store until they are confirmed;
 //! [`Member::pending`] gives them again after a restart, under the same ids.
+//!
+//! Each thing that it does stands in one file of its own; [`advance`] takes what waits as far as
+//! it goes after each input. After a failed commit of the database drop the [`Member`] and open
+//! it again: its memory is ahead.
 
+mod admission;
+mod advance;
+mod claimed_package;
 mod command;
+mod commit;
+mod counters;
+mod create;
+mod engine_storage;
+mod epoch_change;
 mod event;
+mod events;
+mod future;
+mod group_record;
+mod handshake;
+mod hub_pin;
 mod input;
+mod intents;
+mod invite;
+mod key_packages;
+mod keys;
+mod leaf_update;
+mod leave;
+mod loaded;
 mod output;
+mod pending_proposals;
+mod receive;
+mod rejoin;
+mod remove;
+mod requests;
+mod rooms;
+mod rotate;
+mod seen;
+mod send;
+mod welcome;
 
 pub use command::{Command, CommandId, MembersCommand, SendCommand};
 pub use event::{
@@ -17,14 +51,52 @@ pub use event::{
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use mls_rs::error::MlsError;
+
 use crate::address::{ClientId, RoomAddress};
+use crate::engine::EngineError;
+use crate::identity::{client_id, is_admin};
+use crate::overlay::Overlay;
 use crate::store::{Store, StoreError, Write};
-use crate::wire::GroupId;
+use crate::wire::{GroupId, Notice};
+use counters::Counters;
+use engine_storage::{MemberClient, MemberGroup, Slot};
+use group_record::{GroupRecords, State};
+use keys::SignatureKey;
+use loaded::Loaded;
 
 /// One device of one account; see the module.
-pub struct Member {}
+pub struct Member {
+    overlay: Overlay,
+    client: ClientId,
+    keys: SignatureKey,
+    engine: MemberClient,
+    /// Time of the input under way.
+    now_ms: u64,
+    /// Outputs of the input under way.
+    outputs: Vec<Output>,
+    /// Groups that the input under way gave something to do.
+    touched: BTreeSet<GroupId>,
+    groups: GroupRecords,
+    loaded: BTreeMap<GroupId, Loaded>,
+    counters: Counters,
+    requests: requests::Requests,
+    intents: intents::Intents,
+    /// How many results of commands are remembered.
+    results: usize,
+    unconfirmed: Vec<send::Unconfirmed>,
+    future: future::Future,
+    /// For which future messages handshakes were fetched: how many, from which seq.
+    fetched_for: BTreeMap<GroupId, (usize, u64)>,
+    welcomes: welcome::Welcomes,
+    rooms: rooms::Rooms,
+    /// Rooms without a group, and when to ask for it.
+    rooms_to_find: BTreeMap<RoomAddress, u64>,
+    watched: BTreeMap<GroupId, leave::Watch>,
+}
 
 /// What one input led to. Commit the writes, then act.
 #[derive(Debug, Default)]
@@ -65,31 +137,200 @@ pub struct MemberSummary {
 
 impl Member {
     /// Opens the member that `store` holds, or makes one with a fresh signature key for `client`:
-    /// commit the writes first.
+    /// commit the writes first. A store of another client, or a damaged one, is an error.
     pub fn open(store: Arc<dyn Store>, client: ClientId) -> Result<(Self, Vec<Write>), StoreError> {
-        let _ = (store, client);
-        Err(StoreError("not yet".to_owned()))
+        let overlay = Overlay::new(store);
+        let keys = SignatureKey::open(&overlay, &client)?;
+        let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys);
+        let (intents, results) = intents::open(&overlay)?;
+        let member = Self {
+            groups: group_record::open(&overlay)?,
+            counters: Counters::open(&overlay)?,
+            requests: requests::open(&overlay)?,
+            unconfirmed: send::open(&overlay)?,
+            future: future::open(&overlay)?,
+            welcomes: welcome::open(&overlay)?,
+            rooms: rooms::open(&overlay)?,
+            intents,
+            results,
+            overlay,
+            client,
+            keys,
+            engine,
+            now_ms: 0,
+            outputs: Vec::new(),
+            touched: BTreeSet::new(),
+            loaded: BTreeMap::new(),
+            fetched_for: BTreeMap::new(),
+            rooms_to_find: BTreeMap::new(),
+            watched: BTreeMap::new(),
+        };
+        let writes = member.overlay.take_writes();
+        Ok((member, writes))
     }
 
-    /// Decides about one input. `now_ms` is the time in milliseconds since 1970.
+    /// Decides about one input. `now_ms` is the time in milliseconds since 1970. After an error
+    /// (the machine's fault) nothing is to be written: drop the member and open it again.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Result<Outcome, StoreError> {
-        let _ = (now_ms, input);
-        Err(StoreError("not yet".to_owned()))
+        self.now_ms = now_ms;
+        match self.decide(input).and_then(|()| self.advance()) {
+            Ok(()) => {
+                let (writes, outputs) =
+                    (self.overlay.take_writes(), std::mem::take(&mut self.outputs));
+                Ok(Outcome { writes, outputs })
+            }
+            Err(error) => {
+                self.overlay.discard();
+                self.outputs.clear();
+                self.loaded.clear();
+                Err(error)
+            }
+        }
+    }
+
+    fn decide(&mut self, input: Input) -> Result<(), StoreError> {
+        match input {
+            Input::Command(id, command) => self.take_command(id, command),
+            Input::Answer(id, result) => self.answered(&id, result),
+            Input::Notice(Notice::Handshake(handshake)) => self.handshake(handshake),
+            Input::Notice(Notice::Welcome(welcome)) => self.welcome(welcome),
+            Input::Notice(Notice::KeyPackagesLow(low)) if low.device == self.client.device() => {
+                self.key_packages_left(low.count)
+            }
+            Input::Notice(Notice::KeyPackagesLow(_)) => Ok(()),
+            Input::Notice(Notice::MembershipWarning(warning)) => {
+                self.warn(&warning.group, warning.text)
+            }
+            Input::Message(message) => self.message(message),
+            Input::Confirmed(Confirmation::Sent(id)) => self.sent(&id),
+            Input::Confirmed(Confirmation::KeyPackagesUploaded(id)) => {
+                self.key_packages_uploaded(&id)
+            }
+            Input::Confirmed(Confirmation::Room(room, result)) => {
+                self.room_confirmed(&room, result)
+            }
+            Input::RoomJoined(room) => self.room_joined(&room),
+            Input::RoomLeft(room) => self.room_left(&room),
+            Input::CleartextInRoom { room, sender } => self.cleartext(&room, sender),
+            Input::KeyPackagesLeft(left) => self.key_packages_left(left),
+            Input::Connected => self.connected(),
+            Input::Tick => self.tick(),
+        }
+    }
+
+    fn take_command(&mut self, id: CommandId, command: Command) -> Result<(), StoreError> {
+        let publishes = matches!(command, Command::PublishKeyPackages);
+        self.command(id, command)?;
+        self.start_creates()?;
+        let waiting: Vec<_> = self.intents.keys().copied().filter(|_| publishes).collect();
+        for number in waiting {
+            let publish = |intent: &intents::Intent| {
+                matches!(intent.command, Command::PublishKeyPackages)
+            };
+            if self.intents.get(&number).is_some_and(publish) {
+                self.step_publish(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn connected(&mut self) -> Result<(), StoreError> {
+        self.need_hub()?;
+        self.hurry_requests();
+        self.fetched_for.clear();
+        self.watch_left_rooms();
+        self.fill_pool(crate::policy::KEY_PACKAGE_REFILL)?;
+        self.try_welcomes()?;
+        self.fetch_welcomes()?;
+        self.tick()
     }
 
     /// All that was to be done and is not confirmed, and events not yet marked as seen.
     pub fn pending(&self) -> Result<Vec<Output>, StoreError> {
-        Err(StoreError("not yet".to_owned()))
+        let events = self.unseen_events()?.into_iter().map(Output::Event);
+        let uploads = self.uploads()?.into_iter().map(Output::UploadKeyPackages);
+        let mut outputs: Vec<_> = events.chain(self.pending_rooms()).chain(uploads).collect();
+        outputs.extend(self.pending_requests()?);
+        outputs.extend(self.pending_messages()?);
+        Ok(outputs)
     }
 
-    /// Marks events up to `number` as seen.
+    /// Marks events up to `number` as seen. If the database fails, they are given again.
     pub fn seen(&mut self, number: u64) -> Vec<Write> {
-        let _ = number;
-        Vec::new()
+        match self.forget_events(number) {
+            Ok(()) => self.overlay.take_writes(),
+            Err(_) => {
+                self.overlay.discard();
+                Vec::new()
+            }
+        }
     }
 
     /// The groups that this device is in.
     pub fn groups(&self) -> Result<Vec<GroupSummary>, StoreError> {
-        Err(StoreError("not yet".to_owned()))
+        let live = self.groups.values().filter(|record| record.state == State::Live);
+        let mut groups = Vec::new();
+        for record in live {
+            let summary = |group: &MemberGroup| summary(record.rooms.clone(), group);
+            match self.loaded.get(&record.group) {
+                Some(loaded) => groups.push(summary(&loaded.group)),
+                None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
+                    groups.push(summary(&self.read_group(&record.group)?.group));
+                }
+                None => {}
+            }
+        }
+        Ok(groups)
     }
+
+    /// The client that this device is.
+    pub fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// The Ed25519 public key in all credentials of this device.
+    pub fn signature_key(&self) -> &[u8] {
+        self.keys.public()
+    }
+
+    /// Signs with the device's signature key, for announcements outside MLS. Whoever calls puts
+    /// a label of its own before `bytes`. An error means that the crypto provider failed.
+    pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
+        self.keys.sign(bytes)
+    }
+}
+
+fn summary(rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
+    let context = group.context();
+    let member = |member: mls_rs::group::Member| {
+        let identity = &member.signing_identity;
+        client_id(identity).ok().map(|client| MemberSummary {
+            client,
+            leaf_index: member.index,
+            admin: is_admin(identity, context),
+            signature_key: identity.signature_key.to_vec(),
+        })
+    };
+    GroupSummary {
+        group: GroupId(group.group_id().to_vec()),
+        epoch: group.current_epoch(),
+        rooms,
+        suite: u16::from(group.cipher_suite()),
+        members: group.roster().members_iter().filter_map(member).collect(),
+    }
+}
+
+/// An error of the engine where only a damaged database or machine can cause one.
+fn engine_fault(error: &MlsError) -> StoreError {
+    StoreError(format!("the MLS engine failed: {error}"))
+}
+
+/// Whether the engine failed because our storage below it did.
+fn is_storage_fault(error: &MlsError) -> bool {
+    matches!(
+        error,
+        MlsError::GroupStorageError(_)
+            | MlsError::KeyPackageRepoError(_)
+            | MlsError::PskStoreError(_)
+    )
 }

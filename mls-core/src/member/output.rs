@@ -1,5 +1,7 @@
 //! Everything that a member wants done.
 
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
 use super::EventRecord;
 use crate::address::RoomAddress;
 use crate::wire::{Digest, GroupId, Request, RequestId};
@@ -22,7 +24,7 @@ pub enum Output {
 }
 
 /// A message to post.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 pub struct OutgoingMessage {
     /// Stable id (SHA-256 of the message); the transaction id or origin-id follows from it.
     pub id: Digest,
@@ -35,17 +37,19 @@ pub struct OutgoingMessage {
     /// RFC 9420 number of the group's suite.
     pub suite: u16,
     /// An MLSMessage that holds a PrivateMessage.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub message: Vec<u8>,
 }
 
 /// Key packages to upload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 pub struct KeyPackageUpload {
     /// Stable id.
     pub id: Digest,
     /// RFC 9420 number of their suite.
     pub suite: u16,
     /// The device's Ed25519 signature public key, to be announced with the device.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub signature_key: Vec<u8>,
     /// Key package reference and MLSMessage of each.
     pub one_time: Vec<(Vec<u8>, Vec<u8>)>,

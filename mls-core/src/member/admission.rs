@@ -1,0 +1,106 @@
+//! What a group must be before this device becomes a member of it, by whatever way.
+
+use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
+use mls_rs::group::{GroupContext, Roster};
+use mls_rs_codec::MlsDecode;
+use mls_rs_core::crypto::SignaturePublicKey;
+use mls_rs_core::identity::SigningIdentity;
+use thiserror::Error;
+
+use crate::bridge_group::{BridgeGroup, BridgeGroupError, Order};
+use crate::identity::client_id;
+use crate::limits::{CLOCK_SKEW_MS, MEMBERS_MAX};
+use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES};
+use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
+use crate::wire::GroupId;
+use crate::wire::hub_info::HubInfo;
+
+/// A group that we do not enter; its creator's, inviter's or hub's fault.
+#[derive(Debug, Error)]
+pub(super) enum AdmissionError {
+    #[error(transparent)]
+    Context(#[from] BridgeGroupError),
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    #[error("{0}")]
+    Unfit(&'static str),
+}
+
+/// Checks a GroupContext against the pinned hub.
+pub(super) fn check_context(
+    context: &GroupContext,
+    group: &GroupId,
+    hub: &HubInfo,
+) -> Result<BridgeGroup, AdmissionError> {
+    let unfit = |why| Err(AdmissionError::Unfit(why));
+    let bound = BridgeGroup::from_extensions(&context.extensions)?;
+    let required = context.extensions.get_as::<RequiredCapabilitiesExt>().ok().flatten();
+    if context.group_id != group.0 {
+        unfit("its GroupContext is another group's")
+    } else if bound.receipt_key != hub.receipt_key {
+        unfit("it is ordered by another hub than the one that this device has pinned")
+    } else if bound.order != Order::Hub || !bound.basic_allowed {
+        unfit("it has settings that this version cannot follow")
+    } else if !CIPHER_SUITES.contains(&context.cipher_suite) {
+        unfit("it has a cipher suite that we do not do")
+    } else if !required.is_some_and(|r| r.extensions.contains(&BRIDGE_GROUP_EXTENSION)) {
+        unfit("it does not require extension 0xFB71 of its members")
+    } else if !has_only_sender(context, hub) {
+        unfit("somebody else than the hub may propose from outside")
+    } else {
+        Ok(bound)
+    }
+}
+
+/// Checks the receipt of the handshake that led to an epoch.
+pub(super) fn check_receipt(
+    bytes: &[u8],
+    group: &GroupId,
+    epoch: u64,
+    hub: &HubInfo,
+    now_ms: u64,
+) -> Result<Receipt, AdmissionError> {
+    let receipt = Receipt::from_bytes(bytes)?;
+    receipt.verify(&SignaturePublicKey::from(hub.receipt_key.clone()))?;
+    let leads_to = match receipt.tbs.kind {
+        ReceiptKind::Commit => receipt.tbs.epoch.checked_add(1),
+        ReceiptKind::Group | ReceiptKind::Proposal => Some(receipt.tbs.epoch),
+    };
+    if receipt.tbs.group != *group || leads_to != Some(epoch) {
+        return Err(ReceiptError::OtherMessage.into());
+    } else if receipt.tbs.time_ms > now_ms.saturating_add(CLOCK_SKEW_MS) {
+        return Err(ReceiptError::Time.into());
+    }
+    Ok(receipt)
+}
+
+/// Checks that every leaf is another client.
+pub(super) fn check_roster(roster: &Roster<'_>) -> Result<(), AdmissionError> {
+    let mut clients = std::collections::BTreeSet::new();
+    for member in roster.member_identities_iter() {
+        let client = client_id(member)
+            .map_err(|_| AdmissionError::Unfit("one of its leaves is no client"))?;
+        if !clients.insert(client) {
+            return Err(AdmissionError::Unfit("one client has two leaves in it"));
+        }
+    }
+    if clients.len() > MEMBERS_MAX {
+        return Err(AdmissionError::Unfit("it has too many members"));
+    }
+    Ok(())
+}
+
+fn has_only_sender(context: &GroupContext, hub: &HubInfo) -> bool {
+    let senders = context.extensions.get_as::<ExternalSendersExt>().ok().flatten();
+    let own = hub_sender(hub, context.cipher_suite.into());
+    match (senders.as_ref().map(ExternalSendersExt::allowed_senders), own) {
+        (Some([one]), Some(own)) => *one == own,
+        _ => false,
+    }
+}
+
+/// The hub's external sender for a suite.
+pub(super) fn hub_sender(hub: &HubInfo, suite: u16) -> Option<SigningIdentity> {
+    let sender = hub.senders.iter().find(|sender| sender.suite == suite)?;
+    SigningIdentity::mls_decode(&mut sender.identity.as_slice()).ok()
+}

@@ -1,0 +1,104 @@
+//! After each input: takes what waits in the groups that it touched as far as it goes.
+
+use super::group_record::State;
+use super::intents::{Stage, Step};
+use super::{Command, Member};
+use crate::store::StoreError;
+use crate::wire::GroupId;
+
+/// Rounds over touched groups in one input; one group's work rarely touches another.
+const ROUNDS_MAX: usize = 8;
+
+impl Member {
+    /// Works on the groups that were touched, until nothing is left to do now.
+    pub(super) fn advance(&mut self) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS_MAX {
+            let touched = std::mem::take(&mut self.touched);
+            if touched.is_empty() {
+                return Ok(());
+            }
+            for group in touched {
+                self.advance_group(&group)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn advance_group(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let waits_for_nothing = self.advance_commands(group)?;
+        match self.record(group).map(|record| (record.state, record.rejoin.is_some())) {
+            Some((State::Rejoining, false)) => self.lost(group),
+            Some((State::Rejoining | State::Live, true)) => self.step_rejoin(group),
+            Some((State::Live, false)) => {
+                if !self.commit_by_rank(group)? && waits_for_nothing {
+                    self.update_if_due(group)?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Carries out the commands of a group in order. Whether none is left.
+    fn advance_commands(&mut self, group: &GroupId) -> Result<bool, StoreError> {
+        while let Some(intent) = self.first_intent(group) {
+            let (number, command) = (intent.number, intent.command.clone());
+            let state = self.record(group).map(|record| record.state);
+            let step = match (&command, state) {
+                (Command::Rejoin(_), _) if intent.stage == Stage::Waiting => {
+                    self.begin_rejoin(number, group)?
+                }
+                (Command::Rejoin(_), _) => Step::Wait,
+                (_, None | Some(State::Gone)) => {
+                    self.fail(number, "this device is not in the group")?;
+                    Step::Next
+                }
+                (Command::Leave(_), _) => self.step_leave(number)?,
+                (_, Some(State::Registering | State::Rejoining)) => Step::Wait,
+                (Command::Invite(_), _) => self.step_invite(number)?,
+                (Command::Remove(_), _) => self.step_remove(number)?,
+                (Command::Send(_), _) => self.step_send(number)?,
+                (Command::Rotate(_), _) => self.step_rotate(number)?,
+                (Command::CreateGroup(_) | Command::PublishKeyPackages, _) => Step::Next,
+            };
+            if step == Step::Wait {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The commit of a command was accepted and applied.
+    pub(super) fn intent_committed(&mut self, number: u64) -> Result<(), StoreError> {
+        let Some(intent) = self.intents.get(&number) else { return Ok(()) };
+        self.touched.extend(intent.group().cloned());
+        match intent.command {
+            Command::Rotate(_) | Command::Remove(_) => self.set_stage(number, Stage::Committed),
+            // An invitation sees by the tree who was added.
+            _ => Ok(()),
+        }
+    }
+
+    /// Time passed.
+    pub(super) fn tick(&mut self) -> Result<(), StoreError> {
+        self.repeat_requests()?;
+        self.find_groups()?;
+        self.look_at_watched()?;
+        self.age_future()?;
+        self.snapshot_idle_groups()?;
+        self.forget_past_epochs()?;
+        self.forget_old_messages()?;
+        self.sweep_key_packages()?;
+        self.start_creates()?;
+        let now_ms = self.now_ms;
+        let waiting: Vec<_> = self.intents.values().filter_map(|i| i.group().cloned()).collect();
+        let due = self.groups.values().filter(|record| {
+            record.rejoin.is_some()
+                || record.proposals_since_ms.is_some()
+                || record.update_due_ms <= now_ms
+        });
+        self.touched.extend(due.map(|record| record.group.clone()));
+        self.touched.extend(waiting);
+        Ok(())
+    }
+}

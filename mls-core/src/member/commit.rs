@@ -1,0 +1,262 @@
+//! Making a commit, handing it to the hub, and what becomes of it.
+//!
+//! One commit of ours is in flight per group. It is kept pending with the engine and applied
+//! only on its receipt (see [`super::handshake`]); a lost race clears it, and whatever wanted
+//! it builds it anew later, from the group as it is then.
+
+use mls_rs::MlsMessage;
+use mls_rs::group::CommitOutput;
+
+use super::engine_storage::{self, Slot};
+use super::group_record::{GroupRecord, PendingCommit, State};
+use super::keys::SUITE;
+use super::loaded::Loaded;
+use super::requests::Purpose;
+use super::Member;
+use crate::engine::{self, EngineError, mls_time, sha256};
+use crate::limits::{COMMIT_ATTEMPTS_MAX, COMMIT_PAUSE_MS, COMMIT_RETRY_MS};
+use crate::store::StoreError;
+use crate::submission::Submission;
+use crate::wire::handshake::Handshake;
+use crate::wire::refusal::Refusal;
+use crate::wire::submit_commit::SubmitCommit;
+use crate::wire::{Answer, GroupId, Request, RequestId};
+use crate::receipt::Receipt;
+
+/// What a commit changes beside covering pending proposals; nothing makes it an update.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Key packages to add.
+    pub(super) add: Vec<MlsMessage>,
+    /// Leaves to remove.
+    pub(super) remove: Vec<u32>,
+}
+
+/// A commit, and what goes to the hub with it.
+pub(super) struct Built {
+    pub(super) commit: Vec<u8>,
+    pub(super) welcome: Option<Vec<u8>>,
+    pub(super) group_info: Vec<u8>,
+    pub(super) has_path: bool,
+}
+
+impl Built {
+    pub(super) fn new(output: &CommitOutput) -> Result<Self, EngineError> {
+        let info = output
+            .external_commit_group_info()
+            .ok_or_else(|| EngineError::Crypto("the commit came without a GroupInfo".to_owned()))?;
+        let welcome = output.welcome_messages().first().map(MlsMessage::to_bytes).transpose()?;
+        Ok(Self {
+            commit: output.commit_message().to_bytes()?,
+            welcome,
+            group_info: info.to_bytes()?,
+            has_path: output.contains_update_path,
+        })
+    }
+}
+
+impl Member {
+    /// Whether a commit may be made in the group now.
+    pub(super) fn may_commit(&self, group: &GroupId) -> bool {
+        self.record(group).is_some_and(|record| {
+            record.state == State::Live
+                && record.pending.is_none()
+                && record.rejoin.is_none()
+                && record.broken_seq.is_none()
+                && record.commit_after_ms <= self.now_ms
+        })
+    }
+
+    /// Makes a commit and submits it. An error of the engine leaves the group as it was.
+    pub(super) fn commit(
+        &mut self,
+        group: &GroupId,
+        mut loaded: Loaded,
+        intent: Option<u64>,
+        changes: Changes,
+    ) -> Result<Result<(), EngineError>, StoreError> {
+        let built = match build(&mut loaded, changes, self.now_ms) {
+            Ok(built) => built,
+            Err(error) => return Ok(Err(error)),
+        };
+        let epoch = loaded.group.current_epoch();
+        self.snapshot(&mut loaded)?;
+        self.give_back(group, loaded);
+        self.submit(group, epoch, built, intent, false).map(Ok)
+    }
+
+    /// Signs a submission and hands it to the hub.
+    pub(super) fn submit(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        built: Built,
+        intent: Option<u64>,
+        external: bool,
+    ) -> Result<(), StoreError> {
+        let submission = Submission {
+            group,
+            epoch,
+            commit: &built.commit,
+            welcome: built.welcome.as_deref(),
+            group_info: &built.group_info,
+        };
+        let signature = submission
+            .sign(SUITE, self.keys.secret())
+            .map_err(|e| StoreError(format!("a submission could not be signed: {e}")))?;
+        let hash = sha256(&built.commit);
+        let request = Request::SubmitCommit(SubmitCommit {
+            group: group.clone(),
+            epoch,
+            commit: built.commit.into(),
+            welcome: built.welcome.map(Into::into),
+            group_info: built.group_info.into(),
+            signature,
+        });
+        let request = self.request(Purpose::Commit(group.clone()), request)?;
+        let has_path = built.has_path;
+        let pending = PendingCommit { hash, request, intent, has_path, external };
+        self.change_record(group, |record| record.pending = Some(pending))
+    }
+
+    /// The hub answered a SubmitCommit.
+    pub(super) fn commit_answered(
+        &mut self,
+        group: &GroupId,
+        id: &RequestId,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let ours = |record: &&GroupRecord| record.pending.as_ref().is_some_and(|p| p.request == *id);
+        if self.record(group).filter(ours).is_none() {
+            self.forget_request(id);
+            return Ok(());
+        }
+        match result {
+            Ok(Answer::Receipt(receipt)) => self.commit_accepted(group, id, receipt),
+            Ok(_) => self.commit_refused(group, "the hub answered something else than a receipt"),
+            Err(Refusal::WrongEpoch(current)) => {
+                let behind = self.record(group).is_some_and(|r| current > r.epoch);
+                self.commit_lost(group)?;
+                if behind { self.fetch_handshakes(group) } else { Ok(()) }
+            }
+            Err(Refusal::MissingProposals(_)) => {
+                self.commit_lost(group)?;
+                self.fetch_handshakes(group)
+            }
+            Err(refusal) => self.commit_refused(group, &format!("the hub refuses: {refusal}")),
+        }
+    }
+
+    /// Our commit has its receipt: it goes the way of every handshake. The request stays until
+    /// the commit is applied, which a gap before it, or a forged receipt, delays.
+    fn commit_accepted(
+        &mut self,
+        group: &GroupId,
+        id: &RequestId,
+        receipt: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let Some(Request::SubmitCommit(submitted)) = self.stored_request(id)? else {
+            return Ok(());
+        };
+        let seq = Receipt::from_bytes(&receipt).map(|r| r.tbs.seq).unwrap_or_default();
+        self.handshake(Handshake {
+            group: group.clone(),
+            seq,
+            epoch: submitted.epoch,
+            message: submitted.commit,
+            receipt,
+        })
+    }
+
+    /// Our commit will not be: what wanted it builds it anew after a while.
+    pub(super) fn commit_lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let Some(pending) = self.take_pending(group)? else { return Ok(()) };
+        let attempts = self.record(group).map_or(0, |r| r.attempts).saturating_add(1);
+        if attempts < COMMIT_ATTEMPTS_MAX {
+            let after_ms = self.now_ms.saturating_add(self.random_wait(attempts)?);
+            return self.change_record(group, |record| {
+                record.attempts = attempts;
+                record.commit_after_ms = after_ms;
+            });
+        }
+        self.pause_commits(group)?;
+        self.change_record(group, |record| match &mut record.rejoin {
+            // Without a state there is nothing else to do than to go on.
+            Some(rejoin) if record.state == State::Rejoining => rejoin.intent = None,
+            rejoin => *rejoin = None,
+        })?;
+        match pending.intent {
+            Some(number) => {
+                self.fail(number, format!("{attempts} commits lost their race: try again later"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The hub will never take our commit.
+    pub(super) fn commit_refused(&mut self, group: &GroupId, why: &str) -> Result<(), StoreError> {
+        let Some(pending) = self.take_pending(group)? else { return Ok(()) };
+        if pending.external {
+            return self.no_way_back(group, pending.intent, why);
+        }
+        self.pause_commits(group)?;
+        match pending.intent {
+            Some(number) => {
+                self.change_record(group, |record| record.commit_after_ms = 0)?;
+                self.fail(number, why)
+            }
+            None => self.warn(group, format!("a commit was refused: {why}")),
+        }
+    }
+
+    /// A commit that nobody asked for failed: let some time pass.
+    pub(super) fn pause_commits(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let after_ms = self.now_ms.saturating_add(COMMIT_PAUSE_MS);
+        self.change_record(group, |record| {
+            record.attempts = 0;
+            record.commit_after_ms = after_ms;
+        })
+    }
+
+    /// Takes back what is pending, with the engine, in the record and in the outbox.
+    pub(super) fn take_pending(
+        &mut self,
+        group: &GroupId,
+    ) -> Result<Option<PendingCommit>, StoreError> {
+        let Some(pending) = self.record(group).and_then(|r| r.pending.clone()) else {
+            return Ok(None);
+        };
+        self.forget_request(&pending.request);
+        if pending.external {
+            engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
+        } else if let Some(loaded) = self.loaded.get_mut(group) {
+            loaded.group.clear_pending_commit();
+        }
+        self.change_record(group, |record| {
+            record.pending = None;
+            if let Some(rejoin) = &mut record.rejoin {
+                rejoin.base = None;
+            }
+        })?;
+        Ok(Some(pending))
+    }
+
+    /// Random up to [`COMMIT_RETRY_MS`], times the attempts.
+    fn random_wait(&self, attempts: u32) -> Result<u64, StoreError> {
+        let bytes = engine::random_bytes(8).map_err(|e| StoreError(e.to_string()))?;
+        let random = bytes.iter().fold(0u64, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
+        let wait_ms = random.checked_rem(COMMIT_RETRY_MS).unwrap_or_default();
+        Ok(wait_ms.saturating_mul(u64::from(attempts)))
+    }
+}
+
+fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, EngineError> {
+    let mut builder = loaded.group.commit_builder().commit_time(mls_time(now_ms));
+    for package in changes.add {
+        builder = builder.add_member(package)?;
+    }
+    for leaf in changes.remove {
+        builder = builder.remove_member(leaf)?;
+    }
+    Built::new(&builder.build()?)
+}

@@ -1,0 +1,234 @@
+//! CreateGroup: rooms by the hub, a group of one leaf, and its registration.
+
+use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
+use mls_rs_core::crypto::SignaturePublicKey;
+use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::identity::CredentialType;
+
+use super::admission::hub_sender;
+use super::engine_storage::MemberGroup;
+use super::group_record::{GroupRecord, State};
+use super::intents::{Stage, Step};
+use super::keys::SUITE;
+use super::requests::Purpose;
+use super::{Command, Member};
+use crate::address::Network;
+use crate::bridge_group::{BridgeGroup, Order};
+use crate::engine::{EngineError, mls_time, random_bytes};
+use crate::limits::CLOCK_SKEW_MS;
+use crate::policy::{BRIDGE_GROUP_EXTENSION, GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S};
+use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
+use crate::store::StoreError;
+use crate::wire::create_room::RoomCreated;
+use crate::wire::hub_info::HubInfo;
+use crate::wire::refusal::Refusal;
+use crate::wire::register_group::RegisterGroup;
+use crate::wire::{Answer, Digest, GroupId, Request};
+
+impl Member {
+    /// Starts the CreateGroup commands that wait for the hub.
+    pub(super) fn start_creates(&mut self) -> Result<(), StoreError> {
+        for number in self.waiting_creates() {
+            self.step_create(number)?;
+        }
+        Ok(())
+    }
+
+    /// Fails the CreateGroup commands that wait for the hub.
+    pub(super) fn fail_waiting_creates(&mut self, why: &str) -> Result<(), StoreError> {
+        for number in self.waiting_creates() {
+            self.fail(number, why)?;
+        }
+        Ok(())
+    }
+
+    fn waiting_creates(&self) -> Vec<u64> {
+        let waits = |command: &Command, stage: &Stage| {
+            matches!(command, Command::CreateGroup(_)) && *stage == Stage::Waiting
+        };
+        let waiting = self.intents.values().filter(|i| waits(&i.command, &i.stage));
+        waiting.map(|intent| intent.number).collect()
+    }
+
+    /// Asks for the rooms, once the hub is known.
+    pub(super) fn step_create(&mut self, number: u64) -> Result<Step, StoreError> {
+        let Some(Command::CreateGroup(rooms)) =
+            self.intents.get(&number).filter(|i| i.stage == Stage::Waiting).map(|i| &i.command)
+        else {
+            return Ok(Step::Wait);
+        };
+        let rooms = rooms.clone();
+        let own = match self.client.network() {
+            Network::Matrix => rooms.matrix,
+            Network::Xmpp => rooms.xmpp,
+        };
+        if !own {
+            let network = self.client.network();
+            let why = format!("a group that you make needs a room on your own network, {network}");
+            return self.fail(number, why).map(|()| Step::Next);
+        }
+        if self.need_hub()?.is_none() {
+            return Ok(Step::Wait);
+        }
+        self.request(Purpose::Intent(number), Request::CreateRoom(rooms))?;
+        self.set_stage(number, Stage::Asked).map(|()| Step::Wait)
+    }
+
+    /// The hub answered what was asked for a CreateGroup.
+    pub(super) fn create_answered(
+        &mut self,
+        number: u64,
+        asked: Option<Request>,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
+        match (stage, asked, result) {
+            (Some(Stage::Asked), _, Ok(Answer::RoomCreated(rooms))) => {
+                self.make_group(number, &rooms)
+            }
+            (
+                Some(Stage::Registering(group)),
+                Some(Request::RegisterGroup(asked)),
+                Ok(Answer::Receipt(receipt)),
+            ) => self.registered(number, &group, &asked, &receipt),
+            (stage, _, result) => {
+                if let Some(Stage::Registering(group)) = stage {
+                    self.delete_secrets(&group)?;
+                    self.delete_record(&group);
+                }
+                let why = match result {
+                    Err(refusal) => format!("the hub refuses: {refusal}"),
+                    Ok(_) => "the hub answered something else than was asked".to_owned(),
+                };
+                self.fail(number, why)
+            }
+        }
+    }
+
+    /// The rooms are there: makes the group and hands it to the hub.
+    fn make_group(&mut self, number: u64, rooms: &RoomCreated) -> Result<(), StoreError> {
+        let Some(hub) = self.hub()? else { return Ok(()) };
+        let own = match self.client.network() {
+            Network::Matrix => &rooms.matrix_room,
+            Network::Xmpp => &rooms.muc,
+        };
+        if own.is_none() {
+            return self.fail(number, "the hub made no room on this device's own network");
+        }
+        let bound = self.bind(&hub, rooms);
+        let made = self.new_mls_group(&hub, &bound).and_then(|group| {
+            let info = group.group_info_message_allowing_ext_commit(false)?.to_bytes()?;
+            let tree = group.export_tree().to_bytes()?;
+            Ok((group, RegisterGroup { group_info: info.into(), tree: tree.into() }))
+        });
+        let (group, register) = match made {
+            Ok(made) => made,
+            Err(error) => return self.fail(number, format!("the group cannot be made: {error}")),
+        };
+        let id = GroupId(group.group_id().to_vec());
+        let loaded = self.new_group(group)?;
+        self.give_back(&id, loaded);
+        let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
+        record.rooms = bound.rooms();
+        record.receipt_key = bound.receipt_key;
+        self.save_record(record)?;
+        if let Some(room) = self.own_room(&id) {
+            self.want_room(&room)?;
+        }
+        self.request(Purpose::Intent(number), Request::RegisterGroup(register))?;
+        self.set_stage(number, Stage::Registering(id))
+    }
+
+    fn bind(&self, hub: &HubInfo, rooms: &RoomCreated) -> BridgeGroup {
+        let hub_matrix = hub.hub_matrix.clone().unwrap_or_default();
+        let via = hub_matrix.split_once(':').map(|(_, server)| server.to_owned());
+        BridgeGroup {
+            version: 0,
+            receipt_key: hub.receipt_key.clone(),
+            hub_matrix,
+            hub_xmpp: hub.hub_xmpp.clone().unwrap_or_default(),
+            matrix_room: rooms.matrix_room.clone().unwrap_or_default(),
+            matrix_via: via.filter(|_| rooms.matrix_room.is_some()).unwrap_or_default(),
+            muc: rooms.muc.clone().unwrap_or_default(),
+            admins: self.client.user().to_string(),
+            order: Order::Hub,
+            members_may_add: false,
+            basic_allowed: true,
+            open_join: false,
+        }
+    }
+
+    fn new_mls_group(&self, hub: &HubInfo, bound: &BridgeGroup) -> Result<MemberGroup, EngineError> {
+        let sender = hub_sender(hub, SUITE.into()).ok_or(EngineError::Suite(SUITE.into()))?;
+        let credentials = vec![CredentialType::BASIC, CredentialType::X509];
+        let required =
+            RequiredCapabilitiesExt::new(vec![BRIDGE_GROUP_EXTENSION], Vec::new(), credentials);
+        let mut extensions = ExtensionList::new();
+        let set = |result: Result<(), mls_rs_core::extension::ExtensionError>| {
+            result.map_err(|e| EngineError::Crypto(e.to_string()))
+        };
+        set(extensions.set_from(bound.clone()))?;
+        set(extensions.set_from(required))?;
+        set(extensions.set_from(ExternalSendersExt::new(vec![sender])))?;
+        // Backdated like a key package, for a hub whose clock is behind ours.
+        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
+        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
+        let id = random_bytes(GROUP_ID_BYTES)?;
+        let leaf = ExtensionList::new();
+        Ok(self.engine.create_group_with_id(id, extensions, leaf, Some(time))?)
+    }
+
+    /// The hub accepted the group.
+    fn registered(
+        &mut self,
+        number: u64,
+        group: &GroupId,
+        asked: &RegisterGroup,
+        receipt: &[u8],
+    ) -> Result<(), StoreError> {
+        let Some(record) = self.record(group).cloned() else { return Ok(()) };
+        let info = asked.group_info.inline().unwrap_or_default();
+        let receipt = match check_first(&record, info, receipt, self.now_ms) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                self.delete_secrets(group)?;
+                self.delete_record(group);
+                return self.fail(number, format!("the hub's receipt is not good: {error}"));
+            }
+        };
+        let Some(loaded) = self.take_group(group)? else {
+            return self.fail(number, "the group's state is gone");
+        };
+        self.change_record(group, |record| {
+            record.state = State::Live;
+            record.last_receipt = Some(receipt);
+        })?;
+        self.plan_update(group, &loaded, true)?;
+        self.emit_joined(group, &loaded, record.rooms)?;
+        self.give_back(group, loaded);
+        self.done(number, Some(group.clone()))
+    }
+}
+
+/// The receipt for seq 0 must be the first of its chain, for our GroupInfo.
+fn check_first(
+    record: &GroupRecord,
+    group_info: &[u8],
+    receipt: &[u8],
+    now_ms: u64,
+) -> Result<Receipt, ReceiptError> {
+    let receipt = Receipt::from_bytes(receipt)?;
+    receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
+    receipt.covers(&record.group, group_info)?;
+    let tbs = &receipt.tbs;
+    let first = tbs.kind == ReceiptKind::Group
+        && (tbs.seq, tbs.epoch) == (0, 0)
+        && tbs.previous == Digest([0; 32]);
+    if !first {
+        Err(ReceiptError::OtherMessage)
+    } else if tbs.time_ms > now_ms.saturating_add(CLOCK_SKEW_MS) {
+        Err(ReceiptError::Time)
+    } else {
+        Ok(receipt)
+    }
+}

@@ -1,0 +1,243 @@
+//! What the MLS engine keeps (groups, past epochs, key packages, PSKs), laid into our store.
+//!
+//! The engine writes while it works; everything lands in the [`Overlay`] and is committed with
+//! the rest of the input. A group under way back in (see [`super::rejoin`]) lies in a second
+//! slot beside the group that it will replace.
+
+use std::time::Duration;
+
+use mls_rs::Client;
+use mls_rs::Group;
+use mls_rs::client_builder::{
+    BaseConfig, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
+    WithKeyPackageRepo, WithMlsRules, WithPskStore,
+};
+use mls_rs_core::error::IntoAnyError;
+use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
+use mls_rs_core::identity::SigningIdentity;
+use mls_rs_core::key_package::{KeyPackageData, KeyPackageStorage};
+use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
+use mls_rs_crypto_awslc::AwsLcCryptoProvider;
+use zeroize::Zeroizing;
+
+use super::keys::{SUITE, SignatureKey};
+use crate::address::ClientId;
+use crate::engine;
+use crate::identity::{ClientIdentity, credential};
+use crate::overlay::Overlay;
+use crate::policy::{
+    BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
+    LAST_RESORT_EXTENSION, PAST_EPOCHS,
+};
+use crate::rules::GroupRules;
+use crate::store::{Space, StoreError};
+
+/// A group's whole private state, by slot and group.
+pub(super) const GROUP_STATE: Space = "group_state";
+/// Past epochs, by slot, group and number.
+pub(super) const EPOCH: Space = "epoch";
+/// Private parts of published key packages, by reference.
+pub(super) const KEY_PACKAGE: Space = "key_package";
+const PSK: Space = "psk";
+/// More past epochs of one group are never there.
+const EPOCHS_READ_MAX: usize = 64;
+
+pub(super) type MemberConfig = WithKeyPackageRepo<
+    EngineStorage,
+    WithPskStore<
+        EngineStorage,
+        WithGroupStateStorage<
+            EngineStorage,
+            WithMlsRules<
+                GroupRules,
+                WithIdentityProvider<
+                    ClientIdentity,
+                    WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>,
+                >,
+            >,
+        >,
+    >,
+>;
+pub(super) type MemberClient = Client<MemberConfig>;
+pub(super) type MemberGroup = Group<MemberConfig>;
+
+/// Which of the two states of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// The group that is used.
+    Current,
+    /// A group joined by an external commit that has no receipt yet.
+    Candidate,
+}
+
+/// The engine's storage over an overlay.
+#[derive(Clone)]
+pub(super) struct EngineStorage {
+    overlay: Overlay,
+    slot: Slot,
+}
+
+/// The engine's client for one slot.
+pub(super) fn client(
+    overlay: &Overlay,
+    slot: Slot,
+    client: &ClientId,
+    key: &SignatureKey,
+) -> MemberClient {
+    let storage = EngineStorage { overlay: overlay.clone(), slot };
+    let identity = SigningIdentity::new(credential(client), key.public().clone());
+    let lifetime = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
+    Client::builder()
+        .crypto_provider(engine::crypto_provider())
+        .identity_provider(ClientIdentity)
+        .mls_rules(GroupRules)
+        .group_state_storage(storage.clone())
+        .psk_store(storage.clone())
+        .key_package_repo(storage)
+        .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION])
+        .key_package_lifetime(Duration::from_secs(lifetime))
+        .signing_identity(identity, key.secret().clone(), SUITE)
+        .build()
+}
+
+/// Deletes all that the engine keeps of a group in one slot.
+pub(super) fn delete(overlay: &Overlay, slot: Slot, group: &[u8]) -> Result<(), StoreError> {
+    overlay.delete(GROUP_STATE, &state_key(slot, group));
+    delete_past_epochs(overlay, slot, group)
+}
+
+/// Deletes the past epochs of a group.
+pub(super) fn delete_past_epochs(
+    overlay: &Overlay,
+    slot: Slot,
+    group: &[u8],
+) -> Result<(), StoreError> {
+    let prefix = epoch_prefix(slot, group);
+    for (key, _) in overlay.scan(EPOCH, &prefix, &prefix, EPOCHS_READ_MAX)? {
+        overlay.delete(EPOCH, &key);
+    }
+    Ok(())
+}
+
+/// Puts the candidate into the place of the current group. Past epochs do not come along: the
+/// candidate has none that it could read.
+pub(super) fn adopt_candidate(overlay: &Overlay, group: &[u8]) -> Result<bool, StoreError> {
+    let Some(state) = overlay.get(GROUP_STATE, &state_key(Slot::Candidate, group))? else {
+        return Ok(false);
+    };
+    delete(overlay, Slot::Current, group)?;
+    delete(overlay, Slot::Candidate, group)?;
+    overlay.put(GROUP_STATE, &state_key(Slot::Current, group), state.to_vec());
+    Ok(true)
+}
+
+/// Whether there is a state of the group.
+pub(super) fn exists(overlay: &Overlay, slot: Slot, group: &[u8]) -> Result<bool, StoreError> {
+    Ok(overlay.get(GROUP_STATE, &state_key(slot, group))?.is_some())
+}
+
+fn state_key(slot: Slot, group: &[u8]) -> Vec<u8> {
+    [&[slot_byte(slot)], group].concat()
+}
+
+/// The group is preceded by its length, so that no group's prefix is another's.
+fn epoch_prefix(slot: Slot, group: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(group.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&[slot_byte(slot)], length.as_slice(), group].concat()
+}
+
+fn epoch_key(slot: Slot, group: &[u8], epoch: u64) -> Vec<u8> {
+    [epoch_prefix(slot, group), epoch.to_be_bytes().to_vec()].concat()
+}
+
+fn slot_byte(slot: Slot) -> u8 {
+    match slot {
+        Slot::Current => 0,
+        Slot::Candidate => 1,
+    }
+}
+
+impl IntoAnyError for StoreError {
+    fn into_dyn_error(self) -> Result<Box<dyn std::error::Error + Send + Sync>, Self> {
+        Ok(self.into())
+    }
+}
+
+impl EngineStorage {
+    fn newest_epoch(&self, group: &[u8]) -> Result<Option<u64>, StoreError> {
+        let prefix = epoch_prefix(self.slot, group);
+        let epochs = self.overlay.scan(EPOCH, &prefix, &prefix, EPOCHS_READ_MAX)?;
+        let number = |key: &[u8]| {
+            let bytes = key.get(prefix.len()..)?.try_into().ok()?;
+            Some(u64::from_be_bytes(bytes))
+        };
+        Ok(epochs.last().and_then(|(key, _)| number(key)))
+    }
+}
+
+impl GroupStateStorage for EngineStorage {
+    type Error = StoreError;
+
+    fn state(&self, group_id: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.overlay.get(GROUP_STATE, &state_key(self.slot, group_id))
+    }
+
+    fn epoch(
+        &self,
+        group_id: &[u8],
+        epoch_id: u64,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.overlay.get(EPOCH, &epoch_key(self.slot, group_id, epoch_id))
+    }
+
+    fn write(
+        &mut self,
+        state: GroupState,
+        epoch_inserts: Vec<EpochRecord>,
+        epoch_updates: Vec<EpochRecord>,
+    ) -> Result<(), StoreError> {
+        self.overlay.put(GROUP_STATE, &state_key(self.slot, &state.id), state.data.to_vec());
+        for record in epoch_inserts.iter().chain(&epoch_updates) {
+            let key = epoch_key(self.slot, &state.id, record.id);
+            self.overlay.put(EPOCH, &key, record.data.to_vec());
+        }
+        let Some(newest) = self.newest_epoch(&state.id)? else { return Ok(()) };
+        let oldest = newest.saturating_add(1).saturating_sub(PAST_EPOCHS);
+        let prefix = epoch_prefix(self.slot, &state.id);
+        for (key, _) in self.overlay.scan(EPOCH, &prefix, &prefix, EPOCHS_READ_MAX)? {
+            if key < epoch_key(self.slot, &state.id, oldest) {
+                self.overlay.delete(EPOCH, &key);
+            }
+        }
+        Ok(())
+    }
+
+    fn max_epoch_id(&self, group_id: &[u8]) -> Result<Option<u64>, StoreError> {
+        self.newest_epoch(group_id)
+    }
+}
+
+impl KeyPackageStorage for EngineStorage {
+    type Error = StoreError;
+
+    fn delete(&mut self, id: &[u8]) -> Result<(), StoreError> {
+        self.overlay.delete(KEY_PACKAGE, id);
+        Ok(())
+    }
+
+    fn insert(&mut self, id: Vec<u8>, pkg: KeyPackageData) -> Result<(), StoreError> {
+        self.overlay.write(KEY_PACKAGE, &id, &pkg)
+    }
+
+    fn get(&self, id: &[u8]) -> Result<Option<KeyPackageData>, StoreError> {
+        self.overlay.read(KEY_PACKAGE, id)
+    }
+}
+
+impl PreSharedKeyStorage for EngineStorage {
+    type Error = StoreError;
+
+    fn get(&self, id: &ExternalPskId) -> Result<Option<PreSharedKey>, StoreError> {
+        self.overlay.read(PSK, id)
+    }
+}

@@ -1,0 +1,198 @@
+//! What follows when a group moves on: a new epoch, our removal, the loss of its state.
+
+use mls_rs::group::proposal::Proposal;
+use mls_rs::group::{CommitEffect, CommitMessageDescription, NewEpoch, Roster};
+use mls_rs_core::identity::SigningIdentity;
+
+use super::event::{EpochEvent, RemovedEvent};
+use super::group_record::{PendingCommit, Rejoin, State};
+use super::loaded::Loaded;
+use super::{Event, Member};
+use crate::address::ClientId;
+use crate::bridge_group::BridgeGroup;
+use crate::identity::{client_id, clients};
+use crate::receipt::Receipt;
+use crate::store::StoreError;
+use crate::wire::GroupId;
+
+impl Member {
+    /// A commit was applied: ours (`own`), or somebody else's.
+    pub(super) fn new_epoch(
+        &mut self,
+        mut loaded: Loaded,
+        receipt: &Receipt,
+        commit: &CommitMessageDescription,
+        own: Option<PendingCommit>,
+    ) -> Result<(), StoreError> {
+        let group = receipt.tbs.group.clone();
+        if own.is_none() {
+            // Ours, if there was one, was for the epoch that is over.
+            self.commit_lost(&group)?;
+        }
+        if let CommitEffect::Removed { new_epoch, .. } = &commit.effect {
+            let by = committer(commit, &new_epoch.prior_state.roster());
+            return self.removed(&group, by.unwrap_or_else(|| self.client.clone()));
+        }
+        let event = describe(&loaded, receipt, commit);
+        if own.as_ref().is_some_and(|pending| pending.has_path) {
+            loaded.leaf_renewed();
+        }
+        self.snapshot(&mut loaded)?;
+        self.advance_record(&group, &loaded, receipt)?;
+        if let Some(pending) = own {
+            self.own_commit_applied(&group, &pending, &loaded)?;
+        }
+        self.give_back(&group, loaded);
+        match event {
+            Some(event) => self.emit(Event::Epoch(event)).map(|_| ())?,
+            None => self.warn(&group, "the group is to be started anew, which is not possible yet")?,
+        }
+        self.read_future(&group)
+    }
+
+    /// Writes the new epoch into the record.
+    pub(super) fn advance_record(
+        &mut self,
+        group: &GroupId,
+        loaded: &Loaded,
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
+        let context = loaded.group.context();
+        let epoch = context.epoch;
+        let rooms = BridgeGroup::from_extensions(&context.extensions).map(|bound| bound.rooms());
+        let now_ms = self.now_ms;
+        self.change_record(group, |record| {
+            record.epoch = epoch;
+            record.epoch_since_ms = now_ms;
+            record.has_past_epochs = true;
+            record.last_receipt = Some(receipt.clone());
+            record.proposals_since_ms = None;
+            record.broken_seq = None;
+            if let Ok(rooms) = rooms {
+                record.rooms = rooms;
+            }
+        })
+    }
+
+    fn own_commit_applied(
+        &mut self,
+        group: &GroupId,
+        pending: &PendingCommit,
+        loaded: &Loaded,
+    ) -> Result<(), StoreError> {
+        self.forget_request(&pending.request);
+        self.change_record(group, |record| {
+            record.pending = None;
+            record.attempts = 0;
+            record.commit_after_ms = 0;
+        })?;
+        self.plan_update(group, loaded, pending.has_path)?;
+        match pending.intent {
+            Some(number) => self.intent_committed(number),
+            None => Ok(()),
+        }
+    }
+
+    /// A proposal was accepted and waits for a commit.
+    pub(super) fn proposal_came(
+        &mut self,
+        group: &GroupId,
+        mut loaded: Loaded,
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
+        self.snapshot(&mut loaded)?;
+        self.give_back(group, loaded);
+        let now_ms = self.now_ms;
+        self.change_record(group, |record| {
+            record.last_receipt = Some(receipt.clone());
+            record.proposals_since_ms.get_or_insert(now_ms);
+        })
+    }
+
+    /// This device is no longer a member: its secrets of the group go.
+    pub(super) fn removed(&mut self, group: &GroupId, by: ClientId) -> Result<(), StoreError> {
+        self.take_pending(group)?;
+        self.delete_secrets(group)?;
+        self.forget_early(group)?;
+        self.forget_future(group)?;
+        self.forget_group_requests(group);
+        self.change_record(group, |record| {
+            record.state = State::Gone;
+            record.rejoin = None;
+            record.proposals_since_ms = None;
+        })?;
+        self.emit(Event::Removed(RemovedEvent { group: group.clone(), by }))?;
+        self.fail_outgoing(group, "this device was removed from the group")
+    }
+
+    /// The state of a group is lost, or can no longer be brought up to date; our leaf may still
+    /// be there.
+    pub(super) fn lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        self.take_pending(group)?;
+        self.delete_secrets(group)?;
+        self.forget_early(group)?;
+        self.warn(group, "this device lost the group's state and tries to come back")?;
+        self.change_record(group, |record| {
+            record.state = State::Rejoining;
+            record.last_receipt = None;
+            record.proposals_since_ms = None;
+            record.rejoin.get_or_insert(Rejoin { intent: None, seal_key: None, base: None });
+        })
+    }
+}
+
+/// What people are told of a commit; nothing for a ReInit.
+fn describe(
+    loaded: &Loaded,
+    receipt: &Receipt,
+    commit: &CommitMessageDescription,
+) -> Option<EpochEvent> {
+    let CommitEffect::NewEpoch(epoch) = &commit.effect else { return None };
+    let roster = loaded.group.roster();
+    let members = clients(&roster);
+    let before = epoch.prior_state.roster();
+    let committer = committer(commit, &roster)?;
+    let mut added = proposed(epoch, &before, |proposal, _| match proposal {
+        Proposal::Add(add) => client_id(add.signing_identity()).ok(),
+        _ => None,
+    });
+    if commit.is_external && !clients(&before).contains(&committer) {
+        added.push(committer.clone());
+    }
+    let removed = proposed(epoch, &before, |proposal, before| match proposal {
+        Proposal::Remove(remove) => client_at(before, remove.to_remove()),
+        _ => None,
+    });
+    Some(EpochEvent {
+        group: receipt.tbs.group.clone(),
+        epoch: epoch.epoch,
+        seq: receipt.tbs.seq,
+        committer,
+        added,
+        // A leaf that came back by an external commit did not go.
+        removed: removed.into_iter().filter(|client| !members.contains(client)).collect(),
+        members: u32::try_from(members.len()).unwrap_or(u32::MAX),
+    })
+}
+
+fn proposed(
+    epoch: &NewEpoch,
+    before: &Roster<'_>,
+    of: impl Fn(&Proposal, &Roster<'_>) -> Option<ClientId>,
+) -> Vec<ClientId> {
+    epoch.applied_proposals.iter().filter_map(|info| of(&info.proposal, before)).collect()
+}
+
+fn committer(commit: &CommitMessageDescription, roster: &Roster<'_>) -> Option<ClientId> {
+    client_at(roster, commit.committer)
+}
+
+/// The client of a leaf.
+pub(super) fn client_at(roster: &Roster<'_>, leaf: u32) -> Option<ClientId> {
+    let member = roster.member_with_index(leaf).ok()?;
+    client_of(&member.signing_identity)
+}
+
+fn client_of(identity: &SigningIdentity) -> Option<ClientId> {
+    client_id(identity).ok()
+}

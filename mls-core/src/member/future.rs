@@ -1,0 +1,252 @@
+//! Messages that cannot be read yet: of an epoch to come, or of a group that a Welcome may
+//! still bring. Bounded in number and in time; tried again after each commit and each join.
+
+use std::collections::BTreeMap;
+
+use mls_rs::{MlsMessage, MlsMessageDescription};
+use mls_rs::group::ContentType;
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::group_record::State;
+use super::seen::{group_prefix, message_key};
+use super::{Member, ReceivedMessage};
+use crate::address::{RoomAddress, UserId};
+use crate::door;
+use crate::engine::sha256;
+use crate::limits::{
+    APPLICATION_BYTES_MAX, FUTURE_FETCH_MS, FUTURE_KEEP_MS, FUTURE_MESSAGES_MAX,
+};
+use crate::overlay::{Overlay, decode};
+use crate::store::{Space, StoreError, Value};
+use crate::wire::{Digest, GroupId};
+
+const FUTURE: Space = "future_message";
+/// Entries read at once.
+const PAGE: usize = 1024;
+
+/// A message that waits.
+#[derive(Debug, MlsSize, MlsEncode, MlsDecode)]
+struct Waiting {
+    group: GroupId,
+    epoch: u64,
+    /// Its place in the order in which messages came.
+    arrival: u64,
+    arrived_ms: u64,
+    room: RoomAddress,
+    sender: Option<UserId>,
+    sent_ms: u64,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    message: Vec<u8>,
+}
+
+/// What waits for one group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Buffered {
+    count: usize,
+    /// When the oldest came.
+    since_ms: u64,
+}
+
+pub(super) type Future = BTreeMap<GroupId, Buffered>;
+
+/// What waits in a store.
+pub(super) fn open(overlay: &Overlay) -> Result<Future, StoreError> {
+    let mut future = Future::new();
+    let mut from = Vec::new();
+    loop {
+        let page = overlay.scan(FUTURE, &[], &from, PAGE)?;
+        let last = page.len() < PAGE;
+        for (key, value) in page {
+            let waiting: Waiting = decode(FUTURE, &value)?;
+            from = [key, vec![0]].concat();
+            note(&mut future, &waiting);
+        }
+        if last {
+            return Ok(future);
+        }
+    }
+}
+
+fn note(future: &mut Future, waiting: &Waiting) {
+    let since_ms = waiting.arrived_ms;
+    let entry = future.entry(waiting.group.clone()).or_insert(Buffered { count: 0, since_ms });
+    entry.count = entry.count.saturating_add(1);
+    entry.since_ms = entry.since_ms.min(since_ms);
+}
+
+impl Member {
+    /// Keeps a message of an epoch that this group has not reached.
+    pub(super) fn keep_for_future(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        hash: &Digest,
+        received: ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        if self.future.get(group).is_some_and(|b| b.count >= FUTURE_MESSAGES_MAX) {
+            let why = "too many messages wait for handshakes that did not come";
+            return self.undecryptable(group, epoch, &received, why);
+        }
+        self.keep(group, epoch, hash, received)
+    }
+
+    /// Keeps a message for a group that this device is not in, or not yet.
+    pub(super) fn keep_for_unknown(
+        &mut self,
+        received: ReceivedMessage,
+        hash: &Digest,
+    ) -> Result<(), StoreError> {
+        if received.message.len() > APPLICATION_BYTES_MAX {
+            return Ok(());
+        }
+        let Ok(message) = MlsMessage::from_bytes(&received.message) else { return Ok(()) };
+        let MlsMessageDescription::PrivateProtocolMessage {
+            group_id,
+            epoch_id,
+            content_type: ContentType::Application,
+        } = message.description()
+        else {
+            return Ok(());
+        };
+        let group = GroupId(group_id.to_vec());
+        let strange = |group: &GroupId| self.readable(group).is_none();
+        // All groups that we are not in share one bound: anybody can make up their ids.
+        let waiting: usize =
+            self.future.iter().filter(|(group, _)| strange(group)).map(|(_, b)| b.count).sum();
+        if waiting >= FUTURE_MESSAGES_MAX || !strange(&group) {
+            return Ok(());
+        }
+        self.keep(&group, epoch_id, hash, received)
+    }
+
+    fn keep(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        hash: &Digest,
+        received: ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        let key = message_key(group, epoch, hash);
+        if self.overlay.get(FUTURE, &key)?.is_some() {
+            return Ok(());
+        }
+        let waiting = Waiting {
+            group: group.clone(),
+            epoch,
+            arrival: self.counters.next_arrival(&self.overlay)?,
+            arrived_ms: self.now_ms,
+            room: received.room,
+            sender: received.sender,
+            sent_ms: received.sent_ms,
+            message: received.message,
+        };
+        note(&mut self.future, &waiting);
+        self.overlay.write(FUTURE, &key, &waiting)
+    }
+
+    /// Reads what waited for the epoch that a group is in now.
+    pub(super) fn read_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let Some(epoch) = self.readable(group).map(|record| record.epoch) else { return Ok(()) };
+        let (mut due, waiting) = self.take_future(group, |waiting| waiting.epoch <= epoch)?;
+        self.set_buffered(group, &waiting);
+        due.sort_by_key(|waiting| waiting.arrival);
+        for waiting in due {
+            let received = waiting.into_received();
+            let hash = sha256(&received.message);
+            match door::from_room(&received.message, group, epoch) {
+                Ok(message) => self.read_message(group, &hash, message, received)?,
+                // Too old by now, or never for us: as if it came just now.
+                Err(_) => self.message(received)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up what waits for too long, and asks for the handshakes that it waits for.
+    pub(super) fn age_future(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        let aged = |after_ms: u64, b: &Buffered| b.since_ms.saturating_add(after_ms) <= now_ms;
+        let waiting: Vec<_> =
+            self.future.iter().map(|(group, buffered)| (group.clone(), *buffered)).collect();
+        for (group, buffered) in waiting {
+            if aged(FUTURE_KEEP_MS, &buffered) {
+                self.expire_future(&group)?;
+            } else if aged(FUTURE_FETCH_MS, &buffered) && self.readable(&group).is_some() {
+                self.fetch_for_future(&group)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Once for what waits; again only when more comes or the connection is new.
+    fn fetch_for_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let count = self.future.get(group).map_or(0, |b| b.count);
+        let next = self.record(group).map_or(0, super::group_record::GroupRecord::next_seq);
+        if self.fetched_for.get(group) == Some(&(count, next)) {
+            return Ok(());
+        }
+        self.fetched_for.insert(group.clone(), (count, next));
+        self.fetch_handshakes(group)
+    }
+
+    fn expire_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let before_ms = self.now_ms.saturating_sub(FUTURE_KEEP_MS);
+        let (old, kept) = self.take_future(group, |waiting| waiting.arrived_ms <= before_ms)?;
+        self.set_buffered(group, &kept);
+        let known = self.record(group).is_some_and(|r| r.state != State::Gone);
+        for waiting in old.into_iter().filter(|_| known) {
+            let epoch = waiting.epoch;
+            let why = "the handshakes before it did not come within a day";
+            self.undecryptable(group, epoch, &waiting.into_received(), why)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what waits for a group.
+    pub(super) fn forget_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        self.take_future(group, |_| true)?;
+        self.set_buffered(group, &[]);
+        Ok(())
+    }
+
+    /// Takes out what `due` names; gives that and the rest.
+    fn take_future(
+        &mut self,
+        group: &GroupId,
+        due: impl Fn(&Waiting) -> bool,
+    ) -> Result<(Vec<Waiting>, Vec<Waiting>), StoreError> {
+        let prefix = group_prefix(group);
+        if !self.future.contains_key(group) {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let entries = self.overlay.scan(FUTURE, &prefix, &prefix, FUTURE_MESSAGES_MAX * 2)?;
+        let read = |(key, value): (Vec<u8>, Value)| {
+            decode::<Waiting>(FUTURE, &value).map(|waiting| (key, waiting))
+        };
+        let entries: Vec<_> = entries.into_iter().map(read).collect::<Result<_, _>>()?;
+        let (taken, kept): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, w)| due(w));
+        for (key, _) in &taken {
+            self.overlay.delete(FUTURE, key);
+        }
+        let waiting = |entries: Vec<(Vec<u8>, Waiting)>| entries.into_iter().map(|(_, w)| w).collect();
+        Ok((waiting(taken), waiting(kept)))
+    }
+
+    fn set_buffered(&mut self, group: &GroupId, waiting: &[Waiting]) {
+        self.future.remove(group);
+        for entry in waiting {
+            note(&mut self.future, entry);
+        }
+    }
+}
+
+impl Waiting {
+    fn into_received(self) -> ReceivedMessage {
+        ReceivedMessage {
+            room: self.room,
+            sender: self.sender,
+            sent_ms: self.sent_ms,
+            message: self.message,
+        }
+    }
+}

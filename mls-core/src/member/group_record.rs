@@ -1,0 +1,207 @@
+//! The durable head of a group: its place in the hub's order, and what is under way in it.
+//!
+//! It is small, whatever the size of the group; the group itself is with the engine.
+
+use std::collections::BTreeMap;
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::crypto::{HpkePublicKey, HpkeSecretKey};
+
+use super::Member;
+use crate::address::RoomAddress;
+use crate::overlay::{Overlay, decode};
+use crate::receipt::Receipt;
+use crate::store::{Space, StoreError};
+use crate::wire::{Digest, GroupId, RequestId};
+
+const GROUP: Space = "group_record";
+/// Entries read at once.
+const PAGE: usize = 256;
+
+/// How this device stands to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub(super) enum State {
+    /// Made here, not yet accepted by the hub.
+    Registering = 1u8,
+    /// A member.
+    Live = 2u8,
+    /// A member by its leaf, without a state that could follow the group: on its way back.
+    Rejoining = 3u8,
+    /// No longer a member.
+    Gone = 4u8,
+}
+
+/// What is known of a group beside the engine's state.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct GroupRecord {
+    pub(super) group: GroupId,
+    pub(super) state: State,
+    /// RFC 9420 number of the suite.
+    pub(super) suite: u16,
+    pub(super) rooms: Vec<RoomAddress>,
+    /// The hub's receipt key, as the GroupContext names it; the pinned one.
+    pub(super) receipt_key: Vec<u8>,
+    pub(super) epoch: u64,
+    /// When this epoch began here.
+    pub(super) epoch_since_ms: u64,
+    /// Whether messages of past epochs may still be readable.
+    pub(super) has_past_epochs: bool,
+    /// The first epoch that this device can read.
+    pub(super) joined_epoch: u64,
+    pub(super) joined_at_ms: u64,
+    /// The last receipt in the chain.
+    pub(super) last_receipt: Option<Receipt>,
+    /// Our commit that waits for its receipt.
+    pub(super) pending: Option<PendingCommit>,
+    /// Lost races of what is to be committed.
+    pub(super) attempts: u32,
+    /// No commit before this.
+    pub(super) commit_after_ms: u64,
+    /// When the oldest pending proposal came.
+    pub(super) proposals_since_ms: Option<u64>,
+    /// When to renew the leaf.
+    pub(super) update_due_ms: u64,
+    /// Whether the leaf is to be renewed before the first message.
+    pub(super) update_before_message: bool,
+    /// The way back, while we are on it.
+    pub(super) rejoin: Option<Rejoin>,
+    /// A handshake with a good receipt that could not be processed.
+    pub(super) broken_seq: Option<u64>,
+}
+
+/// A commit of ours at the hub.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct PendingCommit {
+    /// SHA-256 of its MLSMessage.
+    pub(super) hash: Digest,
+    /// The request that submits it.
+    pub(super) request: RequestId,
+    /// The command that it is for.
+    pub(super) intent: Option<u64>,
+    /// Whether it renews our leaf.
+    pub(super) has_path: bool,
+    /// Whether it is an external commit, whose group is the candidate.
+    pub(super) external: bool,
+}
+
+/// The way back into a group.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Rejoin {
+    /// The command that it is for.
+    pub(super) intent: Option<u64>,
+    /// Made for one FetchGroupInfo; gone once its answer was opened.
+    pub(super) seal_key: Option<SealKey>,
+    /// The receipt after which the external commit must come.
+    pub(super) base: Option<Receipt>,
+}
+
+/// The key pair to which one GroupInfo is sealed.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct SealKey {
+    pub(super) secret: HpkeSecretKey,
+    pub(super) public: HpkePublicKey,
+}
+
+pub(super) type GroupRecords = BTreeMap<GroupId, GroupRecord>;
+
+/// The records that a store holds.
+pub(super) fn open(overlay: &Overlay) -> Result<GroupRecords, StoreError> {
+    let mut records = GroupRecords::new();
+    let mut from = Vec::new();
+    loop {
+        let page = overlay.scan(GROUP, &[], &from, PAGE)?;
+        let last = page.len() < PAGE;
+        for (key, value) in page {
+            let record: GroupRecord = decode(GROUP, &value)?;
+            from = [key, vec![0]].concat();
+            records.insert(record.group.clone(), record);
+        }
+        if last {
+            return Ok(records);
+        }
+    }
+}
+
+impl GroupRecord {
+    /// A group of which only its id is known.
+    pub(super) fn new(group: GroupId, state: State, now_ms: u64) -> Self {
+        Self {
+            group,
+            state,
+            suite: u16::from(super::keys::SUITE),
+            rooms: Vec::new(),
+            receipt_key: Vec::new(),
+            epoch: 0,
+            epoch_since_ms: now_ms,
+            has_past_epochs: false,
+            joined_epoch: 0,
+            joined_at_ms: now_ms,
+            last_receipt: None,
+            pending: None,
+            attempts: 0,
+            commit_after_ms: 0,
+            proposals_since_ms: None,
+            update_due_ms: u64::MAX,
+            update_before_message: false,
+            rejoin: None,
+            broken_seq: None,
+        }
+    }
+
+    /// The position of the next handshake.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.last_receipt.as_ref().map_or(0, |r| r.tbs.seq.saturating_add(1))
+    }
+}
+
+impl Member {
+    /// The record of a group.
+    pub(super) fn record(&self, group: &GroupId) -> Option<&GroupRecord> {
+        self.groups.get(group)
+    }
+
+    /// Puts a record into memory and store.
+    pub(super) fn save_record(&mut self, record: GroupRecord) -> Result<(), StoreError> {
+        self.overlay.write(GROUP, &record.group.0, &record)?;
+        self.touched.insert(record.group.clone());
+        self.groups.insert(record.group.clone(), record);
+        Ok(())
+    }
+
+    /// Changes a record in memory and store; a group without one is left alone.
+    pub(super) fn change_record(
+        &mut self,
+        group: &GroupId,
+        change: impl FnOnce(&mut GroupRecord),
+    ) -> Result<(), StoreError> {
+        let Some(record) = self.groups.get_mut(group) else { return Ok(()) };
+        change(record);
+        self.overlay.write(GROUP, &group.0, &*record)?;
+        self.touched.insert(group.clone());
+        Ok(())
+    }
+
+    /// Forgets a record; only for a group that never came to be.
+    pub(super) fn delete_record(&mut self, group: &GroupId) {
+        self.groups.remove(group);
+        self.overlay.delete(GROUP, &group.0);
+    }
+
+    /// The group that lives in a room.
+    pub(super) fn group_of_room(&self, room: &RoomAddress) -> Option<&GroupRecord> {
+        let mut bound = self.groups.values().filter(|record| record.rooms.contains(room));
+        let first = bound.next()?;
+        // A room that changed its group: the one that we are in counts.
+        if first.state == State::Gone {
+            return Some(bound.find(|r| r.state != State::Gone).unwrap_or(first));
+        }
+        Some(first)
+    }
+
+    /// The room of a group on this device's own network.
+    pub(super) fn own_room(&self, group: &GroupId) -> Option<RoomAddress> {
+        let network = self.client.network();
+        self.record(group)?.rooms.iter().find(|room| room.network == network).cloned()
+    }
+}

@@ -1,0 +1,259 @@
+//! A handshake from the hub: checked against its receipt, then given to the engine, in order.
+//!
+//! Nothing changes a group but a handshake with the group's next receipt. Our own commit is
+//! recognised by its hash, whether the answer or the notice comes first. What comes too early
+//! is buffered while the gap is fetched; what has no good receipt is ignored, with a warning.
+
+use mls_rs::error::MlsError;
+use mls_rs::group::{
+    CommitMessageDescription, ProposalSender, ReceivedMessage, Sender,
+};
+use mls_rs_core::crypto::SignaturePublicKey;
+
+use super::group_record::{GroupRecord, State};
+use super::loaded::Loaded;
+use super::requests::Purpose;
+use super::{Member, engine_fault, is_storage_fault};
+use crate::door;
+use crate::engine::mls_time;
+use crate::limits::HANDSHAKES_BUFFERED_MAX;
+use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
+use crate::rules::check_proposal;
+use crate::store::{Space, StoreError};
+use crate::wire::fetch_handshakes::FetchHandshakes;
+use crate::wire::handshake::Handshake;
+use crate::wire::refusal::Refusal;
+use crate::wire::report_invalid::ReportInvalid;
+use crate::wire::{Answer, GroupId, Request};
+
+/// Handshakes that came too early, by group and seq.
+const EARLY: Space = "early_handshake";
+
+/// What the engine made of a handshake.
+enum Processed {
+    Commit(Box<CommitMessageDescription>),
+    Proposal,
+}
+
+impl Member {
+    /// A handshake came, by whatever way.
+    pub(super) fn handshake(&mut self, handshake: Handshake) -> Result<(), StoreError> {
+        let group = handshake.group.clone();
+        let Some(record) = self.record(&group).cloned() else {
+            // A Welcome may wait for its room: then this comes after it.
+            return if self.is_welcomed(&group)? { self.keep_early(&handshake) } else { Ok(()) };
+        };
+        if !matches!(record.state, State::Live | State::Rejoining) {
+            return Ok(());
+        }
+        let Some(message) = handshake.message.inline() else { return Ok(()) };
+        match self.check(&record, &handshake, message) {
+            Ok(None) => Ok(()),
+            Ok(Some(receipt)) if receipt.tbs.seq > record.next_seq() && !is_ours(&record, &receipt) => {
+                self.keep_early(&handshake)?;
+                self.fetch_handshakes(&group)
+            }
+            Ok(Some(receipt)) => {
+                self.apply(&record, &receipt, message)?;
+                self.apply_early(&group)
+            }
+            Err(error) => self.warn(&group, format!("a handshake was ignored: {error}")),
+        }
+    }
+
+    /// The receipt, if it is good; nothing for a handshake that we have had.
+    fn check(
+        &self,
+        record: &GroupRecord,
+        handshake: &Handshake,
+        message: &[u8],
+    ) -> Result<Option<Receipt>, ReceiptError> {
+        let receipt = Receipt::from_bytes(&handshake.receipt)?;
+        receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
+        receipt.covers(&record.group, message)?;
+        let Some(last) = &record.last_receipt else {
+            // On our way back without a past: only our own external commit counts.
+            return Ok(Some(receipt).filter(|r| is_ours(record, r)));
+        };
+        if receipt.tbs.seq <= last.tbs.seq {
+            let twice = receipt.tbs.seq == last.tbs.seq && receipt != *last;
+            let error = ReceiptError::NotNext { last: last.tbs.seq, got: receipt.tbs.seq };
+            return if twice { Err(error) } else { Ok(None) };
+        }
+        if record.next_seq() == receipt.tbs.seq {
+            receipt.follows(last, self.now_ms)?;
+        }
+        Ok(Some(receipt))
+    }
+
+    fn apply(
+        &mut self,
+        record: &GroupRecord,
+        receipt: &Receipt,
+        message: &[u8],
+    ) -> Result<(), StoreError> {
+        let group = &record.group;
+        let own = record.pending.clone().filter(|p| p.hash == receipt.tbs.message_hash);
+        if own.as_ref().is_some_and(|pending| pending.external) {
+            return self.came_back(group, receipt);
+        }
+        let Some(mut loaded) = self.take_group(group)? else { return Ok(()) };
+        let ready = own.is_some() && loaded.group.has_pending_commit();
+        let processed = if ready {
+            loaded.group.apply_pending_commit().map(|c| Processed::Commit(Box::new(c)))
+        } else {
+            match process(&mut loaded, group, receipt, message) {
+                Ok(result) => result,
+                Err(why) => return self.invalid(group, receipt, &why),
+            }
+        };
+        match processed {
+            Ok(Processed::Commit(commit)) => self.new_epoch(loaded, receipt, &commit, own),
+            Ok(Processed::Proposal) => self.proposal_came(group, loaded, receipt),
+            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
+            Err(error) => self.invalid(group, receipt, &error.to_string()),
+        }
+    }
+
+    /// A handshake that the hub accepted and that cannot be. The group was dropped from memory
+    /// and is read again. A proposal is passed over; after a commit we cannot follow the group.
+    fn invalid(
+        &mut self,
+        group: &GroupId,
+        receipt: &Receipt,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let seq = receipt.tbs.seq;
+        if self.record(group).is_some_and(|record| record.broken_seq == Some(seq)) {
+            return Ok(());
+        }
+        let bytes = receipt.to_bytes().map_err(|e| StoreError(e.to_string()))?;
+        let report = ReportInvalid { group: group.clone(), seq, receipt: bytes, why: why.to_owned() };
+        self.request(Purpose::Report, Request::ReportInvalid(report))?;
+        if receipt.tbs.kind == ReceiptKind::Proposal {
+            self.change_record(group, |record| record.last_receipt = Some(receipt.clone()))?;
+            return self.warn(group, format!("a proposal (seq {seq}) is not valid: {why}"));
+        }
+        self.change_record(group, |record| record.broken_seq = Some(seq))?;
+        let text = format!("a commit (seq {seq}) is not valid: {why}; rejoin to follow the group");
+        self.warn(group, text)
+    }
+
+    /// Keeps a handshake that came before its turn.
+    fn keep_early(&mut self, handshake: &Handshake) -> Result<(), StoreError> {
+        let prefix = group_prefix(&handshake.group);
+        let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
+        if kept.len() < HANDSHAKES_BUFFERED_MAX {
+            let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq);
+            let key = [prefix, seq.unwrap_or_default().to_be_bytes().to_vec()].concat();
+            self.overlay.write(EARLY, &key, handshake)?;
+        }
+        Ok(())
+    }
+
+    /// Takes up what came early, as far as it follows now.
+    pub(super) fn apply_early(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let prefix = group_prefix(group);
+        let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
+        let next = self.record(group).map_or(u64::MAX, GroupRecord::next_seq);
+        for (key, value) in kept {
+            let seq = key.get(prefix.len()..).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+            if seq.is_none_or(|seq| seq <= next) {
+                self.overlay.delete(EARLY, &key);
+            }
+            if seq == Some(next) {
+                // Which takes up the one after it in turn.
+                return self.handshake(crate::overlay::decode(EARLY, &value)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what came early.
+    pub(super) fn forget_early(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let prefix = group_prefix(group);
+        for (key, _) in self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)? {
+            self.overlay.delete(EARLY, &key);
+        }
+        Ok(())
+    }
+
+    /// Asks for the handshakes from the next on, unless that is under way.
+    pub(super) fn fetch_handshakes(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let asking = self.is_asking(|p| matches!(p, Purpose::Handshakes(g) if g == group));
+        let Some(record) = self.record(group).filter(|r| r.state == State::Live && !asking) else {
+            return Ok(());
+        };
+        let fetch = FetchHandshakes { group: group.clone(), from_seq: record.next_seq() };
+        self.request(Purpose::Handshakes(group.clone()), Request::FetchHandshakes(fetch)).map(|_| ())
+    }
+
+    /// The hub answered a FetchHandshakes.
+    pub(super) fn handshakes_answered(
+        &mut self,
+        group: &GroupId,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let next = |member: &Self| member.record(group).map_or(0, GroupRecord::next_seq);
+        match result {
+            Ok(Answer::Handshakes(answer)) => {
+                let before = next(self);
+                for handshake in answer.handshakes.into_iter().filter(|h| h.group == *group) {
+                    self.handshake(handshake)?;
+                }
+                let more = next(self) > before && next(self) <= answer.last_seq;
+                if more { self.fetch_handshakes(group) } else { Ok(()) }
+            }
+            // What we need is no longer kept, but we may still have a leaf.
+            Err(Refusal::Gone) => self.lost(group),
+            Err(Refusal::NotAllowed(_) | Refusal::UnknownGroup) => {
+                let by = self.client.clone();
+                self.removed(group, by)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Gives a handshake to the engine. The outer error is what is wrong before the engine.
+fn process(
+    loaded: &mut Loaded,
+    group: &GroupId,
+    receipt: &Receipt,
+    message: &[u8],
+) -> Result<Result<Processed, MlsError>, String> {
+    let handshake = door::handshake(message, group).map_err(|e| e.to_string())?;
+    if handshake.kind != receipt.tbs.kind || handshake.epoch != receipt.tbs.epoch {
+        return Err("the receipt names another kind or epoch than the message".to_owned());
+    }
+    let time = mls_time(receipt.tbs.time_ms);
+    match loaded.group.process_incoming_message_with_time(handshake.message, time) {
+        Ok(ReceivedMessage::Commit(commit)) => Ok(Ok(Processed::Commit(Box::new(commit)))),
+        Ok(ReceivedMessage::Proposal(proposal)) => {
+            let sender = match proposal.sender {
+                ProposalSender::Member(index) => Sender::Member(index),
+                ProposalSender::External(index) => Sender::External(index),
+                ProposalSender::NewMember => Sender::NewMemberProposal,
+            };
+            check_proposal(
+                &proposal.proposal,
+                &sender,
+                &loaded.group.roster(),
+                loaded.group.context(),
+            )
+            .map_err(|e| e.to_string())?;
+            Ok(Ok(Processed::Proposal))
+        }
+        Ok(_) => Err("it is neither a proposal nor a commit".to_owned()),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+fn is_ours(record: &GroupRecord, receipt: &Receipt) -> bool {
+    record.pending.as_ref().is_some_and(|p| p.external && p.hash == receipt.tbs.message_hash)
+}
+
+fn group_prefix(group: &GroupId) -> Vec<u8> {
+    let length = u32::try_from(group.0.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&length, group.0.as_slice()].concat()
+}

@@ -1,0 +1,224 @@
+//! The durable queue of commands. Commands of one group are carried out one after the other.
+//!
+//! A command ends in exactly one `CommandDone` or `CommandFailed`, whatever restarts lie
+//! between; the result is kept, and the same id again is answered with it.
+
+use std::collections::BTreeMap;
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::event::{CommandDone, CommandFailed};
+use super::{Command, CommandId, Event, Member, Output};
+use crate::limits::INTENTS_MAX;
+use crate::overlay::{Overlay, decode};
+use crate::store::{Space, StoreError};
+use crate::wire::publish_key_packages::KeyPackageBytes;
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, Digest, GroupId, Request};
+
+const INTENT: Space = "intent";
+/// Results by command id.
+const RESULT: Space = "command_result";
+/// Command ids by the number of their result's event, the oldest first.
+const RESULT_ORDER: Space = "command_result_order";
+/// Results that are remembered; the oldest go first.
+const RESULTS_MAX: usize = 10_000;
+
+/// A command that is not yet fulfilled.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Intent {
+    pub(super) number: u64,
+    pub(super) id: CommandId,
+    pub(super) command: Command,
+    pub(super) stage: Stage,
+}
+
+/// How far a command has come.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// Not begun.
+    Waiting = 1u8,
+    /// The hub was asked.
+    Asked = 2u8,
+    /// A group was made and waits for its first receipt.
+    Registering(GroupId) = 3u8,
+    /// Users are being invited.
+    Inviting(Inviting) = 4u8,
+    /// Its commit was accepted.
+    Committed = 5u8,
+    /// Key packages are being uploaded.
+    Uploading(Vec<Digest>) = 6u8,
+}
+
+/// How far an invitation has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Inviting {
+    /// Users whose key packages were claimed, from the front of the command's list.
+    pub(super) claimed: u32,
+    /// A claim is under way.
+    pub(super) claiming: bool,
+    /// Packages that were claimed and checked, and are not in the group yet.
+    pub(super) packages: Vec<KeyPackageBytes>,
+    /// One sentence for each client that cannot be added.
+    pub(super) failures: Vec<String>,
+    /// Whether anybody was, or had been, added.
+    pub(super) added: bool,
+}
+
+/// The outcome of one step of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It ended, or does not hold up the next command.
+    Next,
+    /// It waits for something.
+    Wait,
+}
+
+pub(super) type Intents = BTreeMap<u64, Intent>;
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+struct StoredResult {
+    /// Number of its event.
+    number: u64,
+    event: Event,
+}
+
+/// The queue that a store holds, and how many results it remembers.
+pub(super) fn open(overlay: &Overlay) -> Result<(Intents, usize), StoreError> {
+    let mut intents = Intents::new();
+    for (_, value) in overlay.scan(INTENT, &[], &[], usize::from(u16::MAX))? {
+        let intent: Intent = decode(INTENT, &value)?;
+        intents.insert(intent.number, intent);
+    }
+    let results = overlay.scan(RESULT_ORDER, &[], &[], RESULTS_MAX.saturating_add(1))?.len();
+    Ok((intents, results))
+}
+
+impl Intent {
+    /// The group whose order of commands it stands in.
+    pub(super) fn group(&self) -> Option<&GroupId> {
+        match &self.command {
+            Command::Invite(c) | Command::Remove(c) => Some(&c.group),
+            Command::Send(c) => Some(&c.group),
+            Command::Leave(group) | Command::Rotate(group) | Command::Rejoin(group) => Some(group),
+            Command::CreateGroup(_) | Command::PublishKeyPackages => None,
+        }
+    }
+}
+
+impl Member {
+    /// Takes a command into the queue, unless it is there already or was answered.
+    pub(super) fn command(&mut self, id: CommandId, command: Command) -> Result<(), StoreError> {
+        if let Some(result) = self.overlay.read::<StoredResult>(RESULT, id.as_bytes())? {
+            return self.answer_again(result);
+        }
+        if self.intents.values().any(|i| i.id == id) || self.is_outgoing(&id) {
+            return Ok(());
+        }
+        let number = self.counters.next_intent(&self.overlay)?;
+        let full = self.intents.len() >= INTENTS_MAX;
+        let intent = Intent { number, id, command, stage: Stage::Waiting };
+        let unknown = intent.group().filter(|group| {
+            !self.groups.contains_key(group) && !matches!(intent.command, Command::Rejoin(_))
+        });
+        let refused = if full {
+            Some(format!("{INTENTS_MAX} commands wait already: try again when some are done"))
+        } else {
+            unknown.map(|group| format!("this device is in no group {group}"))
+        };
+        self.touched.extend(intent.group().cloned());
+        self.intents.insert(number, intent);
+        match refused {
+            Some(why) => self.fail(number, why),
+            None => self.save_intent(number),
+        }
+    }
+
+    fn answer_again(&mut self, result: StoredResult) -> Result<(), StoreError> {
+        match self.unseen_event(result.number)? {
+            Some(record) => self.outputs.push(Output::Event(record)),
+            None => {
+                self.emit(result.event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes how far a command has come.
+    pub(super) fn save_intent(&mut self, number: u64) -> Result<(), StoreError> {
+        match self.intents.get(&number) {
+            Some(intent) => self.overlay.write(INTENT, &number.to_be_bytes(), intent),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves a command on.
+    pub(super) fn set_stage(&mut self, number: u64, stage: Stage) -> Result<(), StoreError> {
+        if let Some(intent) = self.intents.get_mut(&number) {
+            intent.stage = stage;
+        }
+        self.save_intent(number)
+    }
+
+    /// A command was fulfilled.
+    pub(super) fn done(&mut self, number: u64, group: Option<GroupId>) -> Result<(), StoreError> {
+        let Some(id) = self.drop_intent(number) else { return Ok(()) };
+        self.finish(&id, Event::CommandDone(CommandDone { id: id.clone(), group }))
+    }
+
+    /// A command cannot be fulfilled.
+    pub(super) fn fail(&mut self, number: u64, why: impl Into<String>) -> Result<(), StoreError> {
+        let Some(id) = self.drop_intent(number) else { return Ok(()) };
+        self.finish(&id, Event::CommandFailed(CommandFailed { id: id.clone(), why: why.into() }))
+    }
+
+    /// Takes a command out of the queue.
+    pub(super) fn drop_intent(&mut self, number: u64) -> Option<CommandId> {
+        let intent = self.intents.remove(&number)?;
+        self.overlay.delete(INTENT, &number.to_be_bytes());
+        self.touched.extend(intent.group().cloned());
+        Some(intent.id)
+    }
+
+    /// Shows and remembers the result of a command.
+    pub(super) fn finish(&mut self, id: &CommandId, event: Event) -> Result<(), StoreError> {
+        let number = self.emit(event.clone())?;
+        self.overlay.write(RESULT, id.as_bytes(), &StoredResult { number, event })?;
+        self.overlay.put(RESULT_ORDER, &number.to_be_bytes(), id.as_bytes().to_vec());
+        self.results = self.results.saturating_add(1);
+        if self.results > RESULTS_MAX {
+            for (key, id) in self.overlay.scan(RESULT_ORDER, &[], &[], 1)? {
+                self.overlay.delete(RESULT_ORDER, &key);
+                self.overlay.delete(RESULT, &id);
+                self.results = self.results.saturating_sub(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first command that waits for a group.
+    pub(super) fn first_intent(&self, group: &GroupId) -> Option<&Intent> {
+        self.intents.values().find(|intent| intent.group() == Some(group))
+    }
+
+    /// The hub answered what was asked for a command.
+    pub(super) fn intent_answered(
+        &mut self,
+        number: u64,
+        asked: Option<Request>,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let Some(intent) = self.intents.get(&number) else { return Ok(()) };
+        self.touched.extend(intent.group().cloned());
+        match (intent.command.clone(), result) {
+            (Command::CreateGroup(_), result) => self.create_answered(number, asked, result),
+            (Command::Invite(_), Ok(Answer::KeyPackages(clients))) => {
+                self.key_packages_claimed(number, clients)
+            }
+            (Command::Leave(group), Ok(_) | Err(Refusal::UnknownGroup)) => self.left(&group, number),
+            (_, Err(refusal)) => self.fail(number, format!("the hub refuses: {refusal}")),
+            (_, Ok(_)) => self.fail(number, "the hub answered something else than was asked"),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The pool of key packages: 100 one-time packages and one last resort, where our network
+//! keeps them (RFC 9420 16.8 for why there is a last resort).
+//!
+//! Private parts stay here until the package is used or has expired. A last-resort package is
+//! replaced when it was used, or is 30 days old. One-time packages are replaced as they are
+//! used; unused ones end with their lifetime.
+
+use mls_rs::extension::recommended::LastResortKeyPackageExt;
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::key_package::KeyPackageData;
+
+use super::engine_storage::KEY_PACKAGE;
+use super::intents::{Stage, Step};
+use super::keys::SUITE;
+use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
+use crate::engine::{cipher_suite, mls_time, sha256_parts};
+use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
+use crate::overlay::decode;
+use crate::policy::{
+    KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_POOL, KEY_PACKAGE_REFILL, KEY_PACKAGE_ROTATE_MS,
+};
+use crate::store::{Space, StoreError};
+use crate::wire::Digest;
+
+const POOL: Space = "key_package_pool";
+const OWN: &[u8] = b"own";
+/// Uploads that are not confirmed.
+const UPLOAD: Space = "key_package_upload";
+/// Private parts looked at in one sweep.
+const SWEEP_MAX: usize = 4096;
+
+/// What we know of our pool.
+#[derive(Clone, Debug, Default, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Pool {
+    /// One-time packages at our network, by its own word or by what we uploaded.
+    left: u32,
+    /// Reference of the last-resort package.
+    last_resort: Vec<u8>,
+    /// When it was made.
+    last_resort_ms: u64,
+    /// Packages in uploads that are not confirmed.
+    uploading: u32,
+    /// When private parts were last looked through.
+    swept_ms: u64,
+}
+
+impl Member {
+    fn pool(&self) -> Result<Pool, StoreError> {
+        Ok(self.overlay.read(POOL, OWN)?.unwrap_or_default())
+    }
+
+    /// The network, or the hub for it, says how many one-time packages are left.
+    pub(super) fn key_packages_left(&mut self, left: u32) -> Result<(), StoreError> {
+        let pool = Pool { left, ..self.pool()? };
+        self.overlay.write(POOL, OWN, &pool)?;
+        self.fill_pool(KEY_PACKAGE_REFILL).map(|_| ())
+    }
+
+    /// Makes packages if fewer than `below` are left, or the last resort has to be replaced,
+    /// and nothing is on its way. Gives the new uploads.
+    pub(super) fn fill_pool(&mut self, below: u32) -> Result<Vec<Digest>, StoreError> {
+        let mut pool = self.pool()?;
+        if pool.uploading > 0 {
+            return Ok(Vec::new());
+        }
+        let mut missing = match pool.left < below {
+            true => KEY_PACKAGE_POOL.saturating_sub(pool.left),
+            false => 0,
+        };
+        let age_ms = self.now_ms.saturating_sub(pool.last_resort_ms);
+        let mut stale = pool.last_resort.is_empty() || age_ms >= KEY_PACKAGE_ROTATE_MS;
+        let portion = u32::try_from(KEY_PACKAGES_PER_PUBLISH_MAX).unwrap_or(u32::MAX);
+        let mut uploads = Vec::new();
+        while missing > 0 || stale {
+            // Halves of the pool, each small enough for one request.
+            let count = missing.min(portion).min(KEY_PACKAGE_POOL.div_ceil(2));
+            uploads.push(self.make_upload(&mut pool, count, stale)?);
+            missing = missing.saturating_sub(count);
+            stale = false;
+        }
+        self.overlay.write(POOL, OWN, &pool)?;
+        Ok(uploads)
+    }
+
+    fn make_upload(
+        &mut self,
+        pool: &mut Pool,
+        count: u32,
+        last_resort: bool,
+    ) -> Result<Digest, StoreError> {
+        let one_time =
+            (0..count).map(|_| self.make_package(false)).collect::<Result<Vec<_>, _>>()?;
+        let last_resort = last_resort.then(|| self.make_package(true)).transpose()?;
+        if let Some((reference, _)) = &last_resort {
+            pool.last_resort.clone_from(reference);
+            pool.last_resort_ms = self.now_ms;
+        }
+        let references = one_time.iter().chain(&last_resort).map(|(reference, _)| reference.as_slice());
+        let id = sha256_parts(&references.collect::<Vec<_>>());
+        let upload = KeyPackageUpload {
+            id,
+            suite: SUITE.into(),
+            signature_key: self.keys.public().to_vec(),
+            one_time,
+            last_resort,
+        };
+        pool.uploading = pool.uploading.saturating_add(1);
+        self.overlay.write(UPLOAD, &id.0, &upload)?;
+        self.outputs.push(Output::UploadKeyPackages(upload));
+        Ok(id)
+    }
+
+    /// Reference and MLSMessage of a fresh package.
+    fn make_package(&self, last_resort: bool) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+        let mut extensions = ExtensionList::new();
+        if last_resort {
+            extensions.set_from(LastResortKeyPackageExt).map_err(|e| StoreError(e.to_string()))?;
+        }
+        // The lifetime is counted from here, and longer by as much.
+        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
+        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
+        let leaf = ExtensionList::new();
+        let message = self
+            .engine
+            .generate_key_package_message(extensions, leaf, Some(time))
+            .map_err(|e| engine_fault(&e))?;
+        let suite = cipher_suite(SUITE).map_err(|e| StoreError(e.to_string()))?;
+        let reference = message.key_package_reference(&suite).map_err(|e| engine_fault(&e))?;
+        let bytes = message.to_bytes().map_err(|e| engine_fault(&e))?;
+        Ok((reference.map(|reference| reference.to_vec()).unwrap_or_default(), bytes))
+    }
+
+    /// The network has an upload.
+    pub(super) fn key_packages_uploaded(&mut self, id: &Digest) -> Result<(), StoreError> {
+        let Some(upload) = self.overlay.read::<KeyPackageUpload>(UPLOAD, &id.0)? else {
+            return Ok(());
+        };
+        self.overlay.delete(UPLOAD, &id.0);
+        let count = u32::try_from(upload.one_time.len()).unwrap_or(u32::MAX);
+        let mut pool = self.pool()?;
+        pool.uploading = pool.uploading.saturating_sub(1);
+        pool.left = pool.left.saturating_add(count);
+        self.overlay.write(POOL, OWN, &pool)?;
+        if pool.uploading == 0 {
+            self.emit(Event::KeyPackagesPublished(pool.left))?;
+        }
+        self.publishing_goes_on(id)
+    }
+
+    /// Starts a PublishKeyPackages command.
+    pub(super) fn step_publish(&mut self, number: u64) -> Result<Step, StoreError> {
+        let waiting = self.intents.get(&number).is_some_and(|i| i.stage == Stage::Waiting);
+        if !waiting {
+            return Ok(Step::Wait);
+        }
+        self.fill_pool(KEY_PACKAGE_POOL)?;
+        let uploads = self.uploads()?.into_iter().map(|upload| upload.id).collect::<Vec<_>>();
+        if uploads.is_empty() {
+            return self.done(number, None).map(|()| Step::Next);
+        }
+        self.set_stage(number, Stage::Uploading(uploads)).map(|()| Step::Wait)
+    }
+
+    /// Ends the commands that waited for this upload and no other.
+    fn publishing_goes_on(&mut self, id: &Digest) -> Result<(), StoreError> {
+        let publishes = |command: &Command| matches!(command, Command::PublishKeyPackages);
+        let waiting: Vec<_> =
+            self.intents.values().filter(|i| publishes(&i.command)).map(|i| i.number).collect();
+        for number in waiting {
+            let Some(Stage::Uploading(mut left)) =
+                self.intents.get(&number).map(|intent| intent.stage.clone())
+            else {
+                continue;
+            };
+            left.retain(|upload| upload != id);
+            if left.is_empty() {
+                self.done(number, None)?;
+            } else {
+                self.set_stage(number, Stage::Uploading(left))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Packages were used to join: a last resort is replaced at once.
+    pub(super) fn key_packages_used(&mut self, references: &[Vec<u8>]) -> Result<(), StoreError> {
+        let mut pool = self.pool()?;
+        if !pool.last_resort.is_empty() && references.contains(&pool.last_resort) {
+            pool.last_resort.clear();
+            self.overlay.write(POOL, OWN, &pool)?;
+            self.fill_pool(KEY_PACKAGE_REFILL)?;
+        }
+        Ok(())
+    }
+
+    /// Once a day: deletes private parts that have expired, and rotates the last resort.
+    pub(super) fn sweep_key_packages(&mut self) -> Result<(), StoreError> {
+        let mut pool = self.pool()?;
+        if pool.swept_ms.saturating_add(DAY_MS) > self.now_ms {
+            return Ok(());
+        }
+        pool.swept_ms = self.now_ms;
+        self.overlay.write(POOL, OWN, &pool)?;
+        let expired_s = self.now_ms.saturating_sub(DAY_MS) / 1000;
+        for (key, value) in self.overlay.scan(KEY_PACKAGE, &[], &[], SWEEP_MAX)? {
+            if decode::<KeyPackageData>(KEY_PACKAGE, &value)?.expiration < expired_s {
+                self.overlay.delete(KEY_PACKAGE, &key);
+            }
+        }
+        let published = !pool.last_resort.is_empty();
+        if published { self.fill_pool(KEY_PACKAGE_REFILL).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Uploads that are not confirmed.
+    pub(super) fn uploads(&self) -> Result<Vec<KeyPackageUpload>, StoreError> {
+        let entries = self.overlay.scan(UPLOAD, &[], &[], usize::from(u16::MAX))?;
+        entries.into_iter().map(|(_, value)| decode(UPLOAD, &value)).collect()
+    }
+}

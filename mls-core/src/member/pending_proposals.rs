@@ -1,0 +1,102 @@
+//! Pending proposals: who commits them, and when.
+//!
+//! A member that has something to send commits them at once, for the engine does not encrypt
+//! before. Otherwise the members take turns by rank: 0, 15 and 30 seconds, then logarithmic.
+//! Who is to be removed does not commit.
+
+use mls_rs::group::proposal::Proposal;
+
+use super::Member;
+use super::commit::Changes;
+use super::loaded::Loaded;
+use crate::policy::COMMIT_RANK_STEP_MS;
+use crate::store::StoreError;
+use crate::wire::GroupId;
+
+/// Ranks up to this wait one step each.
+const LINEAR_RANKS: u64 = 2;
+
+impl Member {
+    /// Commits what is pending if it is our turn. Whether a commit was made.
+    pub(super) fn commit_by_rank(&mut self, group: &GroupId) -> Result<bool, StoreError> {
+        let Some(since_ms) = self.record(group).and_then(|r| r.proposals_since_ms) else {
+            return Ok(false);
+        };
+        if !self.may_commit(group) {
+            return Ok(false);
+        }
+        let Some(loaded) = self.take_group(group)? else { return Ok(false) };
+        let due = rank(&loaded)
+            .is_some_and(|rank| since_ms.saturating_add(rank_wait_ms(rank)) <= self.now_ms);
+        if !due {
+            self.give_back(group, loaded);
+            return Ok(false);
+        }
+        self.commit_pending(group, loaded)
+    }
+
+    /// Commits what is pending now. Whether a commit was made.
+    pub(super) fn commit_pending(
+        &mut self,
+        group: &GroupId,
+        loaded: Loaded,
+    ) -> Result<bool, StoreError> {
+        match self.commit(group, loaded, None, Changes::default())? {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                self.pause_commits(group)?;
+                self.warn(group, format!("no commit could be made: {error}"))?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Whether this device's own leaf is to be removed.
+pub(super) fn is_to_be_removed(loaded: &Loaded) -> bool {
+    leaves_to_remove(loaded).contains(&loaded.group.current_member_index())
+}
+
+/// The leaves of pending Removes.
+pub(super) fn leaves_to_remove(loaded: &Loaded) -> Vec<u32> {
+    let to_remove = |proposal: &Proposal| match proposal {
+        Proposal::Remove(remove) => Some(remove.to_remove()),
+        _ => None,
+    };
+    loaded.group.get_cached_proposals().iter().filter_map(|p| to_remove(p.proposal())).collect()
+}
+
+/// Our place in the order of committers, among the leaves that stay; nothing if ours does not.
+pub(super) fn rank(loaded: &Loaded) -> Option<u64> {
+    let leaving = leaves_to_remove(loaded);
+    let own = loaded.group.current_member_index();
+    let (mut count, mut position) = (0u64, None);
+    for member in loaded.group.roster().members_iter().filter(|m| !leaving.contains(&m.index)) {
+        if member.index == own {
+            position = Some(count);
+        }
+        count = count.saturating_add(1);
+    }
+    loaded.group.current_epoch().wrapping_add(position?).checked_rem(count)
+}
+
+/// How long a rank lets the ranks before it try.
+fn rank_wait_ms(rank: u64) -> u64 {
+    let steps = match rank.checked_sub(LINEAR_RANKS) {
+        None | Some(0) => rank,
+        Some(beyond) => LINEAR_RANKS.saturating_add(u64::from(beyond.ilog2())).saturating_add(1),
+    };
+    COMMIT_RANK_STEP_MS.saturating_mul(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_by_steps_and_then_with_the_logarithm_of_the_rank() {
+        let seconds = |rank| rank_wait_ms(rank) / 1000;
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 10].map(seconds), [0, 15, 30, 45, 60, 60, 75, 90]);
+        assert_eq!(seconds(10_000), 30 + 15 * 14);
+    }
+}

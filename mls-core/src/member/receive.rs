@@ -1,0 +1,215 @@
+//! Receiving: what a room brings is let in by the door, decrypted, and shown once.
+//!
+//! The sender that is shown is the leaf's; where the network names another account, that is
+//! said beside it, and the message is never dropped for it, or a server could burn a message by
+//! sending a copy. A message that fails to decrypt may have consumed a key, so the group is
+//! read again from its snapshot.
+
+use mls_rs::MlsMessage;
+use mls_rs::error::MlsError;
+use mls_rs::group::ReceivedMessage as Received;
+
+use super::epoch_change::client_at;
+use super::event::{MessageEvent, Sender, Undecryptable};
+use super::group_record::{GroupRecord, State};
+use super::loaded::Loaded;
+use super::seen::message_key;
+use super::send::OWN_MESSAGE;
+use super::{Event, Member, ReceivedMessage, engine_fault, is_storage_fault};
+use crate::address::{ClientId, RoomAddress, UserId};
+use crate::door::{self, ApplicationMessage, DoorError};
+use crate::engine::sha256;
+use crate::limits::EPOCHS_REMEMBERED;
+use crate::store::StoreError;
+use crate::wire::{Digest, GroupId};
+
+impl Member {
+    /// A message came in a room.
+    pub(super) fn message(&mut self, received: ReceivedMessage) -> Result<(), StoreError> {
+        let hash = sha256(&received.message);
+        let Some(record) = self.group_of_room(&received.room) else {
+            return self.keep_for_unknown(received, &hash);
+        };
+        let (group, state, epoch_now) = (record.group.clone(), record.state, record.epoch);
+        match state {
+            State::Gone => return self.keep_for_unknown(received, &hash),
+            State::Registering => return Ok(()),
+            State::Live | State::Rejoining => {}
+        }
+        match door::from_room(&received.message, &group, epoch_now) {
+            Ok(message) if self.was_seen(&group, message.epoch, &hash)? => Ok(()),
+            Ok(message) if state == State::Rejoining || message.epoch > epoch_now => {
+                self.keep_for_future(&group, message.epoch, &hash, received)
+            }
+            Ok(message) => self.read_message(&group, &hash, message, received),
+            Err(error) => self.not_let_in(&group, &hash, error, &received),
+        }
+    }
+
+    /// Somebody posted in clear into a room of a group.
+    pub(super) fn cleartext(
+        &mut self,
+        room: &RoomAddress,
+        sender: Option<UserId>,
+    ) -> Result<(), StoreError> {
+        let Some(group) = self.group_of_room(room).map(|r| r.group.clone()) else {
+            return Ok(());
+        };
+        let who = sender.map_or("somebody".to_owned(), |user| user.address());
+        self.warn(&group, format!("{who} sent a message in clear into {room}: anybody can read it"))
+    }
+
+    /// Decrypts a message of this epoch or of one not long past.
+    pub(super) fn read_message(
+        &mut self,
+        group: &GroupId,
+        hash: &Digest,
+        message: ApplicationMessage,
+        received: ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        let epoch = message.epoch;
+        if self.was_seen(group, epoch, hash)? {
+            return Ok(());
+        }
+        let before = self.record(group).is_some_and(|r| epoch < r.joined_epoch);
+        let key = message_key(group, epoch, hash);
+        if let Some(content) = self.overlay.get(OWN_MESSAGE, &key)? {
+            return self.came_home(group, epoch, hash, content.to_vec(), &received);
+        }
+        if before {
+            // From before we joined: not for us, and nothing that we could miss.
+            self.mark_seen(group, epoch, hash);
+            return Ok(());
+        }
+        let Some(mut loaded) = self.take_group(group)? else {
+            return self.keep_for_future(group, epoch, hash, received);
+        };
+        self.mark_seen(group, epoch, hash);
+        match decrypt(&mut loaded, message.message) {
+            Ok(Some((sender, content))) => {
+                self.journal_read(&mut loaded)?;
+                self.give_back(group, loaded);
+                self.show(group, epoch, sender, content, &received)
+            }
+            // Our own, whose content was shown long ago.
+            Ok(None) => {
+                self.give_back(group, loaded);
+                Ok(())
+            }
+            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
+            Err(error) => self.undecryptable(group, epoch, &received, error.to_string()),
+        }
+    }
+
+    /// Our own message came back: it is in the room, and is shown now.
+    fn came_home(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        hash: &Digest,
+        content: Vec<u8>,
+        received: &ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        self.overlay.delete(OWN_MESSAGE, &message_key(group, epoch, hash));
+        self.mark_seen(group, epoch, hash);
+        self.sent(hash)?;
+        self.show(group, epoch, self.client.clone(), content, received)
+    }
+
+    fn show(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        sender: ClientId,
+        content: Vec<u8>,
+        received: &ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        let network_says = received.sender.clone().filter(|user| *user != sender.user());
+        let message = MessageEvent {
+            group: group.clone(),
+            epoch,
+            sender: Sender { client: sender, network_says },
+            sent_ms: received.sent_ms,
+            content,
+        };
+        self.emit(Event::Message(message)).map(|_| ())
+    }
+
+    pub(super) fn undecryptable(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        received: &ReceivedMessage,
+        why: impl Into<String>,
+    ) -> Result<(), StoreError> {
+        let event = Undecryptable {
+            group: group.clone(),
+            epoch,
+            network_sender: received.sender.clone(),
+            why: why.into(),
+        };
+        self.emit(Event::Undecryptable(event)).map(|_| ())
+    }
+
+    /// The door kept a message out; people are told once.
+    fn not_let_in(
+        &mut self,
+        group: &GroupId,
+        hash: &Digest,
+        error: DoorError,
+        received: &ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        let Some(record) = self.record(group) else { return Ok(()) };
+        let (epoch_now, joined) = (record.epoch, record.joined_epoch);
+        let named = MlsMessage::from_bytes(&received.message).ok().and_then(|m| m.epoch());
+        let epoch = named.unwrap_or(epoch_now);
+        // A made-up epoch must not choose where, or for how long, a hash is kept.
+        let kept_under = epoch.clamp(epoch_now.saturating_sub(EPOCHS_REMEMBERED), epoch_now);
+        if self.was_seen(group, kept_under, hash)? {
+            return Ok(());
+        }
+        self.mark_seen(group, kept_under, hash);
+        match error {
+            DoorError::TooOld if epoch < joined => Ok(()),
+            DoorError::TooOld => self.late(group, epoch, hash, error, received),
+            DoorError::OtherGroup => Ok(()),
+            error => self.warn(group, format!("something in {} was refused: {error}", received.room)),
+        }
+    }
+
+    /// A message of long ago: ours is still known by its hash, others cannot be read.
+    fn late(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        hash: &Digest,
+        error: DoorError,
+        received: &ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        match self.overlay.get(OWN_MESSAGE, &message_key(group, epoch, hash))? {
+            Some(content) => self.came_home(group, epoch, hash, content.to_vec(), received),
+            None => self.undecryptable(group, epoch, received, error.to_string()),
+        }
+    }
+
+    /// The record of a group that messages can be read in.
+    pub(super) fn readable(&self, group: &GroupId) -> Option<&GroupRecord> {
+        self.record(group).filter(|record| record.state == State::Live)
+    }
+}
+
+/// The sender and the content; nothing for a message of our own.
+fn decrypt(
+    loaded: &mut Loaded,
+    message: MlsMessage,
+) -> Result<Option<(ClientId, Vec<u8>)>, MlsError> {
+    let received = match loaded.group.process_incoming_message(message) {
+        Ok(Received::ApplicationMessage(received)) => received,
+        Ok(_) => return Err(MlsError::UnexpectedMessageType),
+        Err(MlsError::CantProcessMessageFromSelf) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let sender = client_at(&loaded.group.roster(), received.sender_index)
+        .ok_or(MlsError::MemberNotFound)?;
+    Ok(Some((sender, received.data().to_vec())))
+}

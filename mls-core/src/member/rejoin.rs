@@ -1,0 +1,272 @@
+//! Coming back by an external commit that replaces our own leaf, with the same signature key.
+//!
+//! By command, or by itself after the group's state was lost. The new group is built from the
+//! hub's GroupInfo, sealed to a key made for this one request, and lies in the candidate slot
+//! beside the old group until its receipt comes.
+
+use mls_rs::MlsMessage;
+use mls_rs::error::MlsError;
+use mls_rs::group::ExportedTree;
+use mls_rs_core::crypto::{CipherSuiteProvider, HpkeCiphertext};
+
+use super::admission::{check_context, check_receipt, check_roster};
+use super::commit::Built;
+use super::engine_storage::{self, Slot, adopt_candidate};
+use super::group_record::{GroupRecord, Rejoin, SealKey, State};
+use super::intents::Step;
+use super::keys::SUITE;
+use super::requests::Purpose;
+use super::{Member, engine_fault};
+use crate::address::RoomAddress;
+use crate::bridge_group::BridgeGroup;
+use crate::engine::{EngineError, cipher_suite, crypto_error};
+use crate::identity::client_id;
+use crate::receipt::{Receipt, ReceiptError};
+use crate::store::StoreError;
+use crate::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use crate::wire::hub_info::HubInfo;
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, GroupId, Request};
+
+const INFO: &[u8] = b"mls-bridge 0 group info";
+
+/// A group that we came back into, to be confirmed by a receipt.
+struct Candidate {
+    built: Built,
+    epoch: u64,
+    base: Receipt,
+    bound: BridgeGroup,
+}
+
+impl Member {
+    /// Starts a Rejoin command.
+    pub(super) fn begin_rejoin(&mut self, number: u64, group: &GroupId) -> Result<Step, StoreError> {
+        if self.record(group).is_none() {
+            let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
+            record.joined_epoch = u64::MAX;
+            self.save_record(record)?;
+        }
+        if self.record(group).is_some_and(|r| r.state == State::Registering) {
+            return self.fail(number, "the group is not registered yet").map(|()| Step::Next);
+        }
+        self.take_pending(group)?;
+        self.set_stage(number, super::intents::Stage::Asked)?;
+        self.change_record(group, |record| {
+            record.commit_after_ms = 0;
+            record.rejoin = Some(Rejoin { intent: Some(number), seal_key: None, base: None });
+            if record.state == State::Gone {
+                record.state = State::Rejoining;
+                record.last_receipt = None;
+            }
+        })?;
+        Ok(Step::Wait)
+    }
+
+    /// The group of a room that we are in, without knowing it: we may have lost it.
+    pub(super) fn rejoin_found(
+        &mut self,
+        group: &GroupId,
+        room: &RoomAddress,
+    ) -> Result<(), StoreError> {
+        if self.record(group).is_some() {
+            return Ok(());
+        }
+        let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
+        record.joined_epoch = u64::MAX;
+        record.rooms = vec![room.clone()];
+        record.rejoin = Some(Rejoin { intent: None, seal_key: None, base: None });
+        self.save_record(record)
+    }
+
+    /// Takes the next step on the way back, if its time has come.
+    pub(super) fn step_rejoin(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let Some(record) = self.record(group) else { return Ok(()) };
+        let due = record.rejoin.is_some()
+            && record.pending.is_none()
+            && record.commit_after_ms <= self.now_ms;
+        let asking = self.is_asking(|p| matches!(p, Purpose::GroupInfo(g) if g == group));
+        if !due || asking || self.need_hub()?.is_none() {
+            return Ok(());
+        }
+        let (secret, public) = cipher_suite(SUITE)
+            .and_then(|suite| suite.kem_generate().map_err(crypto_error))
+            .map_err(|e| StoreError(e.to_string()))?;
+        let fetch = FetchGroupInfo { group: group.clone(), seal_key: public.to_vec() };
+        self.request(Purpose::GroupInfo(group.clone()), Request::FetchGroupInfo(fetch))?;
+        self.change_record(group, |record| {
+            if let Some(rejoin) = &mut record.rejoin {
+                rejoin.seal_key = Some(SealKey { secret, public });
+            }
+        })
+    }
+
+    /// The hub answered a FetchGroupInfo.
+    pub(super) fn group_info_answered(
+        &mut self,
+        group: &GroupId,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let Some(rejoin) = self.record(group).and_then(|r| r.rejoin.clone()) else {
+            return Ok(());
+        };
+        let (Some(hub), Some(key)) = (self.hub()?, &rejoin.seal_key) else { return Ok(()) };
+        let candidate = match result {
+            Ok(Answer::GroupInfo(sealed)) => self.build_candidate(group, &hub, key, &sealed),
+            Ok(_) => Err("the hub answered something else than a GroupInfo".to_owned()),
+            Err(refusal) => Err(format!("the hub refuses: {refusal}")),
+        };
+        match candidate {
+            Ok(Candidate { built, epoch, base, bound }) => {
+                self.submit(group, epoch, built, rejoin.intent, true)?;
+                self.change_record(group, |record| {
+                    record.rooms = bound.rooms();
+                    record.receipt_key = bound.receipt_key;
+                    record.rejoin =
+                        Some(Rejoin { intent: rejoin.intent, seal_key: None, base: Some(base) });
+                })
+            }
+            Err(why) => self.no_way_back(group, rejoin.intent, &why),
+        }
+    }
+
+    /// We cannot come back; without a state of the group we are no member any more.
+    pub(super) fn no_way_back(
+        &mut self,
+        group: &GroupId,
+        intent: Option<u64>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
+        let never_joined = self.record(group).is_some_and(|r| r.joined_epoch == u64::MAX);
+        let stateless = self.record(group).is_some_and(|r| r.state == State::Rejoining);
+        self.change_record(group, |record| record.rejoin = None)?;
+        if never_joined {
+            self.delete_record(group);
+        } else if stateless {
+            let by = self.client.clone();
+            self.removed(group, by)?;
+        }
+        match intent {
+            Some(number) => self.fail(number, format!("no way back into the group: {why}")),
+            None if never_joined => Ok(()),
+            None => self.warn(group, format!("no way back into the group: {why}")),
+        }
+    }
+
+    fn build_candidate(
+        &self,
+        group: &GroupId,
+        hub: &HubInfo,
+        key: &SealKey,
+        sealed: &SealedGroupInfo,
+    ) -> Result<Candidate, String> {
+        let opened = open(sealed, key).map_err(|e| e.to_string())?;
+        let message = MlsMessage::from_bytes(&opened).map_err(|e| e.to_string())?;
+        let info = message.as_group_info().ok_or("the hub sent something else than a GroupInfo")?;
+        let context = info.group_context().clone();
+        let bound = check_context(&context, group, hub).map_err(|e| e.to_string())?;
+        let base = check_receipt(&sealed.receipt, group, context.epoch, hub, self.now_ms)
+            .map_err(|e| e.to_string())?;
+        let last = self.record(group).and_then(|r| r.last_receipt.as_ref());
+        if last.is_some_and(|last| base.tbs.seq < last.tbs.seq) {
+            return Err("the hub offers an older state than it gave us before".to_owned());
+        }
+        let tree = ExportedTree::from_bytes(sealed.tree.inline().unwrap_or_default())
+            .map_err(|e| e.to_string())?;
+        check_roster(&tree.roster()).map_err(|e| e.to_string())?;
+        let own = tree.roster().members_iter().find(|member| {
+            client_id(&member.signing_identity).as_ref() == Ok(&self.client)
+                && member.signing_identity.signature_key == *self.keys.public()
+        });
+        let leaf = own.ok_or("this device has no leaf with its key in the group: be invited")?.index;
+        let epoch = context.epoch;
+        let built = self.external_commit(message, tree, leaf).map_err(|e| e.to_string())?;
+        Ok(Candidate { built, epoch, base, bound })
+    }
+
+    /// Builds the external commit and keeps its group in the candidate slot.
+    fn external_commit(
+        &self,
+        group_info: MlsMessage,
+        tree: ExportedTree<'static>,
+        leaf: u32,
+    ) -> Result<Built, MlsError> {
+        let client =
+            engine_storage::client(&self.overlay, Slot::Candidate, &self.client, &self.keys);
+        let (mut group, commit) = client
+            .external_commit_builder()?
+            .with_removal(leaf)
+            .with_tree_data(tree)
+            .build(group_info)?;
+        group.write_to_storage()?;
+        Ok(Built {
+            commit: commit.to_bytes()?,
+            welcome: None,
+            group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?,
+            has_path: true,
+        })
+    }
+
+    /// Our external commit has its receipt: the candidate is the group now.
+    pub(super) fn came_back(&mut self, group: &GroupId, receipt: &Receipt) -> Result<(), StoreError> {
+        let Some(record) = self.record(group).cloned() else { return Ok(()) };
+        let Some(pending) = &record.pending else { return Ok(()) };
+        if let Err(error) = follows_base(&record, receipt, self.now_ms) {
+            return self.warn(group, format!("a handshake was ignored: {error}"));
+        }
+        self.forget_request(&pending.request);
+        self.loaded.remove(group);
+        if !adopt_candidate(&self.overlay, &group.0)? {
+            return self.lost(group);
+        }
+        let loaded = self.engine.load_group(&group.0).map_err(|e| engine_fault(&e))?;
+        let loaded = self.new_group(loaded)?;
+        let epoch = loaded.group.current_epoch();
+        self.change_record(group, |record| {
+            record.state = State::Live;
+            record.pending = None;
+            record.rejoin = None;
+            record.attempts = 0;
+            record.commit_after_ms = 0;
+            record.joined_epoch = record.joined_epoch.min(epoch);
+        })?;
+        self.advance_record(group, &loaded, receipt)?;
+        self.plan_update(group, &loaded, true)?;
+        self.emit_joined(group, &loaded, record.rooms)?;
+        self.give_back(group, loaded);
+        self.forget_early(group)?;
+        if let Some(room) = self.own_room(group) {
+            self.want_room(&room)?;
+        }
+        if let Some(number) = pending.intent {
+            self.done(number, Some(group.clone()))?;
+        }
+        self.read_future(group)
+    }
+}
+
+/// The receipt must come after the one that the GroupInfo was given with. Proposals, which an
+/// external commit clears, may stand between; a commit cannot.
+fn follows_base(record: &GroupRecord, receipt: &Receipt, now_ms: u64) -> Result<(), ReceiptError> {
+    let Some(base) = record.rejoin.as_ref().and_then(|rejoin| rejoin.base.as_ref()) else {
+        return Err(ReceiptError::OtherMessage);
+    };
+    if base.tbs.seq.checked_add(1) == Some(receipt.tbs.seq) {
+        return receipt.follows(base, now_ms);
+    }
+    if receipt.tbs.seq <= base.tbs.seq {
+        return Err(ReceiptError::NotNext { last: base.tbs.seq, got: receipt.tbs.seq });
+    }
+    Ok(())
+}
+
+fn open(sealed: &SealedGroupInfo, key: &SealKey) -> Result<Vec<u8>, EngineError> {
+    let ciphertext = HpkeCiphertext {
+        kem_output: sealed.kem_output.clone(),
+        ciphertext: sealed.sealed.inline().unwrap_or_default().to_vec(),
+    };
+    let opened = cipher_suite(SUITE)?
+        .hpke_open(&ciphertext, &key.secret, &key.public, INFO, None)
+        .map_err(crypto_error)?;
+    Ok(opened.to_vec())
+}

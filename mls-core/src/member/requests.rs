@@ -1,0 +1,222 @@
+//! The durable outbox of requests to the hub: a request stays until it is answered.
+//!
+//! Its id is derived from the client, a number that is never given twice, and the request; it
+//! is stored with the request, so a repeat is the same request under the same id.
+
+use std::collections::BTreeMap;
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::{Member, Output};
+use crate::address::RoomAddress;
+use crate::engine::sha256_parts;
+use crate::limits::REQUEST_RETRY_MS;
+use crate::overlay::{Overlay, decode};
+use crate::store::{Space, StoreError};
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, Digest, GroupId, Request, RequestId};
+
+const REQUEST: Space = "request";
+/// Entries read at once.
+const PAGE: usize = 256;
+/// The longest wait between two attempts of one request.
+const RETRY_MAX_MS: u64 = 16 * REQUEST_RETRY_MS;
+/// The shortest wait after the hub said "not now".
+const WAIT_MIN_MS: u64 = 1000;
+
+/// Why something was asked, so that the answer finds its way.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub(super) enum Purpose {
+    /// To pin the hub.
+    HubInfo = 1u8,
+    /// For the command in the queue with this number.
+    Intent(u64) = 2u8,
+    /// A commit in a group.
+    Commit(GroupId) = 3u8,
+    /// To come back into a group.
+    GroupInfo(GroupId) = 4u8,
+    /// To fill a gap.
+    Handshakes(GroupId) = 5u8,
+    /// To get Welcomes, and to acknowledge these.
+    Welcomes(Vec<Digest>) = 6u8,
+    /// To find the group of a room that we are in.
+    FindGroup(RoomAddress) = 7u8,
+    /// A report; nothing follows from the answer.
+    Report = 8u8,
+}
+
+/// A request as it is stored.
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+struct Stored {
+    purpose: Purpose,
+    request: Request,
+}
+
+/// What is remembered of a request in memory: not the request, which may be large.
+#[derive(Clone, Debug)]
+pub(super) struct InFlight {
+    purpose: Purpose,
+    /// When to hand it out again.
+    next_ms: u64,
+    /// How long to wait after that.
+    wait_ms: u64,
+}
+
+pub(super) type Requests = BTreeMap<RequestId, InFlight>;
+
+/// The requests that a store holds.
+pub(super) fn open(overlay: &Overlay) -> Result<Requests, StoreError> {
+    let mut requests = Requests::new();
+    let mut from = Vec::new();
+    loop {
+        let page = overlay.scan(REQUEST, &[], &from, PAGE)?;
+        let last = page.len() < PAGE;
+        for (key, value) in page {
+            let stored: Stored = decode(REQUEST, &value)?;
+            let id = String::from_utf8_lossy(&key).into_owned();
+            from = [key, vec![0]].concat();
+            let wait_ms = REQUEST_RETRY_MS;
+            // Handed out by `pending` at once; the first tick repeats it at the earliest.
+            requests.insert(id, InFlight { purpose: stored.purpose, next_ms: 0, wait_ms });
+        }
+        if last {
+            return Ok(requests);
+        }
+    }
+}
+
+impl Member {
+    /// Asks the hub; the request is repeated until it is answered.
+    pub(super) fn request(
+        &mut self,
+        purpose: Purpose,
+        request: Request,
+    ) -> Result<RequestId, StoreError> {
+        let number = self.counters.next_request(&self.overlay)?;
+        let stored = Stored { purpose, request };
+        let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
+        let client = self.client.as_str().as_bytes();
+        let Digest(hash) = sha256_parts(&[client, self.keys.public(), &number.to_be_bytes(), &bytes]);
+        let id = Digest(hash).to_string().chars().take(32).collect::<RequestId>();
+        self.overlay.put(REQUEST, id.as_bytes(), bytes);
+        let in_flight = InFlight {
+            purpose: stored.purpose,
+            next_ms: self.now_ms.saturating_add(REQUEST_RETRY_MS),
+            wait_ms: REQUEST_RETRY_MS,
+        };
+        self.requests.insert(id.clone(), in_flight);
+        self.outputs.push(Output::Request(id.clone(), stored.request));
+        Ok(id)
+    }
+
+    /// Whether something is being asked for this purpose.
+    pub(super) fn is_asking(&self, wanted: impl Fn(&Purpose) -> bool) -> bool {
+        self.requests.values().any(|in_flight| wanted(&in_flight.purpose))
+    }
+
+    /// A stored request, by its id.
+    pub(super) fn stored_request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
+        let stored = self.overlay.read::<Stored>(REQUEST, id.as_bytes())?;
+        Ok(stored.map(|stored| stored.request))
+    }
+
+    /// Forgets a request, answered or no longer wanted.
+    pub(super) fn forget_request(&mut self, id: &RequestId) {
+        self.requests.remove(id);
+        self.overlay.delete(REQUEST, id.as_bytes());
+    }
+
+    /// Forgets the requests made for a purpose.
+    pub(super) fn forget_requests(&mut self, unwanted: impl Fn(&Purpose) -> bool) {
+        let ids: Vec<_> = self
+            .requests
+            .iter()
+            .filter(|(_, in_flight)| unwanted(&in_flight.purpose))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in ids {
+            self.forget_request(&id);
+        }
+    }
+
+    /// Forgets what was asked about a group, but not what commands asked.
+    pub(super) fn forget_group_requests(&mut self, group: &GroupId) {
+        self.forget_requests(|purpose| {
+            matches!(purpose, Purpose::GroupInfo(g) | Purpose::Handshakes(g) if g == group)
+        });
+    }
+
+    /// Hands out again what waited long enough for its answer.
+    pub(super) fn repeat_requests(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        let due: Vec<_> =
+            self.requests.iter().filter(|(_, r)| r.next_ms <= now_ms).map(|(id, _)| id.clone()).collect();
+        for id in due {
+            let Some(request) = self.stored_request(&id)? else { continue };
+            if let Some(in_flight) = self.requests.get_mut(&id) {
+                in_flight.next_ms = now_ms.saturating_add(in_flight.wait_ms);
+                in_flight.wait_ms = in_flight.wait_ms.saturating_mul(2).min(RETRY_MAX_MS);
+            }
+            self.outputs.push(Output::Request(id, request));
+        }
+        Ok(())
+    }
+
+    /// The connection is new: answers may have been lost with the old one.
+    pub(super) fn hurry_requests(&mut self) {
+        for in_flight in self.requests.values_mut() {
+            in_flight.next_ms = in_flight.next_ms.min(self.now_ms.saturating_add(WAIT_MIN_MS));
+        }
+    }
+
+    /// All requests that wait for an answer.
+    pub(super) fn pending_requests(&self) -> Result<Vec<Output>, StoreError> {
+        let mut outputs = Vec::new();
+        for id in self.requests.keys() {
+            if let Some(request) = self.stored_request(id)? {
+                outputs.push(Output::Request(id.clone(), request));
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// The hub answered. An answer to nothing that we asked is ignored.
+    pub(super) fn answered(
+        &mut self,
+        id: &RequestId,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let Some(in_flight) = self.requests.get_mut(id) else { return Ok(()) };
+        if let Err(Refusal::RateLimited(wait_ms) | Refusal::Unavailable(wait_ms)) = &result {
+            in_flight.next_ms = self.now_ms.saturating_add((*wait_ms).max(WAIT_MIN_MS));
+            return Ok(());
+        }
+        let purpose = in_flight.purpose.clone();
+        match purpose {
+            Purpose::Commit(group) => self.commit_answered(&group, id, result),
+            purpose => {
+                let asked = self.stored_request(id)?;
+                self.forget_request(id);
+                self.dispatch_answer(purpose, asked, result)
+            }
+        }
+    }
+
+    fn dispatch_answer(
+        &mut self,
+        purpose: Purpose,
+        asked: Option<Request>,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        match purpose {
+            Purpose::HubInfo => self.hub_info_answered(result),
+            Purpose::Intent(number) => self.intent_answered(number, asked, result),
+            Purpose::GroupInfo(group) => self.group_info_answered(&group, result),
+            Purpose::Handshakes(group) => self.handshakes_answered(&group, result),
+            Purpose::Welcomes(acknowledged) => self.welcomes_answered(&acknowledged, result),
+            Purpose::FindGroup(room) => self.group_found(&room, result),
+            Purpose::Commit(_) | Purpose::Report => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The rooms of our own network: which we are in, which we want to enter or leave.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::group_record::State;
+use super::requests::Purpose;
+use super::{Member, Output};
+use crate::address::RoomAddress;
+use crate::limits::FIND_GROUP_AFTER_MS;
+use crate::overlay::{Overlay, decode};
+use crate::store::{Space, StoreError};
+use crate::wire::find_group::FindGroup;
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, Request};
+
+const ROOM: Space = "room";
+
+/// How this account stands to a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub(super) enum RoomState {
+    /// To be entered.
+    Wanted = 1u8,
+    /// We are in it.
+    Joined = 2u8,
+    /// To be left.
+    Unwanted = 3u8,
+    /// We are not in it.
+    Left = 4u8,
+}
+
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+struct RoomRecord {
+    room: RoomAddress,
+    state: RoomState,
+}
+
+pub(super) type Rooms = std::collections::BTreeMap<RoomAddress, RoomState>;
+
+/// The rooms that a store knows.
+pub(super) fn open(overlay: &Overlay) -> Result<Rooms, StoreError> {
+    let mut rooms = Rooms::new();
+    for (_, value) in overlay.scan(ROOM, &[], &[], usize::from(u16::MAX))? {
+        let record: RoomRecord = decode(ROOM, &value)?;
+        rooms.insert(record.room, record.state);
+    }
+    Ok(rooms)
+}
+
+impl Member {
+    /// Whether this account is in a room.
+    pub(super) fn is_in_room(&self, room: &RoomAddress) -> bool {
+        self.rooms.get(room) == Some(&RoomState::Joined)
+    }
+
+    /// Whether this account is known not to be in a room.
+    pub(super) fn is_out_of(&self, room: &RoomAddress) -> bool {
+        self.rooms.get(room) == Some(&RoomState::Left)
+    }
+
+    /// Enters a room, unless we are in it or on the way.
+    pub(super) fn want_room(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        if matches!(self.rooms.get(room), Some(RoomState::Joined | RoomState::Wanted)) {
+            return Ok(());
+        }
+        self.set_room(room, RoomState::Wanted)?;
+        self.outputs.push(Output::JoinRoom(room.clone()));
+        Ok(())
+    }
+
+    /// Leaves a room.
+    pub(super) fn unwant_room(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        self.set_room(room, RoomState::Unwanted)?;
+        self.outputs.push(Output::LeaveRoom(room.clone()));
+        Ok(())
+    }
+
+    pub(super) fn set_room(&mut self, room: &RoomAddress, state: RoomState) -> Result<(), StoreError> {
+        let key = room.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
+        self.overlay.write(ROOM, &key, &RoomRecord { room: room.clone(), state })?;
+        self.rooms.insert(room.clone(), state);
+        let bound = self.groups.values().filter(|record| record.rooms.contains(room));
+        let groups: Vec<_> = bound.map(|record| record.group.clone()).collect();
+        self.touched.extend(groups);
+        Ok(())
+    }
+
+    /// This account is in a room now.
+    pub(super) fn room_joined(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        let leaving = self.rooms.get(room) == Some(&RoomState::Unwanted);
+        if leaving {
+            return Ok(());
+        }
+        self.set_room(room, RoomState::Joined)?;
+        if self.group_of_room(room).is_none_or(|record| record.state == State::Gone) {
+            // A Welcome usually comes; a device that lost its groups has to ask.
+            let at_ms = self.now_ms.saturating_add(FIND_GROUP_AFTER_MS);
+            self.rooms_to_find.insert(room.clone(), at_ms);
+        }
+        self.try_welcomes()
+    }
+
+    /// This account is no longer in a room.
+    pub(super) fn room_left(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        let own_doing = self.rooms.get(room) == Some(&RoomState::Unwanted);
+        self.set_room(room, RoomState::Left)?;
+        self.rooms_to_find.remove(room);
+        let Some(group) = self.group_of_room(room).map(|record| record.group.clone()) else {
+            return Ok(());
+        };
+        if own_doing {
+            return self.left_room(&group);
+        }
+        // Put out, or left by another device: the handshake that removes us comes no more.
+        self.fetch_handshakes(&group)?;
+        self.watch_after_leaving(&group);
+        Ok(())
+    }
+
+    /// What was to be done with a room is done, or cannot be.
+    pub(super) fn room_confirmed(
+        &mut self,
+        room: &RoomAddress,
+        result: Result<(), String>,
+    ) -> Result<(), StoreError> {
+        match (self.rooms.get(room), result) {
+            (Some(RoomState::Wanted), Ok(())) => self.room_joined(room),
+            (Some(RoomState::Unwanted), Ok(())) => self.room_left(room),
+            (Some(RoomState::Wanted), Err(why)) => {
+                self.set_room(room, RoomState::Left)?;
+                let group = self.group_of_room(room).map(|record| record.group.clone());
+                let group = group.unwrap_or(crate::wire::GroupId(Vec::new()));
+                self.warn(&group, format!("the room {room} cannot be entered: {why}"))
+            }
+            (Some(RoomState::Unwanted), Err(why)) => {
+                self.set_room(room, RoomState::Joined)?;
+                self.leaving_failed(room, &why)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Rooms that are to be entered or left.
+    pub(super) fn pending_rooms(&self) -> Vec<Output> {
+        let output = |(room, state): (&RoomAddress, &RoomState)| match state {
+            RoomState::Wanted => Some(Output::JoinRoom(room.clone())),
+            RoomState::Unwanted => Some(Output::LeaveRoom(room.clone())),
+            RoomState::Joined | RoomState::Left => None,
+        };
+        self.rooms.iter().filter_map(output).collect()
+    }
+
+    /// Asks for the groups of rooms whose Welcome did not come.
+    pub(super) fn find_groups(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        let due: Vec<_> = self
+            .rooms_to_find
+            .iter()
+            .filter(|(_, at_ms)| **at_ms <= now_ms)
+            .map(|(room, _)| room.clone())
+            .collect();
+        for room in due {
+            self.rooms_to_find.remove(&room);
+            let known = self.group_of_room(&room).is_some_and(|r| r.state != State::Gone);
+            if !known && self.is_in_room(&room) {
+                let find = FindGroup { room: room.clone() };
+                self.request(Purpose::FindGroup(room), Request::FindGroup(find))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hub named the group of a room.
+    pub(super) fn group_found(
+        &mut self,
+        room: &RoomAddress,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        match result {
+            Ok(Answer::GroupFound(found)) => self.rejoin_found(&found.group, room),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Which messages were dealt with, by their hash, so that a repeat is dropped.
+//!
+//! Hashes of the last [`EPOCHS_REMEMBERED`] epochs are kept; older ones are deleted bit by bit.
+
+use super::Member;
+use super::group_record::State;
+use super::send::OWN_MESSAGE;
+use crate::limits::{EPOCHS_REMEMBERED, FORGOTTEN_PER_TICK_MAX};
+use crate::store::{Space, StoreError};
+use crate::wire::{Digest, GroupId};
+
+const SEEN: Space = "seen_message";
+
+/// Where something about a message lies: by group, epoch and hash.
+pub(super) fn message_key(group: &GroupId, epoch: u64, hash: &Digest) -> Vec<u8> {
+    [epoch_prefix(group, epoch).as_slice(), &hash.0].concat()
+}
+
+/// The group is preceded by its length, so that no group's prefix is another's.
+pub(super) fn group_prefix(group: &GroupId) -> Vec<u8> {
+    let length = u32::try_from(group.0.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&length, group.0.as_slice()].concat()
+}
+
+pub(super) fn epoch_prefix(group: &GroupId, epoch: u64) -> Vec<u8> {
+    [group_prefix(group).as_slice(), &epoch.to_be_bytes()].concat()
+}
+
+impl Member {
+    /// Whether a message was dealt with.
+    pub(super) fn was_seen(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+        hash: &Digest,
+    ) -> Result<bool, StoreError> {
+        Ok(self.overlay.get(SEEN, &message_key(group, epoch, hash))?.is_some())
+    }
+
+    /// A message is dealt with.
+    pub(super) fn mark_seen(&mut self, group: &GroupId, epoch: u64, hash: &Digest) {
+        self.overlay.put(SEEN, &message_key(group, epoch, hash), Vec::new());
+    }
+
+    /// Deletes some of what is too old to matter.
+    pub(super) fn forget_old_messages(&mut self) -> Result<(), StoreError> {
+        let mut left = FORGOTTEN_PER_TICK_MAX;
+        for record in self.groups.values() {
+            let oldest = match record.state {
+                State::Gone => u64::MAX,
+                _ => record.epoch.saturating_sub(EPOCHS_REMEMBERED),
+            };
+            let prefix = group_prefix(&record.group);
+            let end = epoch_prefix(&record.group, oldest);
+            for space in [SEEN, OWN_MESSAGE] {
+                for (key, _) in self.overlay.scan(space, &prefix, &prefix, left)? {
+                    if key < end {
+                        self.overlay.delete(space, &key);
+                        left = left.saturating_sub(1);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! Sending: encrypt, keep until the room has it, recognise it when it comes back.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::event::CommandDone;
+use super::intents::Step;
+use super::loaded::Loaded;
+use super::pending_proposals::is_to_be_removed;
+use super::seen::message_key;
+use super::{Command, CommandId, Event, Member, OutgoingMessage, Output, engine_fault};
+use crate::engine::sha256;
+use crate::limits::{APPLICATION_BYTES_MAX, MESSAGES_UNCONFIRMED_MAX, PLAINTEXT_BYTES_MAX};
+use crate::overlay::{Overlay, decode};
+use crate::store::{Space, StoreError};
+use crate::wire::{Digest, GroupId};
+
+/// Messages that the room may not have yet, in the order of sending.
+const OUTGOING: Space = "outgoing_message";
+/// Contents of own messages that have not come back, by group, epoch and hash.
+pub(super) const OWN_MESSAGE: Space = "own_message";
+
+/// A message that the room may not have yet.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Outgoing {
+    command: CommandId,
+    message: OutgoingMessage,
+}
+
+/// Messages that the room may not have yet, in memory without their bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Unconfirmed {
+    number: u64,
+    id: Digest,
+    group: GroupId,
+    command: CommandId,
+}
+
+/// The unconfirmed messages that a store holds.
+pub(super) fn open(overlay: &Overlay) -> Result<Vec<Unconfirmed>, StoreError> {
+    let mut unconfirmed = Vec::new();
+    for (key, value) in overlay.scan(OUTGOING, &[], &[], usize::from(u16::MAX))? {
+        let outgoing: Outgoing = decode(OUTGOING, &value)?;
+        let number = key.try_into().map(u64::from_be_bytes).unwrap_or_default();
+        let (id, group) = (outgoing.message.id, outgoing.message.group);
+        unconfirmed.push(Unconfirmed { number, id, group, command: outgoing.command });
+    }
+    Ok(unconfirmed)
+}
+
+impl Member {
+    /// Sends the content of a Send command, if nothing stands before it.
+    pub(super) fn step_send(&mut self, number: u64) -> Result<Step, StoreError> {
+        let Some((id, Command::Send(send))) =
+            self.intents.get(&number).map(|i| (i.id.clone(), i.command.clone()))
+        else {
+            return Ok(Step::Next);
+        };
+        if send.content.len() > PLAINTEXT_BYTES_MAX {
+            let why = format!("the content is longer than {PLAINTEXT_BYTES_MAX} bytes");
+            return self.fail(number, why).map(|()| Step::Next);
+        }
+        let group = send.group;
+        let busy = self.record(&group).is_none_or(|r| r.pending.is_some() || r.rejoin.is_some());
+        let room = self.own_room(&group).filter(|room| self.is_in_room(room));
+        let Some(room) = room.filter(|_| !busy && self.unconfirmed_in(&group) < MESSAGES_UNCONFIRMED_MAX)
+        else {
+            return Ok(Step::Wait);
+        };
+        let Some(loaded) = self.take_group(&group)? else { return Ok(Step::Wait) };
+        let Some(mut loaded) = self.clear_way(&group, loaded)? else { return Ok(Step::Wait) };
+        let message = match loaded.group.encrypt_application_message(&send.content, Vec::new()) {
+            Ok(message) => message.to_bytes().map_err(|e| engine_fault(&e))?,
+            Err(error) => {
+                let why = format!("the message cannot be encrypted: {error}");
+                return self.fail(number, why).map(|()| Step::Next);
+            }
+        };
+        self.journal_sent(&mut loaded)?;
+        if message.len() > APPLICATION_BYTES_MAX {
+            self.give_back(&group, loaded);
+            let why = format!("the message is longer than {APPLICATION_BYTES_MAX} bytes");
+            return self.fail(number, why).map(|()| Step::Next);
+        }
+        let message = OutgoingMessage {
+            id: sha256(&message),
+            room,
+            suite: u16::from(loaded.group.cipher_suite()),
+            epoch: loaded.group.current_epoch(),
+            group: group.clone(),
+            message,
+        };
+        self.count_sent(&group, &loaded)?;
+        self.give_back(&group, loaded);
+        self.drop_intent(number);
+        self.hand_out(id, message, send.content).map(|()| Step::Next)
+    }
+
+    /// Commits what the engine wants committed before it encrypts. The group, if it may.
+    fn clear_way(
+        &mut self,
+        group: &GroupId,
+        loaded: Loaded,
+    ) -> Result<Option<Loaded>, StoreError> {
+        if !loaded.group.commit_required() {
+            return self.update_before_message(group, loaded);
+        }
+        if is_to_be_removed(&loaded) || !self.may_commit(group) {
+            self.give_back(group, loaded);
+            return Ok(None);
+        }
+        self.commit_pending(group, loaded).map(|_| None)
+    }
+
+    fn hand_out(
+        &mut self,
+        command: CommandId,
+        message: OutgoingMessage,
+        content: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let number = self.counters.next_arrival(&self.overlay)?;
+        let key = message_key(&message.group, message.epoch, &message.id);
+        self.overlay.put(OWN_MESSAGE, &key, content);
+        let outgoing = Outgoing { command: command.clone(), message: message.clone() };
+        self.overlay.write(OUTGOING, &number.to_be_bytes(), &outgoing)?;
+        let (id, group) = (message.id, message.group.clone());
+        self.unconfirmed.push(Unconfirmed { number, id, group, command });
+        self.outputs.push(Output::Send(message));
+        Ok(())
+    }
+
+    /// The room has a message.
+    pub(super) fn sent(&mut self, id: &Digest) -> Result<(), StoreError> {
+        let Some(place) = self.unconfirmed.iter().position(|u| u.id == *id) else {
+            return Ok(());
+        };
+        let sent = self.unconfirmed.remove(place);
+        self.overlay.delete(OUTGOING, &sent.number.to_be_bytes());
+        self.touched.insert(sent.group.clone());
+        let done = CommandDone { id: sent.command.clone(), group: Some(sent.group) };
+        self.finish(&sent.command, Event::CommandDone(done))
+    }
+
+    /// Gives up the messages of a group that are not confirmed.
+    pub(super) fn fail_outgoing(&mut self, group: &GroupId, why: &str) -> Result<(), StoreError> {
+        let (gone, kept) = std::mem::take(&mut self.unconfirmed)
+            .into_iter()
+            .partition(|unconfirmed| unconfirmed.group == *group);
+        self.unconfirmed = kept;
+        for Unconfirmed { number, command, .. } in gone {
+            self.overlay.delete(OUTGOING, &number.to_be_bytes());
+            let failed = super::CommandFailed { id: command.clone(), why: why.to_owned() };
+            self.finish(&command, Event::CommandFailed(failed))?;
+        }
+        Ok(())
+    }
+
+    /// Messages of a group that are not confirmed.
+    pub(super) fn unconfirmed_in(&self, group: &GroupId) -> usize {
+        self.unconfirmed.iter().filter(|u| u.group == *group).count()
+    }
+
+    /// Whether a command is a message under way.
+    pub(super) fn is_outgoing(&self, command: &CommandId) -> bool {
+        self.unconfirmed.iter().any(|u| u.command == *command)
+    }
+
+    /// All messages that are not confirmed, in order.
+    pub(super) fn pending_messages(&self) -> Result<Vec<Output>, StoreError> {
+        let entries = self.overlay.scan(OUTGOING, &[], &[], usize::from(u16::MAX))?;
+        let output = |(_, value): (_, crate::store::Value)| {
+            decode::<Outgoing>(OUTGOING, &value).map(|outgoing| Output::Send(outgoing.message))
+        };
+        entries.into_iter().map(output).collect()
+    }
+}
