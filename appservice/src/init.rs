@@ -13,11 +13,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::command_line::{Exit, InitArguments};
-use crate::config::{Config, Fault};
+use crate::config::Fault;
 pub use answers::{Answers, Ask, MatrixAnswers, Terminal, XmppAnswers};
 
-/// The `id` in the registration.
-pub const REGISTRATION_ID: &str = "mls-bridge";
 /// The names of what `init` writes.
 pub const CONFIG: &str = "mls-bridge.toml";
 /// For the homeserver: who the application service is.
@@ -90,9 +88,6 @@ pub fn init(arguments: &InitArguments, ask: &mut dyn Ask) -> Result<String, Init
         source,
     })?;
     let files = template::fill_all(&answers, &folder)?;
-    if let Some((_, config)) = files.iter().find(|(name, _)| *name == CONFIG) {
-        Config::parse(config, &folder).map_err(InitError::Faulty)?;
-    }
     make_folder(&folder)?;
     for (name, text) in &files {
         file::write_private(&folder.join(name), text, arguments.force)?;

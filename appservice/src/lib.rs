@@ -6,12 +6,14 @@
 //! ([`outbox`]), and only then is the sender answered. [`lanes`] keeps what goes out in order.
 
 pub mod batch;
+pub mod carrier;
 pub mod check;
 pub mod command_line;
 pub mod config;
 pub mod init;
 pub mod lanes;
 pub mod limits;
+pub mod logging;
 pub mod marks;
 pub mod networks;
 pub mod outbox;

@@ -24,6 +24,8 @@ pub const TICK: Duration = Duration::from_secs(60);
 pub const TICKS_PER_CHECKPOINT: u32 = 10;
 /// At the end: how long attempts under way may still take.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the networks are connected by now.
+pub const READY_POLL: Duration = Duration::from_millis(100);
 /// `check`: how long a server may take to answer.
 pub const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Transactions of the homeserver that are remembered as stored; it repeats only the newest.

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use mls_core::address::Network;
 use mls_core::store::{Space, Store, StoreError, Write};
 
+use crate::carrier::Mark;
 use crate::limits::TRANSACTION_MARKS_MAX;
-use crate::networks::Mark;
 
 /// The table of marks.
 pub const MARKS: Space = "mark";

@@ -1,15 +1,98 @@
 //! `mls-bridge run`: connects everything, serves until a signal, stops in order.
 
+use std::sync::Arc;
+
+use mls_core::hub::HubSetup;
+use mls_core::store::StoreError;
+use storage::{Database, OpenError, Role};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
 use crate::command_line::{Exit, RunArguments};
 use crate::config::Config;
+use crate::limits::DELIVERIES_WAITING_MAX;
+use crate::logging;
+use crate::networks::{Networks, NetworksError};
+use crate::runtime::{Decision, Runtime};
+use crate::signals::Signals;
 
-/// Serves.
+/// Why the server cannot start.
+#[derive(Debug, Error)]
+enum RunError {
+    #[error("database: {0}")]
+    Database(#[from] OpenError),
+    #[error("database: {0}")]
+    Hub(#[from] StoreError),
+    #[error(transparent)]
+    Networks(#[from] NetworksError),
+    #[error("the system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT.
 pub fn run(arguments: &RunArguments) -> Exit {
-    match Config::load(&arguments.config.config) {
-        Ok(_) => Exit::Failed,
+    let config = match Config::load(&arguments.config.config) {
+        Ok(config) => config,
         Err(faults) => {
             eprintln!("mls-bridge: {faults}");
-            Exit::Faulty
+            return Exit::Faulty;
+        }
+    };
+    logging::start(arguments.log_format);
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let served = threads.map_err(RunError::from).and_then(|rt| rt.block_on(serve(&config)));
+    match served {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            tracing::error!("cannot start: {error}");
+            error.exit()
+        }
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), RunError> {
+    let mut signals = Signals::catch()?;
+    let setup = HubSetup {
+        matrix: config.matrix.as_ref().map(|matrix| matrix.hub()),
+        xmpp: config.xmpp.as_ref().map(|xmpp| xmpp.component.clone()),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, matrix = ?setup.matrix, xmpp = ?setup.xmpp, "starting");
+    let database = Database::open(&config.database, Role::Hub, None)?;
+    let decision = Decision::open(&setup, &database)?;
+    let (sender, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
+    let networks = Networks::start(config, &database, decision.rooms()?, &sender).await?;
+    let networks = Arc::new(networks);
+    drop(sender);
+    let connected = tokio::spawn(tell_when_connected(Arc::clone(&networks)));
+    let carrier = Arc::clone(&networks);
+    let runtime = Runtime::new(setup, database, decision, carrier, deliveries);
+    let stop = async {
+        let signal = signals.wait().await;
+        tracing::info!(signal, "stopping");
+    };
+    runtime.run(stop).await;
+    connected.abort();
+    // Only an abort is awaited here.
+    let _ = connected.await;
+    // Nobody else holds it any more: all attempts have ended with the runtime.
+    if let Some(networks) = Arc::into_inner(networks) {
+        networks.stop().await;
+    }
+    tracing::info!("stopped; everything is kept");
+    Ok(())
+}
+
+async fn tell_when_connected(networks: Arc<Networks>) {
+    networks.wait_until_connected().await;
+    tracing::info!("ready: connected to every configured network");
+}
+
+impl RunError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Database(_) | Self::Hub(_) => Exit::Database,
+            Self::Networks(_) | Self::System(_) => Exit::Failed,
         }
     }
 }

@@ -21,11 +21,11 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet, block_in_place};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
+use crate::carrier::{Carrier, Delivery};
 use crate::lanes::{Attempt, backoff};
 use crate::limits::{
     GROUP_COMMIT_MAX, OUTBOX_ENTRIES_MAX, STOP_DEADLINE, TICK, TICKS_PER_CHECKPOINT,
 };
-use crate::networks::{Carrier, Delivery};
 use attempt::{Finished, Settled};
 pub use decision::Decision;
 
@@ -238,6 +238,8 @@ impl<C: Carrier> Runtime<C> {
 
     /// Lets attempts under way end and keeps what they led to.
     async fn wind_down(mut self) {
+        // What waits here was not acknowledged and comes again.
+        self.deliveries.close();
         let rest = async {
             while let Some(end) = self.attempts.join_next_with_id().await {
                 let work: Vec<Work> = self.finished(end).into_iter().collect();

@@ -32,7 +32,7 @@ pub struct MatrixAnswers {
     /// Where it reaches us, as we bind it.
     pub listen: String,
     /// Where it reaches us, as it calls it.
-    pub appservice_url: String,
+    pub appservice_url: Url,
 }
 
 /// Of the XMPP server.
@@ -100,13 +100,12 @@ impl Questions<'_> {
         let server_name = self.required(&given.server_name, "--server-name", question)?;
         let question = "Where mls-bridge listens for the homeserver";
         let listen = self.with_default(&given.listen, LISTEN.to_owned(), question)?;
-        let appservice_url =
-            given.appservice_url.clone().unwrap_or_else(|| format!("http://{listen}"));
-        if !Url::parse(&appservice_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        let appservice_url = given.appservice_url.clone();
+        let appservice_url = appservice_url.unwrap_or_else(|| format!("http://{listen}"));
+        let appservice_url = Url::parse(&appservice_url).map_err(|_| {
             let problem = format!("{appservice_url:?} is not a URL such as http://127.0.0.1:29341");
-            let key = "--appservice-url".to_owned();
-            return Err(InitError::Faulty(vec![Fault { key, problem }]));
-        }
+            InitError::Faulty(vec![Fault { key: "--appservice-url".to_owned(), problem }])
+        })?;
         Ok(Some(MatrixAnswers { homeserver, server_name, listen, appservice_url }))
     }
 

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use matrix_adapter::appservice::registration;
 use zeroize::Zeroizing;
 
-use super::{Answers, CONFIG, HOMESERVER, InitError, MatrixAnswers, PROSODY, REGISTRATION};
-use crate::init::XmppAnswers;
+use super::{
+    Answers, CONFIG, HOMESERVER, InitError, MatrixAnswers, PROSODY, REGISTRATION, XmppAnswers,
+};
+use crate::config::{Config, Xmpp};
+use crate::networks::appservice_setup;
 
 /// A file's name and its text, which holds secrets.
 pub(super) type Text = (&'static str, Zeroizing<String>);
@@ -15,25 +19,35 @@ const SECRET_BYTES: usize = 32;
 /// The localpart of the hub's user.
 const SENDER: &str = "mls";
 
-/// All files for `answers`, to lie in `folder`.
+/// All files for `answers`, to lie in `folder`; refuses answers that make a faulty configuration.
 pub(super) fn fill_all(answers: &Answers, folder: &Path) -> Result<Vec<Text>, InitError> {
-    let mut config = Zeroizing::new(include_str!("templates/mls-bridge.toml").to_owned());
-    let mut texts = Vec::new();
-    if let Some(matrix) = &answers.matrix {
-        let (as_token, hs_token) = (secret()?, secret()?);
-        config.push_str(&matrix_config(matrix, &as_token, &hs_token));
-        texts.push((REGISTRATION, registration(matrix, &as_token, &hs_token)));
-        let registration = folder.join(REGISTRATION).display().to_string();
-        let values = [("registration", quoted(&registration))];
+    let text = config(answers)?;
+    let config = Config::parse(&text, folder).map_err(InitError::Faulty)?;
+    let mut texts = vec![(CONFIG, text)];
+    if let (Some(answers), Some(matrix)) = (&answers.matrix, &config.matrix) {
+        let setup = appservice_setup(matrix);
+        let text = registration(&setup, &answers.appservice_url);
+        texts.push((REGISTRATION, Zeroizing::new(text)));
+        let path = folder.join(REGISTRATION).display().to_string();
+        let values = [("registration", quoted(&path))];
         texts.push((HOMESERVER, fill(include_str!("templates/homeserver.yaml"), &values)));
     }
-    if let Some(xmpp) = &answers.xmpp {
-        let secret = secret()?;
-        config.push_str(&xmpp_config(xmpp, &secret));
-        texts.push((PROSODY, prosody(xmpp, &secret, folder)));
+    if let Some(xmpp) = &config.xmpp {
+        texts.push((PROSODY, prosody(xmpp, folder)));
     }
-    texts.push((CONFIG, config));
     Ok(texts)
+}
+
+/// The configuration, with fresh secrets.
+fn config(answers: &Answers) -> Result<Zeroizing<String>, InitError> {
+    let mut text = Zeroizing::new(include_str!("templates/mls-bridge.toml").to_owned());
+    if let Some(matrix) = &answers.matrix {
+        text.push_str(&matrix_config(matrix, &secret()?, &secret()?));
+    }
+    if let Some(xmpp) = &answers.xmpp {
+        text.push_str(&xmpp_config(xmpp, &secret()?));
+    }
+    Ok(text)
 }
 
 fn matrix_config(answers: &MatrixAnswers, as_token: &str, hs_token: &str) -> Zeroizing<String> {
@@ -63,33 +77,16 @@ fn xmpp_config(answers: &XmppAnswers, secret: &str) -> Zeroizing<String> {
     )
 }
 
-fn registration(answers: &MatrixAnswers, as_token: &str, hs_token: &str) -> Zeroizing<String> {
-    // Synapse matches from the start only.
-    let server = answers.server_name.replace('.', "\\.").replace(['[', ']'], ".");
-    fill(
-        include_str!("templates/registration.yaml"),
-        &[
-            ("appservice_url", quoted(&answers.appservice_url)),
-            ("as_token", quoted(as_token)),
-            ("hs_token", quoted(hs_token)),
-            ("sender_localpart", quoted(SENDER)),
-            ("hub_regex", quoted(&format!("@{SENDER}:{server}$"))),
-            ("ghost_regex", quoted(&format!("@mls_.*:{server}$"))),
-            ("alias_regex", quoted(&format!("#mls_.*:{server}$"))),
-        ],
-    )
-}
-
-fn prosody(answers: &XmppAnswers, secret: &str, folder: &Path) -> Zeroizing<String> {
-    let port = answers.address.rsplit_once(':').map_or("5347", |(_, port)| port);
+fn prosody(config: &Xmpp, folder: &Path) -> Zeroizing<String> {
+    let port = config.address.rsplit_once(':').map_or("5347", |(_, port)| port);
     fill(
         include_str!("templates/prosody.cfg.lua"),
         &[
             ("this_file", quoted(&folder.join(PROSODY).display().to_string())),
             ("component_port", port.to_owned()),
-            ("muc_service", quoted(&answers.muc_service)),
-            ("component", quoted(&answers.component)),
-            ("secret", quoted(secret)),
+            ("muc_service", quoted(&config.muc_service)),
+            ("component", quoted(&config.component)),
+            ("secret", quoted(config.secret.reveal())),
         ],
     )
 }

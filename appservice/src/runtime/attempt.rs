@@ -4,9 +4,9 @@ use mls_core::delivery::DeliveryError;
 use mls_core::hub::{Claimed, Effect, Input, RoomsMade};
 use tokio::time::timeout;
 
+use crate::carrier::{Carrier, name};
 use crate::lanes::Attempt;
 use crate::limits::ATTEMPT_DEADLINE;
-use crate::networks::{Carrier, name};
 
 /// Failed attempts of one entry after which each is worth a warning.
 const WARN_FROM: u32 = 4;

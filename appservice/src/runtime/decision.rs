@@ -9,9 +9,9 @@ use mls_core::store::StoreError;
 use storage::Database;
 
 use crate::batch::Batch;
+use crate::carrier::{Carrier, Mark};
 use crate::lanes::Lanes;
 use crate::marks::Marks;
-use crate::networks::{Carrier, Mark};
 use crate::outbox::{Entry, Outbox};
 
 /// Everything in memory that a failed commit makes wrong.

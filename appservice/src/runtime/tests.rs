@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{Decision, Runtime};
+use crate::carrier::{Carrier, Delivery, Mark};
 use crate::marks;
-use crate::networks::{Carrier, Delivery, Mark};
 use crate::outbox::OUTBOX;
 
 const SOON: Duration = Duration::from_secs(20);
