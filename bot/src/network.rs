@@ -12,6 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::handle::BotError;
 use crate::session::{Server, Session};
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 /// Where the networks are to go on after a restart.
 const MARK: Space = "mark";
 const SINCE: &[u8] = b"matrix since";
@@ -23,6 +26,9 @@ const BATCHES_MAX: usize = 1;
 pub(crate) enum Network {
     /// To a Matrix homeserver.
     Matrix(matrix_adapter::client::Connection),
+    /// To nobody.
+    #[cfg(test)]
+    Fake(fake::FakeNetwork),
 }
 
 /// What a network brought.
@@ -70,6 +76,8 @@ impl Network {
     pub(crate) async fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.request(&id.to_owned(), request).await,
+            #[cfg(test)]
+            Self::Fake(fake) => fake.call(format!("request {id}")),
         }
     }
 
@@ -77,6 +85,8 @@ impl Network {
     pub(crate) async fn send(&self, message: &OutgoingMessage) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.send(message).await,
+            #[cfg(test)]
+            Self::Fake(fake) => fake.call(format!("send {:?} {}", message.room, message.epoch)),
         }
     }
 
@@ -95,6 +105,8 @@ impl Network {
                 let bytes = keys.and_then(|keys| keys.to_be_signed());
                 bytes.map(Some).map_err(|e| e.to_string())
             }
+            #[cfg(test)]
+            Self::Fake(_) => Ok(None),
         }
     }
 
@@ -109,6 +121,8 @@ impl Network {
             Self::Matrix(connection) => {
                 connection.upload_key_packages(upload, |_| Ok(signature.to_vec())).await
             }
+            #[cfg(test)]
+            Self::Fake(fake) => fake.call(format!("upload {}", upload.id)).map(|()| 100),
         }
     }
 
@@ -116,6 +130,8 @@ impl Network {
     pub(crate) async fn join_room(&self, room: &RoomAddress) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.join_room(room).await,
+            #[cfg(test)]
+            Self::Fake(fake) => fake.call(format!("join {room:?}")),
         }
     }
 
@@ -123,6 +139,8 @@ impl Network {
     pub(crate) async fn leave_room(&self, room: &RoomAddress) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.leave_room(room).await,
+            #[cfg(test)]
+            Self::Fake(fake) => fake.call(format!("leave {room:?}")),
         }
     }
 
@@ -130,6 +148,8 @@ impl Network {
     pub(crate) async fn stop(self) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.stop().await,
+            #[cfg(test)]
+            Self::Fake(_) => Ok(()),
         }
     }
 }

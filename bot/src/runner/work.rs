@@ -297,3 +297,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
