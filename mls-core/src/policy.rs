@@ -28,6 +28,16 @@ pub const PAST_EPOCHS: u64 = 3;
 pub const GROUP_ID_BYTES: usize = 16;
 /// After joining and then this often a member renews its leaf.
 pub const LEAF_UPDATE_MS: u64 = 7 * DAY_MS;
+/// A member also renews its leaf after so many messages of its own.
+pub const LEAF_UPDATE_MESSAGES: u32 = 1000;
+/// The first message waits for a leaf update in groups up to this size; 0 switches that off.
+pub const LEAF_UPDATE_BEFORE_MESSAGE_MEMBERS_MAX: usize = 8;
+/// In a larger or busy group the leaf update follows the first message within this.
+pub const BUSY_TREE_UPDATE_MS: u64 = 3600 * 1000;
+/// After a commit without a path its committer renews its leaf within this.
+pub const PATHLESS_UPDATE_MS: u64 = DAY_MS;
+/// Past epochs are deleted at this age, even if no new one comes.
+pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.
 pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
 /// Commits per hour, group and user.
