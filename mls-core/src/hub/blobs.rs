@@ -180,7 +180,9 @@ impl Turn<'_> {
         let chunks = self.store.scan(UPLOAD_CHUNK, key, b"", OBJECT_BYTES_MAX)?;
         let bytes: Vec<u8> = chunks.iter().flat_map(|(_, chunk)| chunk.iter().copied()).collect();
         if sha256(&bytes) != blob.hash {
-            return Err(invalid("the bytes do not have this hash: begin again under the right one"));
+            return Err(invalid(
+                "the bytes do not have this hash: begin again under the right one",
+            ));
         }
         self.delete_upload_chunks(key, blob.size)?;
         self.keep_blob(&bytes, BLOB_KEEP_MS)?;

@@ -189,7 +189,6 @@ fn is_for(claimed: &ClaimedClient, target: &ClaimTarget) -> bool {
 /// What is said of a target that the homeserver said nothing about.
 fn nothing_for(target: &ClaimTarget) -> ClaimedClient {
     let client = target.device.as_ref().and_then(|device| target.user.device(device).ok());
-    let outcome =
-        if client.is_some() { ClaimOutcome::Exhausted } else { ClaimOutcome::Unknown };
+    let outcome = if client.is_some() { ClaimOutcome::Exhausted } else { ClaimOutcome::Unknown };
     ClaimedClient { user: target.user.clone(), client, outcome }
 }

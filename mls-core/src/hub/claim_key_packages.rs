@@ -1,11 +1,11 @@
 //! `ClaimKeyPackages`: one key package of every device of some users, for one group.
 
+use super::ClaimTarget;
 use super::answers::Asked;
 use super::claim_jobs::ClaimJob;
 use super::group_record::bridge_group;
 use super::rates::Rate;
 use super::turn::{Stop, Turn, invalid, not_allowed};
-use super::ClaimTarget;
 use crate::address::{Network, UserId};
 use crate::limits::USERS_PER_CLAIM_MAX;
 use crate::store::StoreError;

@@ -88,9 +88,8 @@ impl Turn<'_> {
     /// Whether this package may be added: handed out for this group, and not used up.
     pub(super) fn may_add(&self, group: &GroupId, fit: &FitPackage) -> Result<bool, StoreError> {
         let claim: Option<Claim> = self.store.read(CLAIM, &claim_key(group, &fit.reference))?;
-        Ok(claim.is_some_and(|claim| {
-            claim.client == fit.client && (claim.last_resort || !claim.used)
-        }))
+        Ok(claim
+            .is_some_and(|claim| claim.client == fit.client && (claim.last_resort || !claim.used)))
     }
 
     /// The package was added.

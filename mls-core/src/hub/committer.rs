@@ -54,9 +54,9 @@ fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, St
         .commit_path_leaf_node()
         .ok_or_else(|| invalid_commit("an external commit has an update path"))?;
     let client = client_id(&leaf.signing_identity).map_err(invalid_commit)?;
-    let old = public
-        .get_member_with_identity(&leaf.signing_identity)
-        .map_err(|_| not_allowed("an external commit only brings a member back: ask to be added"))?;
+    let old = public.get_member_with_identity(&leaf.signing_identity).map_err(|_| {
+        not_allowed("an external commit only brings a member back: ask to be added")
+    })?;
     if old.signing_identity != leaf.signing_identity {
         return Err(not_allowed("a member comes back with the signature key that it had"));
     } else if proposed_by_hub(public).contains(&old.index) {

@@ -11,8 +11,7 @@ impl Turn<'_> {
     /// Answered to who is in the room's list, has a leaf, or had the room made.
     pub(super) fn find_group(&self, from: &UserId, find: &FindGroup) -> Result<Answer, Stop> {
         let room = room_record::read(self.store, &find.room)?.ok_or(Refusal::UnknownGroup)?;
-        let record =
-            room_record::group(self.store, &find.room)?.ok_or(Refusal::UnknownGroup)?;
+        let record = room_record::group(self.store, &find.room)?.ok_or(Refusal::UnknownGroup)?;
         let known = room.creator == *from
             || leaves::count(self.store, &record.group, from)? > 0
             || listed::is_listed(self.store, &find.room, from)?;

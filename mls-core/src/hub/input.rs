@@ -34,6 +34,7 @@ pub enum Input {
 
 /// What an adapter makes of one thing that its network said.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every value is the large one")]
 pub enum Incoming {
     /// Something for the hub.
     Input(Input),

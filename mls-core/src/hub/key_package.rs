@@ -55,11 +55,7 @@ pub(super) enum Unfit {
 }
 
 /// Checks an MLSMessage that should be a KeyPackage.
-pub(super) fn check(
-    groups: &PublicGroups,
-    bytes: &[u8],
-    now_ms: u64,
-) -> Result<FitPackage, Unfit> {
+pub(super) fn check(groups: &PublicGroups, bytes: &[u8], now_ms: u64) -> Result<FitPackage, Unfit> {
     if bytes.len() > KEY_PACKAGE_BYTES_MAX {
         return Err(Unfit::Broken);
     }

@@ -10,7 +10,7 @@ impl Turn<'_> {
     pub(super) fn membership(&mut self, change: Membership) -> Result<(), StoreError> {
         let Membership { room, user, listed: is_listed } = change;
         if room_record::read(self.store, &room)?.is_none() {
-            return Ok(());
+            Ok(())
         } else if is_listed {
             listed::joined(self.store, &room, &user)
         } else if listed::left(self.store, &room, &user, self.now_ms)? {
@@ -21,7 +21,11 @@ impl Turn<'_> {
     }
 
     /// The whole list of a room.
-    pub(super) fn listed(&mut self, room: &RoomAddress, users: &[UserId]) -> Result<(), StoreError> {
+    pub(super) fn listed(
+        &mut self,
+        room: &RoomAddress,
+        users: &[UserId],
+    ) -> Result<(), StoreError> {
         if room_record::read(self.store, room)?.is_none() {
             return Ok(());
         }

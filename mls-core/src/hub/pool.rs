@@ -101,7 +101,8 @@ impl Turn<'_> {
         if pool.one_time > 0
             && self.rates.take(Rate::OneTimeClaims, &[user.as_str()], self.now_ms).is_ok()
         {
-            while let (None, Some(package)) = (&taken, self.pop(&mut pool)?) {
+            while taken.is_none() {
+                let Some(package) = self.pop(&mut pool)? else { break };
                 taken = self.fitting(&pool.client, package, suites);
             }
         }
@@ -140,7 +141,11 @@ impl Turn<'_> {
             let client = &pool.client;
             let id = effect_id(
                 "key packages low",
-                &[client.as_str().as_bytes(), &pool.next.to_be_bytes(), &pool.one_time.to_be_bytes()],
+                &[
+                    client.as_str().as_bytes(),
+                    &pool.next.to_be_bytes(),
+                    &pool.one_time.to_be_bytes(),
+                ],
             );
             let notice = KeyPackagesLow { device: client.device(), count: pool.one_time };
             let notice = Notice::KeyPackagesLow(notice);

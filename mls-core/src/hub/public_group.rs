@@ -94,14 +94,16 @@ impl PublicGroups {
     }
 
     fn keep(&mut self, id: GroupId, group: PublicGroup) {
-        let leaves = usize::try_from(group.exported_tree().total_leaf_count()).unwrap_or(usize::MAX);
+        let leaves =
+            usize::try_from(group.exported_tree().total_leaf_count()).unwrap_or(usize::MAX);
         self.kept.insert(id, Kept { group, leaves, used: self.uses });
     }
 
     fn stay_within_bounds(&mut self) {
         let mut leaves: usize = self.kept.values().map(|kept| kept.leaves).sum();
         while self.kept.len() > HUB_GROUPS_IN_MEMORY_MAX || leaves > HUB_LEAVES_IN_MEMORY_MAX {
-            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| id.clone());
+            let oldest =
+                self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| id.clone());
             let Some(gone) = oldest.and_then(|id| self.kept.remove(&id)) else { break };
             leaves -= gone.leaves;
         }

@@ -95,8 +95,8 @@ impl Turn<'_> {
     }
 
     fn check_binding(&self, public: &PublicGroup, from: &UserId) -> Result<BridgeGroup, Stop> {
-        let bridge_group = BridgeGroup::from_extensions(&public.group_context().extensions)
-            .map_err(invalid)?;
+        let bridge_group =
+            BridgeGroup::from_extensions(&public.group_context().extensions).map_err(invalid)?;
         let none = String::new();
         let names = bridge_group.hub_matrix == *self.setup.matrix.as_ref().unwrap_or(&none)
             && bridge_group.hub_xmpp == *self.setup.xmpp.as_ref().unwrap_or(&none);
@@ -138,9 +138,8 @@ impl Turn<'_> {
         rooms: &[RoomRecord],
     ) -> Result<Receipt, StoreError> {
         let kind = ReceiptKind::Group;
-        let receipt =
-            Receipt::sign(&self.keys.receipt, None, kind, id, 0, group_info, self.now_ms)
-                .map_err(machine)?;
+        let receipt = Receipt::sign(&self.keys.receipt, None, kind, id, 0, group_info, self.now_ms)
+            .map_err(machine)?;
         let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
         handshake_log::write(self.store, id, &entry)?;
         write_snapshot(self.store, id, 0, public)?;

@@ -45,7 +45,10 @@ pub(super) fn read(store: &Overlay, room: &RoomAddress) -> Result<Option<RoomRec
 }
 
 /// The group that lives in a room.
-pub(super) fn group(store: &Overlay, room: &RoomAddress) -> Result<Option<GroupRecord>, StoreError> {
+pub(super) fn group(
+    store: &Overlay,
+    room: &RoomAddress,
+) -> Result<Option<GroupRecord>, StoreError> {
     match read(store, room)?.and_then(|record| record.group) {
         Some(group) => group_record::read(store, &group),
         None => Ok(None),

@@ -98,13 +98,12 @@ impl Turn<'_> {
         self.check_submission(record, request, parts, &committer)?;
         let time_ms = record.receipt_time(self.now_ms);
         let mut after = before.clone();
-        let commit = match after
-            .process_incoming_message_with_time(handshake.message, mls_time(time_ms))
-        {
-            Ok(ExternalReceivedMessage::Commit(commit)) => commit,
-            Ok(_) => return Err(invalid_commit("the message is not a commit")),
-            Err(error) => return Err(invalid_commit(error)),
-        };
+        let commit =
+            match after.process_incoming_message_with_time(handshake.message, mls_time(time_ms)) {
+                Ok(ExternalReceivedMessage::Commit(commit)) => commit,
+                Ok(_) => return Err(invalid_commit("the message is not a commit")),
+                Err(error) => return Err(invalid_commit(error)),
+            };
         let change = self.change(record, &before, &commit, &committer)?;
         self.check_pending(record, &before, &change, &committer)?;
         self.check_settings(&before, &after)?;
@@ -132,11 +131,7 @@ impl Turn<'_> {
             group_info: &parts.group_info,
         };
         submission
-            .verify(
-                record.cipher_suite(),
-                &committer.identity.signature_key,
-                &request.signature,
-            )
+            .verify(record.cipher_suite(), &committer.identity.signature_key, &request.signature)
             .map_err(|_| not_allowed("the submission is not signed by the committer's leaf key"))
     }
 

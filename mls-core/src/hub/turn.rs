@@ -63,6 +63,7 @@ pub(super) fn machine(error: impl std::fmt::Display) -> StoreError {
 
 /// A stable id for an effect, from what caused it.
 pub(super) fn effect_id(label: &str, parts: &[&[u8]]) -> Digest {
-    let labelled: Vec<&[u8]> = std::iter::once(label.as_bytes()).chain(parts.iter().copied()).collect();
+    let labelled: Vec<&[u8]> =
+        std::iter::once(label.as_bytes()).chain(parts.iter().copied()).collect();
     sha256_parts(&labelled)
 }

@@ -1,0 +1,24 @@
+//! The hub, driven by inputs, with bare MLS clients as members and a store in memory.
+//!
+//! Every input goes to two hubs: one that keeps running, and one that is opened anew from its
+//! store before each input. What they answer, do and write must be the same, in every test here.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; clippy sees only #[test] functions as tests"
+)]
+
+mod blobs;
+mod claims;
+mod commits;
+mod device;
+mod group;
+mod messages;
+mod registration;
+mod removal;
+mod requests;
+mod returning;
+mod world;

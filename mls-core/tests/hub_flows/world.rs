@@ -1,0 +1,190 @@
+//! A hub and its twin, which is opened anew from its store before every input.
+
+use std::sync::Arc;
+
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::hub::{
+    AnswerEffect, Effect, Hub, HubSetup, Input, Outcome, PostHandshake, Reply, ReplyTo,
+    RequestInput, RoomMessage,
+};
+use mls_core::store::{MemoryStore, Write};
+use mls_core::wire::hub_info::HubInfo;
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, Request};
+
+/// 2027-01-15, in milliseconds since 1970.
+pub(crate) const NOW: u64 = 1_800_000_000_000;
+/// The room of the tests' group on Matrix.
+pub(crate) const ROOM: &str = "!room:example.org";
+/// The MUC of the tests' group.
+pub(crate) const MUC: &str = "muc@rooms.example.org";
+
+/// The hub under test.
+pub(crate) struct World {
+    pub(crate) now: u64,
+    store: MemoryStore,
+    hub: Hub,
+    /// Absent where a test is about what lives in memory only (rates).
+    twin: Option<MemoryStore>,
+    requests: u64,
+    /// What was to be done and no test has looked at yet, without answers.
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let store = MemoryStore::default();
+        let (hub, writes) = Hub::open(Arc::new(store.clone()), setup()).unwrap();
+        store.apply(&writes);
+        let twin = MemoryStore::default();
+        twin.apply(&writes);
+        Self { now: NOW, store, hub, twin: Some(twin), requests: 0, effects: Vec::new() }
+    }
+
+    /// Without a twin.
+    pub(crate) fn alone() -> Self {
+        Self { twin: None, ..Self::new() }
+    }
+
+    /// One input, to both; returns what the first wants done.
+    pub(crate) fn input(&mut self, input: Input) -> Outcome {
+        let sealed = matches!(
+            &input,
+            Input::Request(RequestInput { request: Request::FetchGroupInfo(_), .. })
+        );
+        let outcome = self.hub.handle(self.now, input.clone()).unwrap();
+        self.store.apply(&outcome.writes);
+        if let Some(twin) = &self.twin {
+            let (mut hub, writes) = Hub::open(Arc::new(twin.clone()), setup()).unwrap();
+            assert!(writes.is_empty(), "an opened hub changes nothing");
+            let same = hub.handle(self.now, input).unwrap();
+            twin.apply(&same.writes);
+            // What is sealed is sealed with fresh randomness.
+            if !sealed {
+                assert_eq!(outcome.effects, same.effects, "a restart changed what is done");
+                assert!(
+                    durable(&outcome.writes).eq(durable(&same.writes)),
+                    "a restart changed what is stored"
+                );
+            }
+        }
+        outcome
+    }
+
+    /// One input whose effects are looked at later.
+    pub(crate) fn happen(&mut self, input: Input) {
+        let outcome = self.input(input);
+        self.effects.extend(outcome.effects);
+    }
+
+    /// A request and its answer, which must come at once.
+    pub(crate) fn request(&mut self, from: &UserId, request: Request) -> Result<Answer, Refusal> {
+        self.requests += 1;
+        let id = format!("request-{}", self.requests);
+        self.request_as(from, &id, request).expect("an answer at once")
+    }
+
+    /// A request with an id of its own; no answer where it is still to come.
+    pub(crate) fn request_as(
+        &mut self,
+        from: &UserId,
+        id: &str,
+        request: Request,
+    ) -> Option<Result<Answer, Refusal>> {
+        let reply_to = ReplyTo::Jid(format!("{}/client", from.address()));
+        let input = RequestInput { from: from.clone(), reply_to, id: id.to_owned(), request };
+        let outcome = self.input(Input::Request(input));
+        let refused = |effect: &Effect| {
+            matches!(effect, Effect::Answer(AnswerEffect { reply: Reply::Refused(_), .. }))
+        };
+        if outcome.effects.iter().any(refused) {
+            assert!(outcome.writes.is_empty(), "a refusal changed {:?}", outcome.writes);
+            assert_eq!(outcome.effects.len(), 1, "a refusal did something");
+        }
+        let mut reply = None;
+        for effect in outcome.effects {
+            match effect {
+                Effect::Answer(answer) if answer.id == id => {
+                    assert!(reply.is_none(), "two answers to one request");
+                    reply = Some(match answer.reply {
+                        Reply::Ok(answer) => Ok(answer),
+                        Reply::Refused(refusal) => Err(refusal),
+                    });
+                }
+                other => self.effects.push(other),
+            }
+        }
+        reply
+    }
+
+    /// A message that somebody posts into a room; returns the rooms that it is copied into.
+    pub(crate) fn message(
+        &mut self,
+        room: &RoomAddress,
+        sender: &UserId,
+        message: &[u8],
+    ) -> Vec<(RoomAddress, UserId, Vec<u8>)> {
+        let outcome = self.input(Input::Message(RoomMessage {
+            room: room.clone(),
+            sender: sender.clone(),
+            event: "$event".to_owned(),
+            sent_ms: self.now,
+            message: message.to_vec(),
+        }));
+        let relayed = |effect| match effect {
+            Effect::Relay(relay) => (relay.room, relay.sender, relay.message),
+            other => panic!("a message led to {other:?}"),
+        };
+        outcome.effects.into_iter().map(relayed).collect()
+    }
+
+    pub(crate) fn info(&mut self, from: &UserId) -> HubInfo {
+        match self.request(from, Request::HubInfo) {
+            Ok(Answer::HubInfo(info)) => info,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Effects that were not looked at yet.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Handshakes that were posted into `room`, taken out of the effects.
+    pub(crate) fn take_posts(&mut self, room: &RoomAddress) -> Vec<PostHandshake> {
+        let (posts, rest) = self
+            .take_effects()
+            .into_iter()
+            .partition::<Vec<_>, _>(|e| matches!(e, Effect::PostHandshake(_)));
+        self.effects = rest;
+        let post = |effect| match effect {
+            Effect::PostHandshake(post) if post.room == *room => Some(post),
+            _ => None,
+        };
+        posts.into_iter().filter_map(post).collect()
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+}
+
+pub(crate) fn room() -> RoomAddress {
+    RoomAddress::matrix(ROOM)
+}
+
+pub(crate) fn muc() -> RoomAddress {
+    RoomAddress::xmpp(MUC)
+}
+
+fn setup() -> HubSetup {
+    HubSetup {
+        matrix: Some("@mls:example.org".to_owned()),
+        xmpp: Some("mls.example.org".to_owned()),
+    }
+}
+
+/// Snapshots hold caches of hashes, which may be filled or not; all else must be the same.
+fn durable(writes: &[Write]) -> impl Iterator<Item = &Write> {
+    writes.iter().filter(|write| !matches!(write, Write::Put { space: "snapshot", .. }))
+}
