@@ -1,0 +1,272 @@
+//! What others may try: forged receipts, burned messages, handshakes from rooms.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mls_core::hub::{self, Effect};
+use mls_core::member::{Command, Event, Input, ReceivedMessage};
+use mls_core::receipt::Receipt;
+use mls_core::wire::{Notice, Request};
+use mls_core::wire::blob::Part;
+use mls_core::wire::handshake::Handshake;
+
+use crate::network::World;
+use crate::story::{ALICE, BOB, JULIET};
+
+fn handshake(input: &mut Input) -> Option<&mut Handshake> {
+    match input {
+        Input::Notice(Notice::Handshake(handshake)) => Some(handshake),
+        _ => None,
+    }
+}
+
+/// Changes every handshake for member 2, in which nobody else takes part; what must follow is a
+/// warning and no new epoch, and after that the true handshake is followed all the same.
+fn check_forgery(change: fn(&mut Handshake), says: &str) {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let before = world.epoch(2, &group);
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keep = kept.clone();
+    world.tamper = Box::new(move |index, input| {
+        let Some(handshake) = handshake(input).filter(|_| index == 2) else { return true };
+        keep.borrow_mut().push(handshake.clone());
+        change(handshake);
+        true
+    });
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    assert_eq!(world.epoch(2, &group), before, "a forged handshake was followed");
+    let warnings = world.warnings(2).join("; ");
+    assert!(warnings.contains(says), "{warnings}");
+    world.tamper = Box::new(|_, _| true);
+    for handshake in kept.take() {
+        world.give(2, Input::Notice(Notice::Handshake(handshake)));
+    }
+    world.run();
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
+fn flip(bytes: &mut [u8], at: usize) {
+    bytes[at] ^= 1;
+}
+
+#[test]
+fn a_forged_receipt_is_ignored_and_the_true_one_followed() {
+    check_forgery(|h| *h.receipt.last_mut().unwrap() ^= 1, "not signed by the group's hub");
+    check_forgery(|h| h.receipt.truncate(20), "not a receipt");
+    let resign = |h: &mut Handshake| {
+        let (key, _) =
+            mls_core::engine::generate_signature_key(mls_core::policy::CIPHER_SUITES[0]).unwrap();
+        let receipt = Receipt::from_bytes(&h.receipt).unwrap();
+        let signed = Receipt::sign(
+            &key,
+            None,
+            receipt.tbs.kind,
+            &receipt.tbs.group,
+            receipt.tbs.epoch,
+            h.message.inline().unwrap(),
+            receipt.tbs.time_ms,
+        );
+        h.receipt = signed.unwrap().to_bytes().unwrap();
+    };
+    check_forgery(resign, "not signed by the group's hub");
+}
+
+#[test]
+fn a_commit_with_a_flipped_bit_is_ignored_and_the_true_one_followed() {
+    let flip_end = |h: &mut Handshake| {
+        let Part::Inline(bytes) = &mut h.message else { panic!("a blob") };
+        let last = bytes.len() - 1;
+        flip(bytes, last);
+    };
+    check_forgery(flip_end, "another message");
+    let flip_middle = |h: &mut Handshake| {
+        let Part::Inline(bytes) = &mut h.message else { panic!("a blob") };
+        let middle = bytes.len() / 2;
+        flip(bytes, middle);
+    };
+    check_forgery(flip_middle, "another message");
+}
+
+#[test]
+fn a_receipt_far_ahead_of_our_clock_is_ignored_until_its_time() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keep = kept.clone();
+    world.tamper = Box::new(move |index, input| {
+        let Some(handshake) = handshake(input).filter(|_| index == 2) else { return true };
+        keep.borrow_mut().push(handshake.clone());
+        false
+    });
+    // The hub's clock, and the committer's, run eleven minutes ahead of the third member's.
+    world.now_ms += 11 * 60_000;
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    world.now_ms -= 11 * 60_000;
+    world.tamper = Box::new(|_, _| true);
+    let handshake = kept.take().pop().unwrap();
+    world.give(2, Input::Notice(Notice::Handshake(handshake.clone())));
+    world.run();
+    assert_ne!(world.epoch(2, &group), world.epoch(0, &group));
+    assert!(world.warnings(2).join("; ").contains("time is wrong"), "{:?}", world.warnings(2));
+    world.now_ms += 2 * 60_000;
+    world.give(2, Input::Notice(Notice::Handshake(handshake)));
+    world.run();
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn a_copy_under_another_name_is_shown_under_the_true_name_with_a_warning() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let bob = world.user(1);
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Message(message)) = (index, input) {
+            message.sender = Some(bob.clone());
+        }
+        true
+    });
+    world.say(0, &group, "it is me");
+    world.run();
+    let says = world.nodes[1].events.iter().find_map(|event| match event {
+        Event::Message(message) => Some(message.sender.clone()),
+        _ => None,
+    });
+    let sender = says.unwrap();
+    assert_eq!(sender.client, world.nodes[0].client);
+    assert_eq!(sender.network_says, Some(world.user(1)));
+    assert_eq!(world.heard(1), ["PHONE: it is me"]);
+}
+
+#[test]
+fn a_damaged_copy_does_not_burn_the_true_message() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let kept: Rc<RefCell<Option<ReceivedMessage>>> = Rc::default();
+    let keep = kept.clone();
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Message(message)) = (index, input) {
+            keep.borrow_mut().replace(message.clone());
+            // The last bytes belong to the content, not to the sender data.
+            let last = message.message.len() - 1;
+            flip(&mut message.message, last);
+        }
+        true
+    });
+    world.say(0, &group, "precious");
+    world.run();
+    assert_eq!(world.heard(1), Vec::<String>::new());
+    assert_eq!(world.count(1, |e| matches!(e, Event::Undecryptable(_))), 1);
+    world.tamper = Box::new(|_, _| true);
+    let message = kept.take().unwrap();
+    world.give(1, Input::Message(message));
+    world.run();
+    assert_eq!(world.heard(1), ["PHONE: precious"]);
+}
+
+#[test]
+fn a_handshake_that_comes_through_the_room_is_refused() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keep = kept.clone();
+    world.tamper = Box::new(move |index, input| {
+        let Some(handshake) = handshake(input).filter(|_| index == 1) else { return true };
+        keep.borrow_mut().push(handshake.message.inline().unwrap().to_vec());
+        false
+    });
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    let before = world.epoch(1, &group);
+    let sender = world.user(0);
+    for message in kept.take() {
+        let sent_ms = world.now_ms;
+        let (room, sender) = (room.clone(), Some(sender.clone()));
+        world.give(1, Input::Message(ReceivedMessage { room, sender, sent_ms, message }));
+    }
+    world.run();
+    assert_eq!(world.epoch(1, &group), before);
+    assert!(world.warnings(1).join("; ").contains("refused"), "{:?}", world.warnings(1));
+}
+
+#[test]
+fn a_welcome_for_a_group_already_held_changes_nothing() {
+    let mut world = World::new(&[ALICE, BOB]);
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keep = kept.clone();
+    world.tamper = Box::new(move |_, input| {
+        if let Input::Notice(Notice::Welcome(welcome)) = input {
+            keep.borrow_mut().push(welcome.clone());
+        }
+        true
+    });
+    let group = world.found(0);
+    world.invite_all(0, &group);
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    let mut welcome = kept.take().pop().unwrap();
+    let before = world.epoch(1, &group);
+    world.give(1, Input::Notice(Notice::Welcome(welcome.clone())));
+    // Under another name, for it is known by its id.
+    welcome.id.0[0] ^= 1;
+    world.give(1, Input::Notice(Notice::Welcome(welcome)));
+    world.run();
+    assert_eq!(world.epoch(1, &group), before);
+    world.assert_agree(&group, &[0, 1]);
+}
+
+#[test]
+fn a_welcome_with_a_receipt_of_another_hub_is_refused() {
+    let mut world = World::new(&[ALICE, BOB]);
+    world.tamper = Box::new(|index, input| {
+        let forge = |receipt: &mut Vec<u8>| *receipt.last_mut().unwrap() ^= 1;
+        match input {
+            Input::Notice(Notice::Welcome(welcome)) if index == 1 => forge(&mut welcome.receipt),
+            Input::Answer(_, Ok(mls_core::wire::Answer::Welcomes(answer))) if index == 1 => {
+                answer.welcomes.iter_mut().for_each(|welcome| forge(&mut welcome.receipt));
+            }
+            _ => {}
+        }
+        true
+    });
+    let group = world.found(0);
+    world.invite_all(0, &group);
+    assert_eq!(world.epoch(1, &group), None);
+    let warnings = world.warnings(1).join("; ");
+    assert!(warnings.contains("not signed by the group's hub"), "{warnings}");
+}
+
+#[test]
+fn a_message_in_clear_in_a_bound_room_is_warned_about() {
+    let (mut world, _) = World::group(&[ALICE, BOB]);
+    let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
+    let sender = Some(world.user(0));
+    world.give(1, Input::CleartextInRoom { room, sender });
+    world.run();
+    assert!(world.warnings(1).join("; ").contains("in clear"), "{:?}", world.warnings(1));
+}
+
+#[test]
+fn two_receipts_for_one_place_in_the_order_are_told_to_people() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let mut liar = world.hub_twin();
+    world.hub_inputs.clear();
+    // Two commits race. The hub takes the first; its liar of a twin takes the second.
+    world.command(0, Command::Rotate(group.clone()));
+    world.command(1, Command::Rotate(group.clone()));
+    world.run();
+    let second = world.hub_inputs.iter().filter(|input| is_commit(input)).nth(1).unwrap().clone();
+    let effects = liar.handle(world.now_ms, second).unwrap().effects;
+    let lie = effects.into_iter().find_map(|effect| match effect {
+        Effect::PostHandshake(post) => Some(post.handshake),
+        _ => None,
+    });
+    world.give(2, Input::Notice(Notice::Handshake(lie.unwrap())));
+    world.run();
+    let warnings = world.warnings(2).join("; ");
+    assert!(warnings.contains("does not follow"), "{warnings}");
+    world.pass(30);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
+fn is_commit(input: &hub::Input) -> bool {
+    matches!(input, hub::Input::Request(request) if matches!(request.request, Request::SubmitCommit(_)))
+}

@@ -1,0 +1,171 @@
+//! Coming back after state was lost, or after a long time away.
+
+use mls_core::member::{Command, Event};
+use mls_core::store::{Store, Write};
+
+use crate::network::World;
+use crate::story::{ALICE, BOB, JULIET, ROMEO};
+
+/// Deletes whole spaces of a device's database, as a damaged disk would, and opens it again.
+fn lose(world: &mut World, index: usize, spaces: &[&'static str]) {
+    let store = world.nodes[index].store.clone();
+    for space in spaces {
+        let entries = store.scan(space, &[], &[], 10_000).unwrap();
+        let deletions: Vec<_> =
+            entries.into_iter().map(|(key, _)| Write::Delete { space, key }).collect();
+        store.apply(&deletions);
+    }
+    world.restart(index);
+}
+
+#[test]
+fn a_rejoin_by_command_renews_the_leaf_and_talk_goes_on() {
+    for index in [1, 2] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        let before = world.epoch(0, &group).unwrap();
+        let id = world.command(index, Command::Rejoin(group.clone()));
+        world.run();
+        world.assert_done(index, &id);
+        assert_eq!(world.epoch(0, &group), Some(before + 1));
+        world.assert_agree(&group, &[0, 1, 2]);
+        world.say(index, &group, "here again");
+        world.say(0, &group, "good");
+        world.run();
+        for listener in 0..3 {
+            assert_eq!(world.heard(listener).len(), 2, "{:?}", world.warnings(listener));
+        }
+    }
+}
+
+#[test]
+fn a_device_that_lost_its_group_state_comes_back_by_itself() {
+    for index in [1, 2] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        lose(&mut world, index, &["group_state", "epoch", "journal"]);
+        world.say(0, &group, "are you there?");
+        world.run();
+        world.pass(30);
+        world.assert_agree(&group, &[0, 1, 2]);
+        let id = world.say(index, &group, "yes");
+        world.run();
+        world.assert_done(index, &id);
+        assert_eq!(world.heard(0).len(), 2);
+    }
+}
+
+#[test]
+fn a_device_that_knows_only_its_room_finds_its_group_and_comes_back() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
+    lose(&mut world, 1, &["group_state", "epoch", "journal", "group_record", "room"]);
+    world.give(1, mls_core::member::Input::Connected);
+    world.give(1, mls_core::member::Input::RoomJoined(room));
+    world.run();
+    assert_eq!(world.epoch(1, &group), None);
+    world.pass(70);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn who_was_removed_has_no_way_back() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.remove(0, &group, 1);
+    world.run();
+    let id = world.command(1, Command::Rejoin(group.clone()));
+    world.run();
+    assert!(world.failure(1, &id).contains("no way back"), "{}", world.failure(1, &id));
+    world.assert_agree(&group, &[0, 2]);
+}
+
+#[test]
+fn two_who_rejoin_at_once_both_come_back() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET, ROMEO]);
+    let commands = [1, 2, 3].map(|index| (index, world.command(index, Command::Rejoin(group.clone()))));
+    world.run();
+    world.pass(60);
+    for (index, id) in commands {
+        world.assert_done(index, &id);
+    }
+    world.assert_agree(&group, &[0, 1, 2, 3]);
+}
+
+#[test]
+fn a_rejoin_while_a_removal_is_pending_lets_the_hub_propose_it_anew() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.nodes[0].away = true;
+    let room = world.nodes[2].member.groups().unwrap()[0].rooms[1].clone();
+    let juliet = world.user(2);
+    world.leave_room(&room, &juliet);
+    let id = world.command(1, Command::Rejoin(group.clone()));
+    world.run();
+    world.come_back(0);
+    world.run();
+    world.pass(120);
+    world.assert_done(1, &id);
+    world.assert_agree(&group, &[0, 1]);
+}
+
+#[test]
+fn who_was_away_for_some_epochs_catches_up_and_reads_what_was_said() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.nodes[2].away = true;
+    for round in 0..5 {
+        world.command(0, Command::Rotate(group.clone()));
+        world.say(1, &group, &format!("round {round}"));
+        world.run();
+        world.pass(15);
+    }
+    world.come_back(2);
+    world.run();
+    world.assert_agree(&group, &[0, 1, 2]);
+    assert_eq!(world.heard(2), world.heard(1));
+}
+
+#[test]
+fn handshakes_that_were_missed_are_fetched_when_a_later_one_or_a_message_comes() {
+    for speak in [false, true] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        world.say(1, &group, "warm up");
+        world.run();
+        world.tamper = Box::new(|index, input| {
+            use mls_core::member::Input;
+            !(index == 2 && matches!(input, Input::Notice(mls_core::wire::Notice::Handshake(_))))
+        });
+        world.command(0, Command::Rotate(group.clone()));
+        world.command(1, Command::Rotate(group.clone()));
+        world.run();
+        world.pass(30);
+        assert_ne!(world.epoch(2, &group), world.epoch(0, &group));
+        world.tamper = Box::new(|_, _| true);
+        if speak {
+            world.say(0, &group, "who is missing?");
+            world.run();
+            world.pass(10);
+            assert_eq!(world.heard(2).last().unwrap(), "PHONE: who is missing?");
+        } else {
+            world.command(0, Command::Rotate(group.clone()));
+            world.run();
+        }
+        world.assert_agree(&group, &[0, 1, 2]);
+    }
+}
+
+#[test]
+fn the_secrets_of_a_left_group_are_deleted() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    for index in [1, 2] {
+        world.say(index, &group, "bye");
+        world.run();
+    }
+    world.command(1, Command::Leave(group.clone()));
+    world.run();
+    world.remove(0, &group, 2);
+    world.run();
+    for index in [1, 2] {
+        let store = &world.nodes[index].store;
+        for space in ["group_state", "epoch", "journal"] {
+            assert!(store.scan(space, &[], &[], 10).unwrap().is_empty(), "{space} of {index}");
+        }
+        assert_eq!(world.count(index, |e| matches!(e, Event::Removed(_))), 1);
+    }
+}

@@ -1,0 +1,143 @@
+//! What a test says: short words for commands, and questions about what members saw.
+
+use mls_core::content::{Content, decode, encode_text};
+use mls_core::member::{Command, Event, MembersCommand, MessageEvent, SendCommand};
+use mls_core::wire::GroupId;
+use mls_core::wire::create_room::CreateRoom;
+
+use crate::network::World;
+
+pub(crate) const ALICE: (&str, &str) = ("@alice:a.org", "PHONE");
+pub(crate) const ALICE_LAPTOP: (&str, &str) = ("@alice:a.org", "LAPTOP");
+pub(crate) const BOB: (&str, &str) = ("@bob:a.org", "DESK");
+pub(crate) const JULIET: (&str, &str) = ("juliet@x.org", "0011223344556677");
+pub(crate) const ROMEO: (&str, &str) = ("romeo@x.org", "8899aabbccddeeff");
+
+impl World {
+    /// Node 0 makes a group in both networks and invites all other accounts; all is at rest.
+    pub(crate) fn group(devices: &[(&str, &str)]) -> (Self, GroupId) {
+        let mut world = Self::new(devices);
+        let group = world.found(0);
+        world.invite_all(0, &group);
+        (world, group)
+    }
+
+    /// Makes a group in both networks.
+    pub(crate) fn found(&mut self, index: usize) -> GroupId {
+        let rooms = CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() };
+        let id = self.command(index, Command::CreateGroup(rooms));
+        self.run();
+        match self.result(index, &id) {
+            Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
+            other => panic!("no group was made: {other:?}"),
+        }
+    }
+
+    /// Invites everybody else.
+    pub(crate) fn invite_all(&mut self, index: usize, group: &GroupId) {
+        let own = self.user(index);
+        let mut users: Vec<_> = (0..self.nodes.len()).map(|i| self.user(i)).collect();
+        users.retain(|user| *user != own);
+        users.dedup();
+        let id = self.invite(index, group, users);
+        self.run();
+        self.assert_done(index, &id);
+    }
+
+    pub(crate) fn invite(
+        &mut self,
+        index: usize,
+        group: &GroupId,
+        users: Vec<mls_core::address::UserId>,
+    ) -> String {
+        self.command(index, Command::Invite(MembersCommand { group: group.clone(), users }))
+    }
+
+    pub(crate) fn remove(&mut self, index: usize, group: &GroupId, other: usize) -> String {
+        let users = vec![self.user(other)];
+        self.command(index, Command::Remove(MembersCommand { group: group.clone(), users }))
+    }
+
+    pub(crate) fn say(&mut self, index: usize, group: &GroupId, text: &str) -> String {
+        let content = encode_text(text, [7; 16]).unwrap();
+        self.command(index, Command::Send(SendCommand { group: group.clone(), content }))
+    }
+
+    /// The result of a command, exactly one or none yet.
+    pub(crate) fn result(&self, index: usize, id: &str) -> Option<&Event> {
+        let results: Vec<_> = self.nodes[index]
+            .events
+            .iter()
+            .filter(|event| match event {
+                Event::CommandDone(done) => done.id == id,
+                Event::CommandFailed(failed) => failed.id == id,
+                _ => false,
+            })
+            .collect();
+        assert!(results.len() <= 1, "{id} ended more than once: {results:?}");
+        results.first().copied()
+    }
+
+    pub(crate) fn assert_done(&self, index: usize, id: &str) {
+        let result = self.result(index, id);
+        assert!(
+            matches!(result, Some(Event::CommandDone(_))),
+            "{id} of {index} is not done but {result:?}; events: {:#?}",
+            self.nodes[index].events
+        );
+    }
+
+    pub(crate) fn failure(&self, index: usize, id: &str) -> String {
+        match self.result(index, id) {
+            Some(Event::CommandFailed(failed)) => failed.why.clone(),
+            other => panic!("{id} did not fail: {other:?}"),
+        }
+    }
+
+    /// The texts that a member saw, in order, with the device that the leaf names.
+    pub(crate) fn heard(&self, index: usize) -> Vec<String> {
+        let text = |message: &MessageEvent| match decode(&message.content).unwrap() {
+            Content::Text(text) => format!("{}: {text}", message.sender.client.device()),
+            other => panic!("{other:?} was sent by nobody"),
+        };
+        let messages = self.nodes[index].events.iter().filter_map(|event| match event {
+            Event::Message(message) => Some(text(message)),
+            _ => None,
+        });
+        messages.collect()
+    }
+
+    pub(crate) fn count(&self, index: usize, what: impl Fn(&Event) -> bool) -> usize {
+        self.nodes[index].events.iter().filter(|event| what(event)).count()
+    }
+
+    pub(crate) fn warnings(&self, index: usize) -> Vec<String> {
+        let warnings = self.nodes[index].events.iter().filter_map(|event| match event {
+            Event::Warning(warning) => Some(warning.text.clone()),
+            Event::Undecryptable(message) => Some(message.why.clone()),
+            _ => None,
+        });
+        warnings.collect()
+    }
+
+    pub(crate) fn epoch(&self, index: usize, group: &GroupId) -> Option<u64> {
+        let groups = self.nodes[index].member.groups().unwrap();
+        groups.iter().find(|summary| summary.group == *group).map(|summary| summary.epoch)
+    }
+
+    /// All these members are in the group, in one epoch, with one list of members.
+    pub(crate) fn assert_agree(&self, group: &GroupId, members: &[usize]) {
+        let view = |index: &usize| {
+            let groups = self.nodes[*index].member.groups().unwrap();
+            let summary = groups.into_iter().find(|s| s.group == *group);
+            let summary = summary.unwrap_or_else(|| panic!("{index} is not in the group"));
+            let clients: Vec<_> = summary.members.into_iter().map(|m| m.client).collect();
+            (summary.epoch, clients)
+        };
+        let first = view(&members[0]);
+        assert_eq!(first.1.len(), members.len(), "{:?}", first.1);
+        for member in members {
+            assert_eq!(view(member), first, "{member} disagrees with {}", members[0]);
+        }
+    }
+}
