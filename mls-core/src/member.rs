@@ -203,6 +203,7 @@ impl Member {
             }
             Input::Message(message) => self.message(message),
             Input::Confirmed(Confirmation::Sent(id)) => self.sent(&id),
+            Input::Confirmed(Confirmation::NotSent(id, why)) => self.not_sent(&id, why),
             Input::Confirmed(Confirmation::KeyPackagesUploaded(id)) => {
                 self.key_packages_uploaded(&id)
             }

@@ -56,6 +56,8 @@ pub struct ReceivedMessage {
 pub enum Confirmation {
     /// The room has the message.
     Sent(Digest),
+    /// The network will never take the message, for this reason.
+    NotSent(Digest, String),
     /// The network has the key packages.
     KeyPackagesUploaded(Digest),
     /// The room was joined or left, or cannot be.

@@ -130,14 +130,24 @@ impl Member {
 
     /// The room has a message.
     pub(super) fn sent(&mut self, id: &Digest) -> Result<(), StoreError> {
-        let Some(place) = self.unconfirmed.iter().position(|u| u.id == *id) else {
-            return Ok(());
-        };
-        let sent = self.unconfirmed.remove(place);
-        self.overlay.delete(OUTGOING, &sent.number.to_be_bytes());
-        self.touched.insert(sent.group.clone());
+        let Some(sent) = self.take_unconfirmed(id) else { return Ok(()) };
         let done = CommandDone { id: sent.command.clone(), group: Some(sent.group) };
         self.finish(&sent.command, Event::CommandDone(done))
+    }
+
+    /// The network will never take a message.
+    pub(super) fn not_sent(&mut self, id: &Digest, why: String) -> Result<(), StoreError> {
+        let Some(lost) = self.take_unconfirmed(id) else { return Ok(()) };
+        let failed = super::CommandFailed { id: lost.command.clone(), why };
+        self.finish(&lost.command, Event::CommandFailed(failed))
+    }
+
+    fn take_unconfirmed(&mut self, id: &Digest) -> Option<Unconfirmed> {
+        let place = self.unconfirmed.iter().position(|u| u.id == *id)?;
+        let taken = self.unconfirmed.remove(place);
+        self.overlay.delete(OUTGOING, &taken.number.to_be_bytes());
+        self.touched.insert(taken.group.clone());
+        Some(taken)
     }
 
     /// Gives up the messages of a group that are not confirmed.
