@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::command_line::{Exit, RunArguments};
 use crate::config::Config;
-use crate::limits::DELIVERIES_WAITING_MAX;
+use crate::limits::{DELIVERIES_WAITING_MAX, STOP_DEADLINE};
 use crate::logging;
 use crate::networks::{Networks, NetworksError};
 use crate::runtime::{Decision, Runtime};
@@ -40,7 +40,12 @@ pub fn run(arguments: &RunArguments) -> Exit {
     };
     logging::start(arguments.log_format);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let served = threads.map_err(RunError::from).and_then(|rt| rt.block_on(serve(&config)));
+    let served = threads.map_err(RunError::from).and_then(|threads| {
+        let served = threads.block_on(serve(&config));
+        // A name that is still being resolved must not hold up the end.
+        threads.shutdown_timeout(STOP_DEADLINE);
+        served
+    });
     match served {
         Ok(()) => Exit::Done,
         Err(error) => {
@@ -57,7 +62,8 @@ async fn serve(config: &Config) -> Result<(), RunError> {
         xmpp: config.xmpp.as_ref().map(|xmpp| xmpp.component.clone()),
     };
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, matrix = ?setup.matrix, xmpp = ?setup.xmpp, "starting");
+    let (matrix, xmpp) = (setup.matrix.as_deref(), setup.xmpp.as_deref());
+    tracing::info!(version, matrix, xmpp, "starting");
     let database = Database::open(&config.database, Role::Hub, None)?;
     let decision = Decision::open(&setup, &database)?;
     let (sender, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);

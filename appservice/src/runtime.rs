@@ -48,7 +48,7 @@ pub struct Runtime<C> {
 #[derive(Debug)]
 enum Work {
     Delivered(Delivery),
-    Finished(Finished),
+    Finished(Box<Finished>),
     Tick,
 }
 
@@ -142,7 +142,7 @@ impl<C: Carrier> Runtime<C> {
                     }
                     Work::Finished(finished) => {
                         let number = finished.attempt.number;
-                        match attempt::settle(finished) {
+                        match attempt::settle(*finished) {
                             Settled::Gone(input) => {
                                 input.map_or(Ok(()), |input| decision.decide(*input))?;
                                 decision.remove(number);
@@ -207,13 +207,14 @@ impl<C: Carrier> Runtime<C> {
         match end {
             Ok((id, finished)) => {
                 self.tasks.remove(&id);
-                Some(Work::Finished(finished))
+                Some(Work::Finished(Box::new(finished)))
             }
             Err(error) => {
                 let attempt = self.tasks.remove(&error.id())?;
                 let why = "the attempt ended in a panic".to_owned();
                 let result = Err(DeliveryError::Later { after_ms: None, why });
-                Some(Work::Finished(Finished { attempt, effect: None, result }))
+                let finished = Finished { attempt, effect: None, result };
+                Some(Work::Finished(Box::new(finished)))
             }
         }
     }

@@ -35,7 +35,7 @@ struct Fake {
 enum Outcome {
     Never,
     Panic,
-    Is(Result<Option<Input>, DeliveryError>),
+    Fails(DeliveryError),
 }
 
 impl Carrier for Fake {
@@ -50,7 +50,7 @@ impl Carrier for Fake {
             None => Ok(None),
             Some(Outcome::Never) => pending().await,
             Some(Outcome::Panic) => panic!("as the test wants it"),
-            Some(Outcome::Is(result)) => result,
+            Some(Outcome::Fails(error)) => Err(error),
         }
     }
 
@@ -141,11 +141,11 @@ fn request(room: &str, id: &str, request: Request) -> Input {
 }
 
 fn later() -> Outcome {
-    Outcome::Is(Err(DeliveryError::Later { after_ms: Some(10), why: "away".to_owned() }))
+    Outcome::Fails(DeliveryError::Later { after_ms: Some(10), why: "away".to_owned() })
 }
 
 fn refused() -> Outcome {
-    Outcome::Is(Err(DeliveryError::Refused { why: "never".to_owned() }))
+    Outcome::Fails(DeliveryError::Refused { why: "never".to_owned() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
