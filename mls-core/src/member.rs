@@ -41,6 +41,7 @@ mod rooms;
 mod rotate;
 mod seen;
 mod send;
+mod summary;
 mod welcome;
 
 pub use command::{Command, CommandId, MembersCommand, SendCommand};
@@ -50,6 +51,7 @@ pub use event::{
 };
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
+pub use summary::{GroupSummary, MemberSummary};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,13 +60,12 @@ use mls_rs::error::MlsError;
 
 use crate::address::{ClientId, RoomAddress};
 use crate::engine::EngineError;
-use crate::identity::{client_id, is_admin};
 use crate::overlay::Overlay;
 use crate::store::{Store, StoreError, Write};
 use crate::wire::{GroupId, Notice};
 use counters::Counters;
-use engine_storage::{MemberClient, MemberGroup, Slot};
-use group_record::{GroupRecords, State};
+use engine_storage::{MemberClient, Slot};
+use group_record::GroupRecords;
 use keys::SignatureKey;
 use loaded::Loaded;
 
@@ -105,34 +106,6 @@ pub struct Outcome {
     pub writes: Vec<Write>,
     /// What to do, in this order.
     pub outputs: Vec<Output>,
-}
-
-/// A group that this device is in.
-#[derive(Clone, Debug)]
-pub struct GroupSummary {
-    /// The group.
-    pub group: GroupId,
-    /// Its epoch.
-    pub epoch: u64,
-    /// Its rooms.
-    pub rooms: Vec<RoomAddress>,
-    /// RFC 9420 number of its suite.
-    pub suite: u16,
-    /// All its members.
-    pub members: Vec<MemberSummary>,
-}
-
-/// One leaf.
-#[derive(Clone, Debug)]
-pub struct MemberSummary {
-    /// The client in its credential.
-    pub client: ClientId,
-    /// Its place in the tree.
-    pub leaf_index: u32,
-    /// Whether its user may change the membership.
-    pub admin: bool,
-    /// Its signature public key.
-    pub signature_key: Vec<u8>,
 }
 
 impl Member {
@@ -225,9 +198,8 @@ impl Member {
         self.start_creates()?;
         let waiting: Vec<_> = self.intents.keys().copied().filter(|_| publishes).collect();
         for number in waiting {
-            let publish = |intent: &intents::Intent| {
-                matches!(intent.command, Command::PublishKeyPackages)
-            };
+            let publish =
+                |intent: &intents::Intent| matches!(intent.command, Command::PublishKeyPackages);
             if self.intents.get(&number).is_some_and(publish) {
                 self.step_publish(number)?;
             }
@@ -267,23 +239,6 @@ impl Member {
         }
     }
 
-    /// The groups that this device is in.
-    pub fn groups(&self) -> Result<Vec<GroupSummary>, StoreError> {
-        let live = self.groups.values().filter(|record| record.state == State::Live);
-        let mut groups = Vec::new();
-        for record in live {
-            let summary = |group: &MemberGroup| summary(record.rooms.clone(), group);
-            match self.loaded.get(&record.group) {
-                Some(loaded) => groups.push(summary(&loaded.group)),
-                None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
-                    groups.push(summary(&self.read_group(&record.group)?.group));
-                }
-                None => {}
-            }
-        }
-        Ok(groups)
-    }
-
     /// The client that this device is.
     pub fn client(&self) -> &ClientId {
         &self.client
@@ -298,26 +253,6 @@ impl Member {
     /// a label of its own before `bytes`. An error means that the crypto provider failed.
     pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
         self.keys.sign(bytes)
-    }
-}
-
-fn summary(rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
-    let context = group.context();
-    let member = |member: mls_rs::group::Member| {
-        let identity = &member.signing_identity;
-        client_id(identity).ok().map(|client| MemberSummary {
-            client,
-            leaf_index: member.index,
-            admin: is_admin(identity, context),
-            signature_key: identity.signature_key.to_vec(),
-        })
-    };
-    GroupSummary {
-        group: GroupId(group.group_id().to_vec()),
-        epoch: group.current_epoch(),
-        rooms,
-        suite: u16::from(group.cipher_suite()),
-        members: group.roster().members_iter().filter_map(member).collect(),
     }
 }
 

@@ -26,7 +26,9 @@ pub(super) fn check(
         ClaimOutcome::OneTime(bytes) | ClaimOutcome::LastResort(bytes) => bytes,
         ClaimOutcome::Exhausted => return Err(format!("{who} has no key package left")),
         ClaimOutcome::Incompatible => return Err(format!("{who} has no key package that fits")),
-        ClaimOutcome::Unknown => return Err(format!("{who} is unknown, or has no device with MLS")),
+        ClaimOutcome::Unknown => {
+            return Err(format!("{who} is unknown, or has no device with MLS"));
+        }
         ClaimOutcome::NoConsent => return Err(format!("{who} does not let you add them")),
     };
     let fit = fit(bytes, suite, now_ms).map_err(|why| format!("{who}: {why}"))?;

@@ -7,21 +7,21 @@
 use mls_rs::MlsMessage;
 use mls_rs::group::CommitOutput;
 
+use super::Member;
 use super::engine_storage::{self, Slot};
 use super::group_record::{GroupRecord, PendingCommit, State};
 use super::keys::SUITE;
 use super::loaded::Loaded;
 use super::requests::Purpose;
-use super::Member;
 use crate::engine::{self, EngineError, mls_time, sha256};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, COMMIT_PAUSE_MS, COMMIT_RETRY_MS};
+use crate::receipt::Receipt;
 use crate::store::StoreError;
 use crate::submission::Submission;
 use crate::wire::handshake::Handshake;
 use crate::wire::refusal::Refusal;
 use crate::wire::submit_commit::SubmitCommit;
 use crate::wire::{Answer, GroupId, Request, RequestId};
-use crate::receipt::Receipt;
 
 /// What a commit changes beside covering pending proposals; nothing makes it an update.
 #[derive(Default)]
@@ -126,7 +126,8 @@ impl Member {
         id: &RequestId,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
-        let ours = |record: &&GroupRecord| record.pending.as_ref().is_some_and(|p| p.request == *id);
+        let ours =
+            |record: &&GroupRecord| record.pending.as_ref().is_some_and(|p| p.request == *id);
         if self.record(group).filter(ours).is_none() {
             self.forget_request(id);
             return Ok(());

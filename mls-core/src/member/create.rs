@@ -158,7 +158,11 @@ impl Member {
         }
     }
 
-    fn new_mls_group(&self, hub: &HubInfo, bound: &BridgeGroup) -> Result<MemberGroup, EngineError> {
+    fn new_mls_group(
+        &self,
+        hub: &HubInfo,
+        bound: &BridgeGroup,
+    ) -> Result<MemberGroup, EngineError> {
         let sender = hub_sender(hub, SUITE.into()).ok_or(EngineError::Suite(SUITE.into()))?;
         let credentials = vec![CredentialType::BASIC, CredentialType::X509];
         let required =

@@ -45,7 +45,9 @@ impl Member {
         self.give_back(&group, loaded);
         match event {
             Some(event) => self.emit(Event::Epoch(event)).map(|_| ())?,
-            None => self.warn(&group, "the group is to be started anew, which is not possible yet")?,
+            None => {
+                self.warn(&group, "the group is to be started anew, which is not possible yet")?
+            }
         }
         self.read_future(&group)
     }

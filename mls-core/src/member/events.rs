@@ -23,7 +23,11 @@ impl Member {
     }
 
     /// Tells people something about a group.
-    pub(super) fn warn(&mut self, group: &GroupId, text: impl Into<String>) -> Result<(), StoreError> {
+    pub(super) fn warn(
+        &mut self,
+        group: &GroupId,
+        text: impl Into<String>,
+    ) -> Result<(), StoreError> {
         let event = Event::Warning(WarningEvent { group: group.clone(), text: text.into() });
         self.emit(event).map(|_| ())
     }

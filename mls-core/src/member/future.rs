@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use mls_rs::{MlsMessage, MlsMessageDescription};
 use mls_rs::group::ContentType;
+use mls_rs::{MlsMessage, MlsMessageDescription};
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::group_record::State;
@@ -13,9 +13,7 @@ use super::{Member, ReceivedMessage};
 use crate::address::{RoomAddress, UserId};
 use crate::door;
 use crate::engine::sha256;
-use crate::limits::{
-    APPLICATION_BYTES_MAX, FUTURE_FETCH_MS, FUTURE_KEEP_MS, FUTURE_MESSAGES_MAX,
-};
+use crate::limits::{APPLICATION_BYTES_MAX, FUTURE_FETCH_MS, FUTURE_KEEP_MS, FUTURE_MESSAGES_MAX};
 use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError, Value};
 use crate::wire::{Digest, GroupId};
@@ -228,7 +226,8 @@ impl Member {
         for (key, _) in &taken {
             self.overlay.delete(FUTURE, key);
         }
-        let waiting = |entries: Vec<(Vec<u8>, Waiting)>| entries.into_iter().map(|(_, w)| w).collect();
+        let waiting =
+            |entries: Vec<(Vec<u8>, Waiting)>| entries.into_iter().map(|(_, w)| w).collect();
         Ok((waiting(taken), waiting(kept)))
     }
 

@@ -5,9 +5,7 @@
 //! is buffered while the gap is fetched; what has no good receipt is ignored, with a warning.
 
 use mls_rs::error::MlsError;
-use mls_rs::group::{
-    CommitMessageDescription, ProposalSender, ReceivedMessage, Sender,
-};
+use mls_rs::group::{CommitMessageDescription, ProposalSender, ReceivedMessage, Sender};
 use mls_rs_core::crypto::SignaturePublicKey;
 
 use super::group_record::{GroupRecord, State};
@@ -49,7 +47,9 @@ impl Member {
         let Some(message) = handshake.message.inline() else { return Ok(()) };
         match self.check(&record, &handshake, message) {
             Ok(None) => Ok(()),
-            Ok(Some(receipt)) if receipt.tbs.seq > record.next_seq() && !is_ours(&record, &receipt) => {
+            Ok(Some(receipt))
+                if receipt.tbs.seq > record.next_seq() && !is_ours(&record, &receipt) =>
+            {
                 self.keep_early(&handshake)?;
                 self.fetch_handshakes(&group)
             }
@@ -117,18 +117,14 @@ impl Member {
 
     /// A handshake that the hub accepted and that cannot be. The group was dropped from memory
     /// and is read again. A proposal is passed over; after a commit we cannot follow the group.
-    fn invalid(
-        &mut self,
-        group: &GroupId,
-        receipt: &Receipt,
-        why: &str,
-    ) -> Result<(), StoreError> {
+    fn invalid(&mut self, group: &GroupId, receipt: &Receipt, why: &str) -> Result<(), StoreError> {
         let seq = receipt.tbs.seq;
         if self.record(group).is_some_and(|record| record.broken_seq == Some(seq)) {
             return Ok(());
         }
         let bytes = receipt.to_bytes().map_err(|e| StoreError(e.to_string()))?;
-        let report = ReportInvalid { group: group.clone(), seq, receipt: bytes, why: why.to_owned() };
+        let report =
+            ReportInvalid { group: group.clone(), seq, receipt: bytes, why: why.to_owned() };
         self.request(Purpose::Report, Request::ReportInvalid(report))?;
         if receipt.tbs.kind == ReceiptKind::Proposal {
             self.change_record(group, |record| record.last_receipt = Some(receipt.clone()))?;
@@ -157,7 +153,8 @@ impl Member {
         let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
         let next = self.record(group).map_or(u64::MAX, GroupRecord::next_seq);
         for (key, value) in kept {
-            let seq = key.get(prefix.len()..).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+            let seq =
+                key.get(prefix.len()..).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
             if seq.is_none_or(|seq| seq <= next) {
                 self.overlay.delete(EARLY, &key);
             }
@@ -185,7 +182,8 @@ impl Member {
             return Ok(());
         };
         let fetch = FetchHandshakes { group: group.clone(), from_seq: record.next_seq() };
-        self.request(Purpose::Handshakes(group.clone()), Request::FetchHandshakes(fetch)).map(|_| ())
+        self.request(Purpose::Handshakes(group.clone()), Request::FetchHandshakes(fetch))
+            .map(|_| ())
     }
 
     /// The hub answered a FetchHandshakes.

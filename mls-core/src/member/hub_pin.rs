@@ -1,7 +1,7 @@
 //! The hub's keys, pinned at first use.
 
-use super::requests::Purpose;
 use super::Member;
+use super::requests::Purpose;
 use crate::policy::CIPHER_SUITES;
 use crate::store::{Space, StoreError};
 use crate::wire::hub_info::HubInfo;

@@ -216,7 +216,9 @@ impl Member {
             (Command::Invite(_), Ok(Answer::KeyPackages(clients))) => {
                 self.key_packages_claimed(number, clients)
             }
-            (Command::Leave(group), Ok(_) | Err(Refusal::UnknownGroup)) => self.left(&group, number),
+            (Command::Leave(group), Ok(_) | Err(Refusal::UnknownGroup)) => {
+                self.left(&group, number)
+            }
             (_, Err(refusal)) => self.fail(number, format!("the hub refuses: {refusal}")),
             (_, Ok(_)) => self.fail(number, "the hub answered something else than was asked"),
         }

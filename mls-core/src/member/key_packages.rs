@@ -96,7 +96,8 @@ impl Member {
             pool.last_resort.clone_from(reference);
             pool.last_resort_ms = self.now_ms;
         }
-        let references = one_time.iter().chain(&last_resort).map(|(reference, _)| reference.as_slice());
+        let references =
+            one_time.iter().chain(&last_resort).map(|(reference, _)| reference.as_slice());
         let id = sha256_parts(&references.collect::<Vec<_>>());
         let upload = KeyPackageUpload {
             id,

@@ -59,8 +59,8 @@ impl Member {
         if !record.update_before_message {
             return Ok(Some(loaded));
         }
-        let small = loaded.group.roster().members_iter().count()
-            <= LEAF_UPDATE_BEFORE_MESSAGE_MEMBERS_MAX;
+        let small =
+            loaded.group.roster().members_iter().count() <= LEAF_UPDATE_BEFORE_MESSAGE_MEMBERS_MAX;
         if small && record.attempts == 0 && self.may_commit(group) {
             return match self.commit(group, loaded, None, Changes::default())? {
                 Ok(()) => Ok(None),
@@ -87,7 +87,11 @@ impl Member {
     }
 
     /// A message was sent: too many bring the update forward.
-    pub(super) fn count_sent(&mut self, group: &GroupId, loaded: &Loaded) -> Result<(), StoreError> {
+    pub(super) fn count_sent(
+        &mut self,
+        group: &GroupId,
+        loaded: &Loaded,
+    ) -> Result<(), StoreError> {
         if loaded.sent_since_update() != LEAF_UPDATE_MESSAGES {
             return Ok(());
         }

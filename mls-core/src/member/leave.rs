@@ -55,7 +55,11 @@ impl Member {
     }
 
     /// The room cannot be left.
-    pub(super) fn leaving_failed(&mut self, room: &RoomAddress, why: &str) -> Result<(), StoreError> {
+    pub(super) fn leaving_failed(
+        &mut self,
+        room: &RoomAddress,
+        why: &str,
+    ) -> Result<(), StoreError> {
         let group = self.group_of_room(room).map(|record| record.group.clone());
         match group.and_then(|group| self.leaving(&group)) {
             Some(number) => self.fail(number, format!("the room {room} cannot be left: {why}")),

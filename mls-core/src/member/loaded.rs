@@ -162,7 +162,9 @@ impl Member {
         let old: Vec<_> = self
             .groups
             .values()
-            .filter(|r| r.state == State::Live && r.has_past_epochs && r.epoch_since_ms <= before_ms)
+            .filter(|r| {
+                r.state == State::Live && r.has_past_epochs && r.epoch_since_ms <= before_ms
+            })
             .map(|record| record.group.clone())
             .collect();
         for group in old {

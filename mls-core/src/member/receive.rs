@@ -173,7 +173,9 @@ impl Member {
             DoorError::TooOld if epoch < joined => Ok(()),
             DoorError::TooOld => self.late(group, epoch, hash, error, received),
             DoorError::OtherGroup => Ok(()),
-            error => self.warn(group, format!("something in {} was refused: {error}", received.room)),
+            error => {
+                self.warn(group, format!("something in {} was refused: {error}", received.room))
+            }
         }
     }
 
@@ -209,7 +211,7 @@ fn decrypt(
         Err(MlsError::CantProcessMessageFromSelf) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let sender = client_at(&loaded.group.roster(), received.sender_index)
-        .ok_or(MlsError::MemberNotFound)?;
+    let sender =
+        client_at(&loaded.group.roster(), received.sender_index).ok_or(MlsError::MemberNotFound)?;
     Ok(Some((sender, received.data().to_vec())))
 }

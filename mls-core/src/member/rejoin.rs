@@ -40,7 +40,11 @@ struct Candidate {
 
 impl Member {
     /// Starts a Rejoin command.
-    pub(super) fn begin_rejoin(&mut self, number: u64, group: &GroupId) -> Result<Step, StoreError> {
+    pub(super) fn begin_rejoin(
+        &mut self,
+        number: u64,
+        group: &GroupId,
+    ) -> Result<Step, StoreError> {
         if self.record(group).is_none() {
             let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
             record.joined_epoch = u64::MAX;
@@ -178,7 +182,8 @@ impl Member {
             client_id(&member.signing_identity).as_ref() == Ok(&self.client)
                 && member.signing_identity.signature_key == *self.keys.public()
         });
-        let leaf = own.ok_or("this device has no leaf with its key in the group: be invited")?.index;
+        let leaf =
+            own.ok_or("this device has no leaf with its key in the group: be invited")?.index;
         let epoch = context.epoch;
         let built = self.external_commit(message, tree, leaf).map_err(|e| e.to_string())?;
         Ok(Candidate { built, epoch, base, bound })
@@ -208,7 +213,11 @@ impl Member {
     }
 
     /// Our external commit has its receipt: the candidate is the group now.
-    pub(super) fn came_back(&mut self, group: &GroupId, receipt: &Receipt) -> Result<(), StoreError> {
+    pub(super) fn came_back(
+        &mut self,
+        group: &GroupId,
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
         let Some(record) = self.record(group).cloned() else { return Ok(()) };
         let Some(pending) = &record.pending else { return Ok(()) };
         if let Err(error) = follows_base(&record, receipt, self.now_ms) {

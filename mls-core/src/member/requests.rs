@@ -97,7 +97,8 @@ impl Member {
         let stored = Stored { purpose, request };
         let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
         let client = self.client.as_str().as_bytes();
-        let Digest(hash) = sha256_parts(&[client, self.keys.public(), &number.to_be_bytes(), &bytes]);
+        let Digest(hash) =
+            sha256_parts(&[client, self.keys.public(), &number.to_be_bytes(), &bytes]);
         let id = Digest(hash).to_string().chars().take(32).collect::<RequestId>();
         self.overlay.put(REQUEST, id.as_bytes(), bytes);
         let in_flight = InFlight {
@@ -150,8 +151,12 @@ impl Member {
     /// Hands out again what waited long enough for its answer.
     pub(super) fn repeat_requests(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
-        let due: Vec<_> =
-            self.requests.iter().filter(|(_, r)| r.next_ms <= now_ms).map(|(id, _)| id.clone()).collect();
+        let due: Vec<_> = self
+            .requests
+            .iter()
+            .filter(|(_, r)| r.next_ms <= now_ms)
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in due {
             let Some(request) = self.stored_request(&id)? else { continue };
             if let Some(in_flight) = self.requests.get_mut(&id) {

@@ -75,7 +75,11 @@ impl Member {
         Ok(())
     }
 
-    pub(super) fn set_room(&mut self, room: &RoomAddress, state: RoomState) -> Result<(), StoreError> {
+    pub(super) fn set_room(
+        &mut self,
+        room: &RoomAddress,
+        state: RoomState,
+    ) -> Result<(), StoreError> {
         let key = room.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
         self.overlay.write(ROOM, &key, &RoomRecord { room: room.clone(), state })?;
         self.rooms.insert(room.clone(), state);

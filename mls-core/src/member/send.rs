@@ -62,7 +62,8 @@ impl Member {
         let group = send.group;
         let busy = self.record(&group).is_none_or(|r| r.pending.is_some() || r.rejoin.is_some());
         let room = self.own_room(&group).filter(|room| self.is_in_room(room));
-        let Some(room) = room.filter(|_| !busy && self.unconfirmed_in(&group) < MESSAGES_UNCONFIRMED_MAX)
+        let Some(room) =
+            room.filter(|_| !busy && self.unconfirmed_in(&group) < MESSAGES_UNCONFIRMED_MAX)
         else {
             return Ok(Step::Wait);
         };
@@ -96,11 +97,7 @@ impl Member {
     }
 
     /// Commits what the engine wants committed before it encrypts. The group, if it may.
-    fn clear_way(
-        &mut self,
-        group: &GroupId,
-        loaded: Loaded,
-    ) -> Result<Option<Loaded>, StoreError> {
+    fn clear_way(&mut self, group: &GroupId, loaded: Loaded) -> Result<Option<Loaded>, StoreError> {
         if !loaded.group.commit_required() {
             return self.update_before_message(group, loaded);
         }

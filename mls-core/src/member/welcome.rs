@@ -13,7 +13,7 @@ use super::event::Joined;
 use super::group_record::{GroupRecord, State};
 use super::loaded::Loaded;
 use super::requests::Purpose;
-use super::{Event, Member, is_storage_fault, engine_fault};
+use super::{Event, Member, engine_fault, is_storage_fault};
 use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
 use crate::identity::clients;
@@ -173,7 +173,8 @@ impl Member {
             .map(|reference| reference.to_vec())
             .collect();
         let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
-        let joined = tree.and_then(|tree| self.engine.join_group(Some(tree), &admitted.message, None));
+        let joined =
+            tree.and_then(|tree| self.engine.join_group(Some(tree), &admitted.message, None));
         let group = match joined {
             Ok((group, _)) => group,
             Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use mls_core::hub::{self, Effect};
 use mls_core::member::{Command, Event, Input, ReceivedMessage};
 use mls_core::receipt::Receipt;
-use mls_core::wire::{Notice, Request};
 use mls_core::wire::blob::Part;
 use mls_core::wire::handshake::Handshake;
+use mls_core::wire::{Notice, Request};
 
 use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET};

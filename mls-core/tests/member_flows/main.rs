@@ -14,4 +14,5 @@ mod membership;
 mod network;
 mod races;
 mod returning;
+mod servers;
 mod story;

@@ -1,8 +1,8 @@
 //! Who comes, who goes, and who hears what.
 
-use mls_core::member::{Command, Event};
 use crate::network::World;
 use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
+use mls_core::member::{Command, Event};
 
 #[test]
 fn a_group_forms_over_both_networks_and_everybody_hears_everybody_once() {

@@ -80,7 +80,8 @@ fn who_was_removed_has_no_way_back() {
 #[test]
 fn two_who_rejoin_at_once_both_come_back() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET, ROMEO]);
-    let commands = [1, 2, 3].map(|index| (index, world.command(index, Command::Rejoin(group.clone()))));
+    let commands =
+        [1, 2, 3].map(|index| (index, world.command(index, Command::Rejoin(group.clone()))));
     world.run();
     world.pass(60);
     for (index, id) in commands {

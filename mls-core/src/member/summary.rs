@@ -1,0 +1,76 @@
+//! What a user is told of the groups that this device is in.
+
+use super::Member;
+use super::engine_storage::{self, MemberGroup, Slot};
+use super::group_record::State;
+use crate::address::{ClientId, RoomAddress};
+use crate::identity::{client_id, is_admin};
+use crate::store::StoreError;
+use crate::wire::GroupId;
+
+/// A group that this device is in.
+#[derive(Clone, Debug)]
+pub struct GroupSummary {
+    /// The group.
+    pub group: GroupId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its rooms.
+    pub rooms: Vec<RoomAddress>,
+    /// RFC 9420 number of its suite.
+    pub suite: u16,
+    /// All its members.
+    pub members: Vec<MemberSummary>,
+}
+
+/// One leaf.
+#[derive(Clone, Debug)]
+pub struct MemberSummary {
+    /// The client in its credential.
+    pub client: ClientId,
+    /// Its place in the tree.
+    pub leaf_index: u32,
+    /// Whether its user may change the membership.
+    pub admin: bool,
+    /// Its signature public key.
+    pub signature_key: Vec<u8>,
+}
+
+impl Member {
+    /// The groups that this device is in.
+    pub fn groups(&self) -> Result<Vec<GroupSummary>, StoreError> {
+        let live = self.groups.values().filter(|record| record.state == State::Live);
+        let mut groups = Vec::new();
+        for record in live {
+            let summary = |group: &MemberGroup| summary(record.rooms.clone(), group);
+            match self.loaded.get(&record.group) {
+                Some(loaded) => groups.push(summary(&loaded.group)),
+                None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
+                    groups.push(summary(&self.read_group(&record.group)?.group));
+                }
+                None => {}
+            }
+        }
+        Ok(groups)
+    }
+}
+
+fn summary(rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
+    let context = group.context();
+    let member = |member: mls_rs::group::Member| {
+        let identity = &member.signing_identity;
+        client_id(identity).ok().map(|client| MemberSummary {
+            client,
+            leaf_index: member.index,
+            admin: is_admin(identity, context),
+            signature_key: identity.signature_key.to_vec(),
+        })
+    };
+    GroupSummary {
+        group: GroupId(group.group_id().to_vec()),
+        epoch: group.current_epoch(),
+        rooms,
+        suite: u16::from(group.cipher_suite()),
+        members: group.roster().members_iter().filter_map(member).collect(),
+    }
+}
