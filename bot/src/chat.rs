@@ -12,6 +12,7 @@ use crate::one_shot::find_group;
 use crate::screen::Screen;
 use crate::stdin;
 use crate::text;
+use crate::user;
 
 const HELP: &str = "\
 Type a line to send it. Lines that begin with / are commands:
@@ -136,7 +137,7 @@ fn understand(line: &str) -> Typed {
     }
     let mut words = command.split_whitespace();
     let name = words.next().unwrap_or_default();
-    let users: Result<Vec<UserId>, _> = words.map(UserId::from_human).collect();
+    let users: Result<Vec<UserId>, _> = words.map(user::from_human).collect();
     match (name, users) {
         ("invite" | "remove", Err(error)) => Typed::Wrong(error.to_string()),
         ("invite" | "remove", Ok(users)) if users.is_empty() => {
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn typed_lines_are_texts_or_commands_and_never_both() {
-        let user = |text| UserId::from_human(text).unwrap();
+        let user = |text| user::from_human(text).unwrap();
         let text = |text: &str| Typed::Text(text.to_owned());
         for (line, typed) in [
             ("", Typed::Nothing),

@@ -50,6 +50,7 @@ mod invitations;
 mod network;
 mod runner;
 mod stdin;
+mod user;
 
 pub use handle::{Bot, BotError, random_id, random_salt};
 pub use runner::{Options, RunError, Status};

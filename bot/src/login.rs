@@ -4,13 +4,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use mls_core::address::{AddressError, UserId};
+use mls_core::address::{AddressError, Network, UserId};
+use mls_core::delivery::DeliveryError;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::command_line::MatrixLogin;
+use crate::command_line::{MatrixLogin, XmppLogin};
+use crate::network::xmpp_setup;
 use crate::profile::{EmptyProfile, Profile, ProfileError};
-use crate::session::{MatrixSession, Secret, Server, Session};
+use crate::session::{MatrixSession, Secret, Server, Session, XmppSession};
+use crate::user;
 
 /// The longest password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -40,6 +43,9 @@ pub enum LoginFailure {
     /// The server does not answer.
     #[error("{0}")]
     Unreachable(String),
+    /// The system gives no random numbers for a device id.
+    #[error("no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
     /// The folder cannot take a session.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -67,6 +73,30 @@ pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginF
         hub: login.hub.unwrap_or_else(|| format!("@mls:{}", user.domain())),
     });
     Ok(empty.fill(Session::new(&session.user_id, &session.device_id, server)?)?)
+}
+
+/// Makes a new device of an XMPP account, and fills the profile when the password is right.
+pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailure> {
+    let user = user::from_human(&login.user)?;
+    if user.network() != Network::Xmpp {
+        UserId::xmpp(&login.user)?;
+    }
+    let empty = EmptyProfile::prepare(folder)?;
+    let password = password(&login.password_file)?;
+    let server = XmppSession {
+        server: login.server,
+        password: Secret::new(password.to_string()),
+        hub: login.hub.unwrap_or_else(|| format!("mls.{}", user.domain())),
+    };
+    // An XMPP device id belongs to the installation, not to a session's resource.
+    let device = format!("{:016x}", getrandom::u64()?);
+    let session = Session::new(&user.address(), &device, Server::Xmpp(server.clone()))?;
+    let tried = xmpp_adapter::client::check_login(xmpp_setup(session.client(), &server)).await;
+    tried.map_err(|error| match error {
+        DeliveryError::Later { why, .. } => LoginFailure::Unreachable(why),
+        DeliveryError::Refused { why } => LoginFailure::Refused(why),
+    })?;
+    Ok(empty.fill(session)?)
 }
 
 /// The first line of a file, or of standard input for `-`.

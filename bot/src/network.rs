@@ -1,9 +1,14 @@
 //! The connection of either network behind one set of methods, and what it hands out.
 
-use matrix_adapter::mapping::device_keys::UnsignedDeviceKeys;
+mod matrix;
+mod xmpp;
+
+#[cfg(test)]
+pub(crate) mod fake;
+
 use mls_core::address::{ClientId, RoomAddress};
 use mls_core::delivery::DeliveryError;
-use mls_core::member::{Input, KeyPackageUpload, Member, OutgoingMessage};
+use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
 use mls_core::store::{Space, Store, StoreError, Write};
 use mls_core::wire::Request;
 use storage::Database;
@@ -12,20 +17,19 @@ use tokio::sync::{mpsc, oneshot};
 use crate::handle::BotError;
 use crate::session::{Server, Session};
 
-#[cfg(test)]
-pub(crate) mod fake;
+pub(crate) use xmpp::setup as xmpp_setup;
 
 /// Where the networks are to go on after a restart.
 const MARK: Space = "mark";
-const SINCE: &[u8] = b"matrix since";
-const CONTROL_ROOM: &[u8] = b"matrix control room";
 /// Batches that wait; each waits until it is done with anyway.
 const BATCHES_MAX: usize = 1;
 
-/// A live connection.
+/// A connection, which is there or will be.
 pub(crate) enum Network {
     /// To a Matrix homeserver.
     Matrix(matrix_adapter::client::Connection),
+    /// To an XMPP server.
+    Xmpp(xmpp::Connecting),
     /// To nobody.
     #[cfg(test)]
     Fake(fake::FakeNetwork),
@@ -45,29 +49,21 @@ pub(crate) struct Batch {
 }
 
 impl Network {
-    /// Starts to connect, from the marks in the database.
+    /// Starts to connect, from the marks in the database. The batches end when the server has
+    /// ended the session for good.
     pub(crate) async fn connect(
         session: &Session,
         database: &Database,
-        member: &Member,
     ) -> Result<(Self, mpsc::Receiver<Batch>), BotError> {
         match &session.server {
             Server::Matrix(server) => {
-                let user = session.client().user().address();
-                let setup = matrix_adapter::client::ClientSetup {
-                    session: matrix_adapter::client::Session {
-                        homeserver: server.homeserver.clone(),
-                        user_id: user,
-                        device_id: session.client().device(),
-                        access_token: server.access_token.reveal().to_owned().into(),
-                    },
-                    hub: server.hub.clone(),
-                    since: mark(database, SINCE)?,
-                    control_room: mark(database, CONTROL_ROOM)?,
-                };
-                let connected = matrix_adapter::client::Connection::connect(setup).await;
-                let (connection, batches) = connected.map_err(BotError::Connect)?;
-                Ok((Self::Matrix(connection), translated(batches, matrix_batch)))
+                let (connection, batches) =
+                    matrix::connect(session.client(), server, database).await?;
+                Ok((Self::Matrix(connection), batches))
+            }
+            Server::Xmpp(server) => {
+                let (connecting, batches) = xmpp::connect(session.client(), server, database)?;
+                Ok((Self::Xmpp(connecting), batches))
             }
         }
     }
@@ -76,15 +72,23 @@ impl Network {
     pub(crate) async fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.request(&id.to_owned(), request).await,
+            Self::Xmpp(connecting) => connecting.get()?.request(&id.to_owned(), request).await,
             #[cfg(test)]
             Self::Fake(fake) => fake.call(format!("request {id}")),
         }
     }
 
-    /// Posts a message into its room.
-    pub(crate) async fn send(&self, message: &OutgoingMessage) -> Result<(), DeliveryError> {
+    /// Posts a message into its room; `again` where a former process may have done so.
+    pub(crate) async fn send(
+        &self,
+        message: &OutgoingMessage,
+        again: bool,
+    ) -> Result<(), DeliveryError> {
         match self {
+            // The transaction id tells a repeat.
             Self::Matrix(connection) => connection.send(message).await,
+            Self::Xmpp(connecting) if again => connecting.get()?.send_again(message).await,
+            Self::Xmpp(connecting) => connecting.get()?.send(message).await,
             #[cfg(test)]
             Self::Fake(fake) => fake.call(format!("send {:?} {}", message.room, message.epoch)),
         }
@@ -98,13 +102,8 @@ impl Network {
         upload: &KeyPackageUpload,
     ) -> Result<Option<Vec<u8>>, String> {
         match self {
-            Self::Matrix(_) => {
-                let (user, device) = (client.user().address(), client.device());
-                let (suite, key) = (upload.suite, &upload.signature_key);
-                let keys = UnsignedDeviceKeys::new(&user, &device, suite, key);
-                let bytes = keys.and_then(|keys| keys.to_be_signed());
-                bytes.map(Some).map_err(|e| e.to_string())
-            }
+            Self::Matrix(_) => matrix::announcement(client, upload).map(Some),
+            Self::Xmpp(_) => Ok(None),
             #[cfg(test)]
             Self::Fake(_) => Ok(None),
         }
@@ -121,6 +120,7 @@ impl Network {
             Self::Matrix(connection) => {
                 connection.upload_key_packages(upload, |_| Ok(signature.to_vec())).await
             }
+            Self::Xmpp(connecting) => connecting.get()?.upload_key_packages(upload).await,
             #[cfg(test)]
             Self::Fake(fake) => fake.call(format!("upload {}", upload.id)).map(|()| 100),
         }
@@ -130,6 +130,7 @@ impl Network {
     pub(crate) async fn join_room(&self, room: &RoomAddress) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.join_room(room).await,
+            Self::Xmpp(connecting) => connecting.get()?.join_room(&room.address).await,
             #[cfg(test)]
             Self::Fake(fake) => fake.call(format!("join {room:?}")),
         }
@@ -139,6 +140,7 @@ impl Network {
     pub(crate) async fn leave_room(&self, room: &RoomAddress) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.leave_room(room).await,
+            Self::Xmpp(connecting) => connecting.get()?.leave_room(&room.address).await,
             #[cfg(test)]
             Self::Fake(fake) => fake.call(format!("leave {room:?}")),
         }
@@ -148,36 +150,15 @@ impl Network {
     pub(crate) async fn stop(self) -> Result<(), DeliveryError> {
         match self {
             Self::Matrix(connection) => connection.stop().await,
+            Self::Xmpp(connecting) => connecting.stop().await,
             #[cfg(test)]
             Self::Fake(_) => Ok(()),
         }
     }
 }
 
-fn matrix_batch(batch: matrix_adapter::client::Batch) -> Batch {
-    let mut marks = vec![put(SINCE, &batch.since)];
-    marks.extend(batch.control_room.map(|room| put(CONTROL_ROOM, &room)));
-    Batch { inputs: batch.inputs, invitations: batch.invitations, marks, done: batch.done }
-}
-
-/// The same batches in our form. The channel ends when theirs does.
-fn translated<T: Send + 'static>(
-    mut batches: mpsc::Receiver<T>,
-    translate: fn(T) -> Batch,
-) -> mpsc::Receiver<Batch> {
-    let (sender, receiver) = mpsc::channel(BATCHES_MAX);
-    tokio::spawn(async move {
-        while let Some(batch) = batches.recv().await {
-            if sender.send(translate(batch)).await.is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn put(key: &[u8], value: &str) -> Write {
-    Write::Put { space: MARK, key: key.to_vec(), value: value.as_bytes().to_vec().into() }
+fn put(key: impl Into<Vec<u8>>, value: &str) -> Write {
+    Write::Put { space: MARK, key: key.into(), value: value.as_bytes().to_vec().into() }
 }
 
 fn mark(database: &Database, key: &[u8]) -> Result<Option<String>, StoreError> {

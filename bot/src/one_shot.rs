@@ -18,6 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::json::{GroupLine, Line};
 use crate::screen::Screen;
 use crate::text;
+use crate::user;
 
 /// How long the server may take to let us in.
 const CONNECT_WAIT: Duration = Duration::from_secs(30);
@@ -89,7 +90,7 @@ impl OneShot {
 
     async fn users(&self, users: Users) -> Result<MembersCommand, Exit> {
         let parsed: Result<Vec<UserId>, _> =
-            users.users.iter().map(|user| UserId::from_human(user)).collect();
+            users.users.iter().map(|typed| user::from_human(typed)).collect();
         let users_of_group = parsed.map_err(|e| Exit::Usage(e.to_string()))?;
         Ok(MembersCommand {
             group: find_group(&self.bot, &users.group).await?,

@@ -104,7 +104,7 @@ impl Runner {
 
     /// Does again what was not confirmed before the last end.
     fn resume(&mut self) -> Result<(), RunError> {
-        self.act_all(self.member.pending()?);
+        self.act_all(self.member.pending()?, true);
         if self.options.accept_invitations {
             for room in invitations::waiting(&self.database)? {
                 self.accept(room);
@@ -233,7 +233,10 @@ impl Runner {
                 self.work.posted(&room, &id);
                 match result {
                     Ok(()) => self.input(Input::Confirmed(Confirmation::Sent(id)), Vec::new())?,
-                    Err(why) => tracing::error!(room = room.address, why, "a message is not sent"),
+                    Err(why) => {
+                        let not_sent = Confirmation::NotSent(id, why);
+                        self.input(Input::Confirmed(not_sent), Vec::new())?;
+                    }
                 }
             }
             Report::Room(task, result) => self.room_done(task, result)?,
@@ -247,16 +250,11 @@ impl Runner {
                 self.work.not_asked(&id);
                 self.input(Input::Answer(id, Err(refusal)), Vec::new())?;
             }
-            Report::Uploaded(id, result) => {
+            Report::Uploaded(id, left) => {
                 self.work.uploaded(&id);
-                match result {
-                    Ok(left) => {
-                        let confirmed = Confirmation::KeyPackagesUploaded(id);
-                        self.input(Input::Confirmed(confirmed), Vec::new())?;
-                        self.input(Input::KeyPackagesLeft(left), Vec::new())?;
-                    }
-                    Err(why) => tracing::error!(why, "key packages are not published"),
-                }
+                let confirmed = Confirmation::KeyPackagesUploaded(id);
+                self.input(Input::Confirmed(confirmed), Vec::new())?;
+                self.input(Input::KeyPackagesLeft(left), Vec::new())?;
             }
         }
         Ok(())
@@ -281,7 +279,7 @@ impl Runner {
         let mut outcome = self.member.handle(now_ms(), input)?;
         outcome.writes.extend(more);
         self.database.commit(&outcome.writes)?;
-        self.act_all(outcome.outputs);
+        self.act_all(outcome.outputs, false);
         if connected {
             self.work.reconnected();
             if !std::mem::replace(&mut self.connected, true) {
@@ -293,11 +291,12 @@ impl Runner {
         Ok(())
     }
 
-    fn act_all(&mut self, outputs: Vec<Output>) {
+    /// Does them, `again` if a former process may have done some.
+    fn act_all(&mut self, outputs: Vec<Output>, again: bool) {
         for output in outputs {
             match output {
                 Output::Request(id, request) => self.work.request(id, request),
-                Output::Send(message) => self.work.post(message),
+                Output::Send(message) => self.work.post(message, again),
                 Output::UploadKeyPackages(upload) => self.upload(upload),
                 Output::JoinRoom(room) => {
                     self.work.room(RoomTask { room, enter: true, invited: false });
@@ -314,7 +313,7 @@ impl Runner {
     fn upload(&mut self, upload: KeyPackageUpload) {
         let announcement = self.network.announcement(&self.client, &upload);
         let signed = announcement.and_then(|bytes| match bytes {
-            Some(bytes) => self.member.sign_device_keys(&bytes).map_err(|e| e.to_string()),
+            Some(bytes) => self.member.sign(&bytes).map_err(|e| e.to_string()),
             None => Ok(Vec::new()),
         });
         match signed {

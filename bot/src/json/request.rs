@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mls_core::address::{Network, UserId};
+use mls_core::address::Network;
 use mls_core::content;
 use mls_core::limits::{NAME_BYTES_MAX, USERS_PER_CLAIM_MAX};
 use mls_core::member::{Command, CommandId, MembersCommand, SendCommand};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::runner::OWN_COMMAND;
+use crate::user;
 
 /// The longest `id` of a command, in bytes.
 const ID_BYTES_MAX: usize = 128;
@@ -142,7 +143,7 @@ impl Raw {
         if users.is_empty() || users.len() > USERS_PER_CLAIM_MAX {
             return Err(field("users", format!("a list of 1 to {USERS_PER_CLAIM_MAX} users")));
         }
-        let users = users.iter().map(|user| UserId::from_human(user)).collect::<Result<_, _>>();
+        let users = users.iter().map(|typed| user::from_human(typed)).collect::<Result<_, _>>();
         Ok(MembersCommand { group, users: users.map_err(|e| field("users", e.expected.into()))? })
     }
 

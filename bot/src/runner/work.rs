@@ -35,8 +35,8 @@ pub(super) enum Report {
     Fetched(Option<Input>),
     /// The network will never take this request.
     NotAsked(RequestId, Refusal),
-    /// Key packages are uploaded, and so many are there now; or never will be.
-    Uploaded(Digest, Result<u32, String>),
+    /// Key packages are uploaded, and so many are there now.
+    Uploaded(Digest, u32),
 }
 
 /// Entering or leaving a room.
@@ -50,6 +50,14 @@ pub(super) struct RoomTask {
     pub(super) invited: bool,
 }
 
+/// A message to be posted.
+#[derive(Clone)]
+struct Post {
+    message: OutgoingMessage,
+    /// A former process may have posted it.
+    again: bool,
+}
+
 /// All tasks; dropping it ends them.
 pub(super) struct Work {
     network: Arc<Network>,
@@ -58,7 +66,7 @@ pub(super) struct Work {
     reports: mpsc::Sender<Report>,
     requests: HashMap<RequestId, AbortHandle>,
     /// Messages that wait, by room; the first is being posted. The member bounds them.
-    posts: HashMap<RoomAddress, VecDeque<OutgoingMessage>>,
+    posts: HashMap<RoomAddress, VecDeque<Post>>,
     uploads: HashSet<Digest>,
     rooms: HashSet<RoomTask>,
     fetches: usize,
@@ -177,22 +185,24 @@ impl Work {
         None
     }
 
-    /// Puts a message at the end of its room's queue; one that waits already is left.
-    pub(super) fn post(&mut self, message: OutgoingMessage) {
+    /// Puts a message at the end of its room's queue, `again` if a former process may have posted
+    /// it; one that waits already is left.
+    pub(super) fn post(&mut self, message: OutgoingMessage, again: bool) {
         let queue = self.posts.entry(message.room.clone()).or_default();
-        if queue.iter().any(|waiting| waiting.id == message.id) {
+        if queue.iter().any(|waiting| waiting.message.id == message.id) {
             return;
         }
-        queue.push_back(message.clone());
+        let post = Post { message, again };
+        queue.push_back(post.clone());
         if queue.len() == 1 {
-            self.post_now(message);
+            self.post_now(post);
         }
     }
 
-    fn post_now(&mut self, message: OutgoingMessage) {
+    fn post_now(&mut self, Post { message, again }: Post) {
         let network = Arc::clone(&self.network);
         self.spawn(async move {
-            let result = insist("a message", || network.send(&message)).await;
+            let result = insist("a message", || network.send(&message, again)).await;
             Report::Posted(message.room, message.id, result)
         });
     }
@@ -200,7 +210,7 @@ impl Work {
     /// The front message of a room is done with: the next one goes.
     pub(super) fn posted(&mut self, room: &RoomAddress, id: &Digest) {
         let Some(queue) = self.posts.get_mut(room) else { return };
-        if queue.front().is_some_and(|message| message.id == *id) {
+        if queue.front().is_some_and(|post| post.message.id == *id) {
             queue.pop_front();
         }
         match queue.front().cloned() {
@@ -218,8 +228,22 @@ impl Work {
         }
         let network = Arc::clone(&self.network);
         self.spawn(async move {
-            let publish = || network.upload_key_packages(&upload, &signature);
-            Report::Uploaded(upload.id, insist("key packages", publish).await)
+            let mut backoff = Backoff::default();
+            loop {
+                match network.upload_key_packages(&upload, &signature).await {
+                    Ok(left) => return Report::Uploaded(upload.id, left),
+                    // Even a refusal passes, when the hub or the server is mended; without key
+                    // packages nobody could add this device.
+                    Err(error) => {
+                        tracing::warn!(%error, "key packages are not published yet");
+                        let after_ms = match error {
+                            DeliveryError::Later { after_ms, .. } => after_ms,
+                            DeliveryError::Refused { .. } => None,
+                        };
+                        tokio::time::sleep(backoff.next(after_ms)).await;
+                    }
+                }
+            }
         });
     }
 

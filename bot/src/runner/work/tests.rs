@@ -70,10 +70,10 @@ async fn messages_of_one_room_stay_in_order_and_a_busy_room_delays_no_other() {
     };
     let mut bench = Bench::new(busy);
     for number in 1..=3 {
-        bench.work.post(message("!busy", number));
-        bench.work.post(message("!free", number + 10));
+        bench.work.post(message("!busy", number), false);
+        bench.work.post(message("!free", number + 10), true);
         // Said twice, sent once.
-        bench.work.post(message("!busy", number));
+        bench.work.post(message("!busy", number), false);
     }
     let mut posted = Vec::new();
     for _ in 0..6 {
