@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
 
+use crate::deadline::{STOP, until};
 use crate::error::RigError;
 
 /// A plaintext shorter than this is refused: it could turn up by chance.
@@ -73,34 +74,25 @@ impl Search {
         self.files += 1;
         self.look_at(&bytes, path, needles);
         if bytes.starts_with(b"SQLite format 3\0") {
-            self.look_into_database(path, needles).map_err(|e| {
-                RigError::Answer(format!("cannot search the database {}: {e}", path.display()))
-            })?;
+            self.look_into_database(path, needles)?;
         }
         Ok(())
     }
 
-    fn look_into_database(&mut self, path: &Path, needles: &Needles) -> rusqlite::Result<()> {
-        let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        database.busy_timeout(std::time::Duration::from_secs(20))?;
-        let mut names = database.prepare(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'",
-        )?;
-        let tables: Vec<String> =
-            names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for table in tables {
-            let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\""))?;
-            let columns = rows.column_count();
-            let mut rows = rows.query([])?;
-            while let Some(row) = rows.next()? {
-                for column in 0..columns {
-                    if let ValueRef::Text(value) | ValueRef::Blob(value) = row.get_ref(column)? {
-                        self.look_at(value, path, needles);
-                    }
-                }
-            }
-        }
-        Ok(())
+    /// In a copy, because the bridge keeps its database to itself. A copy of a database that is
+    /// being written may be torn: then another one is taken.
+    fn look_into_database(&mut self, path: &Path, needles: &Needles) -> Result<(), RigError> {
+        let folder = tempfile::tempdir().map_err(RigError::io("cannot make a folder"))?;
+        let copy = folder.path().join("copy.db");
+        let mut last = String::new();
+        let look = || {
+            copy_database(path, &copy)?;
+            let values = read_values(&copy, |value| self.look_at(value, path, needles));
+            Ok(values.map_err(|error| last = error.to_string()).ok())
+        };
+        let what = format!("the database {} can be searched", path.display());
+        until(&what, STOP, look, String::new)
+            .map_err(|error| RigError::Answer(format!("{error}{last}")))
     }
 
     fn look_at(&mut self, bytes: &[u8], path: &Path, needles: &Needles) {
@@ -112,6 +104,41 @@ impl Search {
             }
         }
     }
+}
+
+fn copy_database(path: &Path, copy: &Path) -> Result<(), RigError> {
+    for ending in ["", "-wal"] {
+        let with_ending = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+        match fs::copy(with_ending(path), with_ending(copy)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(RigError::file("copy", path)(e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Hands every text and every blob of every table to `look_at`.
+fn read_values(path: &Path, mut look_at: impl FnMut(&[u8])) -> rusqlite::Result<()> {
+    let database = Connection::open(path)?;
+    let mut names = database.prepare(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+    )?;
+    let tables: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for table in tables {
+        let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\""))?;
+        let columns = rows.column_count();
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..columns {
+                if let ValueRef::Text(value) | ValueRef::Blob(value) = row.get_ref(column)? {
+                    look_at(value);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Needle {

@@ -48,17 +48,23 @@ impl Rig {
     pub fn start(options: Options) -> Result<Self, RigError> {
         let say = |text: &str| options.progress.map(|progress| progress(text)).unwrap_or_default();
         let mut rig = Self::prepare(options.clone())?;
+        match rig.start_all(say) {
+            Ok(()) => Ok(rig),
+            Err(error) => Err(rig.explain(error)),
+        }
+    }
+
+    fn start_all(&mut self, say: impl Fn(&str)) -> Result<(), RigError> {
         say("Starting Synapse, Prosody and mls-bridge");
-        rig.synapse.launch()?;
-        rig.prosody.launch()?;
-        rig.bridge.launch()?;
+        self.synapse.launch()?;
+        self.prosody.launch()?;
+        self.bridge.launch()?;
         say("Waiting for Prosody");
-        rig.prosody.wait_serving()?;
+        self.prosody.wait_serving()?;
         say("Waiting for Synapse (it makes its database)");
-        rig.synapse.wait_healthy()?;
+        self.synapse.wait_healthy()?;
         say("Waiting for mls-bridge");
-        rig.bridge.wait_ready()?;
-        Ok(rig)
+        self.bridge.wait_ready()
     }
 
     /// Installs what is missing and writes all configurations; starts nothing.
