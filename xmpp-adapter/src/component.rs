@@ -37,6 +37,9 @@ use affiliations::Affiliations;
 use ghosts::Ghosts;
 use worker::Worker;
 
+/// What people see of the hub in a room.
+const HUB_NICK: &str = "MLS hub";
+
 /// Where the component connects to, and as what.
 #[derive(Clone)]
 pub struct ComponentSetup {
@@ -144,7 +147,7 @@ impl Component {
     }
 
     /// Ends the connection in good order.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         for task in tasks {

@@ -3,6 +3,7 @@
 //! [`mapping`] is pure. [`client`] is the connection of one device of one account, [`component`]
 //! the connection of the server (XEP-0114). Neither decides anything about MLS.
 
+pub mod client;
 pub mod component;
 mod limits;
 pub mod mapping;

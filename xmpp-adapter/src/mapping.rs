@@ -146,12 +146,7 @@ pub fn notice_to_xml(notice: &Notice) -> Element {
 
 /// Reads the notice in a message; whether its sender may say it is the caller's question.
 pub fn notice_from_message(message: &Element) -> Result<Notice, Unread> {
-    let names = [
-        handshake::NAME,
-        welcome::NAME,
-        key_packages_low::NAME,
-        membership_warning::NAME,
-    ];
+    let names = [handshake::NAME, welcome::NAME, key_packages_low::NAME, membership_warning::NAME];
     let named = |e: &&Element| e.has_ns(namespace::MLS_BRIDGE) && names.contains(&e.name());
     let fields = Fields::of(message.children().find(named).ok_or(Unread::NotMine)?)?;
     Ok(match fields.name() {

@@ -9,6 +9,7 @@ pub(crate) mod backoff;
 pub(crate) mod link;
 pub(crate) mod occupants;
 pub(crate) mod own_messages;
+pub(crate) mod posting;
 pub(crate) mod room_message;
 pub(crate) mod rooms;
 pub(crate) mod waiting;
@@ -25,10 +26,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::limits::{
-    ANSWER_DEADLINE, ENTER_DEADLINE, LIVE_DEADLINE, REFLECTION_DEADLINE, WRITE_DEADLINE,
+    ANSWER_DEADLINE, ENTER_DEADLINE, LIVE_DEADLINE, NICKNAMES_MAX, WRITE_DEADLINE,
 };
 use crate::mapping::namespace::{CLIENT, MUC};
-use crate::mapping::stanza::{StanzaError, bare};
+use crate::mapping::stanza::StanzaError;
 use crate::mapping::{Build, stanza};
 use crate::stream;
 use occupants::Occupants;
@@ -170,33 +171,22 @@ impl Session {
 
     /// Asks with an IQ that has its id and addresses already.
     pub(crate) async fn ask_with(&self, iq: Element) -> Result<Element, Failure> {
+        let answer = self.answer_to(iq).await?;
+        StanzaError::of(&answer).map_or(Ok(answer), |error| Err(Failure::Refused(error)))
+    }
+
+    /// The answer to an IQ, be it of type `result` or `error`.
+    pub(crate) async fn answer_to(&self, iq: Element) -> Result<Element, Failure> {
         let key = (attr(&iq, "id"), attr(&iq, "to"));
         let answer = lock(&self.0.waiting).answer(key.clone());
         let answer = async {
             self.send(&iq).await?;
             let answer = timeout(ANSWER_DEADLINE, answer).await.map_err(|_| Failure::Timeout)?;
-            let answer = answer.map_err(|_| Failure::Offline)?;
-            StanzaError::of(&answer).map_or(Ok(answer), |error| Err(Failure::Refused(error)))
+            answer.map_err(|_| Failure::Offline)
         }
         .await;
         lock(&self.0.waiting).forget_answer(&key);
         answer
-    }
-
-    /// Posts a message into a room and waits for its own reflection: the archive's id for it,
-    /// empty if the room gives none.
-    pub(crate) async fn post(&self, from: &str, message: Element) -> Result<String, Failure> {
-        let key = (attr(&message, "to"), attr(&message, "id"));
-        let reflection = lock(&self.0.waiting).reflection(key.clone(), bare(from).to_owned());
-        let posted = async {
-            self.send(&message.with("from", from)).await?;
-            let reflection = timeout(REFLECTION_DEADLINE, reflection).await;
-            let reflection = reflection.map_err(|_| Failure::Timeout)?;
-            reflection.map_err(|_| Failure::Offline)?.map_err(Failure::Refused)
-        }
-        .await;
-        lock(&self.0.waiting).forget_reflection(&key);
-        posted
     }
 
     /// Enters a room without its history (the archive is read instead).
@@ -220,6 +210,26 @@ impl Session {
         }
         .await;
         lock(&self.0.waiting).forget_entry(&key);
+        entered
+    }
+
+    /// Enters a room, if need be under another nickname: that somebody else has it must not keep
+    /// us out.
+    pub(crate) async fn enter_under_some_nick(
+        &self,
+        from: &str,
+        room: &str,
+        nick: &str,
+    ) -> Result<Entered, Failure> {
+        let mut entered = self.enter(from, room, nick).await;
+        for number in 2..=NICKNAMES_MAX {
+            match &entered {
+                Err(Failure::Refused(error)) if error.condition == "conflict" => {
+                    entered = self.enter(from, room, &format!("{nick} {number}")).await;
+                }
+                _ => break,
+            }
+        }
         entered
     }
 
@@ -250,9 +260,9 @@ impl Session {
         waited.map(drop).map_err(|_| DeliveryError::Later { after_ms: None, why })
     }
 
-    /// Own messages that were seen in their rooms.
-    pub(crate) fn own_messages(&self) -> MutexGuard<'_, OwnMessages> {
-        lock(&self.0.own)
+    /// An own message was seen in its room.
+    pub(crate) fn see_own(&self, room: &str, id: &str) {
+        lock(&self.0.own).see(room, id);
     }
 
     /// Gives a stanza to who waits for it; what is left is for the task that looks at them all.
@@ -260,7 +270,7 @@ impl Session {
         let me = self.me();
         let mut waiting = lock(&self.0.waiting);
         match stanza.name() {
-            "iq" => waiting.take_iq(stanza).map(|stanza| Incoming { stanza, sender: None }),
+            "iq" => waiting.take_iq(stanza, &me).map(|stanza| Incoming { stanza, sender: None }),
             "message" => {
                 let sender = lock(&self.0.occupants).sender(&stanza);
                 waiting.take_message(stanza, &me, sender)

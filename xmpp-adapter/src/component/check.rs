@@ -24,8 +24,10 @@ pub enum CheckError {
     #[error("the XMPP server ended the connection while it was tried: {0}")]
     Ended(String),
     /// There is no MUC service.
-    #[error("{domain} is no multi-user chat service ({why}): add `Component \"{domain}\" \"muc\"` \
-        with `modules_enabled = {{ \"muc_mam\" }}` to Prosody's configuration, or name another")]
+    #[error(
+        "{domain} is no multi-user chat service ({why}): add `Component \"{domain}\" \"muc\"` \
+        with `modules_enabled = {{ \"muc_mam\" }}` to Prosody's configuration, or name another"
+    )]
     NoMuc {
         /// The service, as it was configured.
         domain: String,
@@ -33,8 +35,10 @@ pub enum CheckError {
         why: String,
     },
     /// It lets us make no rooms.
-    #[error("{domain} lets us make no room ({why}): set `restrict_room_creation = false` in its \
-        section of Prosody's configuration")]
+    #[error(
+        "{domain} lets us make no room ({why}): set `restrict_room_creation = false` in its \
+        section of Prosody's configuration"
+    )]
     NoRooms {
         /// The service, as it was configured.
         domain: String,
@@ -53,11 +57,8 @@ impl Component {
         let stream = open::open(setup).await?;
         let session = Session::new(COMPONENT);
         let me = format!("{}@{}/check", ghost::HUB, setup.domain);
-        let ends = Ends {
-            me: me.clone(),
-            from: setup.domain.clone(),
-            server: setup.xmpp_domain.clone(),
-        };
+        let ends =
+            Ends { me: me.clone(), from: setup.domain.clone(), server: setup.xmpp_domain.clone() };
         // Nobody looks at what comes in by itself; that ends nothing as long as there is room.
         let (events, mut events_in) = mpsc::channel(INCOMING_MAX);
         let drain = tokio::spawn(async move { while events_in.recv().await.is_some() {} });

@@ -6,11 +6,9 @@ use mls_core::address::UserId;
 use mls_core::delivery::DeliveryError;
 
 use super::Shared;
-use crate::limits::NICKNAMES_MAX;
 use crate::mapping::affiliation::{self, Affiliation};
 use crate::mapping::ghost;
 use crate::mapping::stanza::bare;
-use crate::session::Failure;
 
 /// Which ghosts should be where, and which are.
 #[derive(Default)]
@@ -19,6 +17,8 @@ pub(super) struct Ghosts {
     wanted: HashMap<String, BTreeSet<UserId>>,
     /// By room and bare JID: the nickname of those that are in it.
     present: BTreeMap<(String, String), String>,
+    /// By room: the bare JIDs that were on its list through us.
+    admitted: HashMap<String, BTreeSet<String>>,
 }
 
 impl Ghosts {
@@ -28,14 +28,32 @@ impl Ghosts {
     }
 
     /// A user should have none there any more.
-    pub(super) fn unwant(&mut self, room: &str, user: &UserId) {
+    pub(super) fn unwant(&mut self, room: &str, user: &UserId, domain: &str) {
         if let Some(users) = self.wanted.get_mut(room) {
             users.remove(user);
         }
+        if let Some(admitted) = self.admitted.get_mut(room) {
+            admitted.remove(&ghost::jid(user, domain));
+        }
+    }
+
+    /// A user's ghost is in the room.
+    fn entered(&mut self, room: &str, jid: String, nick: String) {
+        self.admitted.entry(room.to_owned()).or_default().insert(jid.clone());
+        self.present.insert((room.to_owned(), jid), nick);
+    }
+
+    /// Ghosts that were on the room's list through us, and are not now.
+    pub(super) fn missing(&self, room: &str, listed: &[String]) -> Vec<String> {
+        let admitted = self.admitted.get(room).into_iter().flatten();
+        admitted.filter(|jid| !listed.contains(jid)).cloned().collect()
     }
 
     /// The ghost with this bare JID was put out by somebody else; whether it should have been in.
     pub(super) fn expelled(&mut self, room: &str, jid: &str, domain: &str) -> bool {
+        if let Some(admitted) = self.admitted.get_mut(room) {
+            admitted.remove(jid);
+        }
         let Some(users) = self.wanted.get_mut(room) else { return false };
         let before = users.len();
         users.retain(|user| ghost::jid(user, domain) != jid);
@@ -88,18 +106,9 @@ impl Shared {
         let jid = ghost::jid(user, &self.setup.domain);
         let full = format!("{jid}/{}", ghost::RESOURCE);
         let nick = ghost::nick(user);
-        let mut entered = self.session.enter(&full, room, &nick).await;
-        for number in 2..=NICKNAMES_MAX {
-            match &entered {
-                Err(Failure::Refused(error)) if error.condition == "conflict" => {
-                    let other = format!("{nick} {number}");
-                    entered = self.session.enter(&full, room, &other).await;
-                }
-                _ => break,
-            }
-        }
+        let entered = self.session.enter_under_some_nick(&full, room, &nick).await;
         let nick = entered?.nick;
-        self.ghosts().present.insert((room.to_owned(), jid), nick);
+        self.ghosts().entered(room, jid, nick);
         Ok(full)
     }
 
@@ -111,7 +120,7 @@ impl Shared {
         why: &str,
     ) -> Result<(), DeliveryError> {
         let jid = ghost::jid(user, &self.setup.domain);
-        self.ghosts().unwant(room, user);
+        self.ghosts().unwant(room, user, &self.setup.domain);
         let nick = self.ghosts().left(room, &jid);
         if let Some(nick) = nick {
             let full = format!("{jid}/{}", ghost::RESOURCE);
@@ -143,5 +152,25 @@ impl Shared {
         let change = affiliation::change(jid, affiliation, reason);
         self.session.ask("set", Some(&self.hub()), room, change).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ghost_that_lost_its_place_while_nobody_looked_is_missing_once() {
+        let user = UserId::from_human("@a:hs.test").unwrap();
+        let jid = ghost::jid(&user, "mls.test");
+        let mut ghosts = Ghosts::default();
+        ghosts.want("r", &user);
+        assert!(ghosts.missing("r", &[]).is_empty(), "it was never let in");
+        ghosts.entered("r", jid.clone(), "nick".into());
+        assert!(ghosts.missing("r", std::slice::from_ref(&jid)).is_empty());
+        assert_eq!(ghosts.missing("r", &[]), std::slice::from_ref(&jid));
+        assert!(ghosts.expelled("r", &jid, "mls.test"));
+        assert!(ghosts.missing("r", &[]).is_empty());
+        assert!(!ghosts.expelled("r", &jid, "mls.test"));
     }
 }

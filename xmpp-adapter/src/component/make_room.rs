@@ -7,7 +7,7 @@ use mls_core::hub::MakeRooms;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Command, Component};
+use super::{Command, Component, HUB_NICK};
 use crate::limits::ENTER_DEADLINE;
 use crate::mapping::affiliation::Affiliation;
 use crate::mapping::namespace::DISCO_INFO;
@@ -25,7 +25,8 @@ impl Component {
         let name: String = make.job.to_string().chars().take(NAME_DIGITS).collect();
         let room = format!("{name}@{}", self.shared.setup.muc_service);
         let hub = self.shared.hub();
-        self.shared.session.enter(&hub, &room, ghost::HUB).await.map_err(may_not_make)?;
+        let session = &self.shared.session;
+        session.enter_under_some_nick(&hub, &room, HUB_NICK).await.map_err(may_not_make)?;
         self.configure(&room, &make.rooms.name).await?;
         if make.creator.network() == Network::Xmpp {
             let creator = make.creator.address();

@@ -27,12 +27,16 @@ pub enum OpenError {
     #[error("{0:?} is not a domain; write for example mls.example.org")]
     Domain(String),
     /// The stream is not encrypted.
-    #[error("{0} is not on this machine, and a component's stream is not encrypted: \
-        run mls-bridge beside the XMPP server, or forward the port through a tunnel")]
+    #[error(
+        "{0} is not on this machine, and a component's stream is not encrypted: \
+        run mls-bridge beside the XMPP server, or forward the port through a tunnel"
+    )]
     NotLoopback(String),
     /// The server is not there (yet).
-    #[error("the component port {address} does not answer ({why}): is the XMPP server running, and \
-        are `component_ports` and `component_interfaces` in its configuration set accordingly?")]
+    #[error(
+        "the component port {address} does not answer ({why}): is the XMPP server running, and \
+        are `component_ports` and `component_interfaces` in its configuration set accordingly?"
+    )]
     Unreachable {
         /// The address as it was configured.
         address: String,
@@ -40,16 +44,22 @@ pub enum OpenError {
         why: String,
     },
     /// The server's configuration lacks the component.
-    #[error("the XMPP server knows no component {0}: add the section `Component \"{0}\"` that \
-        `mls-bridge init` wrote to its configuration, and reload it")]
+    #[error(
+        "the XMPP server knows no component {0}: add the section `Component \"{0}\"` that \
+        `mls-bridge init` wrote to its configuration, and reload it"
+    )]
     UnknownDomain(String),
     /// The secrets differ.
-    #[error("the XMPP server does not accept our secret: `component_secret` in its configuration \
-        and in ours must be the same")]
+    #[error(
+        "the XMPP server does not accept our secret: `component_secret` in its configuration \
+        and in ours must be the same"
+    )]
     WrongSecret,
     /// Somebody else is connected under our name.
-    #[error("another process is connected as this component: stop it, or set \
-        `component_conflict_resolve = \"kick_old\"` in the XMPP server's configuration")]
+    #[error(
+        "another process is connected as this component: stop it, or set \
+        `component_conflict_resolve = \"kick_old\"` in the XMPP server's configuration"
+    )]
     Conflict,
     /// Something else.
     #[error("the XMPP server refuses the component: {0}")]

@@ -14,6 +14,7 @@ use crate::mapping::application_message::{self, Application};
 use crate::mapping::stanza::bare;
 use crate::mapping::{Build, handshake, invitation, iq, notice_message};
 use crate::session::Failure;
+use crate::session::posting::PostError;
 
 impl Component {
     /// Does one thing. `tried_before` says that it may have been done already without our
@@ -55,7 +56,7 @@ impl Component {
         let (room, id) = (&*post.room.address, post.id.to_string());
         let message = handshake::message(room, &id, &post.handshake);
         let hub = self.shared.hub();
-        self.post(&hub, message, room, &id, tried_before).await
+        self.post(&hub, message, tried_before).await
     }
 
     async fn relay(&self, relay: &Relay, tried_before: bool) -> Result<(), DeliveryError> {
@@ -68,36 +69,24 @@ impl Component {
         let message = application_message::message(room, &id, &application);
         self.shared.session.wait_until_live(room).await?;
         let ghost = self.shared.ghost_in(room, &relay.sender).await?;
-        self.post(&ghost, message, room, &id, tried_before).await
+        self.post(&ghost, message, tried_before).await
     }
 
-    /// Posts into a room, unless the room has it already.
+    /// Posts into a room as one of our occupants.
     async fn post(
         &self,
         from: &str,
         message: Element,
-        room: &str,
-        id: &str,
         tried_before: bool,
     ) -> Result<(), DeliveryError> {
-        let session = &self.shared.session;
-        session.wait_until_live(room).await?;
-        if session.own_messages().was_seen(room, id) {
-            return Ok(());
-        }
-        // In both cases it counts as tried from now on.
-        let tried = session.own_messages().was_tried(room, id) || tried_before;
-        if tried && session.archive_has(from, room, id).await? {
-            return Ok(());
-        }
-        match session.post(from, message).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Refused(error)) if error.condition == "not-acceptable" => {
-                self.not_there(from, room).await?;
+        match self.shared.session.post_once(from, message, tried_before).await {
+            Ok(()) => Ok(()),
+            Err(PostError::NotThere { room }) => {
+                self.not_there(from, &room).await?;
                 let why = format!("{} is not in {room}; it enters again", bare(from));
                 Err(DeliveryError::Later { after_ms: None, why })
             }
-            Err(failure) => Err(failure.into()),
+            Err(PostError::Other(error)) => Err(error),
         }
     }
 

@@ -40,7 +40,8 @@ fn info(
 ) -> Result<Option<Element>, StanzaError> {
     no_node(query)?;
     let to = bare(iq.attr("to").unwrap_or_default());
-    let hub = to == setup.domain || to.split_once('@').is_some_and(|(local, _)| local == ghost::HUB);
+    let hub =
+        to == setup.domain || to.split_once('@').is_some_and(|(local, _)| local == ghost::HUB);
     let (identities, features): (&[_], &[_]) = if hub {
         (
             &[

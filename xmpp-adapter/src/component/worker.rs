@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, sleep};
 
 use super::requests::Read;
-use super::{Command, Delivery, RoomToJoin, Shared, questions, requests};
+use super::{Command, Delivery, HUB_NICK, RoomToJoin, Shared, questions, requests};
 use crate::limits::{ENTER_AGAIN, INCOMING_MAX, SILENT_MARK_EVERY, TOGETHER_MAX, WATCH_EVERY};
 use crate::mapping::affiliation::{self, LISTED, Standing};
 use crate::mapping::namespace::CLIENT;
@@ -23,9 +23,6 @@ use crate::session::room_message::RoomMessage;
 use crate::session::rooms::{RoomEvent, Rooms, Signal};
 use crate::session::{Failure, Incoming};
 use handover::{Handover, NotStored};
-
-/// What people see of the hub in a room.
-const NICK: &str = "MLS hub";
 
 /// A room's list, as it was read.
 struct ListRead {
@@ -55,7 +52,7 @@ impl Worker {
     ) -> Self {
         let (signals_out, signals) = mpsc::channel(INCOMING_MAX);
         let (lists_out, lists) = mpsc::channel(INCOMING_MAX);
-        let mut rooms = Rooms::new(shared.session.clone(), NICK.to_owned(), true, signals_out);
+        let mut rooms = Rooms::new(shared.session.clone(), HUB_NICK.to_owned(), true, signals_out);
         let mut handover = Handover::new(deliveries);
         for room in to_join {
             handover.start_at(&room.muc, room.stanza_id.clone());
@@ -267,7 +264,7 @@ impl Worker {
         let sender = message.sender.as_deref()?;
         if domain(sender) == self.shared.setup.domain {
             if let Some(id) = hints::sender_id(&message.stanza) {
-                self.shared.session.own_messages().see(room, id);
+                self.shared.session.see_own(room, id);
             }
             return None;
         }
@@ -317,6 +314,15 @@ impl Worker {
         let users = people.filter_map(|jid| UserId::xmpp(jid).ok()).collect();
         let input = Input::Listed { room: RoomAddress::xmpp(&*room), users };
         self.handover.push_for_room(HubIncoming::Input(input), &room);
+        // Put off the list while we were away.
+        let own = &self.shared.setup.domain;
+        for ghost in self.shared.ghosts().missing(&room, &listed) {
+            if self.shared.ghosts().expelled(&room, &ghost, own) {
+                let expelled =
+                    HubIncoming::GhostExpelled { room: RoomAddress::xmpp(&*room), ghost };
+                self.handover.push(expelled);
+            }
+        }
         let (shared, wanted) = (self.shared.clone(), self.shared.ghosts().wanted(&room));
         tokio::spawn(async move {
             for user in wanted {

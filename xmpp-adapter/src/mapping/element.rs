@@ -75,9 +75,7 @@ impl Build for Element {
 
 /// XML 1.0 has no way to write most control characters; one in a name must not end the stream.
 fn printable(text: &str) -> String {
-    let carried = |c: &char| {
-        matches!(*c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-    };
+    let carried = |c: &char| matches!(*c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     text.chars().filter(carried).collect()
 }
 

@@ -9,9 +9,7 @@ pub(super) const NAME: &str = "fetch-group-info";
 pub(super) const ANSWER: &str = "sealed-group-info";
 
 pub(super) fn to_xml(request: &FetchGroupInfo) -> Element {
-    ours(NAME)
-        .with("group", request.group.to_hex())
-        .holding(bytes("seal-key", &request.seal_key))
+    ours(NAME).with("group", request.group.to_hex()).holding(bytes("seal-key", &request.seal_key))
 }
 
 pub(super) fn from_xml(fields: Fields<'_>) -> Result<FetchGroupInfo, Broken> {

@@ -10,9 +10,7 @@ pub(super) const NAME: &str = "fetch-handshakes";
 pub(super) const ANSWER: &str = "handshakes";
 
 pub(super) fn to_xml(request: &FetchHandshakes) -> Element {
-    ours(NAME)
-        .with("group", request.group.to_hex())
-        .with("from-seq", request.from_seq.to_string())
+    ours(NAME).with("group", request.group.to_hex()).with("from-seq", request.from_seq.to_string())
 }
 
 pub(super) fn from_xml(fields: Fields<'_>) -> Result<FetchHandshakes, Broken> {

@@ -30,7 +30,8 @@ pub(super) fn to_xml(info: &HubInfo) -> Element {
 }
 
 pub(super) fn from_xml(fields: Fields<'_>) -> Result<HubInfo, Broken> {
-    let sender = |s: Fields<'_>| Ok(SuiteSender { suite: s.number("suite")?, identity: s.bytes()? });
+    let sender =
+        |s: Fields<'_>| Ok(SuiteSender { suite: s.number("suite")?, identity: s.bytes()? });
     let version =
         |v: Fields<'_>| v.text()?.parse().map_err(|_| v.broken("not a version".to_owned()));
     Ok(HubInfo {

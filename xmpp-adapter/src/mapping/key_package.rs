@@ -3,9 +3,7 @@
 use minidom::Element;
 
 use super::element::{Build, Fields, Unread, bytes};
-use super::namespace::{
-    DATA_FORMS, KEY_PACKAGES_NODE, MLS_BRIDGE, PUBSUB, PUBSUB_PUBLISH_OPTIONS,
-};
+use super::namespace::{DATA_FORMS, KEY_PACKAGES_NODE, MLS_BRIDGE, PUBSUB, PUBSUB_PUBLISH_OPTIONS};
 
 const NAME: &str = "key-package";
 
@@ -63,11 +61,9 @@ mod tests {
     fn what_is_published_is_what_a_stranger_reads() {
         let published = publish("00112233445566ff", b"ref", b"package");
         let item = published.get_child("publish", PUBSUB).unwrap().children().next().unwrap();
-        let answer = Element::bare("iq", "jabber:client").holding(
-            pubsub("pubsub").holding(
-                pubsub("items").holding(item.clone()).holding(pubsub("item").with("id", "broken")),
-            ),
-        );
+        let answer = Element::bare("iq", "jabber:client").holding(pubsub("pubsub").holding(
+            pubsub("items").holding(item.clone()).holding(pubsub("item").with("id", "broken")),
+        ));
         let expected = vec![("00112233445566ff".to_owned(), b"package".to_vec())];
         assert_eq!(from_items(&answer), expected);
     }

@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_refusal_goes_back_the_way_the_request_came() {
-        let request = iq("get", "hub.test", "1", Element::bare("x", "y")).with("from", "a@b.test/c");
+        let request =
+            iq("get", "hub.test", "1", Element::bare("x", "y")).with("from", "a@b.test/c");
         let error = StanzaError::new("wait", "resource-constraint").saying("later");
         let refusal = refusal(&request, &error);
         assert_eq!(refusal.attr("to"), Some("a@b.test/c"));

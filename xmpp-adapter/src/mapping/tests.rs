@@ -69,7 +69,9 @@ fn every_request_survives_the_way() {
     };
     let requests = [
         Request::HubInfo,
-        Request::CreateRoom(CreateRoom { matrix: true, xmpp: false, name: "A & <B> \"ü\"".into() }),
+        Request::CreateRoom(CreateRoom {
+            matrix: true, xmpp: false, name: "A & <B> \"ü\"".into()
+        }),
         Request::FindGroup(FindGroup { room: RoomAddress::matrix("!r'oom:example.org") }),
         Request::RegisterGroup(RegisterGroup { group_info: vec![0].into(), tree: blob() }),
         Request::PublishKeyPackages(PublishKeyPackages {

@@ -3,16 +3,16 @@
 use minidom::Element;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{Incoming, Session};
 use crate::limits::{
     OUTGOING_MAX, PING_AFTER, PING_DEADLINE, STOP_DEADLINE, WATCH_EVERY, WHITESPACE_AFTER,
     WRITE_DEADLINE,
 };
+use crate::mapping::Build;
 use crate::mapping::namespace::{PING, STREAM};
 use crate::mapping::stanza::{self, StanzaError};
-use crate::mapping::Build;
 use crate::stream::{Frame, StanzaReader, stream_error};
 
 /// What the task that looks at everything is told, in order.
@@ -70,6 +70,7 @@ async fn read<R: AsyncBufRead + Unpin>(
     let mut heard = Instant::now();
     let mut pinged = false;
     let mut watch = interval(WATCH_EVERY);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let frame = tokio::select! {
             frame = reader.next() => frame,
@@ -119,7 +120,8 @@ async fn ping(session: &Session, ends: &Ends) {
 async fn skipped(session: &Session, head: &Element) {
     tracing::warn!(stanza = head.name(), from = head.attr("from"), "a stanza is too large to read");
     if head.name() == "iq" && matches!(head.attr("type"), Some("get" | "set")) {
-        let error = StanzaError::new("modify", "policy-violation").saying("the stanza is too large");
+        let error =
+            StanzaError::new("modify", "policy-violation").saying("the stanza is too large");
         let _ = session.send(&stanza::refusal(head, &error)).await;
     }
 }

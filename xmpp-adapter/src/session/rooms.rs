@@ -3,25 +3,27 @@
 //! What a room says comes out as [`RoomEvent`]s in the room's own order, without gaps, and after
 //! a new connection at most once more. Tasks that ask servers report with [`Signal`]s.
 
+mod asking;
 mod feed;
+
+pub(crate) use asking::Signal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minidom::Element;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::archive::{Page, Range};
+use super::archive::Page;
 use super::room_message::RoomMessage;
 use super::waiting::{Entered, has_status};
 use super::{Failure, Incoming, Session};
-use crate::limits::{
-    ENTER_AGAIN, ENTER_AGAIN_LAST, ENTERING_AT_ONCE, NICKNAMES_MAX, SELF_PING_AFTER,
-};
+use crate::limits::{ENTER_AGAIN, ENTER_AGAIN_LAST, ENTERING_AT_ONCE, SELF_PING_AFTER};
 use crate::mapping::affiliation;
-use crate::mapping::namespace::{MUC_USER, PING};
+use crate::mapping::namespace::MUC_USER;
 use crate::mapping::stanza::{StanzaError, bare, resource};
+use asking::{Report, Told, again, catch_up, enter, self_ping};
 use feed::{Feed, State};
 
 /// What a room says.
@@ -47,15 +49,6 @@ pub(crate) enum RoomEvent {
         /// One sentence.
         why: String,
     },
-}
-
-/// What a task reports. A report with an old turn is of a time that is over.
-#[derive(Debug)]
-pub(crate) enum Signal {
-    Entered { room: String, turn: u64, result: Result<Entered, Failure> },
-    Page { room: String, turn: u64, result: Result<Page, Failure> },
-    Lost { room: String, turn: u64 },
-    Again { room: String, turn: u64 },
 }
 
 type Reply = oneshot::Sender<Result<(), Failure>>;
@@ -136,16 +129,10 @@ impl Rooms {
                 continue;
             }
             feed.heard = Instant::now();
-            let (session, signals) = (self.session.clone(), self.signals.clone());
-            let (room, turn) = (room.clone(), feed.turn);
-            let occupant = format!("{room}/{}", feed.nick.clone().unwrap_or_default());
-            tokio::spawn(async move {
-                let ping = Element::bare("ping", PING);
-                let pong = session.ask("get", Some(&session.me()), &occupant, ping).await;
-                if matches!(&pong, Err(Failure::Refused(error)) if means_outside(error)) {
-                    let _ = signals.send(Signal::Lost { room, turn }).await;
-                }
-            });
+            let nick = feed.nick.clone().unwrap_or_default();
+            let (signals, room) = (self.signals.clone(), room.clone());
+            let report = Report { signals, room, turn: feed.turn };
+            tokio::spawn(self_ping(self.session.clone(), report, nick));
         }
     }
 
@@ -177,25 +164,20 @@ impl Rooms {
 
     /// Looks at what a task reports.
     pub(crate) fn on_signal(&mut self, signal: Signal) -> Vec<RoomEvent> {
-        let (room, turn) = match &signal {
-            Signal::Entered { room, turn, .. }
-            | Signal::Page { room, turn, .. }
-            | Signal::Lost { room, turn }
-            | Signal::Again { room, turn } => (room.clone(), *turn),
-        };
+        let Signal { room, turn, told } = signal;
         if self.feeds.get(&room).is_none_or(|feed| feed.turn != turn) {
             return Vec::new();
         }
-        match signal {
-            Signal::Entered { result: Ok(entered), .. } => self.entered(&room, entered),
-            Signal::Entered { result: Err(failure), .. } => self.not_entered(&room, failure),
-            Signal::Page { result: Ok(page), .. } => self.page(&room, page),
-            Signal::Page { result: Err(failure), .. } => self.no_page(&room, failure),
-            Signal::Lost { .. } => {
+        match told {
+            Told::Entered(Ok(entered)) => self.entered(&room, entered),
+            Told::Entered(Err(failure)) => self.not_entered(&room, failure),
+            Told::Page(Ok(page)) => self.page(&room, page),
+            Told::Page(Err(failure)) => self.no_page(&room, failure),
+            Told::Lost => {
                 self.lost(&room);
                 Vec::new()
             }
-            Signal::Again { .. } => {
+            Told::Again => {
                 self.enter(&room);
                 Vec::new()
             }
@@ -207,13 +189,12 @@ impl Rooms {
         feed.reset();
         feed.state = State::Entering;
         let turn = feed.turn;
-        let (session, signals) = (self.session.clone(), self.signals.clone());
-        let (at_once, nick, room) = (self.at_once.clone(), self.nick.clone(), room.to_owned());
-        tokio::spawn(async move {
-            let _turn = at_once.acquire().await;
-            let result = enter_under_some_nick(&session, &room, &nick).await;
-            let _ = signals.send(Signal::Entered { room, turn, result }).await;
-        });
+        let (session, at_once) = (self.session.clone(), self.at_once.clone());
+        tokio::spawn(enter(session, self.report(room, turn), self.nick.clone(), at_once));
+    }
+
+    fn report(&self, room: &str, turn: u64) -> Report {
+        Report { signals: self.signals.clone(), room: room.to_owned(), turn }
     }
 
     fn entered(&mut self, room: &str, entered: Entered) -> Vec<RoomEvent> {
@@ -294,30 +275,15 @@ impl Rooms {
         let Some(feed) = self.feeds.get_mut(room) else { return };
         feed.attempts = feed.attempts.saturating_add(1);
         let wait = (ENTER_AGAIN * feed.attempts).min(ENTER_AGAIN_LAST);
-        let (signals, room, turn) = (self.signals.clone(), room.to_owned(), feed.turn);
-        tokio::spawn(async move {
-            sleep(wait).await;
-            let _ = signals.send(Signal::Again { room, turn }).await;
-        });
+        let turn = feed.turn;
+        tokio::spawn(again(self.report(room, turn), wait));
     }
 
-    /// Reads the archive to its end, page by page.
+    /// Reads the archive to its end.
     fn catch_up(&self, room: &str) {
         let Some(feed) = self.feeds.get(room) else { return };
-        let (session, signals) = (self.session.clone(), self.signals.clone());
-        let (room, turn, mut mark) = (room.to_owned(), feed.turn, feed.mark.clone());
-        tokio::spawn(async move {
-            loop {
-                let range = Range::After(mark.clone());
-                let result = session.archive_page(&session.me(), &room, range).await;
-                let more = matches!(&result, Ok(page) if !page.complete);
-                mark = result.as_ref().ok().and_then(|page| page.last.clone()).or(mark);
-                let signal = Signal::Page { room: room.clone(), turn, result };
-                if signals.send(signal).await.is_err() || !more {
-                    return;
-                }
-            }
-        });
+        let mark = feed.mark.clone();
+        tokio::spawn(catch_up(self.session.clone(), self.report(room, feed.turn), mark));
     }
 
     fn page(&mut self, room: &str, page: Page) -> Vec<RoomEvent> {
@@ -345,13 +311,18 @@ impl Rooms {
     fn no_page(&mut self, room: &str, failure: Failure) -> Vec<RoomEvent> {
         let Some(feed) = self.feeds.get_mut(room) else { return Vec::new() };
         match &failure {
-            Failure::Refused(error) if error.condition == "item-not-found" && feed.mark.is_some() => {
+            Failure::Refused(error)
+                if error.condition == "item-not-found" && feed.mark.is_some() =>
+            {
                 tracing::warn!(room, "the archive no longer has the place where we were");
                 feed.mark = None;
                 self.catch_up(room);
             }
             Failure::Refused(error)
-                if matches!(&*error.condition, "service-unavailable" | "feature-not-implemented") =>
+                if matches!(
+                    &*error.condition,
+                    "service-unavailable" | "feature-not-implemented"
+                ) =>
             {
                 tracing::warn!(room, "the room has no archive: what is missed is lost");
                 let held = feed.go_live();
@@ -371,32 +342,4 @@ impl Rooms {
 fn one_message(room: &str, message: RoomMessage) -> RoomEvent {
     let mark = message.id.clone();
     RoomEvent::Messages { room: room.to_owned(), messages: vec![message], mark }
-}
-
-/// A nickname that somebody else has is not an obstacle.
-async fn enter_under_some_nick(
-    session: &Session,
-    room: &str,
-    nick: &str,
-) -> Result<Entered, Failure> {
-    let me = session.me();
-    let mut entered = session.enter(&me, room, nick).await;
-    for number in 2..=NICKNAMES_MAX {
-        match &entered {
-            Err(Failure::Refused(error)) if error.condition == "conflict" => {
-                entered = session.enter(&me, room, &format!("{nick} {number}")).await;
-            }
-            _ => break,
-        }
-    }
-    entered
-}
-
-/// What the errors of a self-ping mean (XEP-0410 3).
-fn means_outside(error: &StanzaError) -> bool {
-    !error.is_passing()
-        && !matches!(
-            &*error.condition,
-            "service-unavailable" | "feature-not-implemented" | "item-not-found"
-        )
 }

@@ -22,13 +22,16 @@ pub(crate) struct Entered {
 
 type Outcome<T> = Result<T, StanzaError>;
 
+/// Who waits for an own message, and the bare JID that posted it.
+type Reflection = (String, oneshot::Sender<Outcome<String>>);
+
 /// All who wait on one connection.
 #[derive(Default)]
 pub(crate) struct Waiting {
     /// By the request's id and whom it was sent to.
     answers: HashMap<(String, String), oneshot::Sender<Element>>,
     /// By room and message id; only the sender's own message counts, not one with the same id.
-    reflections: HashMap<(String, String), (String, oneshot::Sender<Outcome<String>>)>,
+    reflections: HashMap<(String, String), Reflection>,
     /// By room and the full JID that enters.
     entries: HashMap<(String, String), oneshot::Sender<Outcome<Entered>>>,
     /// By query id: the room, and what came so far.
@@ -81,9 +84,11 @@ impl Waiting {
     }
 
     /// Gives an answer to who asked; an answer that nobody waits for, and every request, is left.
-    pub(super) fn take_iq(&mut self, iq: Element) -> Option<Element> {
+    /// Without a sender it is from our own account (RFC 6120 8.1.2.1).
+    pub(super) fn take_iq(&mut self, iq: Element, me: &str) -> Option<Element> {
+        let from = iq.attr("from").unwrap_or(bare(me)).to_owned();
         if matches!(iq.attr("type"), Some("result" | "error"))
-            && let Some(waiter) = self.answers.remove(&(attr(&iq, "id"), attr(&iq, "from")))
+            && let Some(waiter) = self.answers.remove(&(attr(&iq, "id"), from))
         {
             // Who gave up meanwhile does not miss it.
             let _ = waiter.send(iq);
@@ -115,9 +120,9 @@ impl Waiting {
             Some("error") => {
                 if let Some((_, waiter)) = self.reflections.remove(&key) {
                     let error = StanzaError::of(&message);
-                    let _ = waiter.send(Err(error.unwrap_or_else(|| {
-                        StanzaError::new("cancel", "undefined-condition")
-                    })));
+                    let _ = waiter
+                        .send(Err(error
+                            .unwrap_or_else(|| StanzaError::new("cancel", "undefined-condition"))));
                     return None;
                 }
             }

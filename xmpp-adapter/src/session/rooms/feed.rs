@@ -108,9 +108,8 @@ impl Feed {
 
     /// A page of the archive: what is new in it.
     pub(super) fn take_page(&mut self, page: Page) -> Vec<RoomMessage> {
-        let is_new = |message: &RoomMessage| {
-            message.id.as_ref().is_none_or(|id| !self.recent.contains(id))
-        };
+        let is_new =
+            |message: &RoomMessage| message.id.as_ref().is_none_or(|id| !self.recent.contains(id));
         let messages: Vec<_> = page.messages.into_iter().filter(is_new).collect();
         messages.iter().for_each(|message| self.hand_over(message));
         if page.last.is_some() {
