@@ -78,9 +78,11 @@ pub(super) fn validate(setup: &ComponentSetup) -> Result<(), OpenError> {
         return Err(OpenError::NotLoopback(setup.address.clone()));
     }
     for domain in [&setup.domain, &setup.muc_service, &setup.xmpp_domain] {
-        // A JID that is only a domain, and already as servers write it.
+        // A JID that is only a domain, and already as servers write it. Some of what a JID may
+        // hold, no domain has and XML would have to escape.
         let same = jid::BareJid::new(domain).is_ok_and(|jid| jid.to_string() == **domain);
-        if !same || domain.contains('@') {
+        let strange = |c: char| c.is_whitespace() || c.is_control() || "@/<>&'\"".contains(c);
+        if !same || domain.contains(strange) {
             return Err(OpenError::Domain(domain.clone()));
         }
     }
