@@ -18,7 +18,7 @@ use tokio_xmpp::parsers::sasl::DefinedCondition;
 use tokio_xmpp::xmlstream::{FallibleStreamElement, StreamHeader, Timeouts};
 
 use super::ClientSetup;
-use crate::limits::CONNECT_DEADLINE;
+use crate::limits::{CONNECT_DEADLINE, STOP_DEADLINE};
 use crate::mapping::Build;
 use crate::mapping::namespace::{BIND, CLIENT};
 use crate::mapping::stanza::{self, StanzaError};
@@ -32,6 +32,18 @@ pub(super) struct ClientStream {
     pub(super) me: String,
     pub(super) reader: StanzaReader<BufReader<ReadHalf<Io>>>,
     pub(super) writer: WriteHalf<Io>,
+}
+
+impl ClientStream {
+    /// Ends it in good order.
+    pub(super) async fn end(mut self) {
+        let end = async {
+            self.writer.write_all(b"</stream:stream>").await?;
+            self.writer.shutdown().await
+        };
+        // The server ends it in any case when we are gone.
+        let _ = timeout(STOP_DEADLINE, end).await;
+    }
 }
 
 /// Why there is none.
