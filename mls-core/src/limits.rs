@@ -87,8 +87,10 @@ pub const FUTURE_FETCH_MS: u64 = 5_000;
 pub const COMMIT_PAUSE_MS: u64 = 60_000;
 /// Epochs whose message hashes a member remembers, to drop repeats.
 pub const EPOCHS_REMEMBERED: u64 = 64;
+/// How often a member deletes what has expired.
+pub const HOUSEKEEPING_MS: u64 = 60_000;
 /// Forgotten message hashes that a member deletes at once.
-pub const FORGOTTEN_PER_TICK_MAX: usize = 256;
+pub const FORGOTTEN_PER_TICK_MAX: usize = 1024;
 /// Welcomes that wait in a member for their room.
 pub const WELCOMES_WAITING_MAX: usize = 100;
 /// A room without a group makes a member ask for its group after this.

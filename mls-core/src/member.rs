@@ -97,6 +97,8 @@ pub struct Member {
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
     watched: BTreeMap<GroupId, leave::Watch>,
+    /// When expired things were last deleted.
+    house_kept_ms: u64,
 }
 
 /// What one input led to. Commit the writes, then act.
@@ -137,6 +139,7 @@ impl Member {
             fetched_for: BTreeMap::new(),
             rooms_to_find: BTreeMap::new(),
             watched: BTreeMap::new(),
+            house_kept_ms: 0,
         };
         let writes = member.overlay.take_writes();
         Ok((member, writes))

@@ -3,6 +3,7 @@
 use super::group_record::State;
 use super::intents::{Stage, Step};
 use super::{Command, Member};
+use crate::limits::HOUSEKEEPING_MS;
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -41,7 +42,7 @@ impl Member {
 
     /// Carries out the commands of a group in order. Whether none is left.
     fn advance_commands(&mut self, group: &GroupId) -> Result<bool, StoreError> {
-        while let Some(intent) = self.first_intent(group) {
+        while let Some(intent) = self.rejoin_intent(group).or_else(|| self.first_intent(group)) {
             let (number, command) = (intent.number, intent.command.clone());
             let state = self.record(group).map(|record| record.state);
             let step = match (&command, state) {
@@ -79,17 +80,26 @@ impl Member {
         }
     }
 
+    /// Now and then: what need not happen to the second.
+    fn keep_house(&mut self) -> Result<(), StoreError> {
+        if self.now_ms.abs_diff(self.house_kept_ms) < HOUSEKEEPING_MS {
+            return Ok(());
+        }
+        self.house_kept_ms = self.now_ms;
+        self.snapshot_idle_groups()?;
+        self.forget_past_epochs()?;
+        self.forget_old_messages()?;
+        self.sweep_key_packages()
+    }
+
     /// Time passed.
     pub(super) fn tick(&mut self) -> Result<(), StoreError> {
         self.repeat_requests()?;
         self.find_groups()?;
         self.look_at_watched()?;
         self.age_future()?;
-        self.snapshot_idle_groups()?;
-        self.forget_past_epochs()?;
-        self.forget_old_messages()?;
-        self.sweep_key_packages()?;
         self.start_creates()?;
+        self.keep_house()?;
         let now_ms = self.now_ms;
         let waiting: Vec<_> = self.intents.values().filter_map(|i| i.group().cloned()).collect();
         let due = self.groups.values().filter(|record| {

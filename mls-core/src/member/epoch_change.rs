@@ -124,7 +124,9 @@ impl Member {
             record.proposals_since_ms = None;
         })?;
         self.emit(Event::Removed(RemovedEvent { group: group.clone(), by }))?;
-        self.fail_outgoing(group, "this device was removed from the group")
+        self.fail_outgoing(group, "this device was removed from the group")?;
+        // One may have waited for this, if we were removed and added again.
+        self.try_welcomes()
     }
 
     /// The state of a group is lost, or can no longer be brought up to date; our leaf may still
@@ -136,9 +138,8 @@ impl Member {
         self.warn(group, "this device lost the group's state and tries to come back")?;
         self.change_record(group, |record| {
             record.state = State::Rejoining;
-            record.last_receipt = None;
             record.proposals_since_ms = None;
-            record.rejoin.get_or_insert(Rejoin { intent: None, seal_key: None, base: None });
+            record.rejoin.get_or_insert(Rejoin::by_itself());
         })
     }
 }

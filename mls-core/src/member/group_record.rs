@@ -94,6 +94,15 @@ pub(super) struct Rejoin {
     pub(super) seal_key: Option<SealKey>,
     /// The receipt after which the external commit must come.
     pub(super) base: Option<Receipt>,
+    /// Whether this device had been removed, as far as it knew.
+    pub(super) was_gone: bool,
+}
+
+impl Rejoin {
+    /// A way back that nobody has commanded.
+    pub(super) fn by_itself() -> Self {
+        Self { intent: None, seal_key: None, base: None, was_gone: false }
+    }
 }
 
 /// The key pair to which one GroupInfo is sealed.

@@ -71,8 +71,9 @@ impl Member {
         let receipt = Receipt::from_bytes(&handshake.receipt)?;
         receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
         receipt.covers(&record.group, message)?;
-        let Some(last) = &record.last_receipt else {
-            // On our way back without a past: only our own external commit counts.
+        let last = record.last_receipt.as_ref().filter(|_| record.state == State::Live);
+        let Some(last) = last else {
+            // On our way back without a state: only our own external commit counts.
             return Ok(Some(receipt).filter(|r| is_ours(record, r)));
         };
         if receipt.tbs.seq <= last.tbs.seq {

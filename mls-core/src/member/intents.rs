@@ -202,6 +202,12 @@ impl Member {
         self.intents.values().find(|intent| intent.group() == Some(group))
     }
 
+    /// A way back does not wait for commands that wait for it.
+    pub(super) fn rejoin_intent(&self, group: &GroupId) -> Option<&Intent> {
+        let rejoins = |command: &Command| matches!(command, Command::Rejoin(g) if g == group);
+        self.intents.values().find(|intent| rejoins(&intent.command))
+    }
+
     /// The hub answered what was asked for a command.
     pub(super) fn intent_answered(
         &mut self,

@@ -52,8 +52,10 @@ impl Member {
 
     /// The network, or the hub for it, says how many one-time packages are left.
     pub(super) fn key_packages_left(&mut self, left: u32) -> Result<(), StoreError> {
-        let pool = Pool { left, ..self.pool()? };
-        self.overlay.write(POOL, OWN, &pool)?;
+        let pool = self.pool()?;
+        if pool.left != left {
+            self.overlay.write(POOL, OWN, &Pool { left, ..pool })?;
+        }
         self.fill_pool(KEY_PACKAGE_REFILL).map(|_| ())
     }
 

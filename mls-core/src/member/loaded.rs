@@ -17,7 +17,9 @@
 //!
 //! The cost is forward secrecy at rest: whoever steals the database can derive the keys of the
 //! messages since the last snapshot, at most that many and that old, beside what they could
-//! read anyway: unseen events and messages under way.
+//! read anyway (unseen events, messages under way). After a crash the keys of messages that
+//! were read since the last snapshot stay derivable until the epoch is left behind, which
+//! [`PAST_EPOCHS`](crate::policy::PAST_EPOCHS) and two days bound.
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 

@@ -56,11 +56,11 @@ impl Member {
         self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
         self.change_record(group, |record| {
+            let was_gone = record.state == State::Gone;
             record.commit_after_ms = 0;
-            record.rejoin = Some(Rejoin { intent: Some(number), seal_key: None, base: None });
-            if record.state == State::Gone {
+            record.rejoin = Some(Rejoin { intent: Some(number), was_gone, ..Rejoin::by_itself() });
+            if was_gone {
                 record.state = State::Rejoining;
-                record.last_receipt = None;
             }
         })?;
         Ok(Step::Wait)
@@ -78,7 +78,7 @@ impl Member {
         let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
         record.joined_epoch = u64::MAX;
         record.rooms = vec![room.clone()];
-        record.rejoin = Some(Rejoin { intent: None, seal_key: None, base: None });
+        record.rejoin = Some(Rejoin::by_itself());
         self.save_record(record)
     }
 
@@ -114,6 +114,7 @@ impl Member {
             return Ok(());
         };
         let (Some(hub), Some(key)) = (self.hub()?, &rejoin.seal_key) else { return Ok(()) };
+        let intent = rejoin.intent;
         let candidate = match result {
             Ok(Answer::GroupInfo(sealed)) => self.build_candidate(group, &hub, key, &sealed),
             Ok(_) => Err("the hub answered something else than a GroupInfo".to_owned()),
@@ -121,15 +122,14 @@ impl Member {
         };
         match candidate {
             Ok(Candidate { built, epoch, base, bound }) => {
-                self.submit(group, epoch, built, rejoin.intent, true)?;
+                self.submit(group, epoch, built, intent, true)?;
                 self.change_record(group, |record| {
                     record.rooms = bound.rooms();
                     record.receipt_key = bound.receipt_key;
-                    record.rejoin =
-                        Some(Rejoin { intent: rejoin.intent, seal_key: None, base: Some(base) });
+                    record.rejoin = Some(Rejoin { seal_key: None, base: Some(base), ..rejoin });
                 })
             }
-            Err(why) => self.no_way_back(group, rejoin.intent, &why),
+            Err(why) => self.no_way_back(group, intent, &why),
         }
     }
 
@@ -143,10 +143,17 @@ impl Member {
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
         let never_joined = self.record(group).is_some_and(|r| r.joined_epoch == u64::MAX);
         let stateless = self.record(group).is_some_and(|r| r.state == State::Rejoining);
-        self.change_record(group, |record| record.rejoin = None)?;
+        let was_gone =
+            self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.was_gone);
+        self.change_record(group, |record| {
+            record.rejoin = None;
+            if was_gone {
+                record.state = State::Gone;
+            }
+        })?;
         if never_joined {
             self.delete_record(group);
-        } else if stateless {
+        } else if stateless && !was_gone {
             let by = self.client.clone();
             self.removed(group, by)?;
         }

@@ -21,6 +21,8 @@ const REQUEST: Space = "request";
 const PAGE: usize = 256;
 /// The longest wait between two attempts of one request.
 const RETRY_MAX_MS: u64 = 16 * REQUEST_RETRY_MS;
+/// Given out by `pending`, at a time that is not known yet.
+const HANDED_OUT_AT_OPENING: u64 = u64::MAX;
 /// The shortest wait after the hub said "not now".
 const WAIT_MIN_MS: u64 = 1000;
 
@@ -77,8 +79,8 @@ pub(super) fn open(overlay: &Overlay) -> Result<Requests, StoreError> {
             let id = String::from_utf8_lossy(&key).into_owned();
             from = [key, vec![0]].concat();
             let wait_ms = REQUEST_RETRY_MS;
-            // Handed out by `pending` at once; the first tick repeats it at the earliest.
-            requests.insert(id, InFlight { purpose: stored.purpose, next_ms: 0, wait_ms });
+            let next_ms = HANDED_OUT_AT_OPENING;
+            requests.insert(id, InFlight { purpose: stored.purpose, next_ms, wait_ms });
         }
         if last {
             return Ok(requests);
@@ -151,6 +153,11 @@ impl Member {
     /// Hands out again what waited long enough for its answer.
     pub(super) fn repeat_requests(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
+        for in_flight in self.requests.values_mut() {
+            if in_flight.next_ms == HANDED_OUT_AT_OPENING {
+                in_flight.next_ms = now_ms.saturating_add(in_flight.wait_ms);
+            }
+        }
         let due: Vec<_> = self
             .requests
             .iter()
@@ -170,8 +177,10 @@ impl Member {
 
     /// The connection is new: answers may have been lost with the old one.
     pub(super) fn hurry_requests(&mut self) {
-        for in_flight in self.requests.values_mut() {
-            in_flight.next_ms = in_flight.next_ms.min(self.now_ms.saturating_add(WAIT_MIN_MS));
+        let soon_ms = self.now_ms.saturating_add(WAIT_MIN_MS);
+        let asked = |in_flight: &&mut InFlight| in_flight.next_ms != HANDED_OUT_AT_OPENING;
+        for in_flight in self.requests.values_mut().filter(asked) {
+            in_flight.next_ms = in_flight.next_ms.min(soon_ms);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
 use crate::wire::find_group::FindGroup;
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, Request};
+use crate::wire::{Answer, GroupId, Request};
 
 const ROOM: Space = "room";
 
@@ -132,9 +132,13 @@ impl Member {
             (Some(RoomState::Unwanted), Ok(())) => self.room_left(room),
             (Some(RoomState::Wanted), Err(why)) => {
                 self.set_room(room, RoomState::Left)?;
-                let group = self.group_of_room(room).map(|record| record.group.clone());
-                let group = group.unwrap_or(crate::wire::GroupId(Vec::new()));
-                self.warn(&group, format!("the room {room} cannot be entered: {why}"))
+                let why = format!("the room {room} cannot be entered: {why}");
+                let Some(group) = self.group_of_room(room).map(|record| record.group.clone())
+                else {
+                    return self.warn(&GroupId(Vec::new()), why);
+                };
+                self.fail_waiting_messages(&group, &why)?;
+                self.warn(&group, why)
             }
             (Some(RoomState::Unwanted), Err(why)) => {
                 self.set_room(room, RoomState::Joined)?;

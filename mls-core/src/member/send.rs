@@ -60,13 +60,20 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         }
         let group = send.group;
-        let busy = self.record(&group).is_none_or(|r| r.pending.is_some() || r.rejoin.is_some());
-        let room = self.own_room(&group).filter(|room| self.is_in_room(room));
-        let Some(room) =
-            room.filter(|_| !busy && self.unconfirmed_in(&group) < MESSAGES_UNCONFIRMED_MAX)
-        else {
-            return Ok(Step::Wait);
+        let busy = self
+            .record(&group)
+            .is_none_or(|r| r.pending.is_some() || r.rejoin.is_some() || r.broken_seq.is_some());
+        let Some(room) = self.own_room(&group) else {
+            let why = "the group has no room on this device's network";
+            return self.fail(number, why).map(|()| Step::Next);
         };
+        if !self.is_in_room(&room) {
+            // If that cannot be, the command fails; see `rooms`.
+            return self.want_room(&room).map(|()| Step::Wait);
+        }
+        if busy || self.unconfirmed_in(&group) >= MESSAGES_UNCONFIRMED_MAX {
+            return Ok(Step::Wait);
+        }
         let Some(loaded) = self.take_group(&group)? else { return Ok(Step::Wait) };
         let Some(mut loaded) = self.clear_way(&group, loaded)? else { return Ok(Step::Wait) };
         let message = match loaded.group.encrypt_application_message(&send.content, Vec::new()) {
@@ -130,6 +137,21 @@ impl Member {
         let Some(sent) = self.take_unconfirmed(id) else { return Ok(()) };
         let done = CommandDone { id: sent.command.clone(), group: Some(sent.group) };
         self.finish(&sent.command, Event::CommandDone(done))
+    }
+
+    /// Fails the messages that wait for a group's room.
+    pub(super) fn fail_waiting_messages(
+        &mut self,
+        group: &GroupId,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let waits = |command: &Command| matches!(command, Command::Send(s) if s.group == *group);
+        let waiting: Vec<_> =
+            self.intents.values().filter(|i| waits(&i.command)).map(|i| i.number).collect();
+        for number in waiting {
+            self.fail(number, why)?;
+        }
+        Ok(())
     }
 
     /// The network will never take a message.

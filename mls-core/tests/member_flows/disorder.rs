@@ -1,5 +1,8 @@
 //! Restarts at every point, and a network that doubles, reorders and loses.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use mls_core::member::{Command, Input};
 
 use crate::network::{Restarts, World};
@@ -170,4 +173,29 @@ fn a_restarted_hub_goes_on_where_it_was() {
     }
     world.assert_agree(&group, &[0, 1, 2]);
     assert_eq!(world.heard(0).len(), 3);
+}
+
+#[test]
+fn handshakes_that_overtake_each_other_wait_for_their_turn() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keep = kept.clone();
+    world.tamper = Box::new(move |index, input| {
+        let late = index == 2 && matches!(input, Input::Notice(_));
+        if late {
+            keep.borrow_mut().push(input.clone());
+        }
+        !late
+    });
+    for _ in 0..3 {
+        world.command(0, Command::Rotate(group.clone()));
+        world.run();
+    }
+    // Nothing can be fetched now: only what was kept can fill the gap.
+    world.tamper = Box::new(|_, input| !matches!(input, Input::Answer(..)));
+    for notice in kept.take().into_iter().rev() {
+        world.give(2, notice);
+    }
+    world.run();
+    world.assert_agree(&group, &[0, 1, 2]);
 }

@@ -84,17 +84,22 @@ fn who_is_put_out_of_its_room_learns_that_it_was_removed() {
 
 #[test]
 fn a_message_covers_a_pending_removal_at_once() {
-    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
-    let id = world.say(0, &group, "warm up");
-    world.run();
-    world.assert_done(0, &id);
-    world.command(2, Command::Leave(group.clone()));
-    world.run();
-    let id = world.say(0, &group, "she is gone");
-    world.run();
-    world.assert_done(0, &id);
-    world.assert_agree(&group, &[0, 1]);
-    assert_eq!(world.heard(1).last().unwrap(), "PHONE: she is gone");
+    // Of the two who stay, one has the first rank; the other has to commit to be heard.
+    for (speaker, other) in [(0, 1), (1, 0)] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        world.say(speaker, &group, "warm up");
+        world.run();
+        world.nodes[other].away = true;
+        world.command(2, Command::Leave(group.clone()));
+        world.run();
+        let id = world.say(speaker, &group, "she is gone");
+        world.run();
+        world.assert_done(speaker, &id);
+        world.come_back(other);
+        world.run();
+        world.assert_agree(&group, &[0, 1]);
+        assert!(world.heard(other).last().unwrap().ends_with("she is gone"));
+    }
 }
 
 #[test]
@@ -164,4 +169,17 @@ fn a_command_is_answered_once_and_its_repeat_with_the_same_result() {
     assert_eq!(world.epoch(0, &group), before, "the repeat was carried out");
     let new = &world.nodes[0].events[events..];
     assert!(matches!(new, [Event::CommandDone(done)] if done.id == id), "{new:?}");
+}
+
+#[test]
+fn a_message_into_a_room_that_we_were_put_out_of_fails_with_a_reason() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    world.nodes[0].away = true;
+    let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
+    let bob = world.user(1);
+    world.leave_room(&room, &bob);
+    world.run();
+    let id = world.say(1, &group, "hello?");
+    world.run();
+    assert!(world.failure(1, &id).contains("cannot be entered"), "{}", world.failure(1, &id));
 }

@@ -170,3 +170,41 @@ fn the_secrets_of_a_left_group_are_deleted() {
         assert_eq!(world.count(index, |e| matches!(e, Event::Removed(_))), 1);
     }
 }
+
+#[test]
+fn who_was_removed_and_added_again_while_away_joins_by_the_new_welcome() {
+    for seed in [None, Some(1), Some(2), Some(3)] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        world.nodes[1].away = true;
+        world.remove(0, &group, 1);
+        world.run();
+        let bob = world.user(1);
+        world.invite(0, &group, vec![bob]);
+        world.say(0, &group, "after all");
+        world.run();
+        world.shuffled = seed;
+        world.come_back(1);
+        world.run();
+        world.pass(60);
+        world.assert_agree(&group, &[0, 1, 2]);
+        assert_eq!(world.heard(2), ["PHONE: after all"]);
+        let id = world.say(1, &group, "thank you");
+        world.run();
+        world.pass(30);
+        world.assert_done(1, &id);
+        assert_eq!(world.heard(2).len(), 2);
+    }
+}
+
+#[test]
+fn a_failed_rejoin_of_a_removed_device_tells_of_the_removal_once() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    world.remove(0, &group, 1);
+    world.run();
+    for _ in 0..2 {
+        let id = world.command(1, Command::Rejoin(group.clone()));
+        world.run();
+        world.failure(1, &id);
+    }
+    assert_eq!(world.count(1, |e| matches!(e, Event::Removed(_))), 1);
+}
