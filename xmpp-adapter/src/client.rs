@@ -200,14 +200,6 @@ pub async fn check_login(setup: ClientSetup) -> Result<(), DeliveryError> {
     Ok(())
 }
 
-/// Logs in once and out again, to see whether the server lets us in. A wrong password is
-/// `Refused`, a server that is away is `Later`.
-pub async fn check_login(setup: ClientSetup) -> Result<(), DeliveryError> {
-    let stream = login::login(&validated(setup)?).await.map_err(delivery_error)?;
-    stream.end().await;
-    Ok(())
-}
-
 async fn stay_connected(
     setup: Arc<ClientSetup>,
     session: Session,
