@@ -14,7 +14,6 @@ use jid::BareJid;
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, OutgoingMessage};
 use mls_core::wire::{Request, RequestId};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -191,12 +190,11 @@ impl Drop for Connection {
 }
 
 /// Tries an account and its password, and leaves without having been present: nothing that waits
-/// for the account goes to this connection. A wrong password is `Refused`.
+/// for the account goes to this connection. A wrong password is `Refused`, a server that is away
+/// is `Later`.
 pub async fn check_login(setup: ClientSetup) -> Result<(), DeliveryError> {
-    let mut stream = login::login(&validated(setup)?).await.map_err(delivery_error)?;
-    // The password was right, however the stream ends.
-    let _ = stream.writer.write_all(b"</stream:stream>").await;
-    let _ = stream.writer.flush().await;
+    let stream = login::login(&validated(setup)?).await.map_err(delivery_error)?;
+    stream.end().await;
     Ok(())
 }
 
