@@ -154,10 +154,14 @@ impl Bot {
     /// Waits for the end of the command `id`: its `command_done`, or an error that says why not.
     pub fn finish(&self, id: &str) -> Result<Value, RigError> {
         let ends = ["command_done", "command_failed", "groups"];
+        let quoted = format!("\"id\":\"{id}\"");
         let end = self.wait_for(&format!("command {id} ends"), |event| {
-            event["id"] == id && ends.iter().any(|name| event["event"] == *name)
+            let named = |name: &&str| event["event"] == **name;
+            // A line that was not understood comes back in an `error`.
+            let not_understood = event["line"].as_str().is_some_and(|line| line.contains(&quoted));
+            (event["id"] == id && ends.iter().any(|name| named(&name))) || not_understood
         })?;
-        if end["event"] != "command_failed" {
+        if end["event"] != "command_failed" && end["event"] != "error" {
             return Ok(end);
         }
         Err(RigError::Refused {

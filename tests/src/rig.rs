@@ -202,6 +202,7 @@ pub fn shared(flow: impl FnOnce(&Rig) -> Result<(), RigError>) -> Result<(), Rig
     static RIG: OnceLock<Result<Rig, String>> = OnceLock::new();
     let rig = RIG.get_or_init(|| Rig::start(Options::default()).map_err(|e| e.to_string()));
     let rig = rig.as_ref().map_err(|text| RigError::Answer(text.clone()))?;
+    let _kept_if_it_panics = KeepAfterPanic(Arc::clone(&rig.keeper));
     flow(rig).and_then(|()| rig.assert_blind()).map_err(|error| rig.explain(error))
 }
 
@@ -211,5 +212,18 @@ pub fn own(
     flow: impl FnOnce(&mut Rig) -> Result<(), RigError>,
 ) -> Result<(), RigError> {
     let mut rig = Rig::start(options)?;
+    let _kept_if_it_panics = KeepAfterPanic(Arc::clone(&rig.keeper));
     flow(&mut rig).and_then(|()| rig.assert_blind()).map_err(|error| rig.explain(error))
+}
+
+/// Leaves the folder for somebody to look at when a flow fails by an assertion.
+struct KeepAfterPanic(Arc<Keeper>);
+
+impl Drop for KeepAfterPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _only_for_a_person = self.0.keep_folder();
+            eprintln!("Everything is left in {}", self.0.folder().display());
+        }
+    }
 }
