@@ -1,13 +1,15 @@
 //! Commits: one winner each epoch, and all that must hold of it.
 
+use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::engine::sha256;
-use mls_core::hub::{Admit, Effect, Expel};
+use mls_core::hub::{Admit, Effect, Expel, Input, Membership};
 use mls_core::receipt::ReceiptKind;
 use mls_core::wire::Request;
 use mls_core::wire::blob::Part;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_rs::MlsMessage;
+use mls_rs_core::extension::ExtensionType;
 
 use crate::device::Device;
 use crate::world::{World, muc, room};
@@ -157,20 +159,114 @@ fn a_submission_signed_by_another_key_or_sent_by_another_account_is_refused() {
 }
 
 #[test]
-fn a_group_info_of_another_epoch_or_by_another_member_is_refused() {
+fn a_group_info_of_another_epoch_or_member_or_without_the_key_is_refused() {
     let mut world = World::new();
     let mut bob = bob();
     let mut alice = world.group_with(&mut [&mut bob]);
+    let old = alice.group().group_info_message_allowing_ext_commit(false).unwrap();
     let good = alice.update(world.now);
     let commit = good.commit.inline().unwrap().to_vec();
-    let old = alice.group().group_info_message_allowing_ext_commit(false).unwrap();
-    let old = alice.signed(good.group.clone(), 1, commit.clone(), None, old.to_bytes().unwrap());
-    let refused = world.submit(&alice.user(), old);
-    assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{refused:?}");
-    let keyless = alice.group().group_info_message(false).unwrap().to_bytes().unwrap();
-    let keyless = alice.signed(good.group.clone(), 1, commit, None, keyless);
-    let refused = world.submit(&alice.user(), keyless);
-    assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{refused:?}");
+    // Both are a step ahead of the hub, and the committer signs what it should not.
+    let message = MlsMessage::from_bytes(&commit).unwrap();
+    bob.group().process_incoming_message(message).unwrap();
+    alice.apply();
+    let bobs = bob.group().group_info_message_allowing_ext_commit(false).unwrap();
+    let keyless = alice.group().group_info_message(false).unwrap();
+    let wrong = [("of the old epoch", old), ("of another member", bobs), ("keyless", keyless)];
+    for (what, group_info) in wrong {
+        let group_info = group_info.to_bytes().unwrap();
+        let submission =
+            alice.signed(good.group.clone(), good.epoch, commit.clone(), None, group_info);
+        let refused = world.submit(&alice.user(), submission);
+        assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{what}: {refused:?}");
+    }
+    world.submit(&alice.user(), good).unwrap();
+}
+
+#[test]
+fn a_welcome_of_another_commit_is_refused() {
+    let mut world = World::new();
+    let (bob, carol) = (bob(), carol());
+    let mut alice = world.alices_group();
+    let packages = [world.claim_one(&alice, &bob), world.claim_one(&alice, &carol)];
+    let other = alice.commit_adding(world.now, &packages[1..]);
+    let good = alice.commit_adding(world.now, &packages[..1]);
+    let bytes = |part: &Part| part.inline().unwrap().to_vec();
+    for welcome in [other.welcome.as_ref().map(bytes), None] {
+        let commit = bytes(&good.commit);
+        let info = bytes(&good.group_info);
+        let mixed = alice.signed(good.group.clone(), good.epoch, commit, welcome, info);
+        let refused = world.submit(&alice.user(), mixed);
+        assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{refused:?}");
+    }
+    world.submit(&alice.user(), good).unwrap();
+}
+
+/// A commit that changes the group's extension 0xFB71, and may take its external sender away.
+fn changing(
+    alice: &mut Device,
+    now_ms: u64,
+    change: impl FnOnce(&mut BridgeGroup),
+    keep_sender: bool,
+) -> SubmitCommit {
+    let mut extensions = alice.group().context().extensions.clone();
+    let mut bridge_group = BridgeGroup::from_extensions(&extensions).unwrap();
+    change(&mut bridge_group);
+    extensions.set_from(bridge_group).unwrap();
+    if !keep_sender {
+        extensions.remove(ExtensionType::EXTERNAL_SENDERS);
+    }
+    alice.commit(now_ms, |builder| builder.set_group_context_ext(extensions))
+}
+
+#[test]
+fn an_admin_may_change_the_settings_but_not_the_hub_the_rooms_or_the_order() {
+    let mut world = World::new();
+    let mut bob = bob();
+    let mut alice = world.group_with(&mut [&mut bob]);
+    let now = world.now;
+    let forbidden: [(&str, fn(&mut BridgeGroup)); 4] = [
+        ("hub", |group| group.hub_xmpp = "mls.elsewhere.org".to_owned()),
+        ("key", |group| group.receipt_key[0] ^= 1),
+        ("room", |group| group.matrix_room = "!other:example.org".to_owned()),
+        ("order", |group| group.order = Order::Room),
+    ];
+    for (what, change) in forbidden {
+        let commit = changing(&mut alice, now, change, true);
+        let refused = world.submit(&alice.user(), commit);
+        assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{what}: {refused:?}");
+    }
+    let commit = changing(&mut alice, now, |_| {}, false);
+    let refused = world.submit(&alice.user(), commit);
+    assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "sender: {refused:?}");
+    let commit = changing(&mut alice, now, |group| group.members_may_add = true, true);
+    world.commit(&mut alice, &mut [&mut bob], commit).unwrap();
+    let mut carol = carol();
+    world.add(&mut bob, &mut [&mut alice], &mut [&mut carol]);
+}
+
+#[test]
+fn who_is_added_again_is_let_in_where_it_is_not_listed() {
+    let mut world = World::new();
+    let mut phone = bob();
+    let mut laptop = Device::new("bob@example.org", "00000000000000b1");
+    let mut desktop = Device::new("bob@example.org", "00000000000000b2");
+    let mut alice = world.group_with(&mut [&mut phone]);
+    let admitted = |world: &mut World| -> Vec<_> {
+        let admit = |e| match e {
+            Effect::Admit(Admit { room, user, .. }) => Some((room, user)),
+            _ => None,
+        };
+        world.take_effects().into_iter().filter_map(admit).collect()
+    };
+    let bob = phone.user();
+    assert_eq!(admitted(&mut world), [(room(), bob.clone()), (muc(), bob.clone())]);
+    world.add(&mut alice, &mut [&mut phone], &mut [&mut laptop]);
+    assert_eq!(admitted(&mut world), [(muc(), bob.clone())]);
+    let change = Membership { room: muc(), user: bob, listed: true };
+    world.happen(Input::Membership(change));
+    world.add(&mut alice, &mut [&mut phone, &mut laptop], &mut [&mut desktop]);
+    assert_eq!(admitted(&mut world), []);
 }
 
 #[test]

@@ -110,6 +110,31 @@ fn rooms_serve_one_live_group_and_only_their_creator() {
 }
 
 #[test]
+fn a_room_that_was_made_for_one_user_does_not_serve_another() {
+    let mut world = World::new();
+    let alice = UserId::from_human("@alice:example.org").unwrap();
+    let rooms = world.make_rooms(&alice);
+    let mut mallory = Device::new("@mallory:example.org", "M");
+    let info = world.info(&alice);
+    mallory.create_group(&info, &rooms, world.now);
+    let request = Request::RegisterGroup(mallory.registration());
+    let refused = world.receipt(&mallory.user(), request);
+    assert!(matches!(refused, Err(Refusal::NotAllowed(_))), "{refused:?}");
+}
+
+#[test]
+fn a_group_whose_one_leaf_is_somebody_elses_is_not_registered() {
+    let mut world = World::new();
+    let mallory = UserId::from_human("@mallory:example.org").unwrap();
+    let rooms = world.make_rooms(&mallory);
+    let info = world.info(&mallory);
+    let mut alice = Device::new("@alice:example.org", "ALICE");
+    alice.create_group_with(&info, &bridge_group(&info, &rooms, &mallory), world.now);
+    let refused = world.receipt(&mallory, Request::RegisterGroup(alice.registration()));
+    assert!(matches!(&refused, Err(Refusal::Invalid(why)) if why.contains("leaf")), "{refused:?}");
+}
+
+#[test]
 fn a_group_of_somebody_else_or_after_its_first_epoch_is_not_registered() {
     let mut world = World::new();
     let mut alice = Device::new("@alice:example.org", "ALICE");
