@@ -1,6 +1,5 @@
 //! Commits: one winner each epoch, and all that must hold of it.
 
-use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::engine::sha256;
 use mls_core::hub::{Admit, Effect, Expel, Input, Membership};
 use mls_core::receipt::ReceiptKind;
@@ -9,7 +8,6 @@ use mls_core::wire::blob::Part;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_rs::MlsMessage;
-use mls_rs_core::extension::ExtensionType;
 
 use crate::device::Device;
 use crate::world::{World, muc, room};
@@ -202,49 +200,6 @@ fn a_welcome_of_another_commit_is_refused() {
     world.submit(&alice.user(), good).unwrap();
 }
 
-/// A commit that changes the group's extension 0xFB71, and may take its external sender away.
-fn changing(
-    alice: &mut Device,
-    now_ms: u64,
-    change: impl FnOnce(&mut BridgeGroup),
-    keep_sender: bool,
-) -> SubmitCommit {
-    let mut extensions = alice.group().context().extensions.clone();
-    let mut bridge_group = BridgeGroup::from_extensions(&extensions).unwrap();
-    change(&mut bridge_group);
-    extensions.set_from(bridge_group).unwrap();
-    if !keep_sender {
-        extensions.remove(ExtensionType::EXTERNAL_SENDERS);
-    }
-    alice.commit(now_ms, |builder| builder.set_group_context_ext(extensions))
-}
-
-#[test]
-fn an_admin_may_change_the_settings_but_not_the_hub_the_rooms_or_the_order() {
-    let mut world = World::new();
-    let mut bob = bob();
-    let mut alice = world.group_with(&mut [&mut bob]);
-    let now = world.now;
-    let forbidden: [(&str, fn(&mut BridgeGroup)); 4] = [
-        ("hub", |group| group.hub_xmpp = "mls.elsewhere.org".to_owned()),
-        ("key", |group| group.receipt_key[0] ^= 1),
-        ("room", |group| group.matrix_room = "!other:example.org".to_owned()),
-        ("order", |group| group.order = Order::Room),
-    ];
-    for (what, change) in forbidden {
-        let commit = changing(&mut alice, now, change, true);
-        let refused = world.submit(&alice.user(), commit);
-        assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{what}: {refused:?}");
-    }
-    let commit = changing(&mut alice, now, |_| {}, false);
-    let refused = world.submit(&alice.user(), commit);
-    assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "sender: {refused:?}");
-    let commit = changing(&mut alice, now, |group| group.members_may_add = true, true);
-    world.commit(&mut alice, &mut [&mut bob], commit).unwrap();
-    let mut carol = carol();
-    world.add(&mut bob, &mut [&mut alice], &mut [&mut carol]);
-}
-
 #[test]
 fn who_is_added_again_is_let_in_where_it_is_not_listed() {
     let mut world = World::new();
@@ -319,37 +274,6 @@ fn who_is_removed_is_put_out_of_both_rooms_when_the_last_leaf_goes() {
     world.commit(&mut alice, &mut [], commit).unwrap();
     assert_eq!(expelled(&mut world), [(room(), bob.user()), (muc(), bob.user())]);
     assert_eq!(world.hub().users_in(&muc()).unwrap(), [alice.user()]);
-}
-
-#[test]
-fn a_member_without_rights_cannot_remove_others() {
-    let mut world = World::new();
-    let mut bob = bob();
-    let alice = world.group_with(&mut [&mut bob]);
-    // The engine's own rules stop an honest client; this one is told to go by the default rules.
-    let output = bob.group().propose_remove(alice.index(), Vec::new()).unwrap();
-    let refused = world.propose(&bob, output.to_bytes().unwrap());
-    assert!(matches!(refused, Err(Refusal::NotAllowed(_))), "{refused:?}");
-}
-
-#[test]
-fn a_proposal_of_a_member_is_ordered_and_committed_by_another() {
-    let mut world = World::new();
-    let mut bob = bob();
-    let mut alice = world.group_with(&mut [&mut bob]);
-    world.take_effects();
-    let proposal = bob.group().propose_update(Vec::new()).unwrap().to_bytes().unwrap();
-    let receipt = world.propose(&bob, proposal.clone()).unwrap();
-    assert_eq!((receipt.tbs.kind, receipt.tbs.seq), (ReceiptKind::Proposal, 2));
-    assert_eq!(world.propose(&bob, proposal), Ok(receipt));
-    let posts = world.take_posts(&muc());
-    assert_eq!(posts.len(), 1);
-    alice.receive(&posts[0].handshake);
-    let commit = alice.update(world.now);
-    let by_reference = MlsMessage::from_bytes(commit.commit.inline().unwrap()).unwrap();
-    assert_eq!(by_reference.proposals_by_reference().len(), 1);
-    world.commit(&mut alice, &mut [&mut bob], commit).unwrap();
-    assert_eq!((alice.epoch(), bob.epoch()), (2, 2));
 }
 
 #[test]
