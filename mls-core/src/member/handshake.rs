@@ -8,7 +8,7 @@ use mls_rs::error::MlsError;
 use mls_rs::group::{CommitMessageDescription, ProposalSender, ReceivedMessage, Sender};
 use mls_rs_core::crypto::SignaturePublicKey;
 
-use super::group_record::{GroupRecord, State};
+use super::group_record::{GroupRecord, Rejoin, State};
 use super::loaded::Loaded;
 use super::requests::Purpose;
 use super::{Member, engine_fault, is_storage_fault};
@@ -27,6 +27,14 @@ use crate::wire::{Answer, GroupId, Request};
 /// Handshakes that came too early, by group and seq.
 const EARLY: Space = "early_handshake";
 
+/// Whether it was a handshake's turn.
+enum Turn {
+    /// It was dealt with, in whatever way.
+    Settled,
+    /// Others come first.
+    Early,
+}
+
 /// What the engine made of a handshake.
 enum Processed {
     Commit(Box<CommitMessageDescription>),
@@ -34,34 +42,46 @@ enum Processed {
 }
 
 impl Member {
-    /// A handshake came, by whatever way.
+    /// A handshake came, by whatever way; a gap before it is fetched.
     pub(super) fn handshake(&mut self, handshake: Handshake) -> Result<(), StoreError> {
+        let group = handshake.group.clone();
+        match self.take_handshake(handshake)? {
+            Turn::Early => self.fetch_handshakes(&group),
+            Turn::Settled => Ok(()),
+        }
+    }
+
+    fn take_handshake(&mut self, handshake: Handshake) -> Result<Turn, StoreError> {
         let group = handshake.group.clone();
         let Some(record) = self.record(&group).cloned() else {
             // A Welcome may wait for its room: then this comes after it.
-            return if self.is_welcomed(&group)? { self.keep_early(&handshake) } else { Ok(()) };
+            if self.is_welcomed(&group)? {
+                self.keep_early(&handshake)?;
+            }
+            return Ok(Turn::Settled);
         };
-        if !matches!(record.state, State::Live | State::Rejoining) {
-            return Ok(());
-        }
-        let Some(message) = handshake.message.inline() else { return Ok(()) };
+        let Some(message) = handshake.message.inline() else { return Ok(Turn::Settled) };
         match self.check(&record, &handshake, message) {
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(Turn::Settled),
             Ok(Some(receipt))
                 if receipt.tbs.seq > record.next_seq() && !is_ours(&record, &receipt) =>
             {
                 self.keep_early(&handshake)?;
-                self.fetch_handshakes(&group)
+                Ok(Turn::Early)
             }
             Ok(Some(receipt)) => {
                 self.apply(&record, &receipt, message)?;
-                self.apply_early(&group)
+                self.apply_early(&group)?;
+                Ok(Turn::Settled)
             }
-            Err(error) => self.warn(&group, format!("a handshake was ignored: {error}")),
+            Err(error) => {
+                self.warn(&group, format!("a handshake was ignored: {error}"))?;
+                Ok(Turn::Settled)
+            }
         }
     }
 
-    /// The receipt, if it is good; nothing for a handshake that we have had.
+    /// The receipt, if it is good; nothing for a handshake that we have had, or cannot follow.
     fn check(
         &self,
         record: &GroupRecord,
@@ -71,9 +91,9 @@ impl Member {
         let receipt = Receipt::from_bytes(&handshake.receipt)?;
         receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
         receipt.covers(&record.group, message)?;
-        let last = record.last_receipt.as_ref().filter(|_| record.state == State::Live);
-        let Some(last) = last else {
-            // On our way back without a state: only our own external commit counts.
+        let follows = record.state == State::Live && record.broken_seq.is_none();
+        let Some(last) = record.last_receipt.as_ref().filter(|_| follows) else {
+            // Only our own way back in counts.
             return Ok(Some(receipt).filter(|r| is_ours(record, r)));
         };
         if receipt.tbs.seq <= last.tbs.seq {
@@ -161,7 +181,8 @@ impl Member {
             }
             if seq == Some(next) {
                 // Which takes up the one after it in turn.
-                return self.handshake(crate::overlay::decode(EARLY, &value)?);
+                self.take_handshake(crate::overlay::decode(EARLY, &value)?)?;
+                return Ok(());
             }
         }
         Ok(())
@@ -179,7 +200,8 @@ impl Member {
     /// Asks for the handshakes from the next on, unless that is under way.
     pub(super) fn fetch_handshakes(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let asking = self.is_asking(|p| matches!(p, Purpose::Handshakes(g) if g == group));
-        let Some(record) = self.record(group).filter(|r| r.state == State::Live && !asking) else {
+        let follows = |r: &&GroupRecord| r.state == State::Live && r.broken_seq.is_none();
+        let Some(record) = self.record(group).filter(follows).filter(|_| !asking) else {
             return Ok(());
         };
         let fetch = FetchHandshakes { group: group.clone(), from_seq: record.next_seq() };
@@ -198,13 +220,17 @@ impl Member {
             Ok(Answer::Handshakes(answer)) => {
                 let before = next(self);
                 for handshake in answer.handshakes.into_iter().filter(|h| h.group == *group) {
-                    self.handshake(handshake)?;
+                    // A gap that the hub leaves is not asked for again at once.
+                    self.take_handshake(handshake)?;
                 }
                 let more = next(self) > before && next(self) <= answer.last_seq;
                 if more { self.fetch_handshakes(group) } else { Ok(()) }
             }
-            // What we need is no longer kept, but we may still have a leaf.
-            Err(Refusal::Gone) => self.lost(group),
+            // What we need is no longer kept, but we may still have a leaf. Past messages can be
+            // read with the old state until the new one comes.
+            Err(Refusal::Gone) => self.change_record(group, |record| {
+                record.rejoin.get_or_insert(Rejoin::by_itself());
+            }),
             Err(Refusal::NotAllowed(_) | Refusal::UnknownGroup) => {
                 let by = self.client.clone();
                 self.removed(group, by)

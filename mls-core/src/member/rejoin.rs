@@ -142,7 +142,9 @@ impl Member {
     ) -> Result<(), StoreError> {
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
         let never_joined = self.record(group).is_some_and(|r| r.joined_epoch == u64::MAX);
-        let stateless = self.record(group).is_some_and(|r| r.state == State::Rejoining);
+        // By itself means that this device cannot follow the group: then it is out of it.
+        let out =
+            intent.is_none() || self.record(group).is_some_and(|r| r.state == State::Rejoining);
         let was_gone =
             self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.was_gone);
         self.change_record(group, |record| {
@@ -153,7 +155,7 @@ impl Member {
         })?;
         if never_joined {
             self.delete_record(group);
-        } else if stateless && !was_gone {
+        } else if out && !was_gone {
             let by = self.client.clone();
             self.removed(group, by)?;
         }

@@ -2,13 +2,17 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use mls_core::engine::sha256;
 use mls_core::hub::{self, Effect};
-use mls_core::member::{Command, Event, Input, ReceivedMessage};
+use mls_core::member::{Command, Event, Input, Member, ReceivedMessage};
 use mls_core::receipt::Receipt;
 use mls_core::wire::blob::Part;
 use mls_core::wire::handshake::Handshake;
 use mls_core::wire::{Notice, Request};
+
+use mls_rs_codec::MlsEncode;
 
 use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET};
@@ -244,6 +248,61 @@ fn a_message_in_clear_in_a_bound_room_is_warned_about() {
     world.give(1, Input::CleartextInRoom { room, sender });
     world.run();
     assert!(world.warnings(1).join("; ").contains("in clear"), "{:?}", world.warnings(1));
+}
+
+#[test]
+fn a_commit_that_only_the_hub_can_accept_is_reported_and_overcome_by_rejoining() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    // A member damages the membership tag of its own commit, and signs the submission anew.
+    let (store, client) = (world.nodes[1].store.clone(), world.nodes[1].client.clone());
+    world.hub_tamper = Box::new(move |input| {
+        let hub::Input::Request(request) = input else { return };
+        let Request::SubmitCommit(submitted) = &mut request.request else { return };
+        let Part::Inline(commit) = &mut submitted.commit else { return };
+        *commit.last_mut().unwrap() ^= 1;
+        let (liar, _) = Member::open(Arc::new(store.clone()), client.clone()).unwrap();
+        let hash = |bytes: &[u8]| sha256(bytes).0;
+        let signed = [
+            b"mls-bridge 0 submit\0".to_vec(),
+            submitted.group.mls_encode_to_vec().unwrap(),
+            submitted.epoch.to_be_bytes().to_vec(),
+            hash(commit).to_vec(),
+            hash(&[]).to_vec(),
+            hash(submitted.group_info.inline().unwrap()).to_vec(),
+        ];
+        submitted.signature = liar.sign(&signed.concat()).unwrap();
+    });
+    world.hub_inputs.clear();
+    world.command(1, Command::Rotate(group.clone()));
+    world.run();
+    let reports = |world: &World, index: usize| {
+        let from = world.user(index);
+        let report = |input: &hub::Input| match input {
+            hub::Input::Request(request) => {
+                request.from == from && matches!(request.request, Request::ReportInvalid(_))
+            }
+            _ => false,
+        };
+        world.hub_inputs.iter().filter(|input| report(input)).count()
+    };
+    for index in [0, 2] {
+        assert_eq!(world.epoch(index, &group), Some(1), "{index} followed a damaged commit");
+        assert_eq!(reports(&world, index), 1, "{:?}", world.warnings(index));
+        assert!(world.warnings(index).join("; ").contains("rejoin"));
+    }
+    world.hub_tamper = Box::new(|_| ());
+    let waiting = world.say(2, &group, "we go on");
+    for index in [0, 2] {
+        world.command(index, Command::Rejoin(group.clone()));
+    }
+    world.run();
+    world.pass(60);
+    world.command(1, Command::Rejoin(group.clone()));
+    world.run();
+    world.pass(60);
+    world.assert_done(2, &waiting);
+    world.assert_agree(&group, &[0, 1, 2]);
+    assert_eq!(world.heard(0), ["0011223344556677: we go on"]);
 }
 
 #[test]

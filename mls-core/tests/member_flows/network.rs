@@ -13,7 +13,7 @@ use mls_core::wire::{Digest, Request};
 /// When the tests begin: some day in 2027.
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
 /// More steps than any test needs.
-const STEPS_MAX: usize = 200_000;
+const STEPS_MAX: usize = 50_000;
 
 /// What a restart finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(crate) struct World {
     /// The queue is worked on in an order drawn from this seed.
     pub(crate) shuffled: Option<u64>,
     pub(crate) tamper: Tamper,
+    /// Looks at, and may change, what goes to the hub.
+    pub(crate) hub_tamper: Box<dyn FnMut(&mut hub::Input)>,
     hub_store: MemoryStore,
     /// All that the hub ever wrote, and all that it was given since the test cleared it.
     hub_writes: Vec<Write>,
@@ -91,6 +93,7 @@ impl World {
             doubled: false,
             shuffled: None,
             tamper: Box::new(|_, _| true),
+            hub_tamper: Box::new(|_| ()),
             hub_store,
             hub_writes,
             hub_inputs: Vec::new(),
@@ -304,7 +307,8 @@ impl World {
         }
     }
 
-    fn hub_handles(&mut self, input: hub::Input) {
+    fn hub_handles(&mut self, mut input: hub::Input) {
+        (self.hub_tamper)(&mut input);
         self.hub_inputs.push(input.clone());
         let outcome = self.hub.handle(self.now_ms, input).unwrap();
         self.hub_store.apply(&outcome.writes);

@@ -208,3 +208,26 @@ fn a_failed_rejoin_of_a_removed_device_tells_of_the_removal_once() {
     }
     assert_eq!(world.count(1, |e| matches!(e, Event::Removed(_))), 1);
 }
+
+#[test]
+fn who_needs_handshakes_that_are_no_longer_kept_comes_back_by_itself() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.tamper = Box::new(|index, input| {
+        use mls_core::member::Input;
+        use mls_core::wire::refusal::Refusal;
+        use mls_core::wire::{Answer, Notice};
+        match input {
+            Input::Answer(_, answer @ Ok(Answer::Handshakes(_))) => *answer = Err(Refusal::Gone),
+            Input::Notice(Notice::Handshake(h)) => return index != 2 || h.seq % 2 == 0,
+            _ => {}
+        }
+        true
+    });
+    for _ in 0..3 {
+        world.command(0, Command::Rotate(group.clone()));
+        world.run();
+    }
+    world.pass(60);
+    assert_eq!(world.count(2, |e| matches!(e, Event::Joined(_))), 2);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
