@@ -85,6 +85,8 @@ pub const MESSAGES_UNCONFIRMED_MAX: usize = 64;
 pub const FUTURE_FETCH_MS: u64 = 5_000;
 /// After a commit was refused, or lost all its races, the next one waits this long.
 pub const COMMIT_PAUSE_MS: u64 = 60_000;
+/// After an attempt to come back into a group failed, the next one waits this long.
+pub const REJOIN_PAUSE_MS: u64 = 10 * 60 * 1000;
 /// Epochs whose message hashes a member remembers, to drop repeats.
 pub const EPOCHS_REMEMBERED: u64 = 64;
 /// How often a member deletes what has expired.

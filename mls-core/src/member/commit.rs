@@ -182,8 +182,10 @@ impl Member {
         }
         self.pause_commits(group)?;
         self.change_record(group, |record| match &mut record.rejoin {
-            // Without a state there is nothing else to do than to go on.
-            Some(rejoin) if record.state == State::Rejoining => rejoin.intent = None,
+            // Who cannot follow the group otherwise has nothing else to do than to go on.
+            Some(rejoin) if record.state == State::Rejoining || rejoin.intent.is_none() => {
+                rejoin.intent = None;
+            }
             rejoin => *rejoin = None,
         })?;
         match pending.intent {
@@ -198,7 +200,7 @@ impl Member {
     pub(super) fn commit_refused(&mut self, group: &GroupId, why: &str) -> Result<(), StoreError> {
         let Some(pending) = self.take_pending(group)? else { return Ok(()) };
         if pending.external {
-            return self.no_way_back(group, pending.intent, why);
+            return self.no_way_back(group, why, false);
         }
         self.pause_commits(group)?;
         match pending.intent {

@@ -21,6 +21,7 @@ use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::{EngineError, cipher_suite, crypto_error};
 use crate::identity::client_id;
+use crate::limits::REJOIN_PAUSE_MS;
 use crate::receipt::{Receipt, ReceiptError};
 use crate::store::StoreError;
 use crate::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
@@ -36,6 +37,18 @@ struct Candidate {
     epoch: u64,
     base: Receipt,
     bound: BridgeGroup,
+}
+
+/// Why there is no way back.
+enum NoWay {
+    /// Perhaps later.
+    Now(String),
+    /// This device has no leaf in the group.
+    Ever(String),
+}
+
+fn not_now(why: impl std::fmt::Display) -> NoWay {
+    NoWay::Now(why.to_string())
 }
 
 impl Member {
@@ -117,8 +130,11 @@ impl Member {
         let intent = rejoin.intent;
         let candidate = match result {
             Ok(Answer::GroupInfo(sealed)) => self.build_candidate(group, &hub, key, &sealed),
-            Ok(_) => Err("the hub answered something else than a GroupInfo".to_owned()),
-            Err(refusal) => Err(format!("the hub refuses: {refusal}")),
+            Ok(_) => Err(NoWay::Now("the hub answered something else than was asked".to_owned())),
+            Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
+                Err(NoWay::Ever(format!("the hub refuses: {refusal}")))
+            }
+            Err(refusal) => Err(NoWay::Now(format!("the hub refuses: {refusal}"))),
         };
         match candidate {
             Ok(Candidate { built, epoch, base, bound }) => {
@@ -129,37 +145,42 @@ impl Member {
                     record.rejoin = Some(Rejoin { seal_key: None, base: Some(base), ..rejoin });
                 })
             }
-            Err(why) => self.no_way_back(group, intent, &why),
+            Err(NoWay::Now(why)) => self.no_way_back(group, &why, false),
+            Err(NoWay::Ever(why)) => self.no_way_back(group, &why, true),
         }
     }
 
-    /// We cannot come back; without a state of the group we are no member any more.
+    /// The attempt to come back failed. `out` says that this device has no leaf any more;
+    /// otherwise one that cannot follow the group without coming back tries again later.
     pub(super) fn no_way_back(
         &mut self,
         group: &GroupId,
-        intent: Option<u64>,
         why: &str,
+        out: bool,
     ) -> Result<(), StoreError> {
+        let Some(record) = self.record(group).cloned() else { return Ok(()) };
+        let Some(rejoin) = record.rejoin else { return Ok(()) };
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
-        let never_joined = self.record(group).is_some_and(|r| r.joined_epoch == u64::MAX);
-        // By itself means that this device cannot follow the group: then it is out of it.
-        let out =
-            intent.is_none() || self.record(group).is_some_and(|r| r.state == State::Rejoining);
-        let was_gone =
-            self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.was_gone);
-        self.change_record(group, |record| {
-            record.rejoin = None;
-            if was_gone {
-                record.state = State::Gone;
-            }
-        })?;
-        if never_joined {
+        let never_joined = record.joined_epoch == u64::MAX;
+        let needed = rejoin.intent.is_none() || record.state == State::Rejoining;
+        if never_joined && (out || rejoin.intent.is_some()) {
             self.delete_record(group);
-        } else if out && !was_gone {
+        } else if rejoin.was_gone {
+            self.change_record(group, |record| {
+                record.rejoin = None;
+                record.state = State::Gone;
+            })?;
+        } else if out && needed {
             let by = self.client.clone();
             self.removed(group, by)?;
+        } else {
+            let after_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
+            self.change_record(group, |record| {
+                record.rejoin = needed.then(Rejoin::by_itself);
+                record.commit_after_ms = after_ms;
+            })?;
         }
-        match intent {
+        match rejoin.intent {
             Some(number) => self.fail(number, format!("no way back into the group: {why}")),
             None if never_joined => Ok(()),
             None => self.warn(group, format!("no way back into the group: {why}")),
@@ -172,29 +193,29 @@ impl Member {
         hub: &HubInfo,
         key: &SealKey,
         sealed: &SealedGroupInfo,
-    ) -> Result<Candidate, String> {
-        let opened = open(sealed, key).map_err(|e| e.to_string())?;
-        let message = MlsMessage::from_bytes(&opened).map_err(|e| e.to_string())?;
-        let info = message.as_group_info().ok_or("the hub sent something else than a GroupInfo")?;
+    ) -> Result<Candidate, NoWay> {
+        let opened = open(sealed, key).map_err(not_now)?;
+        let message = MlsMessage::from_bytes(&opened).map_err(not_now)?;
+        let info = message.as_group_info().ok_or_else(|| not_now("this is no GroupInfo"))?;
         let context = info.group_context().clone();
-        let bound = check_context(&context, group, hub).map_err(|e| e.to_string())?;
+        let bound = check_context(&context, group, hub).map_err(not_now)?;
         let base = check_receipt(&sealed.receipt, group, context.epoch, hub, self.now_ms)
-            .map_err(|e| e.to_string())?;
+            .map_err(not_now)?;
         let last = self.record(group).and_then(|r| r.last_receipt.as_ref());
         if last.is_some_and(|last| base.tbs.seq < last.tbs.seq) {
-            return Err("the hub offers an older state than it gave us before".to_owned());
+            return Err(not_now("the hub offers an older state than it gave us before"));
         }
-        let tree = ExportedTree::from_bytes(sealed.tree.inline().unwrap_or_default())
-            .map_err(|e| e.to_string())?;
-        check_roster(&tree.roster()).map_err(|e| e.to_string())?;
+        let tree =
+            ExportedTree::from_bytes(sealed.tree.inline().unwrap_or_default()).map_err(not_now)?;
+        check_roster(&tree.roster()).map_err(not_now)?;
         let own = tree.roster().members_iter().find(|member| {
             client_id(&member.signing_identity).as_ref() == Ok(&self.client)
                 && member.signing_identity.signature_key == *self.keys.public()
         });
-        let leaf =
-            own.ok_or("this device has no leaf with its key in the group: be invited")?.index;
+        let leafless = "this device has no leaf with its key in the group: be invited";
+        let leaf = own.ok_or_else(|| NoWay::Ever(leafless.to_owned()))?.index;
         let epoch = context.epoch;
-        let built = self.external_commit(message, tree, leaf).map_err(|e| e.to_string())?;
+        let built = self.external_commit(message, tree, leaf).map_err(not_now)?;
         Ok(Candidate { built, epoch, base, bound })
     }
 

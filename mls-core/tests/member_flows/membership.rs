@@ -73,11 +73,21 @@ fn who_leaves_is_removed_by_the_others_without_being_asked() {
 #[test]
 fn who_is_put_out_of_its_room_learns_that_it_was_removed() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    for other in [0, 2] {
+        world.nodes[other].away = true;
+    }
     let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
     let bob = world.user(1);
     world.leave_room(&room, &bob);
     world.run();
-    world.pass(120);
+    world.pass(60);
+    assert_eq!(world.count(1, |e| matches!(e, Event::Removed(_))), 0);
+    // Only now somebody commits the removal, where Bob does not see it.
+    for other in [0, 2] {
+        world.come_back(other);
+    }
+    world.run();
+    world.pass(200);
     world.assert_agree(&group, &[0, 2]);
     assert_eq!(world.count(1, |e| matches!(e, Event::Removed(_))), 1);
 }
