@@ -9,6 +9,7 @@
 
 mod added;
 mod answers;
+mod ask_to_join;
 mod blobs;
 mod claim_jobs;
 mod claim_key_packages;

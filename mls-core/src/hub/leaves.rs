@@ -7,8 +7,12 @@ use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
 
 const SPACE: Space = "leaf_count";
+/// The other way round: the groups in which an account has a leaf.
+const GROUPS: Space = "groups_of_user";
 /// Accounts read from the database at once.
 const PAGE: usize = 512;
+/// Groups of one account that are looked at for one request.
+const GROUPS_READ_MAX: usize = 1000;
 
 /// The account's leaves in the group.
 pub(super) fn count(store: &Overlay, group: &GroupId, user: &UserId) -> Result<u32, StoreError> {
@@ -22,11 +26,22 @@ pub(super) fn set(
     user: &UserId,
     count: u32,
 ) -> Result<(), StoreError> {
-    match count {
-        0 => store.delete(SPACE, &key(group, user)),
-        _ => store.write(SPACE, &key(group, user), &count)?,
+    if count == 0 {
+        store.delete(SPACE, &key(group, user));
+        store.delete(GROUPS, &group_key(user, group));
+    } else {
+        store.write(SPACE, &key(group, user), &count)?;
+        store.put(GROUPS, &group_key(user, group), Vec::new());
     }
     Ok(())
+}
+
+/// The groups in which the account has a leaf, within a bound.
+pub(super) fn groups(store: &Overlay, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
+    let prefix = group_key(user, &GroupId(Vec::new()));
+    let found = store.scan(GROUPS, &prefix, b"", GROUPS_READ_MAX)?;
+    let id = |key: &[u8]| GroupId(key.get(prefix.len()..).unwrap_or_default().to_vec());
+    Ok(found.iter().map(|(key, _)| id(key)).collect())
 }
 
 /// Every account with a leaf in the group.
@@ -49,4 +64,9 @@ pub(super) fn users(store: &Overlay, group: &GroupId) -> Result<Vec<UserId>, Sto
 /// Group ids are all of one length ([`crate::policy::GROUP_ID_BYTES`]), so none is another's prefix.
 fn key(group: &GroupId, user: &UserId) -> Vec<u8> {
     [group.0.as_slice(), user.as_str().as_bytes()].concat()
+}
+
+/// No account's name holds a zero byte.
+fn group_key(user: &UserId, group: &GroupId) -> Vec<u8> {
+    [user.as_str().as_bytes(), &[0], &group.0].concat()
 }

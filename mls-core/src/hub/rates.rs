@@ -29,6 +29,8 @@ pub(super) enum Rate {
     Messages,
     /// GroupInfos, by group and user.
     GroupInfos,
+    /// A new device's asking to be added, by device.
+    Asks,
 }
 
 /// The buckets of everybody who was not idle.
@@ -49,7 +51,7 @@ impl Rate {
     fn burst_and_wait(self) -> (u64, u64) {
         match self {
             Self::Commits => per_hour(COMMITS_PER_HOUR),
-            Self::Claims => per_hour(CLAIMS_PER_HOUR),
+            Self::Claims | Self::Asks => per_hour(CLAIMS_PER_HOUR),
             Self::OneTimeClaims => {
                 let (burst, wait) = per_hour(ONE_TIME_CLAIMS_PER_DAY);
                 (burst, wait * 24)

@@ -44,7 +44,10 @@ impl Turn<'_> {
         }
         let remembered = matches!(
             request,
-            Request::PublishKeyPackages(_) | Request::ReportInvalid(_) | Request::LeaveRoom(_)
+            Request::PublishKeyPackages(_)
+                | Request::ReportInvalid(_)
+                | Request::LeaveRoom(_)
+                | Request::AskToJoin(_)
         );
         let answer = self.answer(asked, request)?;
         if let (true, Some(answer)) = (remembered, &answer) {
@@ -73,6 +76,7 @@ impl Turn<'_> {
             Request::LeaveRoom(request) => self.leave_room(from, &request),
             Request::PutBlob(request) => self.put_blob(from, &request),
             Request::GetBlob(request) => self.get_blob(&request),
+            Request::AskToJoin(request) => self.ask_to_join(asked, &request),
         }
         .map(Some)
     }

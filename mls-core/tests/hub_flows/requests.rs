@@ -3,7 +3,9 @@
 use mls_core::hub::{AnswerEffect, Effect, Input, ReplyTo, RequestInput};
 use mls_core::limits::ANSWER_KEEP_MS;
 use mls_core::policy::COMMITS_PER_HOUR;
+use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::create_room::CreateRoom;
+use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::report_invalid::ReportInvalid;
 use mls_core::wire::{Answer, Notice, Request};
@@ -108,6 +110,33 @@ fn a_report_of_an_invalid_handshake_is_shown_to_admins_and_moves_nothing() {
     assert!(matches!(world.request(&bob.user(), report(1, &bytes)), Err(Refusal::Invalid(_))));
     let stranger = Device::new("mallory@example.org", "0000000000000000").user();
     assert!(matches!(world.request(&stranger, report(2, &bytes)), Err(Refusal::NotAllowed(_))));
+}
+
+#[test]
+fn a_new_device_is_announced_to_its_users_devices_and_to_admins_only() {
+    let mut world = World::new();
+    let mut bob = Device::new("bob@example.org", "00000000000000b0");
+    let mut carol = Device::new("@carol:example.org", "CAROL");
+    let alice = world.group_with(&mut [&mut bob, &mut carol]);
+    world.take_effects();
+    let ask = |device: &str| Request::AskToJoin(AskToJoin { device: device.to_owned() });
+    assert_eq!(world.request(&bob.user(), ask("00000000000000b1")), Ok(Answer::Done));
+    let laptop = bob.user().device("00000000000000b1").unwrap();
+    let mut told = Vec::new();
+    for effect in world.take_effects() {
+        let Effect::Notify(notify) = effect else { panic!("{effect:?}") };
+        let waiting = DeviceWaiting { group: bob.group_id(), client: laptop.clone() };
+        assert_eq!(notify.notice, Notice::DeviceWaiting(waiting));
+        told.push(notify.to);
+    }
+    told.sort();
+    assert_eq!(told, [alice.id, bob.id.clone()]);
+    // A device that is in the group already, and an account that is in none.
+    assert_eq!(world.request(&bob.user(), ask("00000000000000b0")), Ok(Answer::Done));
+    let stranger = Device::new("mallory@example.org", "0000000000000000").user();
+    assert_eq!(world.request(&stranger, ask("0000000000000000")), Ok(Answer::Done));
+    assert!(world.take_effects().is_empty());
+    assert!(matches!(world.request(&bob.user(), ask("laptop")), Err(Refusal::Invalid(_))));
 }
 
 #[test]
