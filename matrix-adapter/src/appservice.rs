@@ -50,7 +50,6 @@ pub struct Appservice {
     homeserver: Arc<Homeserver>,
     ghosts: GhostAccounts,
     algorithms: Algorithms,
-    invitations: Invitations,
     local_address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -70,12 +69,12 @@ impl Appservice {
         let (stop, stopped) = watch::channel(false);
         let invitations = Invitations::start(Arc::clone(&homeserver), stopped.clone());
         let transactions =
-            Transactions::new(Arc::clone(&homeserver), invitations.clone(), seen, deliveries);
+            Transactions::new(Arc::clone(&homeserver), invitations, seen, deliveries);
         let app = server::router(transactions, setup.hs_token);
         let server = tokio::spawn(server::serve(listener, app, stopped));
         let ghosts = GhostAccounts::new(Arc::clone(&homeserver));
         let algorithms = Algorithms::new(Arc::clone(&homeserver));
-        Ok(Self { homeserver, ghosts, algorithms, invitations, local_address, stop, server })
+        Ok(Self { homeserver, ghosts, algorithms, local_address, stop, server })
     }
 
     /// Where it listens; the port is the system's choice if `listen` named port 0.
@@ -88,10 +87,10 @@ impl Appservice {
         self.homeserver.hub()
     }
 
-    /// Returns once the homeserver knows the hub: its account and its device are there, and
-    /// invitations that came while nobody listened are taken up. Waits as long as it takes.
+    /// Returns once the homeserver knows the hub's account and its device. Waits as long as it
+    /// takes.
     pub async fn wait_for_homeserver(&self) {
-        readiness::wait(&self.homeserver, &self.invitations).await;
+        readiness::wait(&self.homeserver).await;
     }
 
     /// Does what the hub wants done. `tried_before` says that an earlier attempt may have

@@ -68,7 +68,14 @@ impl Connection {
         let control = Arc::new(ControlRoom::new(hub.clone(), room));
         let (batches, receiver) = mpsc::channel(1);
         let (stop, stopped) = watch::channel(false);
-        let sync = SyncLoop::new(client.clone(), hub, Arc::clone(&control), setup.since, batches);
+        let sync = SyncLoop::new(
+            client.clone(),
+            user.clone(),
+            hub,
+            Arc::clone(&control),
+            setup.since,
+            batches,
+        );
         let task = tokio::spawn(sync.run(stopped));
         let device = setup.session.device_id;
         Ok((Self { client, user, device, control, stop, task }, receiver))
@@ -83,7 +90,7 @@ impl Connection {
         let sent = self.post(&room, namespace::REQUEST, &transaction, &content).await;
         if matches!(sent, Err(DeliveryError::Refused { .. })) {
             // Perhaps we are no longer in that room: look again before the next request.
-            self.control.doubt().await;
+            self.control.doubt();
         }
         sent
     }

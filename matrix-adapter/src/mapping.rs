@@ -17,9 +17,11 @@ pub mod notice;
 pub mod request;
 pub mod room_event;
 
+mod ask_to_join;
 mod blob;
 mod claim_key_packages;
 mod create_room;
+mod device_waiting;
 mod fetch_group_info;
 mod fetch_handshakes;
 mod fetch_welcomes;

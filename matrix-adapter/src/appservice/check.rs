@@ -61,7 +61,8 @@ pub async fn check(setup: &AppserviceSetup) -> Vec<Finding> {
 
 async fn versions(homeserver: &Homeserver) -> Result<(), HomeserverError> {
     let path = ["_matrix", "client", "versions"];
-    let answer = homeserver.send(HomeserverRequest::new(Method::GET, &path)).await?;
+    let request = HomeserverRequest::new(Method::GET, &path).anonymous();
+    let answer = homeserver.send(request).await?;
     match answer.get("versions").and_then(Value::as_array) {
         Some(_) => Ok(()),
         None => Err(HomeserverError::Unreachable("this is no homeserver".to_owned())),

@@ -35,12 +35,13 @@ pub(super) struct HomeserverRequest<'a> {
     path: &'a [&'a str],
     query: Vec<(&'a str, String)>,
     body: Option<Value>,
+    authenticated: bool,
 }
 
 impl<'a> HomeserverRequest<'a> {
     /// `path` segment by segment; each is escaped as it must be.
     pub(super) fn new(method: Method, path: &'a [&'a str]) -> Self {
-        Self { method, path, query: Vec::new(), body: None }
+        Self { method, path, query: Vec::new(), body: None, authenticated: true }
     }
 
     /// As `user`: the hub or a ghost, through its one device.
@@ -51,6 +52,12 @@ impl<'a> HomeserverRequest<'a> {
     /// As `user`, without a device: for requests that come before there is one.
     pub(super) fn by_account(self, user: &str) -> Self {
         self.query("user_id", user.to_owned())
+    }
+
+    /// Without our token, for what everybody may ask.
+    pub(super) fn anonymous(mut self) -> Self {
+        self.authenticated = false;
+        self
     }
 
     /// One more parameter.
@@ -123,7 +130,10 @@ impl Homeserver {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let mut outgoing = self.http.request(request.method, url).bearer_auth(&*self.token);
+        let mut outgoing = self.http.request(request.method, url);
+        if request.authenticated {
+            outgoing = outgoing.bearer_auth(&*self.token);
+        }
         if let Some(body) = &request.body {
             outgoing = outgoing.json(body);
         }

@@ -47,7 +47,7 @@ impl EventReader {
             }
         };
         match event.event_type.as_str() {
-            ROOM_MEMBER => Ok(self.member(&event)),
+            ROOM_MEMBER => Ok(self.member(&event).await),
             // Our own come back to us, too.
             _ if event.sender == self.homeserver.hub()
                 || self.homeserver.is_ghost(&event.sender) =>
@@ -60,14 +60,14 @@ impl EventReader {
         }
     }
 
-    fn member(&self, event: &RoomEvent) -> Option<Incoming> {
+    async fn member(&self, event: &RoomEvent) -> Option<Incoming> {
         self.control_rooms.forget(&event.room_id);
         let user = event.state_key.as_deref()?;
         let membership = event.content_text("membership")?;
         let room = RoomAddress::matrix(&*event.room_id);
         if user == self.homeserver.hub() {
             match membership {
-                "invite" => self.invitations.offer(event),
+                "invite" => self.invitations.offer(event, self.homeserver.server_name()).await,
                 "leave" | "ban" if event.sender != user => {
                     tracing::warn!(room = event.room_id, by = event.sender, "the hub was put out");
                 }
@@ -143,4 +143,101 @@ fn message(event: RoomEvent) -> Option<Incoming> {
         sent_ms: event.origin_server_ts,
         message,
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::sync::watch;
+    use url::Url;
+    use zeroize::Zeroizing;
+
+    use super::super::setup::AppserviceSetup;
+    use super::*;
+    use crate::mapping::namespace::algorithm;
+
+    fn reader() -> (EventReader, watch::Sender<bool>) {
+        let setup = AppserviceSetup {
+            listen: ([127, 0, 0, 1], 0).into(),
+            homeserver: Url::parse("https://hs.invalid").unwrap(),
+            server_name: "hs".to_owned(),
+            as_token: Zeroizing::new("as".to_owned()),
+            hs_token: Zeroizing::new("hs".to_owned()),
+            sender_localpart: "mls".to_owned(),
+        };
+        let homeserver = Arc::new(Homeserver::new(&setup).unwrap());
+        let (stop, stopped) = watch::channel(false);
+        let invitations = Invitations::start(Arc::clone(&homeserver), stopped);
+        let control_rooms = ControlRooms::new(Arc::clone(&homeserver));
+        (EventReader::new(homeserver, control_rooms, invitations), stop)
+    }
+
+    fn event(event_type: &str, sender: &str, state_key: Option<&str>, content: Value) -> String {
+        let event = json!({
+            "type": event_type, "sender": sender, "state_key": state_key, "content": content,
+            "room_id": "!r:hs", "event_id": "$1", "origin_server_ts": 7,
+        });
+        event.to_string()
+    }
+
+    #[tokio::test]
+    async fn the_list_of_a_room_is_joined_and_invited_without_ghosts_and_hub() {
+        let (reader, _stop) = reader();
+        for (sender, user, membership, expected) in [
+            ("@bob:hs", "@bob:hs", "join", "bob true"),
+            ("@mls:hs", "@bob:hs", "invite", "bob true"),
+            ("@bob:hs", "@bob:hs", "knock", "bob false"),
+            ("@mls:hs", "@bob:hs", "leave", "bob false"),
+            ("@eve:hs", "@bob:hs", "ban", "bob false"),
+            ("@mls_x=40y:hs", "@mls_x=40y:hs", "join", "nothing"),
+            ("@mls_x=40y:hs", "@mls_x=40y:hs", "leave", "nothing"),
+            ("@mls:hs", "@mls_x=40y:hs", "leave", "nothing"),
+            ("@eve:hs", "@mls_x=40y:hs", "leave", "ghost out"),
+            ("@eve:hs", "@mls_x=40y:hs", "ban", "ghost out"),
+            ("@eve:hs", "@mls_x=40y:other", "leave", "mls_x=40y false"),
+            ("@eve:hs", "@mls:hs", "ban", "nothing"),
+            ("@eve:hs", "no user", "join", "nothing"),
+        ] {
+            let content = json!({ "membership": membership });
+            let read = reader.read(&event(ROOM_MEMBER, sender, Some(user), content)).await.unwrap();
+            let said = match read {
+                None => "nothing".to_owned(),
+                Some(Incoming::GhostExpelled { ghost, .. }) if ghost == user => "ghost out".into(),
+                Some(Incoming::Input(Input::Membership(m))) => {
+                    let address = m.user.address();
+                    let name = address.trim_start_matches('@').split(':').next().unwrap();
+                    format!("{name} {}", m.listed)
+                }
+                other => format!("{other:?}"),
+            };
+            assert_eq!(said, expected, "{sender} makes {user} {membership}");
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_count_from_people_only_and_malformed_events_are_passed_over() {
+        let (reader, _stop) = reader();
+        let ours = application_message::encode(&algorithm(1).unwrap(), b"m");
+        let megolm = json!({"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"});
+        let broken = json!({"algorithm": algorithm(1).unwrap(), "ciphertext": "?"});
+        for (sender, content, counts) in [
+            ("@bob:hs", &ours, true),
+            ("@bob:other", &ours, true),
+            ("@mls:hs", &ours, false),
+            ("@mls_x=40y:hs", &ours, false),
+            ("@bob:hs", &megolm, false),
+            ("@bob:hs", &broken, false),
+            ("bob", &ours, false),
+        ] {
+            let event = event(ROOM_ENCRYPTED, sender, None, content.clone());
+            let read = reader.read(&event).await.unwrap();
+            let is_message = matches!(read, Some(Incoming::Input(Input::Message(_))));
+            assert_eq!(is_message, counts, "{sender} {content}");
+        }
+        for malformed in
+            ["1", "{}", "null", "[]", "{\"type\": 1}", "{\"type\": \"x\", \"sender\": []}"]
+        {
+            assert!(reader.read(malformed).await.unwrap().is_none(), "{malformed}");
+        }
+    }
 }

@@ -1,23 +1,26 @@
 //! Invitations of the hub: into control rooms and rooms of our groups it goes, others it declines.
 //!
-//! Joining a room of another server can take minutes, so it is done beside the transactions. What
-//! a crash forgets is found again by [`sweep`] at the next start.
+//! One by an account of our own server is answered before its transaction is, so that no crash
+//! forgets it (Synapse has no way to ask for the invitations of an application service's user).
+//! Joining a room of another server can take minutes, so that is done beside the transactions;
+//! clients invite again when the hub does not come.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::homeserver::{Homeserver, HomeserverRequest};
-use super::homeserver_error::HomeserverError;
 use crate::mapping::application_message::marks_our_room;
 use crate::mapping::namespace::{CONTROL_ROOM_TYPE, ROOM_CREATE, ROOM_ENCRYPTION};
 use crate::mapping::room_event::RoomEvent;
 
-/// Invitations that wait; what is beyond is found at the next start.
+/// How long a transaction waits for the answer to an invitation by an account of our own server.
+const LOCAL_DEADLINE: Duration = Duration::from_secs(20);
+/// Invitations that wait.
 const WAITING_MAX: usize = 1024;
 /// Rooms joined at the same time.
 const AT_ONCE: usize = 8;
@@ -33,6 +36,7 @@ pub(super) struct Invitations(mpsc::Sender<Invitation>);
 struct Invitation {
     room: String,
     wanted: bool,
+    answered: oneshot::Sender<()>,
 }
 
 impl Invitations {
@@ -58,40 +62,20 @@ impl Invitations {
     }
 
     /// An `m.room.member` event that invites the hub.
-    pub(super) fn offer(&self, event: &RoomEvent) {
+    pub(super) async fn offer(&self, event: &RoomEvent, server_name: &str) {
         let state = event.unsigned.get("invite_room_state").and_then(Value::as_array);
-        self.take(event.room_id.clone(), state.map(Vec::as_slice).unwrap_or_default());
-    }
-
-    fn take(&self, room: String, stripped_state: &[Value]) {
-        let wanted = stripped_state.iter().any(is_ours);
-        if self.0.try_send(Invitation { room, wanted }).is_err() {
-            tracing::warn!("too many invitations wait: more are taken up at the next start");
+        let wanted = state.into_iter().flatten().any(is_ours);
+        let (answered, done) = oneshot::channel();
+        let invitation = Invitation { room: event.room_id.clone(), wanted, answered };
+        if self.0.try_send(invitation).is_err() {
+            tracing::warn!(room = event.room_id, "too many invitations wait: this one is dropped");
+            return;
+        }
+        let local = event.sender.split_once(':').is_some_and(|(_, server)| server == server_name);
+        if local && tokio::time::timeout(LOCAL_DEADLINE, done).await.is_err() {
+            tracing::warn!(room = event.room_id, "an invitation is still being answered");
         }
     }
-}
-
-/// Looks for invitations that nobody has answered yet.
-pub(super) async fn sweep(
-    homeserver: &Homeserver,
-    invitations: &Invitations,
-) -> Result<(), HomeserverError> {
-    let nothing = json!({ "types": [] });
-    let room = json!({
-        "timeline": { "types": [], "limit": 1 }, "state": nothing, "ephemeral": nothing,
-        "account_data": nothing,
-    });
-    let filter = json!({ "room": room, "presence": nothing, "account_data": nothing });
-    let path = ["_matrix", "client", "v3", "sync"];
-    let request = HomeserverRequest::new(Method::GET, &path).by_account(homeserver.hub());
-    let request = request.query("timeout", "0".to_owned()).query("filter", filter.to_string());
-    let answer = homeserver.send(request).await?;
-    let invited = answer.pointer("/rooms/invite").and_then(Value::as_object);
-    for (room, invited) in invited.into_iter().flatten() {
-        let state = invited.pointer("/invite_state/events").and_then(Value::as_array);
-        invitations.take(room.clone(), state.map(Vec::as_slice).unwrap_or_default());
-    }
-    Ok(())
 }
 
 /// Whether a stripped state event says that the room is a control room or one of a group.
@@ -104,7 +88,9 @@ fn is_ours(event: &Value) -> bool {
     }
 }
 
-async fn answer(homeserver: Arc<Homeserver>, Invitation { room, wanted }: Invitation) {
+/// Joins or declines; `answered` ends with this function, however it ends.
+async fn answer(homeserver: Arc<Homeserver>, invitation: Invitation) {
+    let Invitation { room, wanted, answered: _until_the_end } = invitation;
     let join = ["_matrix", "client", "v3", "join", room.as_str()];
     let decline = ["_matrix", "client", "v3", "rooms", room.as_str(), "leave"];
     let path: &[&str] = if wanted { &join } else { &decline };

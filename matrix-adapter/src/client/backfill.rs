@@ -9,14 +9,14 @@ use ruma::{OwnedRoomId, uint};
 use super::{delivery_error, parse_event, sync_filter};
 use crate::mapping::room_event::RoomEvent;
 
-/// Pages read of a room that this connection has followed; beyond, the hub fills the gaps of
+/// Pages read of a room that this account was in; beyond, the hub fills the gaps of
 /// handshakes, and the gaps of messages are seen by their senders' generations.
 const FOLLOWED_PAGES_MAX: usize = 50;
-/// Pages read of a room that is new to this connection.
+/// Pages read of a room that is new to this account.
 const NEW_PAGES_MAX: usize = 3;
 
-/// What is missing before `prev_batch`, the oldest first. `since` is where the last batch of a
-/// room that we followed ended.
+/// What is missing before `prev_batch`, the oldest first. `since` is where the last batch ended,
+/// if this account was in the room then.
 pub(super) async fn missing_events(
     client: &Client,
     room: &OwnedRoomId,
@@ -46,7 +46,7 @@ pub(super) async fn missing_events(
 
 fn filter() -> RoomEventFilter {
     let mut filter = RoomEventFilter::default();
-    filter.types = Some(sync_filter::timeline_types());
+    filter.types = Some(sync_filter::message_types());
     filter.lazy_load_options =
         ruma::api::client::filter::LazyLoadOptions::Enabled { include_redundant_members: false };
     filter

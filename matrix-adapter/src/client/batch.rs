@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::control_room::ControlRoom;
 use crate::mapping::namespace::{
     ANSWER, CREATE_ALGORITHM, HANDSHAKE, KEY_PACKAGE_PREFIX, OUR_EVENTS, ROOM_CREATE,
-    ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MESSAGE, STICKER,
+    ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MEMBER, ROOM_MESSAGE, STICKER,
 };
 use crate::mapping::room_event::RoomEvent;
 use crate::mapping::{DecodeError, answer, application_message, ghost, notice};
@@ -74,6 +74,13 @@ impl Reader<'_> {
                 tracing::warn!(%room, sender = event.sender, "only the hub may send {}", event.event_type);
                 return None;
             }
+            ROOM_MEMBER => {
+                let of_hub = event.state_key.as_deref() == Some(self.hub.as_str());
+                if of_hub && self.control.room().as_deref() == Some(room) {
+                    self.control.doubt();
+                }
+                return None;
+            }
             ROOM_MESSAGE | STICKER => Ok(Input::CleartextInRoom {
                 room: RoomAddress::matrix(room.as_str()),
                 sender: self.account(&event.sender),
@@ -132,6 +139,129 @@ fn logged(read: Result<Input, DecodeError>, sender: &str) -> Option<Input> {
         Err(DecodeError::Invalid(why)) => {
             tracing::warn!(sender, %why, "an event of ours is broken and passed over");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mls_core::wire::refusal::Refusal;
+    use mls_core::wire::{Answer, Digest, GroupId, Notice};
+    use serde_json::json;
+
+    use super::*;
+    use crate::mapping::namespace::{WELCOME, algorithm};
+
+    fn event(event_type: &str, sender: &str, content: Value) -> RoomEvent {
+        let event = json!({
+            "type": event_type, "sender": sender, "content": content, "event_id": "$1",
+            "origin_server_ts": 7,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    fn handshake() -> Value {
+        let handshake = mls_core::wire::handshake::Handshake {
+            group: GroupId(vec![1]),
+            seq: 1,
+            epoch: 1,
+            message: vec![1].into(),
+            receipt: vec![1],
+        };
+        notice::encode(&Notice::Handshake(handshake)).1
+    }
+
+    fn welcome() -> Value {
+        let welcome = mls_core::wire::welcome::Welcome {
+            id: Digest([1; 32]),
+            client: UserId::matrix("@bob:hs").unwrap().device("DEV").unwrap(),
+            group: GroupId(vec![1]),
+            epoch: 1,
+            receipt: vec![1],
+            tree: vec![1].into(),
+            welcome: vec![1].into(),
+        };
+        notice::encode(&Notice::Welcome(welcome)).1
+    }
+
+    #[test]
+    fn only_the_hub_speaks_for_the_hub_and_answers_only_in_the_control_room() {
+        let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
+        let room: OwnedRoomId = "!control:hs".try_into().unwrap();
+        let control = ControlRoom::new(hub.clone(), Some(room.clone()));
+        let reader = Reader { hub: &hub, control: &control };
+        let answer = answer::encode(&"id".to_owned(), Ok(&Answer::Done));
+        let refusal = answer::encode(&"id".to_owned(), Err(&Refusal::Gone));
+        for (place, event_type, sender, content, counts) in [
+            ("!control:hs", ANSWER, "@mls:hs", &answer, true),
+            ("!control:hs", ANSWER, "@mls:hs", &refusal, true),
+            ("!control:hs", ANSWER, "@mallory:hs", &answer, false),
+            ("!other:hs", ANSWER, "@mls:hs", &answer, false),
+            ("!other:hs", HANDSHAKE, "@mls:hs", &handshake(), true),
+            ("!other:hs", HANDSHAKE, "@mls:other", &handshake(), false),
+            ("!other:hs", HANDSHAKE, "@mls:hs", &json!({"v": 1}), false),
+            ("!other:hs", WELCOME, "@mls:hs", &welcome(), false),
+        ] {
+            let place: OwnedRoomId = place.try_into().unwrap();
+            let input = reader.timeline_event(&place, event(event_type, sender, content.clone()));
+            assert_eq!(input.is_some(), counts, "{event_type} of {sender} in {place}");
+        }
+        for (sender, counts) in [("@mls:hs", true), ("@mallory:hs", false)] {
+            let input = reader.to_device_event(event(WELCOME, sender, welcome()));
+            assert_eq!(input.is_some(), counts, "a Welcome of {sender}");
+        }
+    }
+
+    #[test]
+    fn a_ghost_is_nobodys_account() {
+        let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
+        let room: OwnedRoomId = "!r:hs".try_into().unwrap();
+        let control = ControlRoom::new(hub.clone(), None);
+        let reader = Reader { hub: &hub, control: &control };
+        for (sender, expected) in [
+            ("@bob:hs", UserId::matrix("@bob:hs").ok()),
+            ("@mls_juliet=40x:hs", None),
+            ("@mls_juliet=40x:other", UserId::matrix("@mls_juliet=40x:other").ok()),
+        ] {
+            let content = application_message::encode(&algorithm(1).unwrap(), b"m");
+            let input = reader.timeline_event(&room, event(ROOM_ENCRYPTED, sender, content));
+            let Some(Input::Message(message)) = input else { panic!("no message") };
+            assert_eq!((message.sender, message.message), (expected, b"m".to_vec()));
+        }
+        let megolm = json!({"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"});
+        assert!(reader.timeline_event(&room, event(ROOM_ENCRYPTED, "@bob:hs", megolm)).is_none());
+    }
+
+    #[test]
+    fn the_count_of_key_packages_is_said_once_until_it_changes() {
+        let mut seen = Seen::default();
+        let ours = crate::mapping::key_package::algorithm(1).unwrap();
+        for (count, said) in [(None, Some(0)), (Some(5), Some(5)), (Some(5), None), (None, Some(0))]
+        {
+            let counts = [("signed_curve25519", 50)].into_iter();
+            let counts = counts.chain(count.map(|count| (&*ours, count)));
+            let input = seen.key_packages(counts);
+            let told = input.map(|input| match input {
+                Input::KeyPackagesLeft(count) => count,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(told, said);
+        }
+    }
+
+    #[test]
+    fn a_room_that_was_ours_stays_ours() {
+        let mut seen = Seen::default();
+        let room: OwnedRoomId = "!r:hs".try_into().unwrap();
+        for (content, ours) in [
+            (json!({"algorithm": "m.megolm.v1.aes-sha2"}), false),
+            (json!({"algorithm": algorithm(1).unwrap()}), true),
+            (json!({}), true),
+        ] {
+            let mut marker = event(ROOM_ENCRYPTION, "@bob:hs", content);
+            marker.state_key = Some(String::new());
+            seen.note_encryption(&room, &marker);
+            assert_eq!(seen.encrypted.get(&room), Some(&ours));
         }
     }
 }

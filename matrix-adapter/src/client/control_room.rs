@@ -4,11 +4,13 @@
 //! limit. It is written to only once the hub is in: before that, it would not see the event.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use matrix_sdk::Client;
 use mls_core::delivery::DeliveryError;
+use ruma::api::client::membership::invite_user::v3 as invite_user;
 use ruma::api::client::room::create_room::v3 as create_room;
 use ruma::serde::Raw;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId};
@@ -29,8 +31,10 @@ const ANSWERED_MAX: usize = 4096;
 pub(super) struct ControlRoom {
     hub: OwnedUserId,
     room: Mutex<Option<OwnedRoomId>>,
-    /// Whether the hub was seen in the room. Held while the room is made, so that one is made.
-    ready: tokio::sync::Mutex<bool>,
+    /// Whether the hub was seen in the room.
+    ready: AtomicBool,
+    /// Held while the room is made, so that only one is.
+    making: tokio::sync::Mutex<()>,
     answered: Mutex<HashMap<String, u32>>,
 }
 
@@ -46,7 +50,8 @@ impl ControlRoom {
         Self {
             hub,
             room: Mutex::new(room),
-            ready: tokio::sync::Mutex::new(false),
+            ready: AtomicBool::new(false),
+            making: tokio::sync::Mutex::new(()),
             answered: Mutex::default(),
         }
     }
@@ -65,8 +70,8 @@ impl ControlRoom {
     }
 
     /// Looks again at the next request whether the hub is in the room.
-    pub(super) async fn doubt(&self) {
-        *self.ready.lock().await = false;
+    pub(super) fn doubt(&self) {
+        self.ready.store(false, Ordering::Relaxed);
     }
 
     /// An answer to request `id` came. Asked once more after that, the request is a new event.
@@ -88,11 +93,10 @@ impl ControlRoom {
 
     /// The room, with the hub in it.
     pub(super) async fn ensure(&self, client: &Client) -> Result<OwnedRoomId, DeliveryError> {
-        let mut ready = self.ready.lock().await;
-        if let (true, Some(room)) = (*ready, self.room()) {
+        let _one_at_a_time = self.making.lock().await;
+        if let (true, Some(room)) = (self.ready.load(Ordering::Relaxed), self.room()) {
             return Ok(room);
         }
-        *ready = false;
         let mut room = self.room_or_new(client).await?;
         if let HubIs::Away = self.hub_is(client, &room).await? {
             self.left(&room);
@@ -101,6 +105,7 @@ impl ControlRoom {
         let deadline = Instant::now() + HUB_DEADLINE;
         while !matches!(self.hub_is(client, &room).await?, HubIs::Joined) {
             if Instant::now() > deadline {
+                self.invite_again(client, &room).await;
                 return Err(DeliveryError::Later {
                     after_ms: None,
                     why: format!(
@@ -111,8 +116,19 @@ impl ControlRoom {
             }
             tokio::time::sleep(HUB_POLL).await;
         }
-        *ready = true;
+        self.ready.store(true, Ordering::Relaxed);
         Ok(room)
+    }
+
+    /// The hub may have missed the invitation. The homeserver lets only few of these through.
+    async fn invite_again(&self, client: &Client, room: &OwnedRoomId) {
+        let recipient = invite_user::InvitationRecipient::UserId(invite_user::InviteUserId::new(
+            self.hub.clone(),
+        ));
+        let request = invite_user::Request::new(room.clone(), recipient);
+        if let Err(error) = client.send(request).await {
+            tracing::info!(%error, "the hub cannot be invited again yet");
+        }
     }
 
     async fn room_or_new(&self, client: &Client) -> Result<OwnedRoomId, DeliveryError> {

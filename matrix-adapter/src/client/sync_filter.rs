@@ -9,18 +9,20 @@ use crate::mapping::namespace::{
     ANSWER, HANDSHAKE, ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MEMBER, ROOM_MESSAGE, STICKER,
 };
 
-/// The types wanted of a room's timeline.
-pub(super) fn timeline_types() -> Vec<String> {
+/// The types of which none may be missed.
+pub(super) fn message_types() -> Vec<String> {
     [HANDSHAKE, ANSWER, ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MESSAGE, STICKER]
         .map(str::to_owned)
         .to_vec()
 }
 
-/// The whole filter. The own membership is always among the state: a room that was just joined
-/// is never left out for want of other events.
+/// The whole filter. Memberships are wanted of the timeline, for Synapse leaves out a room that
+/// was joined or left when nothing else of it passes the filter.
 pub(super) fn definition() -> FilterDefinition {
     let mut timeline = RoomEventFilter::default();
-    timeline.types = Some(timeline_types());
+    let mut types = message_types();
+    types.push(ROOM_MEMBER.to_owned());
+    timeline.types = Some(types);
     timeline.limit = Some(uint!(100));
     let mut state = RoomEventFilter::default();
     state.types = Some(vec![ROOM_MEMBER.to_owned(), ROOM_ENCRYPTION.to_owned()]);

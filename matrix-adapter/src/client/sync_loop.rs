@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::batch::{Reader, Seen, invites_into_our_room};
 use super::control_room::ControlRoom;
 use super::{Batch, backfill, delivery_error, parse_event, state_content, sync_filter};
-use crate::mapping::namespace::ROOM_ENCRYPTION;
+use crate::mapping::namespace::{ROOM_ENCRYPTION, ROOM_MEMBER};
 use crate::mapping::room_event::RoomEvent;
 use crate::transport::{Backoff, REQUEST_DEADLINE};
 
@@ -25,6 +25,7 @@ const LONG_POLL: Duration = Duration::from_secs(30);
 /// Follows the account's rooms.
 pub(super) struct SyncLoop {
     client: Client,
+    user: OwnedUserId,
     hub: OwnedUserId,
     control: Arc<ControlRoom>,
     since: Option<String>,
@@ -40,6 +41,7 @@ impl SyncLoop {
     /// From where the last batch ended.
     pub(super) fn new(
         client: Client,
+        user: OwnedUserId,
         hub: OwnedUserId,
         control: Arc<ControlRoom>,
         since: Option<String>,
@@ -47,7 +49,7 @@ impl SyncLoop {
     ) -> Self {
         let told_control = control.room();
         let seen = Seen::default();
-        Self { client, hub, control, since, batches, seen, connected: false, told_control }
+        Self { client, user, hub, control, since, batches, seen, connected: false, told_control }
     }
 
     /// Runs until stopped, until nobody takes batches, or until the session is refused.
@@ -159,25 +161,33 @@ impl SyncLoop {
         joined: sync_events::JoinedRoom,
         inputs: &mut Vec<Input>,
     ) -> Result<(), DeliveryError> {
-        let followed = !self.seen.joined.insert(room.clone());
-        if !followed {
+        let state = match &joined.state {
+            sync_events::State::Before(state) | sync_events::State::After(state) => &*state.events,
+            _ => &[],
+        };
+        let state: Vec<_> = state.iter().filter_map(|raw| parse_event(raw.json().get())).collect();
+        for event in &state {
+            self.seen.note_encryption(&room, event);
+        }
+        let newest = joined.timeline.events.iter();
+        let newest: Vec<_> = newest.filter_map(|raw| parse_event(raw.json().get())).collect();
+        // Our own membership is there only if it changed, or in the first answer of all.
+        let is_own = |event: &RoomEvent| {
+            event.event_type == ROOM_MEMBER
+                && event.state_key.as_deref() == Some(self.user.as_str())
+        };
+        let entered = state.iter().chain(&newest).any(is_own);
+        if self.seen.joined.insert(room.clone()) {
             inputs.push(Input::RoomJoined(RoomAddress::matrix(room.as_str())));
         }
-        if let sync_events::State::Before(state) | sync_events::State::After(state) = &joined.state
-        {
-            for event in state.events.iter().filter_map(|raw| parse_event(raw.json().get())) {
-                self.seen.note_encryption(&room, &event);
-            }
+        let mut events = Vec::new();
+        if let (true, Some(prev_batch)) = (joined.timeline.limited, joined.timeline.prev_batch) {
+            let since = self.since.clone().filter(|_| !entered);
+            events = backfill::missing_events(&self.client, &room, prev_batch, since).await?;
+            // In a room that was just joined, the two overlap (Synapse).
+            events.retain(|old| newest.iter().all(|new| new.event_id != old.event_id));
         }
-        let mut events = match (joined.timeline.limited, joined.timeline.prev_batch) {
-            (true, Some(prev_batch)) => {
-                let since = self.since.clone().filter(|_| followed);
-                backfill::missing_events(&self.client, &room, prev_batch, since).await?
-            }
-            _ => Vec::new(),
-        };
-        let newest = joined.timeline.events.iter();
-        events.extend(newest.filter_map(|raw| parse_event(raw.json().get())));
+        events.extend(newest);
         self.timeline(&room, events, inputs).await
     }
 

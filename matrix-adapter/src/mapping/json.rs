@@ -1,6 +1,6 @@
 //! How the basic types are written as JSON, and a reader of objects that says what is wrong where.
 //!
-//! Bytes and digests are unpadded standard base64, group ids lower-case hex (as on XMPP), users
+//! Bytes are unpadded standard base64, digests and group ids lower-case hex (as on XMPP), users
 //! and clients their text form. Fields that we do not know are passed over.
 
 use base64::Engine as _;
@@ -43,6 +43,15 @@ pub fn base64_bytes(text: &str) -> Result<Vec<u8>, Invalid> {
     STANDARD_NO_PAD
         .decode(text)
         .map_err(|_| Invalid("should be standard base64 without padding".to_owned()))
+}
+
+/// The bytes of lower-case hex, at least one and as many as a name may have.
+fn hex_bytes(text: &str, expected: &str) -> Result<Vec<u8>, Invalid> {
+    let lower = text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
+    if !lower || text.is_empty() || text.len() > 2 * NAME_BYTES_MAX {
+        return Err(Invalid::expected(expected));
+    }
+    hex::decode(text).map_err(|_| Invalid::expected(expected))
 }
 
 impl Invalid {
@@ -167,11 +176,12 @@ impl<T: JsonForm> JsonForm for Option<T> {
 
 impl JsonForm for Digest {
     fn to_json(&self) -> Value {
-        Value::from(base64_text(&self.0))
+        Value::from(self.to_string())
     }
     fn from_json(value: Value) -> Result<Self, Invalid> {
-        let bytes = Vec::<u8>::from_json(value)?;
-        bytes.try_into().map(Self).map_err(|_| Invalid::expected("32 bytes"))
+        let expected = "32 bytes in lower-case hex";
+        let bytes = hex_bytes(&String::from_json(value)?, expected)?;
+        bytes.try_into().map(Self).map_err(|_| Invalid::expected(expected))
     }
 }
 
@@ -180,12 +190,7 @@ impl JsonForm for GroupId {
         Value::from(self.to_hex())
     }
     fn from_json(value: Value) -> Result<Self, Invalid> {
-        let expected = || Invalid::expected("a group id in lower-case hex");
-        let text = String::from_json(value)?;
-        if text.is_empty() || text.len() > 2 * NAME_BYTES_MAX || text != text.to_lowercase() {
-            return Err(expected());
-        }
-        hex::decode(text).map(Self).map_err(|_| expected())
+        hex_bytes(&String::from_json(value)?, "a group id in lower-case hex").map(Self)
     }
 }
 

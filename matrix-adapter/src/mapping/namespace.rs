@@ -14,6 +14,8 @@ pub const WELCOME: &str = "dev.mls_bridge.welcome";
 pub const KEY_PACKAGES_LOW: &str = "dev.mls_bridge.key_packages_low";
 /// Something about a member that people should know, to-device, by the hub.
 pub const MEMBERSHIP_WARNING: &str = "dev.mls_bridge.membership_warning";
+/// A device asks to be added to a group, to-device, by the hub.
+pub const DEVICE_WAITING: &str = "dev.mls_bridge.device_waiting";
 /// The binding of a room to its group, a state event by the hub.
 pub const GROUP: &str = "dev.mls_bridge.group";
 /// The type of a control room, in its `m.room.create`.

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::DecodeError;
 use super::json::{Fields, JsonForm};
-use super::namespace::{HANDSHAKE, KEY_PACKAGES_LOW, MEMBERSHIP_WARNING, VERSION, WELCOME};
+use super::namespace::{
+    DEVICE_WAITING, HANDSHAKE, KEY_PACKAGES_LOW, MEMBERSHIP_WARNING, VERSION, WELCOME,
+};
 
 /// Type and content of the event that carries a notice: a handshake stands in a room's timeline,
 /// all others go to a device.
@@ -15,6 +17,7 @@ pub fn encode(notice: &Notice) -> (&'static str, Value) {
         Notice::Welcome(n) => (WELCOME, n.to_json()),
         Notice::KeyPackagesLow(n) => (KEY_PACKAGES_LOW, n.to_json()),
         Notice::MembershipWarning(n) => (MEMBERSHIP_WARNING, n.to_json()),
+        Notice::DeviceWaiting(n) => (DEVICE_WAITING, n.to_json()),
     };
     if let Value::Object(fields) = &mut content {
         fields.insert("v".to_owned(), Value::from(VERSION));
@@ -29,6 +32,7 @@ pub fn decode(event_type: &str, content: Value) -> Result<Notice, DecodeError> {
         WELCOME => |content| JsonForm::from_json(content).map(Notice::Welcome),
         KEY_PACKAGES_LOW => |content| JsonForm::from_json(content).map(Notice::KeyPackagesLow),
         MEMBERSHIP_WARNING => |content| JsonForm::from_json(content).map(Notice::MembershipWarning),
+        DEVICE_WAITING => |content| JsonForm::from_json(content).map(Notice::DeviceWaiting),
         _ => return Err(DecodeError::Mismatch),
     };
     let mut fields = Fields::of(content)?;

@@ -77,6 +77,7 @@ fn variant(request: &Request) -> (&'static str, Value) {
         Request::FetchHandshakes(r) => ("fetch_handshakes", r.to_json()),
         Request::FetchWelcomes(r) => ("fetch_welcomes", r.to_json()),
         Request::LeaveRoom(r) => ("leave_room", r.to_json()),
+        Request::AskToJoin(r) => ("ask_to_join", r.to_json()),
         Request::PutBlob(r) => ("put_blob", r.to_json()),
         Request::GetBlob(r) => ("get_blob", r.to_json()),
     }
@@ -98,6 +99,7 @@ fn request(name: &str, body: Value) -> Option<Result<Request, Invalid>> {
         "fetch_handshakes" => JsonForm::from_json(body).map(Request::FetchHandshakes),
         "fetch_welcomes" => JsonForm::from_json(body).map(Request::FetchWelcomes),
         "leave_room" => JsonForm::from_json(body).map(Request::LeaveRoom),
+        "ask_to_join" => JsonForm::from_json(body).map(Request::AskToJoin),
         "put_blob" => JsonForm::from_json(body).map(Request::PutBlob),
         "get_blob" => JsonForm::from_json(body).map(Request::GetBlob),
         _ => return None,

@@ -1,9 +1,11 @@
 //! Every message of the wire through JSON and back, and what decoders say of bad ones.
 
-use mls_core::address::{RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::blob::{BlobChunk, BlobRef, GetBlob, Part, PutBlob};
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
+use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
 use mls_core::wire::fetch_handshakes::{FetchHandshakes, Handshakes};
 use mls_core::wire::fetch_welcomes::{FetchWelcomes, Welcomes};
@@ -102,6 +104,7 @@ fn requests() -> Vec<Request> {
             acknowledged: vec![Digest([2; 32])],
         }),
         Request::LeaveRoom(LeaveRoom { group: group() }),
+        Request::AskToJoin(AskToJoin { device: "DEV".into() }),
         Request::PutBlob(PutBlob {
             blob: BlobRef { hash: Digest([7; 32]), size: 3 },
             offset: 1,
@@ -193,6 +196,10 @@ fn every_notice_comes_back_as_it_was() {
         Notice::Welcome(welcome()),
         Notice::KeyPackagesLow(KeyPackagesLow { device: "d".into(), count: 3 }),
         Notice::MembershipWarning(MembershipWarning { group: group(), text: "x".into() }),
+        Notice::DeviceWaiting(DeviceWaiting {
+            group: group(),
+            client: ClientId::parse("matrix:u/a:x.org/DEV").unwrap(),
+        }),
     ] {
         let (event_type, content) = notice::encode(&said);
         assert_eq!(notice::decode(event_type, content), Ok(said), "{event_type}");
@@ -213,7 +220,7 @@ fn a_handshake_looks_like_this() {
     assert_eq!(content, expected);
     let request = Request::GetBlob(GetBlob { hash: Digest([0; 32]), offset: 0 });
     let expected = json!({
-        "v": 1, "id": "x", "get_blob": { "sha256": "A".repeat(43), "offset": 0 },
+        "v": 1, "id": "x", "get_blob": { "sha256": "0".repeat(64), "offset": 0 },
     });
     assert_eq!(request::encode(&"x".to_owned(), &request), expected);
 }
@@ -281,8 +288,8 @@ fn a_bad_notice_or_answer_is_told_from_a_foreign_one() {
         ("seq", json!(-1)),
         ("seq", json!(1.5)),
         ("epoch", Value::Null),
-        ("message", json!({"blob": {"sha256": "AA", "size": 1}})),
-        ("message", json!({"blob": {"sha256": "A".repeat(43), "size": 1u64 << 32}})),
+        ("message", json!({"blob": {"sha256": "00", "size": 1}})),
+        ("message", json!({"blob": {"sha256": "0".repeat(64), "size": 1u64 << 32}})),
         ("message", json!({})),
         ("receipt", json!("AA==")),
     ] {
