@@ -48,6 +48,9 @@ pub fn render(line: &Line) -> String {
             network_sender.as_deref().map_or("somebody".to_owned(), plain),
             plain(why)
         ),
+        Line::DeviceWaiting { group, client, .. } => {
+            format!("{} {client} asks to join; if it is known, invite its user", short(group))
+        }
         Line::Warning { group, text, .. } => format!("{} warning: {}", short(group), plain(text)),
         Line::KeyPackagesPublished { count, .. } => format!("{count} key packages are published"),
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
@@ -214,6 +217,11 @@ mod tests {
             },
             Line::Warning { n: 1, group: GROUP.into(), text: "a message in clear".into() },
             Line::KeyPackagesPublished { n: 1, count: 100 },
+            Line::DeviceWaiting {
+                n: 1,
+                group: GROUP.into(),
+                client: "matrix:u/alice:a.org/PHONE".into(),
+            },
             Line::Groups { id: None, groups: vec![] },
             Line::Groups { id: None, groups: vec![group.clone()] },
             Line::Error { why: "not a command".into(), line: None },

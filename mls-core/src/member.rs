@@ -10,6 +10,7 @@
 
 mod admission;
 mod advance;
+mod ask_to_join;
 mod claimed_package;
 mod command;
 mod commit;
@@ -46,7 +47,7 @@ mod welcome;
 
 pub use command::{Command, CommandId, MembersCommand, SendCommand};
 pub use event::{
-    CommandDone, CommandFailed, EpochEvent, Event, EventRecord, Joined, MessageEvent, RemovedEvent,
+    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined, MessageEvent, RemovedEvent,
     Sender, Undecryptable, WarningEvent,
 };
 pub use input::{Confirmation, Input, ReceivedMessage};
@@ -177,6 +178,7 @@ impl Member {
             Input::Notice(Notice::MembershipWarning(warning)) => {
                 self.warn(&warning.group, warning.text)
             }
+            Input::Notice(Notice::DeviceWaiting(waiting)) => self.device_waits(waiting),
             Input::Message(message) => self.message(message),
             Input::Confirmed(Confirmation::Sent(id)) => self.sent(&id),
             Input::Confirmed(Confirmation::NotSent(id, why)) => self.not_sent(&id, why),

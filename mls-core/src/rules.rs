@@ -80,7 +80,8 @@ fn check_member(
     let admin = |what| if group.is_admin(proposer) { Ok(()) } else { Err(RuleError::AdminOnly(what)) };
     match proposal {
         Proposal::Add(_) if group.members_may_add => Ok(()),
-        Proposal::Add(_) => admin("add members"),
+        Proposal::Add(add) if client_id(add.signing_identity())?.user() == *proposer => Ok(()),
+        Proposal::Add(_) => admin("add other users"),
         Proposal::Remove(remove) if user(roster, remove.to_remove())? == *proposer => Ok(()),
         Proposal::Remove(_) => admin("remove others"),
         Proposal::GroupContextExtensions(_) => admin("change the group's settings"),

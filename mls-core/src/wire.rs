@@ -3,9 +3,11 @@
 //! One message, one file; each adapter has a file of the same name that maps it. Bytes are MLS
 //! messages or TLS-encoded structures of this crate; adapters never look into them.
 
+pub mod ask_to_join;
 pub mod blob;
 pub mod claim_key_packages;
 pub mod create_room;
+pub mod device_waiting;
 pub mod fetch_group_info;
 pub mod fetch_handshakes;
 pub mod fetch_welcomes;
@@ -27,9 +29,11 @@ use std::fmt;
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use ask_to_join::AskToJoin;
 use blob::{BlobChunk, GetBlob, Part, PutBlob};
 use claim_key_packages::{ClaimKeyPackages, ClaimedClient};
 use create_room::{CreateRoom, RoomCreated};
+use device_waiting::DeviceWaiting;
 use fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
 use fetch_handshakes::{FetchHandshakes, Handshakes};
 use fetch_welcomes::{FetchWelcomes, Welcomes};
@@ -88,6 +92,8 @@ pub enum Request {
     PutBlob(PutBlob) = 14u8,
     /// Read a chunk of a blob.
     GetBlob(GetBlob) = 15u8,
+    /// A new device asks to be added to the groups of its user.
+    AskToJoin(AskToJoin) = 16u8,
 }
 
 /// What a hub answers when it does not refuse.
@@ -114,7 +120,7 @@ pub enum Answer {
     Welcomes(Welcomes) = 9u8,
     /// To `GetBlob`.
     BlobChunk(BlobChunk) = 10u8,
-    /// To `ReportInvalid`, `LeaveRoom` and `PutBlob`.
+    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob` and `AskToJoin`.
     Done = 11u8,
 }
 
@@ -130,6 +136,8 @@ pub enum Notice {
     KeyPackagesLow(KeyPackagesLow) = 3u8,
     /// Something about a member that people should know.
     MembershipWarning(MembershipWarning) = 4u8,
+    /// A device of somebody's asks to be added.
+    DeviceWaiting(DeviceWaiting) = 5u8,
 }
 
 /// A request's id, chosen by the client: 1 to 64 of `A-Z a-z 0-9 - _`; unique for its account.

@@ -4,11 +4,13 @@
 //! (parsers refuse long tokens). Readers tell *not mine* from *unknown* from *broken*
 //! ([`Unread`]); attributes such as group and epoch are routing hints, the bytes decide.
 
+mod ask_to_join;
 pub mod affiliation;
 pub mod application_message;
 mod blob;
 mod claim_key_packages;
 mod create_room;
+mod device_waiting;
 mod element;
 mod fetch_group_info;
 mod fetch_handshakes;
@@ -64,6 +66,7 @@ pub fn request_to_xml(request: &Request) -> Element {
         Request::LeaveRoom(r) => leave_room::to_xml(r),
         Request::PutBlob(r) => blob::put_to_xml(r),
         Request::GetBlob(r) => blob::get_to_xml(r),
+        Request::AskToJoin(r) => ask_to_join::to_xml(r),
     }
 }
 
@@ -90,6 +93,7 @@ pub fn request_from_xml(element: &Element) -> Result<Request, Unread> {
         leave_room::NAME => Request::LeaveRoom(leave_room::from_xml(fields)?),
         blob::PUT => Request::PutBlob(blob::put_from_xml(fields)?),
         blob::GET => Request::GetBlob(blob::get_from_xml(fields)?),
+        ask_to_join::NAME => Request::AskToJoin(ask_to_join::from_xml(fields)?),
         name => return Err(Unread::Unknown(name.to_owned())),
     })
 }
@@ -141,18 +145,26 @@ pub fn notice_to_xml(notice: &Notice) -> Element {
         Notice::Welcome(n) => welcome::to_xml(n),
         Notice::KeyPackagesLow(n) => key_packages_low::to_xml(n),
         Notice::MembershipWarning(n) => membership_warning::to_xml(n),
+        Notice::DeviceWaiting(n) => device_waiting::to_xml(n),
     }
 }
 
 /// Reads the notice in a message; whether its sender may say it is the caller's question.
 pub fn notice_from_message(message: &Element) -> Result<Notice, Unread> {
-    let names = [handshake::NAME, welcome::NAME, key_packages_low::NAME, membership_warning::NAME];
+    let names = [
+        handshake::NAME,
+        welcome::NAME,
+        key_packages_low::NAME,
+        membership_warning::NAME,
+        device_waiting::NAME,
+    ];
     let named = |e: &&Element| e.has_ns(namespace::MLS_BRIDGE) && names.contains(&e.name());
     let fields = Fields::of(message.children().find(named).ok_or(Unread::NotMine)?)?;
     Ok(match fields.name() {
         handshake::NAME => Notice::Handshake(handshake::from_xml(fields)?),
         welcome::NAME => Notice::Welcome(welcome::from_xml(fields)?),
         key_packages_low::NAME => Notice::KeyPackagesLow(key_packages_low::from_xml(fields)?),
+        device_waiting::NAME => Notice::DeviceWaiting(device_waiting::from_xml(fields)?),
         _ => Notice::MembershipWarning(membership_warning::from_xml(fields)?),
     })
 }

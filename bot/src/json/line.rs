@@ -121,6 +121,15 @@ pub enum Line {
         /// One sentence.
         why: String,
     },
+    /// A device of somebody's asks to be added to a group.
+    DeviceWaiting {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The device.
+        client: String,
+    },
     /// Something about a group that people should know.
     Warning {
         /// The number.
@@ -233,6 +242,11 @@ impl From<&EventRecord> for Line {
                 Self::Removed { n, group: removed.group.to_string(), by: removed.by.to_string() }
             }
             Event::Undecryptable(lost) => line_of_undecryptable(n, lost),
+            Event::DeviceWaiting(waiting) => Self::DeviceWaiting {
+                n,
+                group: waiting.group.to_string(),
+                client: waiting.client.to_string(),
+            },
             Event::Warning(warning) => {
                 Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }
             }

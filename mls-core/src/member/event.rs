@@ -49,6 +49,8 @@ pub enum Event {
     Warning(WarningEvent) = 8u8,
     /// The pool of key packages was filled.
     KeyPackagesPublished(u32) = 9u8,
+    /// A device asks to be added to a group; an Invite of its user adds it.
+    DeviceWaiting(DeviceWaiting) = 10u8,
 }
 
 /// A command was fulfilled.
@@ -146,4 +148,14 @@ pub struct WarningEvent {
     pub group: GroupId,
     /// One sentence.
     pub text: String,
+}
+
+/// A device asks to be added to a group. That it belongs to its user is the hub's word only:
+/// people should know of the device before they add it.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct DeviceWaiting {
+    /// The group.
+    pub group: GroupId,
+    /// The device.
+    pub client: ClientId,
 }

@@ -147,6 +147,7 @@ impl Member {
         self.overlay.write(POOL, OWN, &pool)?;
         if pool.uploading == 0 {
             self.emit(Event::KeyPackagesPublished(pool.left))?;
+            self.ask_to_join()?;
         }
         self.publishing_goes_on(id)
     }

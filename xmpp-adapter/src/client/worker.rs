@@ -234,7 +234,7 @@ impl Worker {
         let for_us = match &notice {
             Notice::Welcome(welcome) => welcome.client.device() == self.setup.device,
             Notice::KeyPackagesLow(low) => low.device == self.setup.device,
-            Notice::MembershipWarning(_) => true,
+            Notice::MembershipWarning(_) | Notice::DeviceWaiting(_) => true,
             Notice::Handshake(_) => false,
         };
         if for_us {

@@ -1,10 +1,12 @@
 //! Every message of the wire goes through XML text and back; broken ones are told from strange ones.
 
 use minidom::Element;
-use mls_core::address::{RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::blob::{BlobChunk, BlobRef, GetBlob, Part, PutBlob};
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
+use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
 use mls_core::wire::fetch_handshakes::{FetchHandshakes, Handshakes};
 use mls_core::wire::fetch_welcomes::{FetchWelcomes, Welcomes};
@@ -100,6 +102,7 @@ fn every_request_survives_the_way() {
             acknowledged: vec![Digest([1; 32])],
         }),
         Request::LeaveRoom(LeaveRoom { group: group() }),
+        Request::AskToJoin(AskToJoin { device: "00112233445566ff".into() }),
         Request::PutBlob(PutBlob {
             blob: BlobRef { hash: Digest([1; 32]), size: 9 },
             offset: 3,
@@ -169,6 +172,10 @@ fn every_notice_survives_the_way() {
         Notice::Welcome(welcome()),
         Notice::KeyPackagesLow(KeyPackagesLow { device: "00112233445566ff".into(), count: 3 }),
         Notice::MembershipWarning(MembershipWarning { group: group(), text: "bob left".into() }),
+        Notice::DeviceWaiting(DeviceWaiting {
+            group: group(),
+            client: ClientId::parse("xmpp:bob@x.org/00112233445566ff").unwrap(),
+        }),
     ];
     for notice in notices {
         let message = through_text(&notice_message("a@x.test", "1", &notice));

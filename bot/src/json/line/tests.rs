@@ -3,7 +3,7 @@
 use mls_core::address::UserId;
 use mls_core::content::encode_text;
 use mls_core::member::{
-    CommandDone, CommandFailed, EpochEvent, RemovedEvent, Sender, WarningEvent,
+    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, RemovedEvent, Sender, WarningEvent,
 };
 use mls_core::wire::GroupId;
 
@@ -65,6 +65,7 @@ fn events() -> Vec<Event> {
         }),
         Event::Warning(WarningEvent { group: group(), text: "a message in clear".into() }),
         Event::KeyPackagesPublished(100),
+        Event::DeviceWaiting(DeviceWaiting { group: group(), client: bob() }),
     ]
 }
 
