@@ -144,10 +144,18 @@ fn a_kick_of_a_ghost_from_the_matrix_room_removes_the_leaf_of_its_xmpp_member()
         let four = four(rig)?;
         let (moderator, room) = four.matrix_moderator(rig)?;
         let local = four.dave.account.localpart();
-        let members = moderator.joined_members(&room)?;
-        let ghost = members.iter().find(|user| user.starts_with("@mls_") && user.contains(local));
-        let ghost = ghost.ok_or_else(|| RigError::Answer(format!("no ghost in {members:?}")))?;
-        moderator.moderate(&room, "kick", ghost)?;
+        let ghost = tests::deadline::until(
+            "dave's ghost is in the Matrix room",
+            tests::deadline::STEP,
+            || {
+                let members = moderator.joined_members(&room)?;
+                Ok(members
+                    .into_iter()
+                    .find(|user| user.starts_with("@mls_") && user.contains(local)))
+            },
+            || format!("{:?}", moderator.joined_members(&room)),
+        )?;
+        moderator.moderate(&room, "kick", &ghost)?;
         four.goes_on_without(&four.dave)
     })
 }

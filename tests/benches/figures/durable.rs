@@ -1,0 +1,247 @@
+//! What one message costs a member with durable state, beside bare mls-rs in the same run.
+
+use std::time::{Duration, Instant};
+
+use mls_core::content::encode_text;
+use mls_core::member::{
+    Command, Confirmation, Event, Input, OutgoingMessage, Output, ReceivedMessage, SendCommand,
+};
+use mls_core::store::Write;
+use mls_core::wire::GroupId;
+
+use crate::peer::{self, Peer};
+use crate::spread::Spread;
+use crate::step;
+use crate::world::{World, folder, member_database, now_ms};
+
+/// Sizes of the groups.
+const MEMBERS: [usize; 2] = [10, 1000];
+/// Messages that are measured in each group.
+const MESSAGES: usize = 640;
+/// Messages before those, so that caches are warm; fewer than renew a leaf, together.
+const WARM_UP: usize = 64;
+/// Characters of one message.
+const TEXT: usize = 100;
+/// What is aimed at: durable encryption at 1,000 members, times bare mls-rs.
+const AIM: f64 = 3.0;
+
+/// What was measured in a group of one size.
+struct Measured {
+    bare: Bare,
+    ours: Ours,
+    row: Spread,
+}
+
+/// By mls-rs alone.
+struct Bare {
+    encrypt: Spread,
+    decrypt: Spread,
+    encrypt_and_write: Spread,
+    decrypt_and_write: Spread,
+}
+
+/// By our member: `Member::handle`, the same with the commit of its writes, and all that comes
+/// after.
+#[derive(Default)]
+struct Times {
+    decided: Vec<Duration>,
+    durable: Vec<Duration>,
+    after: Vec<Duration>,
+}
+
+struct Ours {
+    send: [Spread; 3],
+    receive: [Spread; 3],
+}
+
+pub(crate) fn run() {
+    let measured = MEMBERS.map(measure);
+    println!("\nMessages: {MESSAGES} of {TEXT} characters, one after the other, in microseconds");
+    let columns = format!("{:>8} {:>8} {:>8} {:>8}", "median", "95 %", "mean", "longest");
+    println!("{:46} {columns}   {columns}", "");
+    let head = MEMBERS.map(|members| format!("{:35}", format!("in a group of {members}")));
+    println!("{:46} {}   {}", "", head[0], head[1]);
+    let row = |name: &str, of: &dyn Fn(&Measured) -> Spread| {
+        println!("{name:46} {}   {}", of(&measured[0]), of(&measured[1]));
+    };
+    row("encrypt: bare mls-rs, kept in memory", &|m| m.bare.encrypt);
+    row("         bare mls-rs, whole group written", &|m| m.bare.encrypt_and_write);
+    row("         member, decided, not yet written", &|m| m.ours.send[0]);
+    row("         member, durable: it may leave", &|m| m.ours.send[1]);
+    row("         member, confirmed, back, shown", &|m| m.ours.send[2]);
+    row("decrypt: bare mls-rs, kept in memory", &|m| m.bare.decrypt);
+    row("         bare mls-rs, whole group written", &|m| m.bare.decrypt_and_write);
+    row("         member, decided, not yet written", &|m| m.ours.receive[0]);
+    row("         member, durable: it may be shown", &|m| m.ours.receive[1]);
+    row("         member, shown", &|m| m.ours.receive[2]);
+    row("one row written and synced: the disk's share", &|m| m.row);
+    ratios(&measured);
+}
+
+fn ratios(measured: &[Measured; 2]) {
+    let [small, large] = measured;
+    let (ours, bare) = (&large.ours, &large.bare);
+    let verdict = |ratio: f64| if ratio <= AIM { "within" } else { "NOT within" };
+    let line = |what: &str, decided: f64, durable: f64, written: f64| {
+        println!(
+            "{what} at {}: {decided:.1} times bare mls-rs in memory before the disk, \
+             {durable:.1} times with it ({} the aim of {AIM}); {written:.2} times bare mls-rs \
+             that writes its group",
+            MEMBERS[1],
+            verdict(durable),
+        );
+    };
+    let [decided, durable, _] = &ours.send;
+    let written = durable.times(&bare.encrypt_and_write);
+    line("encrypt", decided.times(&bare.encrypt), durable.times(&bare.encrypt), written);
+    let [decided, durable, _] = &ours.receive;
+    let written = durable.times(&bare.decrypt_and_write);
+    line("decrypt", decided.times(&bare.decrypt), durable.times(&bare.decrypt), written);
+    let grows = |of: fn(&Ours) -> &[Spread; 3]| of(&large.ours)[0].times(&of(&small.ours)[0]);
+    let (send, receive) = (grows(|o| &o.send), grows(|o| &o.receive));
+    println!(
+        "From {} to {} members: encrypt takes {send:.2} times as long, decrypt {receive:.2} \
+         times (medians before the disk; every 64th message writes the whole group)",
+        MEMBERS[0], MEMBERS[1],
+    );
+}
+
+fn measure(members: usize) -> Measured {
+    step(&format!("messages: a bare group of {members}"));
+    let bare = measure_bare(members);
+    step(&format!("messages: a group of {members} over a hub"));
+    let mut world = World::new(&[("@alice:a.org", "PHONE"), ("bob@x.org", "00000000000000bb")]);
+    let group = world.create_group();
+    let peers: Vec<Peer> = (2..members).map(Peer::new).collect();
+    world.publish(&peers, 1);
+    world.invite(&group, &[world.nodes[1].client.user()]);
+    let users: Vec<_> = peers.iter().map(|peer| peer.id.user()).collect();
+    world.invite(&group, &users);
+    assert_eq!(world.members(&group), members);
+    step(&format!("messages: {MESSAGES} in the group of {members}"));
+    let ours = measure_ours(&mut world, &group);
+    Measured { bare, ours, row: measure_row() }
+}
+
+fn measure_bare(members: usize) -> Bare {
+    let folder = folder();
+    let databases = ["sender.db", "receiver.db"].map(|name| member_database(folder.path(), name));
+    let (mut sender, mut receiver) = peer::pair(members, databases, now_ms());
+    let mut turn = |write: bool| {
+        let content = content();
+        let begin = Instant::now();
+        let message = sender.encrypt(&content);
+        if write {
+            sender.write();
+        }
+        let encrypted = begin.elapsed();
+        let begin = Instant::now();
+        let read = receiver.decrypt(&message);
+        if write {
+            receiver.write();
+        }
+        assert_eq!(read, content);
+        (encrypted, begin.elapsed())
+    };
+    let mut rounds = |write| {
+        (0..WARM_UP).for_each(|_| drop(turn(write)));
+        let (encrypt, decrypt) = (0..MESSAGES).map(|_| turn(write)).unzip();
+        (Spread::of(encrypt), Spread::of(decrypt))
+    };
+    let (encrypt, decrypt) = rounds(false);
+    let (encrypt_and_write, decrypt_and_write) = rounds(true);
+    Bare { encrypt, decrypt, encrypt_and_write, decrypt_and_write }
+}
+
+fn measure_ours(world: &mut World, group: &GroupId) -> Ours {
+    let (_, muc) = world.rooms(group);
+    let (mut send, mut receive) = (Times::default(), Times::default());
+    for number in 0..WARM_UP + MESSAGES {
+        if number == WARM_UP {
+            (send, receive) = (Times::default(), Times::default());
+        }
+        world.now_ms += 10;
+        let content = content();
+        let command = SendCommand { group: group.clone(), content: content.clone() };
+        let input = Input::Command(format!("m{number}"), Command::Send(command));
+        let outputs = measure_input(world, 0, input, &mut send);
+        let message = sent(outputs);
+        let begin = Instant::now();
+        let (alice, now_ms) = (&mut world.nodes[0], world.now_ms);
+        alice.input(now_ms, Input::Confirmed(Confirmation::Sent(message.id)));
+        let own = ReceivedMessage {
+            room: message.room,
+            sender: Some(alice.client.user()),
+            sent_ms: now_ms,
+            message: message.message.clone(),
+        };
+        assert_eq!(shown(&alice.input(now_ms, Input::Message(own))), content);
+        send.after.push(begin.elapsed());
+        let received = ReceivedMessage {
+            room: muc.clone(),
+            sender: None,
+            sent_ms: now_ms,
+            message: message.message,
+        };
+        let outputs = measure_input(world, 1, Input::Message(received), &mut receive);
+        assert_eq!(shown(&outputs), content);
+        let begin = Instant::now();
+        world.nodes[1].show(&outputs);
+        receive.after.push(begin.elapsed());
+    }
+    Ours { send: send.spreads(), receive: receive.spreads() }
+}
+
+fn measure_input(world: &mut World, index: usize, input: Input, times: &mut Times) -> Vec<Output> {
+    let (node, now_ms) = (&mut world.nodes[index], world.now_ms);
+    let begin = Instant::now();
+    let outcome = node.member.handle(now_ms, input).unwrap();
+    times.decided.push(begin.elapsed());
+    node.database.commit(&outcome.writes).unwrap();
+    times.durable.push(begin.elapsed());
+    outcome.outputs
+}
+
+/// What every durable thing costs at least: one small row in one transaction.
+fn measure_row() -> Spread {
+    let folder = folder();
+    let database = member_database(folder.path(), "rows.db");
+    let write = |number: usize| {
+        let key = number.to_be_bytes().to_vec();
+        let row = Write::Put { space: "row", key, value: vec![7; 200].into() };
+        let begin = Instant::now();
+        database.commit(&[row]).unwrap();
+        begin.elapsed()
+    };
+    Spread::of((0..MESSAGES).map(write).collect())
+}
+
+impl Times {
+    fn spreads(self) -> [Spread; 3] {
+        [self.decided, self.durable, self.after].map(Spread::of)
+    }
+}
+
+pub(crate) fn content() -> Vec<u8> {
+    let salt = mls_core::engine::random_bytes(16).unwrap();
+    encode_text(&"m".repeat(TEXT), salt.try_into().unwrap()).unwrap()
+}
+
+fn sent(outputs: Vec<Output>) -> OutgoingMessage {
+    let mut messages = outputs.into_iter().filter_map(|output| match output {
+        Output::Send(message) => Some(message),
+        _ => None,
+    });
+    messages.next().expect("a Send command sends at once")
+}
+
+fn shown(outputs: &[Output]) -> Vec<u8> {
+    let mut contents = outputs.iter().filter_map(|output| match output {
+        Output::Event(record) => match &record.event {
+            Event::Message(message) => Some(message.content.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    contents.next().expect("the message is shown")
+}
