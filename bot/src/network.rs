@@ -78,6 +78,12 @@ impl Network {
         }
     }
 
+    /// Whether a request or its answer is lost with the connection. Rooms keep both; and what is
+    /// put into them again counts against the homeserver's limits.
+    pub(crate) fn loses_requests(&self) -> bool {
+        !matches!(self, Self::Matrix(_))
+    }
+
     /// Posts a message into its room; `again` where a former process may have done so.
     pub(crate) async fn send(
         &self,

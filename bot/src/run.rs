@@ -10,7 +10,7 @@ use crate::echo;
 use crate::exit::Exit;
 use crate::handle::{Bot, BotError, random_salt};
 use crate::interrupt::Interrupt;
-use crate::json::{JsonRequest, Line, Wish};
+use crate::json::{JsonRequest, Line, MalformedLine, Wish};
 use crate::runner::RunError;
 use crate::screen::Screen;
 use crate::stdin::{self, LineError};
@@ -146,6 +146,7 @@ impl Driver {
         };
         let JsonRequest { id, wish } = match JsonRequest::read(&line, random_salt()?) {
             Ok(request) => request,
+            Err(error @ MalformedLine::Field { .. }) => return self.refused(error),
             Err(error) => return self.malformed(error.to_string(), Some(&line)),
         };
         match wish {
@@ -160,6 +161,15 @@ impl Driver {
                 self.unfinished.insert(id.clone());
                 unless_ended(self.bot.command(id, command).await)?;
             }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// A command that cannot be taken has failed before it was stored.
+    fn refused(&self, error: MalformedLine) -> Result<Next, Exit> {
+        let why = error.to_string();
+        if let MalformedLine::Field { id, .. } = error {
+            self.screen.show(&Line::CommandFailed { n: None, id, why })?;
         }
         Ok(Next::GoOn)
     }

@@ -37,9 +37,22 @@ pub enum Wish {
     Quit,
 }
 
-/// A line that is not a command; the caller's fault.
+/// A line that is not taken; the caller's fault.
 #[derive(Debug, Error)]
 pub enum MalformedLine {
+    /// A command whose field does not say what it must: the command with this id fails.
+    #[error("`{field}` must be {expected}")]
+    Field {
+        /// The command's id.
+        id: CommandId,
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: String,
+    },
+    /// The id is no id.
+    #[error("`id` must be {0}")]
+    Id(String),
     /// Not JSON, or a field that no command has.
     #[error("not a command: {0}")]
     Json(#[from] serde_json::Error),
@@ -58,14 +71,6 @@ pub enum MalformedLine {
         command: String,
         /// The field.
         field: &'static str,
-    },
-    /// A field does not say what it must.
-    #[error("`{field}` must be {expected}")]
-    Field {
-        /// The field.
-        field: &'static str,
-        /// What it must be.
-        expected: String,
     },
     /// No such command.
     #[error("no command is named {0:?}")]
@@ -90,10 +95,10 @@ impl JsonRequest {
     pub fn read(line: &str, salt: [u8; content::SALT_BYTES]) -> Result<Self, MalformedLine> {
         let mut raw: Raw = serde_json::from_str(line)?;
         if raw.id.is_empty() || raw.id.len() > ID_BYTES_MAX {
-            return Err(field("id", format!("1 to {ID_BYTES_MAX} bytes long")));
+            return Err(MalformedLine::Id(format!("1 to {ID_BYTES_MAX} bytes long")));
         }
         if raw.id.starts_with(OWN_COMMAND) {
-            return Err(field("id", format!("without {OWN_COMMAND} at its beginning")));
+            return Err(MalformedLine::Id(format!("without {OWN_COMMAND} at its beginning")));
         }
         let wish = raw.wish(salt)?;
         raw.nothing_left()?;
@@ -123,14 +128,14 @@ impl Raw {
         let name = self.name.take();
         let name = name.ok_or_else(|| self.needs("name"))?;
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
-            return Err(field("name", format!("1 to {NAME_BYTES_MAX} bytes long")));
+            return Err(self.field("name", format!("1 to {NAME_BYTES_MAX} bytes long")));
         }
         let networks = self.networks.take();
         let networks: BTreeSet<String> =
             networks.ok_or_else(|| self.needs("networks"))?.into_iter().collect();
         let known = [Network::Matrix, Network::Xmpp].map(Network::name);
         if networks.is_empty() || !networks.iter().all(|name| known.contains(&name.as_str())) {
-            return Err(field("networks", "a list of \"matrix\", \"xmpp\" or both".to_owned()));
+            return Err(self.field("networks", "a list of \"matrix\", \"xmpp\" or both".to_owned()));
         }
         let [matrix, xmpp] = known.map(|name| networks.contains(name));
         Ok(Command::CreateGroup(CreateRoom { matrix, xmpp, name }))
@@ -141,10 +146,13 @@ impl Raw {
         let users = self.users.take();
         let users = users.ok_or_else(|| self.needs("users"))?;
         if users.is_empty() || users.len() > USERS_PER_CLAIM_MAX {
-            return Err(field("users", format!("a list of 1 to {USERS_PER_CLAIM_MAX} users")));
+            return Err(self.field("users", format!("a list of 1 to {USERS_PER_CLAIM_MAX} users")));
         }
         let users = users.iter().map(|typed| user::from_human(typed)).collect::<Result<_, _>>();
-        Ok(MembersCommand { group, users: users.map_err(|e| field("users", e.expected.into()))? })
+        Ok(MembersCommand {
+            group,
+            users: users.map_err(|e| self.field("users", e.expected.into()))?,
+        })
     }
 
     fn send(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Command, MalformedLine> {
@@ -152,7 +160,7 @@ impl Raw {
         let text = self.text.take();
         let text = text.ok_or_else(|| self.needs("text"))?;
         let content = content::encode_text(&text, salt);
-        let content = content.map_err(|e| field("text", format!("shorter: {e}")))?;
+        let content = content.map_err(|e| self.field("text", format!("shorter: {e}")))?;
         Ok(Command::Send(SendCommand { group, content }))
     }
 
@@ -160,7 +168,7 @@ impl Raw {
         let group = self.group.take();
         let group = group.ok_or_else(|| self.needs("group"))?;
         let bytes = hex::decode(&group).ok().filter(|b| !b.is_empty() && b.len() <= NAME_BYTES_MAX);
-        bytes.map(GroupId).ok_or_else(|| field("group", "a group id in hex".to_owned()))
+        bytes.map(GroupId).ok_or_else(|| self.field("group", "a group id in hex".to_owned()))
     }
 
     /// What is left was not asked for, and is not ignored: a caller would think that it counts.
@@ -178,13 +186,13 @@ impl Raw {
         }
     }
 
+    fn field(&self, field: &'static str, expected: String) -> MalformedLine {
+        MalformedLine::Field { id: self.id.clone(), field, expected }
+    }
+
     fn needs(&self, field: &'static str) -> MalformedLine {
         MalformedLine::Needs { command: self.command.clone(), field }
     }
-}
-
-fn field(field: &'static str, expected: String) -> MalformedLine {
-    MalformedLine::Field { field, expected }
 }
 
 #[cfg(test)]

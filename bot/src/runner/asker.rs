@@ -45,8 +45,6 @@ impl Asker {
         let mut repeat_ms = REQUEST_RETRY_MS;
         let mut refused = 0;
         loop {
-            // Listens before it asks, so that no reconnection in between is missed.
-            let connected = self.connected.notified();
             let wait = match self.network.request(id, request).await {
                 Ok(()) => {
                     let wait = Duration::from_millis(repeat_ms);
@@ -70,14 +68,16 @@ impl Asker {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 // What was sent before may be lost.
-                () = connected => {}
+                () = self.connected.notified() => {}
             }
         }
     }
 
-    /// The connection is there again: everything unanswered is put again now.
+    /// The connection is there again: what the old one may have lost is put again now.
     pub(super) fn reconnected(&self) {
-        self.connected.notify_waiters();
+        if self.network.loses_requests() {
+            self.connected.notify_waiters();
+        }
     }
 
     /// Takes an answer to a request of the courier; gives any other back.

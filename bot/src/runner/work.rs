@@ -24,6 +24,9 @@ const FETCHES_MAX: usize = 64;
 /// Reports that wait for the runner; a task with one more waits.
 const REPORTS_MAX: usize = 64;
 
+/// A room that refuses to be entered is tried so often, over about half a minute.
+const ENTER_ATTEMPTS: u32 = 7;
+
 /// What a task has to say at its end.
 #[derive(Debug)]
 pub(super) enum Report {
@@ -259,9 +262,11 @@ impl Work {
         }
         let network = Arc::clone(&self.network);
         self.spawn(async move {
-            let result = match task.enter {
-                true => insist("a room to join", || network.join_room(&task.room)).await,
-                false => insist("a room to leave", || network.leave_room(&task.room)).await,
+            let room = &task.room;
+            let result = match (task.enter, task.invited) {
+                (true, true) => insist("a room to join", || network.join_room(room)).await,
+                (true, false) => enter(&network, room).await,
+                (false, _) => insist("a room to leave", || network.leave_room(room)).await,
             };
             Report::Room(task, result)
         });
@@ -302,6 +307,18 @@ impl Work {
             let _ = reports.send(task.await).await;
         })
     }
+}
+
+/// Enters a room for a Welcome, which may have come before the invitation.
+async fn enter(network: &Network, room: &RoomAddress) -> Result<(), String> {
+    let mut backoff = Backoff::default();
+    for _ in 1..ENTER_ATTEMPTS {
+        if insist("a room to enter", || network.join_room(room)).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(backoff.next(None)).await;
+    }
+    insist("a room to enter", || network.join_room(room)).await
 }
 
 /// Tries until it is done or refused.
