@@ -249,7 +249,8 @@ impl Member {
         let bytes = engine::random_bytes(8).map_err(|e| StoreError(e.to_string()))?;
         let random = bytes.iter().fold(0u64, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
         let wait_ms = random.checked_rem(COMMIT_RETRY_MS).unwrap_or_default();
-        Ok(wait_ms.saturating_mul(u64::from(attempts)))
+        // Never none: what won has to arrive first.
+        Ok(wait_ms.saturating_add(1).saturating_mul(u64::from(attempts)))
     }
 }
 

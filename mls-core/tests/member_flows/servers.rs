@@ -52,9 +52,9 @@ impl World {
     /// An account is no longer in a room's list.
     pub(crate) fn leave_room(&mut self, room: &RoomAddress, user: &UserId) {
         self.list(room, user, false);
-        self.inside.entry(room.clone()).or_default().remove(user);
+        let was_inside = self.inside.entry(room.clone()).or_default().remove(user);
         for index in 0..self.nodes.len() {
-            if self.user(index) == *user {
+            if was_inside && self.user(index) == *user {
                 self.give(index, Input::RoomLeft(room.clone()));
             }
         }
