@@ -4,7 +4,7 @@
 //! is sent. Requests, messages and uploads are kept in the store until they are confirmed;
 //! [`Member::pending`] gives them again after a restart, under the same ids.
 //!
-//! Each thing that it does stands in one file of its own; [`advance`] takes what waits as far as
+//! Each thing that it does stands in one file of its own; `advance` takes what waits as far as
 //! it goes after each input. After a failed commit of the database drop the [`Member`] and open
 //! it again: its memory is ahead.
 
