@@ -67,7 +67,9 @@ impl std::fmt::Debug for Write {
 
 /// A [`Store`] in memory, for tests and simulations; clones share their content.
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<BTreeMap<(Space, Vec<u8>), Value>>>);
+pub struct MemoryStore(Arc<Mutex<Entries>>);
+
+type Entries = BTreeMap<(Space, Vec<u8>), Value>;
 
 impl MemoryStore {
     /// Applies `writes` as a database would when it commits.
