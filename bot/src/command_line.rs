@@ -126,7 +126,7 @@ pub struct MatrixLogin {
     /// File whose first line is the password; - reads it from standard input
     #[arg(long, value_name = "FILE")]
     pub password_file: PathBuf,
-    /// The hub's Matrix user id [default: @mls: and the account's server]
+    /// The hub's Matrix user id; without it `@mls:` and the account's server
     #[arg(long, value_name = "USER")]
     pub hub: Option<String>,
 }
@@ -143,7 +143,7 @@ pub struct XmppLogin {
     /// File whose first line is the password; - reads it from standard input
     #[arg(long, value_name = "FILE")]
     pub password_file: PathBuf,
-    /// The hub's address [default: mls. and the account's domain]
+    /// The hub's address; without it `mls.` and the account's domain
     #[arg(long, value_name = "DOMAIN")]
     pub hub: Option<String>,
 }
