@@ -35,8 +35,9 @@ enum Task {
     Test(test::Arguments),
     /// What CI runs: rustfmt, clippy, rustdoc (warnings are errors), then every test
     Ci,
-    /// Measure, beside bare mls-rs (not there yet)
-    Bench,
+    /// Measure messages, relay, memory and latency, beside bare mls-rs, in release builds
+    #[command(after_help = bench::TEACHES)]
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Ci => ci::run(),
-        Task::Bench => bench::run(),
+        Task::Bench(arguments) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -148,11 +148,11 @@ fn idle_bridge() -> Result<f64, RigError> {
     let rig = Rig::start(Options::default())?;
     let list = rig.keeper().folder().join(".groups");
     let text = fs::read_to_string(&list).map_err(RigError::file("read", &list))?;
-    let processes = text.lines().filter_map(|line| line.parse().ok());
+    let mut processes = text.lines().filter_map(|line| line.parse().ok());
     let named = |id: &u32| {
         fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "mls-bridge")
     };
-    let id = processes.into_iter().find(named);
+    let id = processes.find(named);
     let id = id.ok_or_else(|| RigError::Answer("mls-bridge is not among the rig's".to_owned()))?;
     Ok(size(id, "VmRSS"))
 }

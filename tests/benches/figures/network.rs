@@ -2,7 +2,7 @@
 
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::hub::{self, Effect, Reply, ReplyTo, RequestInput};
-use mls_core::member::{Confirmation, Input, KeyPackageUpload, Output, ReceivedMessage};
+use mls_core::member::{Confirmation, Input, KeyPackageUpload, Output};
 use mls_core::wire::blob::{BlobRef, GetBlob, Part};
 use mls_core::wire::create_room::RoomCreated;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, PublishKeyPackages};
@@ -93,15 +93,7 @@ impl World {
                     }
                 }
             }
-            Effect::Relay(relay) => {
-                let received = ReceivedMessage {
-                    room: relay.room,
-                    sender: None,
-                    sent_ms: relay.sent_ms,
-                    message: relay.message,
-                };
-                panic!("nobody sends while a world is made: {received:?}");
-            }
+            Effect::Relay(relay) => panic!("{} sends while a world is made", relay.sender),
             Effect::MakeRooms(make) => self.make_rooms(make),
             Effect::BindRoom(_) => {}
             Effect::ClaimMatrix(_) => panic!("nobody of the homeserver is invited"),
