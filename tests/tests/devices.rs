@@ -67,3 +67,27 @@ fn one_device_that_leaves_the_room_takes_the_others_of_its_account_along() -> Re
         group.wait_removed(&tablet)
     })
 }
+
+#[test]
+fn a_new_device_asks_and_its_users_other_device_adds_it_though_no_admin() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let carol = rig.matrix_bot("carol")?;
+        let group = Group::form(&alice, &[&bob, &carol])?;
+        for old in [&bob, &carol] {
+            let new = rig.device(&old.account, "new")?;
+            for asked in [old, &alice] {
+                asked.wait_for("the question of the new device", |event| {
+                    group.is(event, "device_waiting")
+                        && event["client"].as_str().is_some_and(|client| {
+                            client.starts_with(&old.account.identity_prefix())
+                        })
+                })?;
+            }
+            group.invite(old, &[&new])?;
+            let text = format!("spoken on the device of {} that asked", old.name);
+            group.say(&new, &[old, &alice, &new], &text)?;
+        }
+        group.converge_to(&[&alice, &bob, &carol], 5).map(|_| ())
+    })
+}
