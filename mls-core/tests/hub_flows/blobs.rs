@@ -3,7 +3,9 @@
 use mls_core::address::UserId;
 use mls_core::engine::sha256;
 use mls_core::hub::Input;
-use mls_core::limits::{BLOB_BYTES_PER_USER_MAX, BLOB_CHUNK_BYTES, DAY_MS, OBJECT_BYTES_MAX};
+use mls_core::limits::{
+    BLOB_BYTES_PER_USER_MAX, BLOB_CHUNK_BYTES, DAY_MS, INLINE_BYTES_MAX, OBJECT_BYTES_MAX,
+};
 use mls_core::wire::blob::{BlobRef, GetBlob, Part, PutBlob};
 use mls_core::wire::fetch_welcomes::FetchWelcomes;
 use mls_core::wire::refusal::Refusal;
@@ -151,7 +153,7 @@ fn a_welcome_waits_until_it_is_acknowledged_and_its_parts_with_it() {
 fn a_welcome_into_a_large_group_travels_by_blobs() {
     let mut world = World::new();
     let mut alice = world.alices_group();
-    let mut devices: Vec<Device> = (0..120)
+    let mut devices: Vec<Device> = (0..160)
         .map(|n| Device::new(&format!("user{n}@example.org"), "00000000000000b0"))
         .collect();
     for joiners in devices.chunks_mut(40) {
@@ -164,7 +166,8 @@ fn a_welcome_into_a_large_group_travels_by_blobs() {
     let inline = |welcome: &mut Welcome| -> usize {
         welcome.parts_mut().iter().map(|part| part.inline_len()).sum()
     };
-    assert!(inline(&mut last) <= mls_core::limits::INLINE_BYTES_MAX);
+    assert!(inline(&mut last) <= INLINE_BYTES_MAX);
+    assert!(last.parts_mut().iter().any(|part| matches!(part, Part::Blob(_))));
     let device = devices.iter_mut().find(|device| device.id == last.client).unwrap();
     for part in last.parts_mut() {
         if let Part::Blob(blob) = *part {
@@ -172,5 +175,5 @@ fn a_welcome_into_a_large_group_travels_by_blobs() {
         }
     }
     device.join(&last);
-    assert_eq!(device.group().roster().members().len(), 121);
+    assert_eq!(device.group().roster().members().len(), 161);
 }
