@@ -67,13 +67,8 @@ impl BridgeGroup {
             .get_as()
             .map_err(|_| BridgeGroupError::Broken("it does not decode"))?
             .ok_or(BridgeGroupError::Missing)?;
-        let names = [
-            &group.hub_matrix,
-            &group.hub_xmpp,
-            &group.matrix_room,
-            &group.matrix_via,
-            &group.muc,
-        ];
+        let names =
+            [&group.hub_matrix, &group.hub_xmpp, &group.matrix_room, &group.matrix_via, &group.muc];
         if group.version != 0 {
             Err(BridgeGroupError::Broken("its version is not 0"))
         } else if group.receipt_key.len() != 32 {

@@ -47,8 +47,8 @@ mod welcome;
 
 pub use command::{Command, CommandId, MembersCommand, SendCommand};
 pub use event::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined, MessageEvent, RemovedEvent,
-    Sender, Undecryptable, WarningEvent,
+    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
+    MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
 };
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};

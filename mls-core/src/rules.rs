@@ -4,12 +4,12 @@
 //! Receiving, an offence refuses the whole commit; sending, an offending proposal that somebody
 //! else made is left out instead, or it would block the group.
 
+use mls_rs::MlsRules;
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{GroupContext, Roster, Sender};
 use mls_rs::mls_rules::{
     CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle,
 };
-use mls_rs::MlsRules;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::identity::SigningIdentity;
 use thiserror::Error;
@@ -77,7 +77,8 @@ fn check_member(
     roster: &Roster<'_>,
     group: &BridgeGroup,
 ) -> Result<(), RuleError> {
-    let admin = |what| if group.is_admin(proposer) { Ok(()) } else { Err(RuleError::AdminOnly(what)) };
+    let admin =
+        |what| if group.is_admin(proposer) { Ok(()) } else { Err(RuleError::AdminOnly(what)) };
     match proposal {
         Proposal::Add(_) if group.members_may_add => Ok(()),
         Proposal::Add(add) if client_id(add.signing_identity())?.user() == *proposer => Ok(()),
@@ -165,8 +166,8 @@ fn check_return(
         .member_with_index(remove.proposal.to_remove())
         .map_err(|_| RuleError::NotAReturn)?
         .signing_identity;
-    let same = leaf.signature_key == newcomer.signature_key
-        && client_id(&leaf)? == client_id(newcomer)?;
+    let same =
+        leaf.signature_key == newcomer.signature_key && client_id(&leaf)? == client_id(newcomer)?;
     if same { Ok(()) } else { Err(RuleError::NotAReturn) }
 }
 

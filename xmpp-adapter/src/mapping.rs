@@ -4,9 +4,9 @@
 //! (parsers refuse long tokens). Readers tell *not mine* from *unknown* from *broken*
 //! ([`Unread`]); attributes such as group and epoch are routing hints, the bytes decide.
 
-mod ask_to_join;
 pub mod affiliation;
 pub mod application_message;
+mod ask_to_join;
 mod blob;
 mod claim_key_packages;
 mod create_room;

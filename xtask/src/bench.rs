@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), RigError> {
-    let programs = match std::env::var_os(FOLDER_VARIABLE) {
+    let programs: std::path::PathBuf = match std::env::var_os(FOLDER_VARIABLE) {
         Some(folder) => folder.into(),
         None => {
             progress::step("Compiling mls-bridge and mls-bot in release (10 minutes, once)");

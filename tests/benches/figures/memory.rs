@@ -1,8 +1,9 @@
 //! How much memory a hub takes with large groups: a process of its own over a hub's database,
-//! and the real `mls-bridge` without any.
+//! which has every group's state asked for and takes a commit in each; and the real `mls-bridge`
+//! without any.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,10 @@ use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::engine;
 use mls_core::hub::{AnswerEffect, Effect, Incoming, Input, Reply, ReplyTo, RequestInput};
+use mls_core::member::{self, Command as MemberCommand, Output};
 use mls_core::wire::fetch_group_info::FetchGroupInfo;
 use mls_core::wire::{Answer, GroupId, Request};
+use mls_rs_codec::{MlsDecode, MlsEncode};
 use mls_rs_core::crypto::CipherSuiteProvider;
 use storage::{Database, Role};
 use tests::error::RigError;
@@ -39,16 +42,19 @@ const DEADLINE: Duration = Duration::from_secs(120);
 pub(crate) fn run() {
     let empty = folder();
     let without = measure(&hub_path(empty.path()), &[]);
-    let (folder, groups) = prepare();
+    let (folder, commits) = prepare();
     step("memory: a process that holds them");
-    let with = measure(&hub_path(folder.path()), &groups);
+    let with = measure(&hub_path(folder.path()), &commits);
     step("memory: a real mls-bridge, idle, beside Synapse and Prosody");
     let bridge = match idle_bridge() {
         Ok(bridge) => bridge,
         Err(error) => panic!("the real mls-bridge cannot be measured: {error}"),
     };
     let total = bridge + with.0 - without.0;
-    println!("\nMemory: {GROUPS} groups of {MEMBERS} members, all of them used, in MB (resident)");
+    println!(
+        "\nMemory: {GROUPS} groups of {MEMBERS} members, after a FetchGroupInfo and a commit with \
+         path in each, in MB (resident)"
+    );
     println!("hub, runtime and database in a process of their own, no group:  {:6.1}", without.0);
     println!("the same with the groups: {:6.1}, at its highest {:6.1}", with.0, with.1);
     println!("mls-bridge itself, connected to Synapse and Prosody, no group:  {bridge:6.1}");
@@ -56,46 +62,61 @@ pub(crate) fn run() {
     println!("so mls-bridge with the groups: {total:.1} ({verdict} the aim of {AIM})");
 }
 
-/// A hub's database with all groups, and their ids.
-fn prepare() -> (tempfile::TempDir, Vec<GroupId>) {
+/// A hub's database with all groups, and a commit for each that the hub has not seen.
+fn prepare() -> (tempfile::TempDir, Vec<PathBuf>) {
     let mut world = World::new(&[(ALICE, "PHONE")]);
     let peers: Vec<Peer> = (1..MEMBERS).map(Peer::new).collect();
     step(&format!("memory: {} key packages", peers.len() * GROUPS));
     world.publish(&peers, GROUPS);
     let users: Vec<_> = peers.iter().map(|peer| peer.id.user()).collect();
-    let mut groups = Vec::new();
+    let mut commits = Vec::new();
     for number in 1..=GROUPS {
         step(&format!("memory: group {number} of {GROUPS}, with {MEMBERS} members"));
         let group = world.create_group();
         world.invite(&group, &users);
         assert_eq!(world.members(&group), MEMBERS);
-        groups.push(group);
+        commits.push(commit(&mut world, group));
     }
-    (world.into_folder(), groups)
+    let folder = world.into_folder();
+    let write = |(number, commit): (usize, Request)| {
+        let path = folder.path().join(format!("commit-{number}"));
+        fs::write(&path, commit.mls_encode_to_vec().unwrap()).unwrap();
+        path
+    };
+    let paths = commits.into_iter().enumerate().map(write).collect();
+    (folder, paths)
 }
 
-/// This program again, over that database; its size now and at its highest, in MB.
-fn measure(database: &Path, groups: &[GroupId]) -> (f64, f64) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .arg(HOLD)
-        .arg(database)
-        .args(groups.iter().map(GroupId::to_hex))
-        .output()
-        .unwrap();
+/// The first member renews its keys in a group, and the commit stays here.
+fn commit(world: &mut World, group: GroupId) -> Request {
+    let id = format!("rotate {group}");
+    let input = member::Input::Command(id, MemberCommand::Rotate(group));
+    let now_ms = world.now_ms;
+    let outputs = world.nodes[0].member.handle(now_ms, input).unwrap().outputs;
+    let mut requests = outputs.into_iter().filter_map(|output| match output {
+        Output::Request(_, request @ Request::SubmitCommit(_)) => Some(request),
+        _ => None,
+    });
+    requests.next().expect("the commit is submitted at once")
+}
+
+/// This program again, over that database; its size at the end and at its highest, in MB.
+fn measure(database: &Path, commits: &[PathBuf]) -> (f64, f64) {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).arg(HOLD).arg(database).args(commits).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let mut numbers = said.split_whitespace().map(|number| number.parse().unwrap());
     (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
-/// Runs the hub of a database as `mls-bridge` does, has each group's state asked for, and prints
-/// its own size.
+/// Runs the hub of a database as `mls-bridge` does, asks for the state of each group, submits
+/// its commit, and prints its own size.
 pub(crate) fn hold(arguments: &[String]) {
-    let (path, groups) = arguments.split_first().unwrap();
-    let groups = groups.iter().map(|group| GroupId(hex::decode(group).unwrap())).collect();
+    let (path, commits) = arguments.split_first().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let id = std::process::id();
-    runtime.block_on(use_groups(Path::new(path), groups));
+    runtime.block_on(use_groups(Path::new(path), commits));
     println!("{} {}", size(id, "VmRSS"), size(id, "VmHWM"));
     // The hub is still there: it is dropped by the end of the process.
 }
@@ -116,7 +137,7 @@ impl Carrier for Answers {
     }
 }
 
-async fn use_groups(path: &Path, groups: Vec<GroupId>) {
+async fn use_groups(path: &Path, commits: &[String]) {
     let database = Database::open(path, Role::Hub, None).unwrap();
     let decision = Decision::open(&setup(), &database).unwrap();
     let (told, mut answers) = mpsc::unbounded_channel();
@@ -124,22 +145,42 @@ async fn use_groups(path: &Path, groups: Vec<GroupId>) {
     let runtime = Runtime::new(setup(), database, decision, Arc::new(Answers(told)), receiver);
     tokio::spawn(runtime.run(std::future::pending()));
     let suite = engine::cipher_suite(SUITE).unwrap();
-    for group in groups {
-        let seal_key = suite.kem_generate().unwrap().1.to_vec();
-        let id = group.to_hex();
-        let input = RequestInput {
-            from: UserId::matrix(ALICE).unwrap(),
-            reply_to: ReplyTo::ControlRoom("!control:a.org".to_owned()),
-            id,
-            request: Request::FetchGroupInfo(FetchGroupInfo { group, seal_key }),
+    for path in commits {
+        let bytes = fs::read(path).unwrap();
+        let commit = match Request::mls_decode(&mut bytes.as_slice()).unwrap() {
+            Request::SubmitCommit(commit) => commit,
+            other => panic!("not a commit: {other:?}"),
         };
-        let (done, stored) = oneshot::channel();
-        let incoming = vec![Incoming::Input(Input::Request(input))];
-        let delivery = Delivery { network: Network::Matrix, incoming, mark: None, done };
-        deliveries.send(delivery).await.unwrap();
-        timeout(DEADLINE, stored).await.unwrap().unwrap();
-        let answer = timeout(DEADLINE, answers.recv()).await.unwrap().unwrap();
-        assert!(matches!(answer.reply, Reply::Ok(Answer::GroupInfo(_))), "{answer:?}");
+        let seal_key = suite.kem_generate().unwrap().1.to_vec();
+        let fetch = FetchGroupInfo { group: commit.group.clone(), seal_key };
+        let fetched = ask(&deliveries, &mut answers, Request::FetchGroupInfo(fetch)).await;
+        assert!(matches!(fetched, Answer::GroupInfo(_)), "{fetched:?}");
+        let accepted = ask(&deliveries, &mut answers, Request::SubmitCommit(commit)).await;
+        assert!(matches!(accepted, Answer::Receipt(_)), "{accepted:?}");
+    }
+}
+
+/// One request of Alice's, and its answer.
+async fn ask(
+    deliveries: &mpsc::Sender<Delivery>,
+    answers: &mut mpsc::UnboundedReceiver<AnswerEffect>,
+    request: Request,
+) -> Answer {
+    let id = hex::encode(engine::random_bytes(16).unwrap());
+    let input = RequestInput {
+        from: UserId::matrix(ALICE).unwrap(),
+        reply_to: ReplyTo::ControlRoom("!control:a.org".to_owned()),
+        id,
+        request,
+    };
+    let (done, stored) = oneshot::channel();
+    let incoming = vec![Incoming::Input(Input::Request(input))];
+    let delivery = Delivery { network: Network::Matrix, incoming, mark: None, done };
+    deliveries.send(delivery).await.unwrap();
+    timeout(DEADLINE, stored).await.unwrap().unwrap();
+    match timeout(DEADLINE, answers.recv()).await.unwrap().unwrap().reply {
+        Reply::Ok(answer) => answer,
+        Reply::Refused(refusal) => panic!("refused: {refusal}"),
     }
 }
 
