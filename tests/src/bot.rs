@@ -159,7 +159,7 @@ impl Bot {
             let named = |name: &&str| event["event"] == **name;
             // A line that was not understood comes back in an `error`.
             let not_understood = event["line"].as_str().is_some_and(|line| line.contains(&quoted));
-            (event["id"] == id && ends.iter().any(|name| named(name))) || not_understood
+            (event["id"] == id && ends.iter().any(named)) || not_understood
         })?;
         if end["event"] != "command_failed" && end["event"] != "error" {
             return Ok(end);
