@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), RigError> {
     prosody::install()?;
     progress::step("Looking for Synapse, and installing it where it is missing (a minute)");
     synapse::install()?;
-    progress::step("Measuring");
+    progress::step("Compiling the figures, and measuring");
     progress::end();
     let mut words = vec!["bench", "--quiet", "-p", "tests", "--bench", "figures", "--locked", "--"];
     words.extend(arguments.figures.iter().map(String::as_str));
