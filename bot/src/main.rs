@@ -1,5 +1,6 @@
 //! `mls-bot`: the command-line client. Everything it does is in the library.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use bot::command_line::CommandLine;
@@ -20,9 +21,14 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Warnings, or what `RUST_LOG` asks for; standard output is for events and answers alone.
+/// Warnings, or what `RUST_LOG` asks for; standard output is for events and answers alone. What
+/// matrix-sdk calls an error is often none, and our adapter tells of those that are.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,matrix_sdk=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }
