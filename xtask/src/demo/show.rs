@@ -62,7 +62,7 @@ pub(super) fn blindness(rig: &Rig, rooms: &(String, String)) -> Result<(), RigEr
     let places = [
         ("mls-bridge", rig.bridge.folder(), "its database and its log"),
         ("Synapse", rig.synapse.folder(), "its database, media and log"),
-        ("Prosody", rig.prosody.folder(), "its archives and its log, with every stanza"),
+        ("Prosody", rig.prosody.folder(), "its archives and its log"),
     ];
     for (name, folder, what) in places {
         let known = control.hits.iter().filter(|hit| hit.file.starts_with(folder)).count();
