@@ -80,7 +80,7 @@ pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
 /// Handshakes that came before their turn, kept by a member for one group.
 pub const HANDSHAKES_BUFFERED_MAX: usize = 64;
 /// Messages of one group that a member has handed out and that are not confirmed.
-pub const MESSAGES_UNCONFIRMED_MAX: usize = 64;
+pub const MESSAGES_UNCONFIRMED_MAX: usize = 4;
 /// A message from a future epoch makes a member fetch handshakes after this.
 pub const FUTURE_FETCH_MS: u64 = 5_000;
 /// After a commit was refused, or lost all its races, the next one waits this long.

@@ -23,7 +23,7 @@ pub const KEY_PACKAGE_POOL: u32 = 100;
 /// The pool is filled again below this.
 pub const KEY_PACKAGE_REFILL: u32 = 50;
 /// Epochs before the current one whose messages are still read and relayed.
-pub const PAST_EPOCHS: u64 = 3;
+pub const PAST_EPOCHS: u64 = 32;
 /// Length of a group id.
 pub const GROUP_ID_BYTES: usize = 16;
 /// After joining and then this often a member renews its leaf.
@@ -51,4 +51,4 @@ pub const GROUPS_PER_HOUR: u32 = 100;
 /// Messages per second and sender, over time.
 pub const MESSAGES_PER_SECOND: u32 = 10;
 /// Messages of one sender at once.
-pub const MESSAGES_BURST: u32 = 100;
+pub const MESSAGES_BURST: u32 = 1000;

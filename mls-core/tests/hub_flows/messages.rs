@@ -1,7 +1,7 @@
 //! Application messages: copied once, from members only, and only what belongs here.
 
 use mls_core::address::RoomAddress;
-use mls_core::policy::MESSAGES_BURST;
+use mls_core::policy::{MESSAGES_BURST, PAST_EPOCHS};
 
 use crate::device::Device;
 use crate::world::{World, muc, room};
@@ -48,10 +48,10 @@ fn what_does_not_belong_into_the_room_is_not_copied() {
 }
 
 #[test]
-fn a_message_of_a_past_epoch_is_copied_for_three_epochs_and_of_a_future_one_never() {
+fn a_message_of_a_past_epoch_is_copied_within_the_policy_and_of_a_future_one_never() {
     let (mut world, mut alice, mut bob) = group(World::new());
     let texts: Vec<_> = ["one", "two"].map(|text| bob.encrypt(text)).into();
-    for _ in 0..3 {
+    for _ in 0..PAST_EPOCHS {
         let commit = alice.update(world.now);
         world.commit(&mut alice, &mut [], commit).unwrap();
     }
