@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::binaries::program;
 use crate::deadline::{START, until};
 use crate::error::RigError;
+use crate::ports;
 use crate::process::{Keeper, Managed, tail};
 use crate::prosody::{DOMAIN, HUB, ROOMS};
 use crate::synapse::SERVER_NAME;
@@ -78,6 +79,7 @@ impl Bridge {
 
     /// Starts it and does not wait.
     pub fn launch(&mut self) -> Result<(), RigError> {
+        ports::wait_free(self.port)?;
         let log = self.log();
         self.log_start = fs::read(&log).map(|bytes| bytes.len()).unwrap_or(0);
         let mut command = Command::new(&self.program);

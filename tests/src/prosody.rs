@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::deadline::{START, until};
 use crate::error::RigError;
+use crate::ports;
 use crate::process::{Keeper, Managed, tail};
 use crate::xmpp_session;
 
@@ -69,6 +70,8 @@ impl Prosody {
 
     /// Starts it and does not wait.
     pub fn launch(&mut self) -> Result<(), RigError> {
+        ports::wait_free(self.ports.client)?;
+        ports::wait_free(self.ports.component)?;
         let mut command = Command::new("prosody");
         command.arg("--config").arg(&self.config).arg("-F").current_dir(&self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::null());

@@ -10,7 +10,7 @@ use crate::bot::{Account, Bot};
 use crate::bridge::{self, Bridge};
 use crate::error::RigError;
 use crate::http::{Answer, Request};
-use crate::ports;
+use crate::ports::{self, Reserved};
 use crate::process::{Keeper, tail};
 use crate::prosody::{self, DOMAIN, HUB, Prosody};
 use crate::secret::random_hex;
@@ -40,6 +40,7 @@ pub struct Rig {
     plaintexts: Arc<Mutex<Vec<String>>>,
     options: Options,
     accounts: AtomicUsize,
+    _ports: [Reserved; 4],
 }
 
 impl Rig {
@@ -76,14 +77,24 @@ impl Rig {
         let python: PathBuf = synapse::install()?;
         say("Writing configurations with mls-bridge init");
         let keeper = Keeper::start()?;
-        let [homeserver, listen, client, component] = ports::free()?;
+        let reserved: [Reserved; 4] = ports::reserve()?;
+        let [homeserver, listen, client, component] = reserved.each_ref().map(|r| r.port);
         let bridge = Bridge::init(&keeper, bridge::Ports { homeserver, listen, component })?;
         let folder = bridge.folder();
         let synapse = Synapse::prepare(&keeper, homeserver, folder, options.limits, python)?;
         let prosody = Prosody::prepare(&keeper, prosody::Ports { client, component }, folder)?;
         let plaintexts = Arc::default();
         let accounts = AtomicUsize::new(1);
-        Ok(Self { synapse, prosody, bridge, keeper, plaintexts, options, accounts })
+        Ok(Self {
+            synapse,
+            prosody,
+            bridge,
+            keeper,
+            plaintexts,
+            options,
+            accounts,
+            _ports: reserved,
+        })
     }
 
     /// A new account on Synapse, with a random password.

@@ -12,6 +12,7 @@ use sha1::{Digest, Sha1};
 use crate::deadline::{START, until};
 use crate::error::RigError;
 use crate::http::{Answer, Request};
+use crate::ports;
 use crate::process::{Keeper, Managed, tail};
 use crate::secret::random_hex;
 
@@ -86,6 +87,7 @@ impl Synapse {
 
     /// Starts it and does not wait.
     pub fn launch(&mut self) -> Result<(), RigError> {
+        ports::wait_free(self.port)?;
         let mut command = Command::new(&self.python);
         command.args(["-m", "synapse.app.homeserver"]).current_dir(&self.folder);
         for config in &self.configs {

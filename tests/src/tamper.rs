@@ -50,8 +50,8 @@ struct Shared {
 impl Proxy {
     /// Starts a proxy to a port of this machine; it changes nothing until it has a rule.
     pub fn start(target: u16) -> Result<Self, RigError> {
-        let [port] = crate::ports::free()?;
-        let listener = TcpListener::bind(("127.0.0.1", port)).map_err(RigError::io("proxy"))?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(RigError::io("proxy"))?;
+        let port = listener.local_addr().map_err(RigError::io("proxy"))?.port();
         let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || {
