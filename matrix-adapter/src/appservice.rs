@@ -2,10 +2,12 @@
 //!
 //! What comes in arrives as [`Delivery`]s, one for each transaction of the homeserver that says
 //! something to the hub: commit it with its [`Mark`], then fire `done`; only then is the
-//! homeserver answered, so that a crash repeats a transaction and never loses one. What goes out
+//! homeserver answered, so that a crash repeats a transaction and never loses one. What the
+//! homeserver itself loses when it stops is read back from the rooms (`catch_up`). What goes out
 //! is an effect of the hub at a time, under an id that stays the same.
 
 mod binding;
+mod catch_up;
 mod check;
 mod claim;
 mod control_room;
@@ -13,16 +15,20 @@ mod ghost_account;
 mod homeserver;
 mod homeserver_error;
 mod incoming;
+mod intake;
 mod invitation;
+mod known_events;
 mod make_room;
 mod membership;
 mod notify;
+mod read_back;
 mod readiness;
 mod registration;
 mod relay;
 mod server;
 mod setup;
 mod transaction;
+mod versions;
 
 pub use check::{Finding, check};
 pub use registration::registration;
@@ -38,12 +44,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use self::catch_up::CatchUp;
 use self::ghost_account::GhostAccounts;
 use self::homeserver::Homeserver;
 use self::homeserver_error::refused;
+use self::intake::Intake;
 use self::invitation::Invitations;
 use self::relay::Algorithms;
-use self::transaction::Transactions;
 
 /// A hub's live connection to its homeserver; dropping it ends it.
 pub struct Appservice {
@@ -56,10 +63,11 @@ pub struct Appservice {
 }
 
 impl Appservice {
-    /// Listens for the homeserver's transactions; the homeserver need not be there yet.
+    /// Listens for the homeserver's transactions; the homeserver need not be there yet. `marks`
+    /// finds what was stored with earlier deliveries.
     pub async fn start(
         setup: AppserviceSetup,
-        seen: MarkLookup,
+        marks: MarkLookup,
         deliveries: mpsc::Sender<Delivery>,
     ) -> Result<Self, StartError> {
         let homeserver = Arc::new(Homeserver::new(&setup)?);
@@ -68,10 +76,12 @@ impl Appservice {
         let local_address = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
         let invitations = Invitations::start(Arc::clone(&homeserver), stopped.clone());
-        let transactions =
-            Transactions::new(Arc::clone(&homeserver), invitations, seen, deliveries);
-        let app = server::router(transactions, setup.hs_token);
-        let server = tokio::spawn(server::serve(listener, app, stopped));
+        let intake = Intake::new(Arc::clone(&homeserver), invitations, marks, deliveries);
+        let intake = Arc::new(intake);
+        let app = server::router(Arc::clone(&intake), setup.hs_token);
+        let server = tokio::spawn(server::serve(listener, app, stopped.clone()));
+        let catch_up = CatchUp::new(Arc::clone(&homeserver), intake);
+        tokio::spawn(catch_up.run(stopped));
         let ghosts = GhostAccounts::new(Arc::clone(&homeserver));
         let algorithms = Algorithms::new(Arc::clone(&homeserver));
         Ok(Self { homeserver, ghosts, algorithms, local_address, stop, server })

@@ -114,6 +114,16 @@ impl Bridge {
         self.process.take().map_or(Ok(()), |mut process| process.terminate())
     }
 
+    /// Stops it in the middle of what it does: connections stay, and nobody is answered.
+    pub fn freeze(&self) {
+        self.process.iter().for_each(Managed::freeze);
+    }
+
+    /// Lets it go on after [`Bridge::freeze`].
+    pub fn thaw(&self) {
+        self.process.iter().for_each(Managed::thaw);
+    }
+
     /// Fails when it has ended.
     pub fn assert_running(&mut self) -> Result<(), RigError> {
         match self.process.as_mut().map(Managed::ended).transpose()?.flatten() {

@@ -143,6 +143,16 @@ impl Managed {
         self.keeper.change(|groups| groups.retain(|group| *group != id))
     }
 
+    /// Stops it in the middle of what it does; it lives and holds its connections.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Managed::freeze`].
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// SIGTERM, then waits for the end; an error when it does not come or is not clean.
     pub fn terminate(&mut self) -> Result<(), RigError> {
         self.signal(Signal::TERM);

@@ -116,6 +116,32 @@ fn kill_9_of_synapse_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
     })
 }
 
+/// Synapse keeps what comes for the bridge in memory as long as the bridge has not answered what
+/// came before, and forgets it when it stops.
+#[test]
+fn what_synapse_held_in_memory_when_it_was_killed_is_read_back_from_the_room()
+-> Result<(), RigError> {
+    own(Options::default(), |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let group = Group::form(&alice, &[&bob])?;
+        group.say(&alice, &[&bob], "before the fall")?;
+        let texts = ["one", "two", "three", "four"].map(|n| format!("held in memory: {n}"));
+        rig.bridge.freeze();
+        for text in &texts {
+            // Done when Synapse has it.
+            alice.command(json!({"command": "send", "group": group.id, "text": text}))?;
+        }
+        rig.synapse.kill()?;
+        rig.bridge.thaw();
+        rig.synapse.start()?;
+        let all = [&["before the fall".to_owned()], &texts[..]].concat();
+        wait_for_all(&group, &bob, &all)?;
+        group.say(&bob, &[&alice], "all of it has come")?;
+        let all = [&all[..], &["all of it has come".to_owned()]].concat();
+        [&alice, &bob].iter().try_for_each(|bot| group.assert_exactly(bot, &all))
+    })
+}
+
 #[test]
 fn kill_9_of_prosody_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
     survives(|rig, _| {

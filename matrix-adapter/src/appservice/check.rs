@@ -6,11 +6,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::homeserver::{Homeserver, HomeserverRequest};
-use super::homeserver_error::HomeserverError;
+use super::intake::Intake;
 use super::invitation::Invitations;
 use super::server;
 use super::setup::AppserviceSetup;
-use super::transaction::Transactions;
+use super::versions::versions;
 use crate::mapping::namespace::REGISTRATION_ID;
 
 /// Something that is wrong.
@@ -41,8 +41,8 @@ pub async fn check(setup: &AppserviceSetup) -> Vec<Finding> {
             let (deliveries, _nobody) = mpsc::channel(1);
             let invitations = Invitations::start(homeserver.clone(), stopped.clone());
             let seen = Box::new(|_: &str| None);
-            let transactions = Transactions::new(homeserver.clone(), invitations, seen, deliveries);
-            let app = server::router(transactions, setup.hs_token.clone());
+            let intake = Intake::new(homeserver.clone(), invitations, seen, deliveries);
+            let app = server::router(std::sync::Arc::new(intake), setup.hs_token.clone());
             Some(tokio::spawn(server::serve(listener, app, stopped)))
         }
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => None,
@@ -57,16 +57,6 @@ pub async fn check(setup: &AppserviceSetup) -> Vec<Finding> {
         serving.abort();
     }
     found.err().into_iter().collect()
-}
-
-async fn versions(homeserver: &Homeserver) -> Result<(), HomeserverError> {
-    let path = ["_matrix", "client", "versions"];
-    let request = HomeserverRequest::new(Method::GET, &path).anonymous();
-    let answer = homeserver.send(request).await?;
-    match answer.get("versions").and_then(Value::as_array) {
-        Some(_) => Ok(()),
-        None => Err(HomeserverError::Unreachable("this is no homeserver".to_owned())),
-    }
 }
 
 async fn whoami(homeserver: &Homeserver) -> Result<(), Finding> {

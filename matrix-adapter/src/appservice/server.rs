@@ -20,20 +20,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use super::transaction::{TransactionError, Transactions};
+use super::intake::Intake;
+use super::transaction::{self, TransactionError};
 
 /// How long transactions under way may take when we are asked to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// All routes.
-pub(super) fn router(transactions: Transactions, hs_token: Zeroizing<String>) -> Router {
+pub(super) fn router(intake: Arc<Intake>, hs_token: Zeroizing<String>) -> Router {
     let authenticated = Router::new()
         .route("/_matrix/app/v1/transactions/{id}", put(transaction))
         .route("/_matrix/app/v1/users/{id}", get(nobody))
         .route("/_matrix/app/v1/rooms/{alias}", get(nobody))
         .route("/_matrix/app/v1/ping", post(ping))
         .layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX))
-        .with_state(Arc::new(transactions))
+        .with_state(intake)
         .layer(middleware::from_fn_with_state(Arc::new(hs_token), authenticate));
     authenticated
         .fallback(|| async { error(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "no such route") })
@@ -82,7 +83,7 @@ async fn authenticate(
 }
 
 async fn transaction(
-    State(transactions): State<Arc<Transactions>>,
+    State(intake): State<Arc<Intake>>,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -93,12 +94,12 @@ async fn transaction(
         }
         Err(_) => return error(StatusCode::BAD_REQUEST, "M_NOT_JSON", "the body broke off"),
     };
-    match transactions.handle(&id, &body).await {
+    match transaction::handle(&intake, &id, &body).await {
         Ok(()) => Json(json!({})).into_response(),
         Err(TransactionError::NotJson(why)) => error(StatusCode::BAD_REQUEST, "M_NOT_JSON", &why),
         Err(TransactionError::BadJson(why)) => error(StatusCode::BAD_REQUEST, "M_BAD_JSON", &why),
         Err(TransactionError::Later(why)) => {
-            tracing::warn!(id, why, "a transaction is not stored yet");
+            tracing::warn!(id, %why, "a transaction is not stored yet");
             error(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "not stored: send it again")
         }
     }

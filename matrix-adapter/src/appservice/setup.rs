@@ -37,24 +37,24 @@ impl fmt::Debug for AppserviceSetup {
     }
 }
 
-/// What one transaction of the homeserver says to the hub.
+/// What the homeserver said to the hub at once: in a transaction, or at the end of a room.
 #[derive(Debug)]
 pub struct Delivery {
     /// In the order of the events.
     pub incoming: Vec<Incoming>,
     /// To be stored in the transaction that stores what the hub makes of them.
     pub mark: Option<Mark>,
-    /// Fire it after the commit; dropped, the homeserver sends the transaction again.
+    /// Fire it after the commit; dropped, all of it comes again.
     pub done: oneshot::Sender<()>,
 }
 
-/// That a transaction was dealt with. The homeserver repeats only its latest, so older marks may
-/// be deleted at will.
+/// That a transaction was dealt with, or how far a room was read back. The homeserver repeats
+/// only its latest transaction, so older marks of transactions may be deleted at will.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// `transaction:` and the homeserver's id for it.
+    /// `transaction:` and the homeserver's id for it, or `room:` and the room id.
     pub key: String,
-    /// SHA-256 of its body in hex.
+    /// SHA-256 of its body in hex, or the id of the room's last event.
     pub value: String,
 }
 
