@@ -1,7 +1,7 @@
 //! Marks: what each network was told is stored, and how far it was read.
 //!
 //! A homeserver repeats only its newest transaction, so marks of transactions are kept for a
-//! while only. Marks of XMPP are one for each room and stay.
+//! while only. Marks of rooms, on either network, are one for each room and stay.
 
 use std::collections::VecDeque;
 

@@ -9,6 +9,7 @@ use tests::bot::Bot;
 use tests::deadline::until;
 use tests::error::RigError;
 use tests::group::Group;
+use tests::matrix_session::MatrixSession;
 use tests::rig::{Options, Rig, own};
 use tests::synapse::RateLimits;
 
@@ -139,6 +140,27 @@ fn what_synapse_held_in_memory_when_it_was_killed_is_read_back_from_the_room()
         group.say(&bob, &[&alice], "all of it has come")?;
         let all = [&all[..], &["all of it has come".to_owned()]].concat();
         [&alice, &bob].iter().try_for_each(|bot| group.assert_exactly(bot, &all))
+    })
+}
+
+#[test]
+fn a_kick_that_synapse_held_in_memory_when_it_was_killed_still_removes_the_leaf()
+-> Result<(), RigError> {
+    own(Options::default(), |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let carol = rig.matrix_bot("carol")?;
+        let group = Group::form(&alice, &[&bob, &carol])?;
+        let room = group.room(&alice, "matrix")?;
+        let moderator = MatrixSession::login(rig.synapse.port, &alice.account)?;
+        rig.bridge.freeze();
+        alice.command(json!({"command": "send", "group": group.id, "text": "this one is on its way"}))?;
+        moderator.moderate(&room, "kick", &carol.account.address)?;
+        rig.synapse.kill()?;
+        rig.bridge.thaw();
+        rig.synapse.start()?;
+        group.wait_removed(&carol)?;
+        group.converge_to(&[&alice, &bob], 2)?;
+        group.say(&bob, &[&alice], "only two are left")
     })
 }
 
