@@ -1,5 +1,6 @@
 //! `--keep`: everything lives on, and a person gets the words to join in.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use tests::bot::Bot;
@@ -18,8 +19,11 @@ pub(super) fn remember(group: &Group, bots: &[&Bot]) -> Result<(), RigError> {
         print(&format!("  {program} --profile {} chat {}", profile.display(), group.id));
     }
     print("Accounts, for other clients:");
-    for bot in bots {
-        print(&format!("  {:<28} password {}", bot.account.address, bot.account.password));
+    // One line an account, however many devices it has.
+    let accounts: BTreeMap<_, _> =
+        bots.iter().map(|bot| (&bot.account.address, &bot.account.password)).collect();
+    for (address, password) in accounts {
+        print(&format!("  {address:<28} password {password}"));
     }
     Ok(())
 }
