@@ -70,16 +70,10 @@ pub fn members(members: &[MemberLine]) -> String {
 }
 
 fn message(line: &Line) -> String {
-    let Line::Message { group, epoch, sender, network_says, sent_ms, text, content_type, .. } =
-        line
-    else {
+    let Line::Message { group, epoch, sender, network_says, sent_ms, .. } = line else {
         return String::new();
     };
-    let body = match (text, content_type) {
-        (Some(text), _) => plain(text),
-        (None, Some(kind)) => format!("[{} cannot be shown here]", plain(kind)),
-        (None, None) => String::new(),
-    };
+    let body = body(line);
     let doubt = network_says
         .as_deref()
         .map(|user| format!(" [warning: the network shows {} as the sender]", plain(user)));
@@ -90,6 +84,20 @@ fn message(line: &Line) -> String {
         who(sender),
         doubt.unwrap_or_default()
     )
+}
+
+/// The text, or what stands in its place.
+fn body(message: &Line) -> String {
+    match message {
+        Line::Message { text: Some(text), .. } => plain(text),
+        Line::Message { purpose: Some(purpose), content_type: Some(kind), .. } => {
+            format!("[{purpose}, {}: cannot be shown here]", plain(kind))
+        }
+        Line::Message { purpose: Some(purpose), .. } => {
+            format!("[{purpose}: cannot be shown here]")
+        }
+        _ => String::new(),
+    }
 }
 
 fn group_row(group: &GroupLine) -> String {
@@ -163,6 +171,7 @@ mod tests {
             network_says: network_says.map(Into::into),
             sent_ms: (13 * 60 + 37) * 60_000,
             text: Some(text.into()),
+            purpose: None,
             content_type: None,
         }
     }

@@ -153,7 +153,9 @@ fn a_kick_that_synapse_held_in_memory_when_it_was_killed_still_removes_the_leaf(
         let room = group.room(&alice, "matrix")?;
         let moderator = MatrixSession::login(rig.synapse.port, &alice.account)?;
         rig.bridge.freeze();
-        alice.command(json!({"command": "send", "group": group.id, "text": "this one is on its way"}))?;
+        alice.command(
+            json!({"command": "send", "group": group.id, "text": "this one is on its way"}),
+        )?;
         moderator.moderate(&room, "kick", &carol.account.address)?;
         rig.synapse.kill()?;
         rig.bridge.thaw();

@@ -1,7 +1,7 @@
 //! What is printed: one object a line, with its kind under `event`.
 
 use mls_core::address::{ClientId, RoomAddress};
-use mls_core::content::{self, Content};
+use mls_core::content::{self, Content, Purpose};
 use mls_core::member::{
     Event, EventRecord, GroupSummary, Joined, MemberSummary, MessageEvent, Undecryptable,
 };
@@ -75,7 +75,11 @@ pub enum Line {
         /// The text, where it is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         text: Option<String>,
-        /// Where it is not a plain text: its media type, empty for what is not MIMI content.
+        /// Where it is no new text, what it is for: `message`, `edit`, `deletion`, `reaction`,
+        /// `other`, or `unknown` for what is not MIMI content.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        purpose: Option<&'static str>,
+        /// Where it is no new text: its media type, if it has one.
         #[serde(skip_serializing_if = "Option::is_none")]
         content_type: Option<String>,
     },
@@ -266,10 +270,12 @@ fn line_of_joined(n: u64, joined: &Joined) -> Line {
 }
 
 fn line_of_message(n: u64, time_ms: u64, message: &MessageEvent) -> Line {
-    let (text, content_type) = match content::decode(&message.content) {
-        Ok(Content::Text(text)) => (Some(text), None),
-        Ok(Content::Other { content_type }) => (None, Some(content_type)),
-        Err(_) => (None, Some(String::new())),
+    let (text, purpose, content_type) = match content::decode(&message.content) {
+        Ok(Content::Text(text)) => (Some(text), None, None),
+        Ok(Content::Other { purpose, content_type }) => {
+            (None, Some(purpose_name(purpose)), content_type)
+        }
+        Err(_) => (None, Some("unknown"), None),
     };
     Line::Message {
         n,
@@ -280,7 +286,18 @@ fn line_of_message(n: u64, time_ms: u64, message: &MessageEvent) -> Line {
         network_says: message.sender.network_says.as_ref().map(ToString::to_string),
         sent_ms: message.sent_ms,
         text,
+        purpose,
         content_type,
+    }
+}
+
+fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Message => "message",
+        Purpose::Edit => "edit",
+        Purpose::Deletion => "deletion",
+        Purpose::Reaction => "reaction",
+        Purpose::Other => "other",
     }
 }
 

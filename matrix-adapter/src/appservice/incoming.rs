@@ -172,12 +172,7 @@ mod tests {
         (EventReader::new(homeserver, control_rooms, invitations), stop)
     }
 
-    fn event(
-        event_type: &str,
-        sender: &str,
-        state_key: Option<&str>,
-        content: Value,
-    ) -> RoomEvent {
+    fn event(event_type: &str, sender: &str, state_key: Option<&str>, content: Value) -> RoomEvent {
         let event = json!({
             "type": event_type, "sender": sender, "state_key": state_key, "content": content,
             "room_id": "!r:hs", "event_id": "$1", "origin_server_ts": 7,
