@@ -29,7 +29,6 @@ mod held;
 mod held_queue;
 mod hub_info;
 mod input;
-mod key_package;
 mod keys;
 mod leave_room;
 mod leaves;
