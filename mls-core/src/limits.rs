@@ -95,6 +95,8 @@ pub const HOUSEKEEPING_MS: u64 = 60_000;
 pub const FORGOTTEN_PER_TICK_MAX: usize = 1024;
 /// Welcomes that wait in a member for their room.
 pub const WELCOMES_WAITING_MAX: usize = 100;
+/// A Welcome may come before the invitation to its room; people are told after this.
+pub const INVITATION_WAIT_MS: u64 = 60_000;
 /// A room without a group makes a member ask for its group after this.
 pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 
