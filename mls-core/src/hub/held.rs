@@ -53,8 +53,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Lets go everything of a member who is about to be put out of the group's rooms: it was
-    /// valid when it came. Later its ghost could not post it, nor members tell who sent it.
+    /// Lets go everything of a member who is about to go: it was valid when it came. Later its
+    /// ghost would have to come back to post it, and members who applied the Remove cannot read it.
     pub(super) fn release_before_leaving(
         &mut self,
         record: &GroupRecord,

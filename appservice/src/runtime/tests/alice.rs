@@ -10,7 +10,7 @@ use mls_core::hub::{
     RoomsMade,
 };
 use mls_core::member::{self, Command, Confirmation, Member, Output, SendCommand};
-use mls_core::store::{MemoryStore, Store};
+use mls_core::store::MemoryStore;
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
 use mls_core::wire::{GroupId, Notice};
 use storage::Database;
