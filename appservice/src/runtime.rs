@@ -50,6 +50,8 @@ enum Work {
     Delivered(Delivery),
     Finished(Box<Finished>),
     Tick,
+    /// The hub wanted to be called now.
+    Due,
 }
 
 impl<C: Carrier> Runtime<C> {
@@ -83,7 +85,7 @@ impl<C: Carrier> Runtime<C> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             self.start_attempts();
-            let due = self.decision.lanes.next_due();
+            let (retry, due) = (self.decision.lanes.next_due(), self.decision.due());
             let takes_more = self.decision.lanes.len() < OUTBOX_ENTRIES_MAX;
             let first = tokio::select! {
                 biased;
@@ -93,10 +95,16 @@ impl<C: Carrier> Runtime<C> {
                 Some(delivery) = self.deliveries.recv(), if takes_more => {
                     Some(Work::Delivered(delivery))
                 }
-                () = until(due) => None,
+                () = until(due), if takes_more => Some(Work::Due),
+                () = until(retry) => None,
             };
             let Some(first) = first else { continue };
-            let work = self.gather(first, takes_more);
+            let mut work = self.gather(first, takes_more);
+            // However much is brought in, what is held back gets its turn; but what failed, alone.
+            let overdue = due.is_some_and(|due| due <= Instant::now());
+            if overdue && takes_more && self.together > 1 {
+                work.push(Work::Due);
+            }
             if let Err(error) = self.turn(work) {
                 tracing::error!(%error, "nothing of this turn was kept; starting again from the database");
                 tokio::select! {
@@ -154,6 +162,7 @@ impl<C: Carrier> Runtime<C> {
                         }
                     }
                     Work::Tick => decision.decide(Input::Tick)?,
+                    Work::Due => decision.decide(Input::Due)?,
                 }
             }
             decision.commit()

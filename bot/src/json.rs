@@ -4,4 +4,4 @@ mod line;
 mod request;
 
 pub use line::{GroupLine, Line, MemberLine, RoomLine};
-pub use request::{JsonRequest, MalformedLine, Wish};
+pub use request::{JsonRequest, MalformedLine, Mistake, Wish};

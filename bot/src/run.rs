@@ -146,7 +146,9 @@ impl Driver {
         };
         let JsonRequest { id, wish } = match JsonRequest::read(&line, random_salt()?) {
             Ok(request) => request,
-            Err(error @ MalformedLine::Field { .. }) => return self.refused(error),
+            Err(MalformedLine { id: Some(id), mistake }) => {
+                return self.refused(id, mistake.to_string());
+            }
             Err(error) => return self.malformed(error.to_string(), Some(&line)),
         };
         match wish {
@@ -166,11 +168,8 @@ impl Driver {
     }
 
     /// A command that cannot be taken has failed before it was stored.
-    fn refused(&self, error: MalformedLine) -> Result<Next, Exit> {
-        let why = error.to_string();
-        if let MalformedLine::Field { id, .. } = error {
-            self.screen.show(&Line::CommandFailed { n: None, id, why })?;
-        }
+    fn refused(&self, id: String, why: String) -> Result<Next, Exit> {
+        self.screen.show(&Line::CommandFailed { n: None, id, why })?;
         Ok(Next::GoOn)
     }
 

@@ -4,7 +4,8 @@ use aws_lc_rs::digest;
 use mls_rs::client_builder::PaddingMode;
 use mls_rs::error::MlsError;
 use mls_rs::external_client::builder::{
-    ExternalBaseConfig, WithCryptoProvider, WithIdentityProvider, WithMlsRules,
+    ExternalBaseConfig, ExternalClientBuilder, WithCryptoProvider, WithIdentityProvider,
+    WithMlsRules,
 };
 use mls_rs::external_client::{ExternalClient, ExternalGroup};
 use mls_rs::identity::SigningIdentity;
@@ -53,14 +54,21 @@ pub const PADDING: PaddingMode = PaddingMode::StepFunction;
 
 /// The hub's client for one suite, signing as `identity`.
 pub fn hub_client(signer: SignatureSecretKey, identity: SigningIdentity) -> HubClient {
+    observer_builder().signer(signer, identity).build()
+}
+
+/// A client without a key, which checks what others have made.
+pub fn observer() -> HubClient {
+    observer_builder().build()
+}
+
+fn observer_builder() -> ExternalClientBuilder<HubConfig> {
     ExternalClient::builder()
         .crypto_provider(crypto_provider())
         .identity_provider(ClientIdentity)
         .mls_rules(GroupRules)
         .extension_type(BRIDGE_GROUP_EXTENSION)
         .extension_type(LAST_RESORT_EXTENSION)
-        .signer(signer, identity)
-        .build()
 }
 
 /// The crypto provider, with the suites that the policy allows.

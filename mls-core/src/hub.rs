@@ -25,9 +25,10 @@ mod fetch_welcomes;
 mod find_group;
 mod group_record;
 mod handshake_log;
+mod held;
+mod held_queue;
 mod hub_info;
 mod input;
-mod key_package;
 mod keys;
 mod leave_room;
 mod leaves;
@@ -123,6 +124,7 @@ impl Hub {
             Input::RoomsMade(made) => turn.rooms_made(made),
             Input::Claimed(claimed) => turn.claimed(claimed),
             Input::Tick => turn.sweep(),
+            Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);
         match done {
@@ -136,6 +138,12 @@ impl Hub {
                 Err(error)
             }
         }
+    }
+
+    /// When the hub next wants [`Input::Due`], in milliseconds since 1970; nothing while no
+    /// message is held back. Every input may change it. It may lie in the past.
+    pub fn due_ms(&self) -> Result<Option<u64>, StoreError> {
+        held_queue::next_due_ms(&self.store)
     }
 
     /// The rooms that live groups are bound to.

@@ -15,6 +15,7 @@ pub mod door;
 pub mod engine;
 pub mod hub;
 pub mod identity;
+mod key_package;
 pub mod limits;
 pub mod member;
 pub mod overlay;

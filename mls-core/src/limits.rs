@@ -95,6 +95,8 @@ pub const HOUSEKEEPING_MS: u64 = 60_000;
 pub const FORGOTTEN_PER_TICK_MAX: usize = 1024;
 /// Welcomes that wait in a member for their room.
 pub const WELCOMES_WAITING_MAX: usize = 100;
+/// A Welcome may come before the invitation to its room; people are told after this.
+pub const INVITATION_WAIT_MS: u64 = 60_000;
 /// A room without a group makes a member ask for its group after this.
 pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 
@@ -114,6 +116,17 @@ pub const JOB_WAIT_MS: u64 = 60_000;
 pub const JOB_KEEP_MS: u64 = DAY_MS;
 /// After putting somebody out, the hub takes a "left" from that room for its own doing this long.
 pub const EXPEL_ECHO_MS: u64 = 10 * 60 * 1000;
+/// Messages of one sender that the hub holds back for coming faster than their rate; the next
+/// one is dropped, and people are told. At the rate they have all gone after 200 seconds.
+pub const HELD_MESSAGES_PER_SENDER_MAX: u32 = 2_000;
+/// Messages that the hub holds back of all senders together.
+pub const HELD_MESSAGES_MAX: u32 = 100_000;
+/// Senders whose held messages are looked at in one turn.
+pub const HELD_SENDERS_PER_TURN_MAX: usize = 100;
+/// A release that comes late makes up for at most this much of a sender's rate.
+pub const HELD_CATCH_UP_MS: u64 = 1000;
+/// That messages of a sender are dropped is said at most once within this.
+pub const DROPPED_NOTICE_MS: u64 = 60_000;
 /// Expired entries that the hub takes away at once.
 pub const SWEEP_ENTRIES_MAX: usize = 1000;
 /// Senders and claimers whose rates the hub follows.

@@ -97,6 +97,8 @@ pub struct Member {
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
+    /// Rooms of Welcomes that could not be entered, as long as people were not told.
+    uninvited: BTreeMap<RoomAddress, rooms::Uninvited>,
     watched: BTreeMap<GroupId, leave::Watch>,
     /// When expired things were last deleted.
     house_kept_ms: u64,
@@ -139,6 +141,7 @@ impl Member {
             loaded: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
             rooms_to_find: BTreeMap::new(),
+            uninvited: BTreeMap::new(),
             watched: BTreeMap::new(),
             house_kept_ms: 0,
         };

@@ -48,7 +48,7 @@ pub const CLAIMS_PER_HOUR: u32 = 20;
 pub const ONE_TIME_CLAIMS_PER_DAY: u32 = 50;
 /// New groups per hour and user.
 pub const GROUPS_PER_HOUR: u32 = 100;
-/// Messages per second and sender, over time.
+/// Messages per second and sender, over time; what comes faster is held back.
 pub const MESSAGES_PER_SECOND: u32 = 10;
-/// Messages of one sender at once.
+/// Messages of one sender at once, before any is held back.
 pub const MESSAGES_BURST: u32 = 1000;

@@ -1,7 +1,7 @@
 //! What follows from what happened: the hub, the outbox and the lanes, until the commit.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::hub::{Effect, Hub, HubSetup, Incoming, Input, Membership};
@@ -26,6 +26,8 @@ pub struct Decision {
     fresh: Vec<Entry>,
     /// The clock of the hub never runs backwards.
     now_ms: u64,
+    /// When the hub wants to be called, by its clock.
+    due_ms: Option<u64>,
 }
 
 impl Decision {
@@ -43,7 +45,8 @@ impl Decision {
             tracing::info!(entries = lanes.len(), "the outbox holds what was not delivered yet");
         }
         let marks = Marks::open(database)?;
-        Ok(Self { hub, batch, outbox, marks, lanes, fresh: Vec::new(), now_ms: 0 })
+        let due_ms = hub.due_ms()?;
+        Ok(Self { hub, batch, outbox, marks, lanes, fresh: Vec::new(), now_ms: 0, due_ms })
     }
 
     /// Rooms of live groups, and whose ghosts stand in each.
@@ -98,11 +101,18 @@ impl Decision {
 
     /// Commits all of the turn; what it decided may be carried out from now on.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.due_ms = self.hub.due_ms()?;
         self.batch.commit()?;
         for entry in std::mem::take(&mut self.fresh) {
             self.lanes.add((entry.effect.network(), entry.effect.lane()), entry.number, false);
         }
         Ok(())
+    }
+
+    /// When the hub wants [`Input::Due`], if it does.
+    pub(super) fn due(&mut self) -> Option<Instant> {
+        let wait_ms = self.due_ms?.saturating_sub(self.now_ms());
+        Instant::now().checked_add(Duration::from_millis(wait_ms))
     }
 
     /// The effect with this number.

@@ -1,16 +1,19 @@
 //! Nothing that was acknowledged is lost, nothing overtakes within a lane, whatever fails when.
 
+mod alice;
+
 use std::collections::VecDeque;
 use std::future::pending;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::hub::{
     AnswerEffect, Effect, HubSetup, Incoming, Input, Reply, ReplyTo, RequestInput, RoomMessage,
 };
+use mls_core::policy::MESSAGES_BURST;
 use mls_core::store::{Store, Write};
 use mls_core::wire::Request;
 use mls_core::wire::create_room::CreateRoom;
@@ -71,10 +74,7 @@ struct Rig {
 impl Rig {
     fn start(path: &Path, script: Vec<Outcome>) -> Self {
         let database = Database::open(path, Role::Hub, None).unwrap();
-        let setup = HubSetup {
-            matrix: Some("@mls:example.org".to_owned()),
-            xmpp: Some("mls.example.net".to_owned()),
-        };
+        let setup = setup();
         let (told, attempts) = mpsc::unbounded_channel();
         let carrier = Arc::new(Fake { told, script: Mutex::new(script.into()) });
         let (deliveries, receiver) = mpsc::channel(16);
@@ -106,15 +106,22 @@ impl Rig {
         }
     }
 
+    /// The message of the next attempt to relay.
+    async fn next_relay(&mut self) -> Vec<u8> {
+        let (effect, _) = timeout(SOON, self.attempts.recv()).await.unwrap().unwrap();
+        message_of(effect)
+    }
+
     async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         timeout(SOON, &mut self.task).await.unwrap().unwrap();
     }
 
-    /// As kill -9 would: whatever is not in the database is gone.
-    async fn kill(self) {
+    /// As kill -9 would: whatever is not in the database is gone. What was attempted last.
+    async fn kill(self) -> mpsc::UnboundedReceiver<(Effect, bool)> {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
+        self.attempts
     }
 
     async fn until_outbox_is_empty(&self) {
@@ -124,6 +131,13 @@ impl Rig {
             }
         };
         timeout(SOON, empty).await.unwrap();
+    }
+}
+
+fn setup() -> HubSetup {
+    HubSetup {
+        matrix: Some("@mls:example.org".to_owned()),
+        xmpp: Some("mls.example.net".to_owned()),
     }
 }
 
@@ -254,4 +268,52 @@ async fn what_cannot_be_decided_is_not_acknowledged_and_holds_nobody_up() {
     timeout(SOON, rig.deliver(vec![ask("!a", "2")], None).await).await.unwrap().unwrap();
     assert_eq!(rig.next().await, ("!a".to_owned(), "2".to_owned(), false));
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_messages_leave_at_the_rate_without_a_tick_and_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let burst = MESSAGES_BURST as usize;
+    let messages = {
+        let database = Database::open(&path, Role::Hub, None).unwrap();
+        alice::messages_of_alice(setup(), &database, burst + 40)
+    };
+    let expected: Vec<Vec<u8>> = messages.iter().map(bytes).collect();
+    let mut rig = Rig::start(&path, Vec::new());
+    let start = Instant::now();
+    timeout(SOON, rig.deliver(messages, None).await).await.unwrap().unwrap();
+    let mut carried = Vec::new();
+    // Carrying the burst takes a while; what is held beyond that has nothing else to wake it.
+    while carried.len() < burst + 30 {
+        carried.push(rig.next_relay().await);
+    }
+    let mut attempts = rig.kill().await;
+    while let Ok((effect, _)) = attempts.try_recv() {
+        carried.push(message_of(effect));
+    }
+    let mut rig = Rig::start(&path, Vec::new());
+    while carried.last() != expected.last() {
+        carried.push(rig.next_relay().await);
+    }
+    // Nobody knows whether the one that was under way had reached the network.
+    carried.dedup();
+    assert!(carried == expected, "{} of {}", carried.len(), expected.len());
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(2500), "40 messages above the burst took {took:?}");
+    rig.stop().await;
+}
+
+fn message_of(effect: Effect) -> Vec<u8> {
+    match effect {
+        Effect::Relay(relay) => relay.message,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bytes(message: &Input) -> Vec<u8> {
+    match message {
+        Input::Message(message) => message.message.clone(),
+        other => panic!("{other:?}"),
+    }
 }

@@ -158,7 +158,8 @@ pub enum Line {
         /// All groups of this device.
         groups: Vec<GroupLine>,
     },
-    /// A line that was not understood, or something that went wrong without a command.
+    /// A line without an id that was not understood, or something that went wrong without a
+    /// command.
     Error {
         /// One sentence.
         why: String,

@@ -9,6 +9,7 @@ use mls_core::member::{Command, CommandId, MembersCommand, SendCommand};
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::CreateRoom;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::runner::OWN_COMMAND;
@@ -39,21 +40,26 @@ pub enum Wish {
 
 /// A line that is not taken; the caller's fault.
 #[derive(Debug, Error)]
-pub enum MalformedLine {
-    /// A command whose field does not say what it must: the command with this id fails.
+#[error("{mistake}")]
+pub struct MalformedLine {
+    /// The id of the command, which has failed; none where the line has none that can be used.
+    pub id: Option<CommandId>,
+    /// What is wrong.
+    pub mistake: Mistake,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Error)]
+pub enum Mistake {
+    /// A field does not say what it must.
     #[error("`{field}` must be {expected}")]
     Field {
-        /// The command's id.
-        id: CommandId,
         /// The field.
         field: &'static str,
         /// What it must be.
         expected: String,
     },
-    /// The id is no id.
-    #[error("`id` must be {0}")]
-    Id(String),
-    /// Not JSON, or a field that no command has.
+    /// Not JSON, a field that no command has, or one of another type.
     #[error("not a command: {0}")]
     Json(#[from] serde_json::Error),
     /// A field is missing.
@@ -93,21 +99,44 @@ struct Raw {
 impl JsonRequest {
     /// Reads one line. `salt` must be fresh and random (it goes into a message's content).
     pub fn read(line: &str, salt: [u8; content::SALT_BYTES]) -> Result<Self, MalformedLine> {
-        let mut raw: Raw = serde_json::from_str(line)?;
-        if raw.id.is_empty() || raw.id.len() > ID_BYTES_MAX {
-            return Err(MalformedLine::Id(format!("1 to {ID_BYTES_MAX} bytes long")));
+        let raw: Raw = serde_json::from_str(line)
+            .map_err(|error| MalformedLine { id: id_of(line), mistake: error.into() })?;
+        check_id(&raw.id).map_err(|mistake| MalformedLine { id: None, mistake })?;
+        let id = raw.id.clone();
+        match raw.into_wish(salt) {
+            Ok(wish) => Ok(Self { id, wish }),
+            Err(mistake) => Err(MalformedLine { id: Some(id), mistake }),
         }
-        if raw.id.starts_with(OWN_COMMAND) {
-            return Err(MalformedLine::Id(format!("without {OWN_COMMAND} at its beginning")));
-        }
-        let wish = raw.wish(salt)?;
-        raw.nothing_left()?;
-        Ok(Self { id: raw.id, wish })
     }
 }
 
+/// Whether this can be the id of a command.
+fn check_id(id: &str) -> Result<(), Mistake> {
+    let expected = if id.is_empty() || id.len() > ID_BYTES_MAX {
+        format!("1 to {ID_BYTES_MAX} bytes long")
+    } else if id.starts_with(OWN_COMMAND) {
+        format!("without {OWN_COMMAND} at its beginning")
+    } else {
+        return Ok(());
+    };
+    Err(Mistake::Field { field: "id", expected })
+}
+
+/// The id of a line that is no command but has one.
+fn id_of(line: &str) -> Option<CommandId> {
+    let fields: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let id = fields.get("id")?.as_str()?;
+    check_id(id).is_ok().then(|| id.to_owned())
+}
+
 impl Raw {
-    fn wish(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Wish, MalformedLine> {
+    fn into_wish(mut self, salt: [u8; content::SALT_BYTES]) -> Result<Wish, Mistake> {
+        let wish = self.wish(salt)?;
+        self.nothing_left()?;
+        Ok(wish)
+    }
+
+    fn wish(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Wish, Mistake> {
         let command = match self.command.as_str() {
             "create" => self.create()?,
             "invite" => Command::Invite(self.members()?),
@@ -119,60 +148,66 @@ impl Raw {
             "publish" => Command::PublishKeyPackages,
             "groups" => return Ok(Wish::Groups),
             "quit" => return Ok(Wish::Quit),
-            other => return Err(MalformedLine::Unknown(other.chars().take(50).collect())),
+            other => return Err(Mistake::Unknown(other.chars().take(50).collect())),
         };
         Ok(Wish::Command(command))
     }
 
-    fn create(&mut self) -> Result<Command, MalformedLine> {
+    fn create(&mut self) -> Result<Command, Mistake> {
         let name = self.name.take();
         let name = name.ok_or_else(|| self.needs("name"))?;
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
-            return Err(self.field("name", format!("1 to {NAME_BYTES_MAX} bytes long")));
+            return Err(Self::field("name", format!("1 to {NAME_BYTES_MAX} bytes long")));
         }
         let networks = self.networks.take();
         let networks: BTreeSet<String> =
             networks.ok_or_else(|| self.needs("networks"))?.into_iter().collect();
         let known = [Network::Matrix, Network::Xmpp].map(Network::name);
         if networks.is_empty() || !networks.iter().all(|name| known.contains(&name.as_str())) {
-            return Err(self.field("networks", "a list of \"matrix\", \"xmpp\" or both".to_owned()));
+            return Err(Self::field(
+                "networks",
+                "a list of \"matrix\", \"xmpp\" or both".to_owned(),
+            ));
         }
         let [matrix, xmpp] = known.map(|name| networks.contains(name));
         Ok(Command::CreateGroup(CreateRoom { matrix, xmpp, name }))
     }
 
-    fn members(&mut self) -> Result<MembersCommand, MalformedLine> {
+    fn members(&mut self) -> Result<MembersCommand, Mistake> {
         let group = self.group()?;
         let users = self.users.take();
         let users = users.ok_or_else(|| self.needs("users"))?;
         if users.is_empty() || users.len() > USERS_PER_CLAIM_MAX {
-            return Err(self.field("users", format!("a list of 1 to {USERS_PER_CLAIM_MAX} users")));
+            return Err(Self::field(
+                "users",
+                format!("a list of 1 to {USERS_PER_CLAIM_MAX} users"),
+            ));
         }
         let users = users.iter().map(|typed| user::from_human(typed)).collect::<Result<_, _>>();
         Ok(MembersCommand {
             group,
-            users: users.map_err(|e| self.field("users", e.expected.into()))?,
+            users: users.map_err(|e| Self::field("users", e.expected.into()))?,
         })
     }
 
-    fn send(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Command, MalformedLine> {
+    fn send(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Command, Mistake> {
         let group = self.group()?;
         let text = self.text.take();
         let text = text.ok_or_else(|| self.needs("text"))?;
         let content = content::encode_text(&text, salt);
-        let content = content.map_err(|e| self.field("text", format!("shorter: {e}")))?;
+        let content = content.map_err(|e| Self::field("text", format!("shorter: {e}")))?;
         Ok(Command::Send(SendCommand { group, content }))
     }
 
-    fn group(&mut self) -> Result<GroupId, MalformedLine> {
+    fn group(&mut self) -> Result<GroupId, Mistake> {
         let group = self.group.take();
         let group = group.ok_or_else(|| self.needs("group"))?;
         let bytes = hex::decode(&group).ok().filter(|b| !b.is_empty() && b.len() <= NAME_BYTES_MAX);
-        bytes.map(GroupId).ok_or_else(|| self.field("group", "a group id in hex".to_owned()))
+        bytes.map(GroupId).ok_or_else(|| Self::field("group", "a group id in hex".to_owned()))
     }
 
     /// What is left was not asked for, and is not ignored: a caller would think that it counts.
-    fn nothing_left(&self) -> Result<(), MalformedLine> {
+    fn nothing_left(&self) -> Result<(), Mistake> {
         let fields = [
             ("name", self.name.is_some()),
             ("networks", self.networks.is_some()),
@@ -181,17 +216,17 @@ impl Raw {
             ("text", self.text.is_some()),
         ];
         match fields.into_iter().find(|(_, there)| *there) {
-            Some((field, _)) => Err(MalformedLine::Takes { command: self.command.clone(), field }),
+            Some((field, _)) => Err(Mistake::Takes { command: self.command.clone(), field }),
             None => Ok(()),
         }
     }
 
-    fn field(&self, field: &'static str, expected: String) -> MalformedLine {
-        MalformedLine::Field { id: self.id.clone(), field, expected }
+    fn field(field: &'static str, expected: String) -> Mistake {
+        Mistake::Field { field, expected }
     }
 
-    fn needs(&self, field: &'static str) -> MalformedLine {
-        MalformedLine::Needs { command: self.command.clone(), field }
+    fn needs(&self, field: &'static str) -> Mistake {
+        Mistake::Needs { command: self.command.clone(), field }
     }
 }
 
@@ -237,6 +272,10 @@ mod tests {
             "hello",
             "[]",
             r#"{"command":"groups"}"#,
+            r#"{"id":7,"command":"groups"}"#,
+            r#"{"id":"1"}"#,
+            r#"{"id":"1","command":"send","group":"00ff","text":7}"#,
+            r#"{"id":"mls-bot-1","command":"groups","colour":"red"}"#,
             r#"{"id":"","command":"groups"}"#,
             r#"{"id":"mls-bot-1","command":"groups"}"#,
             r#"{"id":"1","command":"dance"}"#,
@@ -255,7 +294,8 @@ mod tests {
         ];
         let answers = lines.map(|line| {
             let shown: String = line.chars().take(70).collect();
-            format!("{shown}\n  {}", read(line).unwrap_err())
+            let error = read(line).unwrap_err();
+            format!("{shown}\n  {}: {error}", error.id.as_deref().unwrap_or("no id"))
         });
         insta::assert_snapshot!(answers.join("\n"));
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use mls_rs::MlsMessage;
 
 use super::group_record::GroupRecord;
-use super::key_package::{self, FitPackage};
 use super::turn::{Stop, Turn, invalid_commit};
 use crate::address::ClientId;
 use crate::engine::PublicGroup;
 use crate::identity::clients;
+use crate::key_package::{self, FitPackage};
 use crate::limits::{ADDS_PER_COMMIT_MAX, MEMBERS_MAX};
 
 impl Turn<'_> {

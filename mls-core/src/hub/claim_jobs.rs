@@ -4,9 +4,9 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::answers::Asked;
 use super::expiry::{Expiring, expire_at};
-use super::key_package;
 use super::turn::{Turn, effect_id};
 use super::{ClaimMatrix, ClaimTarget, Claimed, Effect, Reply};
+use crate::key_package;
 use crate::limits::{CLAIM_ATTEMPTS_MAX, DEVICES_PER_USER_MAX, JOB_KEEP_MS, JOB_WAIT_MS};
 use crate::store::{Space, StoreError};
 use crate::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
@@ -155,7 +155,7 @@ impl Turn<'_> {
             ClaimOutcome::LastResort(package) => (package, true),
             other => return Ok(Some(other.clone())),
         };
-        let fit = key_package::check(self.groups, package, self.now_ms)
+        let fit = key_package::check(package, self.now_ms)
             .ok()
             .filter(|fit| Some(&fit.client) == claimed.client.as_ref())
             .filter(|fit| job.suites.contains(&fit.suite));

@@ -3,9 +3,9 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::expiry::{ClaimKey, Expiring, expire_at};
-use super::key_package::{self, FitPackage};
 use super::turn::Turn;
 use crate::address::{ClientId, UserId};
+use crate::key_package::{self, FitPackage};
 use crate::limits::{CLAIM_KEEP_MS, CLAIM_SAME_ANSWER_MS, DEVICES_PER_USER_MAX};
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
@@ -72,7 +72,7 @@ impl Turn<'_> {
         for (_, value) in self.store.scan(UNUSED, &prefix, b"", DEVICES_PER_USER_MAX)? {
             let unused: UnusedClaim = decode(UNUSED, &value)?;
             let old = unused.claimed_ms.saturating_add(CLAIM_SAME_ANSWER_MS) < self.now_ms;
-            let fit = key_package::check(self.groups, &unused.package, self.now_ms);
+            let fit = key_package::check(&unused.package, self.now_ms);
             let Some(fit) = fit.ok().filter(|fit| !old && suites.contains(&fit.suite)) else {
                 continue;
             };

@@ -30,6 +30,8 @@ pub enum Input {
     Claimed(Claimed),
     /// Time passed; send one each minute.
     Tick,
+    /// The moment that [`super::Hub::due_ms`] names has come.
+    Due,
 }
 
 /// What an adapter makes of one thing that its network said.

@@ -14,6 +14,7 @@ impl Turn<'_> {
             return Err(not_allowed("on Matrix, leave the room itself"));
         }
         let mut record = self.group_of_member(&leave.group, from)?;
+        self.release_before_leaving(&record, from)?;
         self.propose_removal(&mut record, std::slice::from_ref(from))?;
         for room in record.rooms.clone() {
             self.expel(&room, from, record.seq(), "left the group")?;

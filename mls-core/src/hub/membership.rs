@@ -39,7 +39,13 @@ impl Turn<'_> {
         users: &[UserId],
     ) -> Result<(), StoreError> {
         match room_record::group(self.store, room)? {
-            Some(mut record) => self.propose_removal(&mut record, users),
+            Some(mut record) => {
+                // Whose ghost is put out is not carried into that room any more.
+                for user in users.iter().filter(|user| user.network() != room.network) {
+                    self.forget_held(&record, user)?;
+                }
+                self.propose_removal(&mut record, users)
+            }
             None => Ok(()),
         }
     }

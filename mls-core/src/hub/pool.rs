@@ -3,11 +3,11 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::key_package::{self, FitPackage};
 use super::rates::Rate;
 use super::turn::{Turn, effect_id};
 use super::{Effect, Notify};
 use crate::address::{ClientId, UserId};
+use crate::key_package::{self, FitPackage};
 use crate::limits::{DEVICES_PER_USER_MAX, KEY_PACKAGES_PER_DEVICE_MAX};
 use crate::overlay::decode;
 use crate::policy::KEY_PACKAGE_REFILL;
@@ -117,7 +117,7 @@ impl Turn<'_> {
     }
 
     fn fitting(&self, client: &ClientId, package: Vec<u8>, suites: &[u16]) -> Option<Taken> {
-        let fit = key_package::check(self.groups, &package, self.now_ms).ok()?;
+        let fit = key_package::check(&package, self.now_ms).ok()?;
         let fits = fit.client == *client && suites.contains(&fit.suite);
         fits.then_some(Taken { fit, package })
     }

@@ -1,10 +1,10 @@
 //! `PublishKeyPackages`: an XMPP client fills its pool.
 
 use super::expiry::{Expiring, expire_at};
-use super::key_package::{self, FitPackage};
 use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::{ClientId, Network, UserId};
 use crate::engine::sha256;
+use crate::key_package::{self, FitPackage};
 use crate::limits::{DEVICES_PER_USER_MAX, KEY_PACKAGES_PER_PUBLISH_MAX};
 use crate::store::{Space, StoreError};
 use crate::wire::publish_key_packages::{KeyPackageCount, PublishKeyPackages};
@@ -58,7 +58,7 @@ impl Turn<'_> {
         package: &[u8],
         last_resort: bool,
     ) -> Result<FitPackage, Stop> {
-        let fit = key_package::check(self.groups, package, self.now_ms)
+        let fit = key_package::check(package, self.now_ms)
             .map_err(|why| invalid(format!("a key package of {client}: {why}")))?;
         if fit.client != *client {
             Err(invalid(format!("a key package is for {}, not for {client}", fit.client)))

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::engine::sha256_parts;
-use crate::limits::RATES_FOLLOWED_MAX;
+use crate::limits::{DROPPED_NOTICE_MS, RATES_FOLLOWED_MAX};
 use crate::policy::{
     CLAIMS_PER_HOUR, COMMITS_PER_HOUR, GROUPS_PER_HOUR, MESSAGES_BURST, MESSAGES_PER_SECOND,
     ONE_TIME_CLAIMS_PER_DAY,
@@ -27,6 +27,8 @@ pub(super) enum Rate {
     Groups,
     /// Messages, by sender.
     Messages,
+    /// Notices that messages are dropped, by their sender.
+    DroppedNotices,
     /// GroupInfos, by group and user.
     GroupInfos,
     /// A new device's asking to be added, by device.
@@ -60,8 +62,14 @@ impl Rate {
             Self::Messages => {
                 (MESSAGES_BURST.into(), SECOND_MS / u64::from(MESSAGES_PER_SECOND).max(1))
             }
+            Self::DroppedNotices => (1, DROPPED_NOTICE_MS),
             Self::GroupInfos => per_hour(COMMITS_PER_HOUR),
         }
+    }
+
+    /// The milliseconds between two of them, over time.
+    pub(super) fn wait_ms(self) -> u64 {
+        self.burst_and_wait().1
     }
 }
 

@@ -1,9 +1,13 @@
-//! Application messages: copied into the group's other rooms, once each, and not kept.
+//! Application messages: copied into the group's other rooms, once each, and kept only while the
+//! sender's rate holds them back ([`super::held`]).
 
-use super::rates::Rate;
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::group_record::GroupRecord;
 use super::turn::{Turn, effect_id};
 use super::{Effect, Relay, RoomMessage};
 use super::{leaves, room_record};
+use crate::address::{RoomAddress, UserId};
 use crate::door;
 use crate::engine::sha256;
 use crate::limits::SEEN_MESSAGES_MAX;
@@ -16,6 +20,24 @@ const SEEN: Space = "seen_message";
 const SEEN_ORDER: Space = "seen_order";
 /// The next number of each group.
 const SEEN_NEXT: Space = "seen_next";
+
+/// A message that is to be copied, now or later.
+#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Accepted {
+    /// The group.
+    pub(super) group: GroupId,
+    /// The room that it came in.
+    pub(super) room: RoomAddress,
+    /// Who sent it there.
+    pub(super) sender: UserId,
+    /// When, as that network says, in milliseconds since 1970.
+    pub(super) sent_ms: u64,
+    /// The epoch in which it was sent.
+    pub(super) epoch: u64,
+    /// The MLSMessage.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub(super) message: Vec<u8>,
+}
 
 impl Turn<'_> {
     /// Relays a message, or drops it silently: nobody waits for an answer, and whoever sent what
@@ -36,24 +58,30 @@ impl Turn<'_> {
             return Ok(());
         }
         let hash = sha256(&message);
-        if self.store.get(SEEN, &seen_key(&record.group, &hash))?.is_some()
-            || self.rates.take(Rate::Messages, &[sender.as_str()], self.now_ms).is_err()
-        {
+        if self.store.get(SEEN, &seen_key(&record.group, &hash))?.is_some() {
             return Ok(());
         }
-        self.remember_message(&record.group, &hash)?;
-        for target in record.rooms.iter().filter(|target| **target != room) {
-            self.effects.push(Effect::Relay(Relay {
-                id: effect_id("relay", &[&room_record::key(target), &message]),
-                room: target.clone(),
-                sender: sender.clone(),
-                sent_ms,
-                group: record.group.clone(),
-                epoch: application.epoch,
-                message: message.clone(),
-            }));
+        let (group, epoch) = (record.group.clone(), application.epoch);
+        let accepted = Accepted { group, room, sender, sent_ms, epoch, message };
+        if self.copy_or_hold(&record, accepted)? {
+            self.remember_message(&record.group, &hash)?;
         }
         Ok(())
+    }
+
+    /// Has a message posted into every room of its group but the one that it came in.
+    pub(super) fn copy(&mut self, record: &GroupRecord, accepted: Accepted) {
+        for target in record.rooms.iter().filter(|target| **target != accepted.room) {
+            self.effects.push(Effect::Relay(Relay {
+                id: effect_id("relay", &[&room_record::key(target), &accepted.message]),
+                room: target.clone(),
+                sender: accepted.sender.clone(),
+                sent_ms: accepted.sent_ms,
+                group: accepted.group.clone(),
+                epoch: accepted.epoch,
+                message: accepted.message.clone(),
+            }));
+        }
     }
 
     /// Remembers a hash, and forgets the one that came [`SEEN_MESSAGES_MAX`] before it.

@@ -144,6 +144,7 @@ impl Turn<'_> {
     ) -> Result<Receipt, StoreError> {
         let Passed { after, change, leaves, still_to_go } = passed;
         record.leaves = leaves;
+        self.release_of_leaving(record, &change)?;
         let receipt = self.append(record, ReceiptKind::Commit, &parts.commit, &after)?;
         let seq = record.seq();
         handshake_log::remember_submitter(self.store, &record.group, &parts.commit, seq, from)?;
@@ -166,6 +167,21 @@ impl Turn<'_> {
         self.admit_and_expel(record, &change)?;
         self.propose_removal_again(record, &still_to_go)?;
         Ok(receipt)
+    }
+
+    /// What is held back of those whose last leaf goes is copied before the commit is posted.
+    fn release_of_leaving(
+        &mut self,
+        record: &GroupRecord,
+        change: &Change,
+    ) -> Result<(), StoreError> {
+        for (user, more) in &change.balance {
+            let before = leaves::count(self.store, &record.group, user)?;
+            if i64::from(before) + more <= 0 {
+                self.release_before_leaving(record, user)?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets in whose first leaf came, and puts out whose last leaf went.

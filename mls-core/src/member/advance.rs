@@ -96,6 +96,7 @@ impl Member {
     pub(super) fn tick(&mut self) -> Result<(), StoreError> {
         self.repeat_requests()?;
         self.find_groups()?;
+        self.warn_of_uninvited()?;
         self.look_at_watched()?;
         self.age_future()?;
         self.start_creates()?;

@@ -1,16 +1,11 @@
-//! What a claimed KeyPackage must be before it is added (RFC 9420 10.1, policies).
-//!
-//! The engine alone takes a package of 365 days, and does not know whom we asked for.
+//! Whether a KeyPackage that the hub handed out may be added: it fits ([`crate::key_package`]), and
+//! is of whom we asked for.
 
-use mls_rs::group::{LeafNode, LeafNodeSource};
-use mls_rs::{KeyPackage, MlsMessage};
-use mls_rs_codec::{MlsDecode, MlsEncode};
-use mls_rs_core::crypto::HpkePublicKey;
+use mls_rs::MlsMessage;
 
 use crate::address::{ClientId, UserId};
 use crate::identity::client_id;
-use crate::limits::KEY_PACKAGE_BYTES_MAX;
-use crate::policy::{KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S};
+use crate::key_package;
 use crate::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use crate::wire::publish_key_packages::KeyPackageBytes;
 
@@ -31,12 +26,15 @@ pub(super) fn check(
         }
         ClaimOutcome::NoConsent => return Err(format!("{who} does not let you add them")),
     };
-    let fit = fit(bytes, suite, now_ms).map_err(|why| format!("{who}: {why}"))?;
-    let same = claimed.client.as_ref().is_none_or(|named| *named == fit);
-    if !same || fit.user() != claimed.user || !asked.contains(&claimed.user) {
-        return Err(format!("{who}: the hub handed out a key package of {fit}"));
+    let fit = key_package::check(bytes, now_ms)
+        .map_err(|why| format!("{who}: the hub handed out an unfit key package: {why}"))?;
+    let same = claimed.client.as_ref().is_none_or(|named| *named == fit.client);
+    if !same || fit.client.user() != claimed.user || !asked.contains(&claimed.user) {
+        return Err(format!("{who}: the hub handed out a key package of {}", fit.client));
+    } else if fit.suite != suite {
+        return Err(format!("{who}: the key package is for another cipher suite"));
     }
-    Ok((fit, KeyPackageBytes(bytes.clone())))
+    Ok((fit.client, KeyPackageBytes(bytes.clone())))
 }
 
 /// The client of a package that we hold.
@@ -46,38 +44,70 @@ pub(super) fn client(package: &KeyPackageBytes) -> Option<(ClientId, MlsMessage)
     Some((client, message))
 }
 
-fn fit(bytes: &[u8], suite: u16, now_ms: u64) -> Result<ClientId, String> {
-    if bytes.len() > KEY_PACKAGE_BYTES_MAX {
-        return Err("the key package is too long".to_owned());
-    }
-    let message = MlsMessage::from_bytes(bytes).ok();
-    let package = message.as_ref().and_then(MlsMessage::as_key_package);
-    let package = package.ok_or("the hub handed out something that is no key package")?;
-    if u16::from(package.cipher_suite()) != suite {
-        return Err("the key package is for another cipher suite".to_owned());
-    }
-    let Some(LeafNodeSource::KeyPackage(lifetime)) = leaf_node(package).map(|l| l.leaf_node_source)
-    else {
-        return Err("the key package has no lifetime".to_owned());
-    };
-    let (begin, end) =
-        (lifetime.not_before.seconds_since_epoch(), lifetime.not_after.seconds_since_epoch());
-    let longest = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
-    if end.saturating_sub(begin) > longest {
-        return Err("the key package lives longer than 84 days".to_owned());
-    } else if !(begin..=end).contains(&(now_ms / 1000)) {
-        return Err("the key package is not valid now".to_owned());
-    }
-    client_id(package.signing_identity()).map_err(|e| e.to_string())
-}
+#[cfg(test)]
+mod tests {
+    use mls_rs::identity::SigningIdentity;
+    use mls_rs::{Client, ExtensionList};
+    use mls_rs_core::crypto::CipherSuite;
+    use mls_rs_core::extension::ExtensionType;
 
-/// The package's leaf, which the engine keeps to itself: it stands after version, suite and
-/// init key (RFC 9420 10).
-fn leaf_node(package: &KeyPackage) -> Option<LeafNode> {
-    let bytes = package.mls_encode_to_vec().ok()?;
-    let mut rest = bytes.as_slice();
-    u16::mls_decode(&mut rest).ok()?;
-    u16::mls_decode(&mut rest).ok()?;
-    HpkePublicKey::mls_decode(&mut rest).ok()?;
-    LeafNode::mls_decode(&mut rest).ok()
+    use super::*;
+    use crate::engine::{self, mls_time};
+    use crate::identity::{ClientIdentity, credential};
+    use crate::policy::{BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_LIFETIME_S};
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    /// What the hub hands out as the one package of Bob's phone.
+    fn claimed(package: Vec<u8>) -> ClaimedClient {
+        let client = ClientId::parse("xmpp:bob@example.org/00000000000000b0").unwrap();
+        let outcome = ClaimOutcome::OneTime(package);
+        ClaimedClient { user: client.user(), client: Some(client), outcome }
+    }
+
+    fn package(client: &str, lifetime_s: u64, extension: ExtensionType) -> Vec<u8> {
+        let suite = CipherSuite::CURVE25519_AES128;
+        let (key, public) = engine::generate_signature_key(suite).unwrap();
+        let identity = credential(&ClientId::parse(client).unwrap());
+        let client = Client::builder()
+            .crypto_provider(engine::crypto_provider())
+            .identity_provider(ClientIdentity)
+            .extension_types([extension])
+            .key_package_lifetime(std::time::Duration::from_secs(lifetime_s))
+            .signing_identity(SigningIdentity::new(identity, public), key, suite)
+            .build();
+        let (none, begin) = (ExtensionList::new, Some(mls_time(NOW_MS)));
+        client.generate_key_package_message(none(), none(), begin).unwrap().to_bytes().unwrap()
+    }
+
+    #[test]
+    fn a_member_adds_what_the_hub_would_take_and_nothing_else() {
+        let bob = "xmpp:bob@example.org/00000000000000b0";
+        let good = package(bob, KEY_PACKAGE_LIFETIME_S, BRIDGE_GROUP_EXTENSION);
+        let mut forged = good.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        let other = "xmpp:mallory@example.org/00000000000000b0";
+        let of_other = package(other, KEY_PACKAGE_LIFETIME_S, BRIDGE_GROUP_EXTENSION);
+        let year = package(bob, 365 * 86_400, BRIDGE_GROUP_EXTENSION);
+        let foreign = package(bob, KEY_PACKAGE_LIFETIME_S, ExtensionType::new(0xFB72));
+        let end_ms = NOW_MS + KEY_PACKAGE_LIFETIME_S * 1000;
+        let check = |package: &[u8], suite, now_ms| {
+            let claimed = claimed(package.to_vec());
+            check(&claimed, std::slice::from_ref(&claimed.user), suite, now_ms).map(|_| ())
+        };
+        assert_eq!(check(&good, 1, NOW_MS), Ok(()));
+        let unfit = [
+            (check(&forged, 1, NOW_MS), "is not valid"),
+            (check(&of_other, 1, NOW_MS), "a key package of xmpp:mallory"),
+            (check(&year, 1, NOW_MS), "at most 84 days"),
+            (check(&foreign, 1, NOW_MS), "must list the extension 0xFB71"),
+            (check(&good, 1, end_ms + 1000), "is not valid"),
+            (check(&good, 2, NOW_MS), "another cipher suite"),
+            (check(b"garbage", 1, NOW_MS), "not an MLSMessage"),
+        ];
+        for (result, why) in unfit {
+            let said = result.expect_err(why);
+            assert!(said.contains(why), "{said}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::group_record::State;
 use super::requests::Purpose;
 use super::{Member, Output};
 use crate::address::RoomAddress;
-use crate::limits::FIND_GROUP_AFTER_MS;
+use crate::limits::{FIND_GROUP_AFTER_MS, INVITATION_WAIT_MS};
 use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
 use crate::wire::find_group::FindGroup;
@@ -33,6 +33,13 @@ pub(super) enum RoomState {
 struct RoomRecord {
     room: RoomAddress,
     state: RoomState,
+}
+
+/// A room that a Welcome led to and that could not be entered.
+pub(super) struct Uninvited {
+    /// When people are told, in milliseconds since 1970, if it stays so.
+    tell_ms: u64,
+    why: String,
 }
 
 pub(super) type Rooms = std::collections::BTreeMap<RoomAddress, RoomState>;
@@ -96,6 +103,7 @@ impl Member {
             return Ok(());
         }
         self.set_room(room, RoomState::Joined)?;
+        self.uninvited.remove(room);
         if self.group_of_room(room).is_none_or(|record| record.state == State::Gone) {
             // A Welcome usually comes; a device that lost its groups has to ask.
             let at_ms = self.now_ms.saturating_add(FIND_GROUP_AFTER_MS);
@@ -135,7 +143,7 @@ impl Member {
                 let why = format!("the room {room} cannot be entered: {why}");
                 let Some(group) = self.group_of_room(room).map(|record| record.group.clone())
                 else {
-                    return self.warn(&GroupId(Vec::new()), why);
+                    return self.not_invited(room, why);
                 };
                 self.fail_waiting_messages(&group, &why)?;
                 self.warn(&group, why)
@@ -146,6 +154,27 @@ impl Member {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A room without a group cannot be entered: perhaps its invitation comes after the Welcome.
+    fn not_invited(&mut self, room: &RoomAddress, why: String) -> Result<(), StoreError> {
+        if self.welcomes.is_empty() {
+            return self.warn(&GroupId(Vec::new()), why);
+        }
+        let tell_ms = self.now_ms.saturating_add(INVITATION_WAIT_MS);
+        self.uninvited.entry(room.clone()).or_insert(Uninvited { tell_ms, why });
+        Ok(())
+    }
+
+    /// Tells people of rooms whose invitation did not come.
+    pub(super) fn warn_of_uninvited(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        let due: Vec<_> =
+            self.uninvited.extract_if(.., |_, uninvited| uninvited.tell_ms <= now_ms).collect();
+        for (_, uninvited) in due {
+            self.warn(&GroupId(Vec::new()), uninvited.why)?;
+        }
+        Ok(())
     }
 
     /// Rooms that are to be entered or left.

@@ -16,6 +16,7 @@ mod claims;
 mod commits;
 mod device;
 mod group;
+mod held;
 mod messages;
 mod proposals;
 mod registration;

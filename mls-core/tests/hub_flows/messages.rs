@@ -1,7 +1,7 @@
 //! Application messages: copied once, from members only, and only what belongs here.
 
 use mls_core::address::RoomAddress;
-use mls_core::policy::{MESSAGES_BURST, PAST_EPOCHS};
+use mls_core::policy::PAST_EPOCHS;
 
 use crate::device::Device;
 use crate::world::{World, muc, room};
@@ -72,20 +72,4 @@ fn a_message_of_a_removed_member_is_not_copied() {
     let commit = alice.commit(world.now, |b| b.remove_member(bob.index()));
     world.commit(&mut alice, &mut [], commit).unwrap();
     assert_eq!(world.message(&muc(), &bob.user(), &late), []);
-}
-
-#[test]
-fn a_flood_is_cut_at_the_senders_rate_and_others_are_not_touched() {
-    let (mut world, mut alice, mut bob) = group(World::alone());
-    let mut copied = 0;
-    for number in 0..MESSAGES_BURST + 20 {
-        let text = alice.encrypt(&number.to_string());
-        copied += world.message(&room(), &alice.user(), &text).len();
-    }
-    assert_eq!(copied, MESSAGES_BURST as usize);
-    let text = bob.encrypt("still here");
-    assert_eq!(world.message(&muc(), &bob.user(), &text).len(), 1);
-    world.now += 1000;
-    let text = alice.encrypt("later");
-    assert_eq!(world.message(&room(), &alice.user(), &text).len(), 1);
 }

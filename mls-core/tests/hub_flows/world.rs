@@ -19,13 +19,18 @@ pub(crate) const ROOM: &str = "!room:example.org";
 /// The MUC of the tests' group.
 pub(crate) const MUC: &str = "muc@rooms.example.org";
 
+/// Where a message is copied to, whose it is, and the message.
+pub(crate) type Copied = (RoomAddress, UserId, Vec<u8>);
+
 /// The hub under test.
 pub(crate) struct World {
     pub(crate) now: u64,
     store: MemoryStore,
     hub: Hub,
-    /// Absent where a test is about what lives in memory only (rates).
-    twin: Option<MemoryStore>,
+    /// The store of the hub that is opened anew before each input.
+    twin: MemoryStore,
+    /// Not while a test is about what lives in memory only (rates).
+    twin_works: bool,
     requests: u64,
     /// What was to be done and no test has looked at yet, without answers.
     pub(crate) effects: Vec<Effect>,
@@ -38,12 +43,24 @@ impl World {
         store.apply(&writes);
         let twin = MemoryStore::default();
         twin.apply(&writes);
-        Self { now: NOW, store, hub, twin: Some(twin), requests: 0, effects: Vec::new() }
+        Self { now: NOW, store, hub, twin, twin_works: true, requests: 0, effects: Vec::new() }
     }
 
-    /// Without a twin.
+    /// Without a twin, for now.
     pub(crate) fn alone() -> Self {
-        Self { twin: None, ..Self::new() }
+        Self { twin_works: false, ..Self::new() }
+    }
+
+    /// From here on a twin works beside the hub.
+    pub(crate) fn with_twin(&mut self) {
+        self.twin_works = true;
+    }
+
+    /// Opens the hub anew.
+    pub(crate) fn restart(&mut self) {
+        let (hub, writes) = Hub::open(Arc::new(self.store.clone()), setup()).unwrap();
+        assert!(writes.is_empty(), "an opened hub changes nothing");
+        self.hub = hub;
     }
 
     /// One input, to both; returns what the first wants done.
@@ -54,11 +71,15 @@ impl World {
         );
         let outcome = self.hub.handle(self.now, input.clone()).unwrap();
         self.store.apply(&outcome.writes);
-        if let Some(twin) = &self.twin {
+        if !self.twin_works {
+            self.twin.apply(&outcome.writes);
+        } else {
+            let twin = &self.twin;
             let (mut hub, writes) = Hub::open(Arc::new(twin.clone()), setup()).unwrap();
             assert!(writes.is_empty(), "an opened hub changes nothing");
             let same = hub.handle(self.now, input).unwrap();
             twin.apply(&same.writes);
+            assert_eq!(self.hub.due_ms().unwrap(), hub.due_ms().unwrap(), "a restart changed when");
             // What is sealed is sealed with fresh randomness.
             if !sealed {
                 assert_eq!(outcome.effects, same.effects, "a restart changed what is done");
@@ -123,19 +144,27 @@ impl World {
         room: &RoomAddress,
         sender: &UserId,
         message: &[u8],
-    ) -> Vec<(RoomAddress, UserId, Vec<u8>)> {
-        let outcome = self.input(Input::Message(RoomMessage {
+    ) -> Vec<Copied> {
+        let outcome = self.post(room, sender, message);
+        outcome.effects.into_iter().map(relayed).collect()
+    }
+
+    /// A message that somebody posts into a room, with all that follows.
+    pub(crate) fn post(&mut self, room: &RoomAddress, sender: &UserId, message: &[u8]) -> Outcome {
+        self.input(Input::Message(RoomMessage {
             room: room.clone(),
             sender: sender.clone(),
             event: "$event".to_owned(),
             sent_ms: self.now,
             message: message.to_vec(),
-        }));
-        let relayed = |effect| match effect {
-            Effect::Relay(relay) => (relay.room, relay.sender, relay.message),
-            other => panic!("a message led to {other:?}"),
-        };
-        outcome.effects.into_iter().map(relayed).collect()
+        }))
+    }
+
+    /// Waits until the hub wants to be called, and calls it; what it copies then.
+    pub(crate) fn wait_until_due(&mut self) -> Vec<Copied> {
+        let due = self.hub.due_ms().unwrap().expect("something is held back");
+        self.now = self.now.max(due);
+        self.input(Input::Due).effects.into_iter().map(relayed).collect()
     }
 
     pub(crate) fn info(&mut self, from: &UserId) -> HubInfo {
@@ -175,6 +204,14 @@ pub(crate) fn room() -> RoomAddress {
 
 pub(crate) fn muc() -> RoomAddress {
     RoomAddress::xmpp(MUC)
+}
+
+/// A copy of a message, from the effect that wants it posted.
+pub(crate) fn relayed(effect: Effect) -> Copied {
+    match effect {
+        Effect::Relay(relay) => (relay.room, relay.sender, relay.message),
+        other => panic!("a message led to {other:?}"),
+    }
 }
 
 fn setup() -> HubSetup {

@@ -2,7 +2,9 @@
 
 use crate::network::World;
 use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
-use mls_core::member::{Command, Event};
+use mls_core::address::{Network, RoomAddress};
+use mls_core::member::{Command, Confirmation, Event, Input};
+use mls_core::wire::GroupId;
 
 #[test]
 fn a_group_forms_over_both_networks_and_everybody_hears_everybody_once() {
@@ -54,6 +56,43 @@ fn a_removed_member_reads_nothing_more_and_can_be_invited_again() {
     world.say(0, &group, "welcome back");
     world.run();
     assert_eq!(world.heard(2), ["PHONE: welcome back"]);
+}
+
+/// Bob is welcomed into a group, and his network says that he is not invited to its room.
+fn welcomed_and_not_invited() -> (World, GroupId, RoomAddress) {
+    let mut world = World::new(&[ALICE, BOB]);
+    let group = world.found(0);
+    world.tamper = Box::new(|index, input| {
+        if let (1, Input::Confirmed(Confirmation::Room(_, result))) = (index, input) {
+            *result = Err("not invited".to_owned());
+        }
+        true
+    });
+    world.invite_all(0, &group);
+    assert_eq!(world.epoch(1, &group), None);
+    let rooms = world.nodes[0].member.groups().unwrap().remove(0).rooms;
+    let room = rooms.into_iter().find(|room| room.network == Network::Matrix).unwrap();
+    (world, group, room)
+}
+
+#[test]
+fn an_invitation_that_comes_after_its_welcome_lets_in_without_a_warning() {
+    let (mut world, group, room) = welcomed_and_not_invited();
+    world.pass(30);
+    world.give(1, Input::RoomJoined(room));
+    world.pass(120);
+    world.assert_agree(&group, &[0, 1]);
+    assert_eq!(world.warnings(1), Vec::<String>::new());
+}
+
+#[test]
+fn an_invitation_that_never_comes_after_its_welcome_is_warned_of_once() {
+    let (mut world, group, room) = welcomed_and_not_invited();
+    world.pass(59);
+    assert_eq!(world.warnings(1), Vec::<String>::new());
+    world.pass(120);
+    assert_eq!(world.warnings(1), [format!("the room {room} cannot be entered: not invited")]);
+    assert_eq!(world.epoch(1, &group), None);
 }
 
 #[test]
@@ -168,13 +207,13 @@ fn a_command_is_answered_once_and_its_repeat_with_the_same_result() {
     let (mut world, group) = World::group(&[ALICE, BOB]);
     let rotate = Command::Rotate(group.clone());
     let id = world.command(0, rotate.clone());
-    world.give(0, mls_core::member::Input::Command(id.clone(), rotate.clone()));
+    world.give(0, Input::Command(id.clone(), rotate.clone()));
     world.run();
     world.assert_done(0, &id);
     let before = world.epoch(0, &group);
     world.restart(0);
     let events = world.nodes[0].events.len();
-    world.give(0, mls_core::member::Input::Command(id.clone(), rotate));
+    world.give(0, Input::Command(id.clone(), rotate));
     world.run();
     assert_eq!(world.epoch(0, &group), before, "the repeat was carried out");
     let new = &world.nodes[0].events[events..];

@@ -98,7 +98,7 @@ fn every_answer_has_its_pinned_line() {
         Line::groups(Some("7".into()), &[summary]),
         Line::groups(None, &[]),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
-        Line::Error { why: "`send` needs `text`".into(), line: Some("{\"id\":\"1\"}".into()) },
+        Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },
         Line::Error { why: "the server is away".into(), line: None },
     ];
     insta::assert_snapshot!(lines.map(|line| line.to_json()).join("\n"));

@@ -1,7 +1,8 @@
 //! What a KeyPackage must be before it is pooled, handed out or added (RFC 9420 10.1).
 //!
-//! The engine alone would take a package of 365 days, which OpenMLS refuses; so the policy's
-//! lifetime is checked here, at every place where a package comes in.
+//! The hub checks what is published, claimed and committed, a member what the hub hands out; both
+//! here. The engine alone would take a package of 365 days, which OpenMLS refuses; so the policy's
+//! lifetime is checked at every place where a package comes in.
 
 use mls_rs::group::{LeafNode, LeafNodeSource};
 use mls_rs::{KeyPackage, MlsMessage};
@@ -10,33 +11,33 @@ use mls_rs_core::crypto::HpkePublicKey;
 use mls_rs_core::identity::CredentialType;
 use thiserror::Error;
 
-use super::public_group::PublicGroups;
 use crate::address::ClientId;
-use crate::engine::{cipher_suite, mls_time};
+use crate::engine::{cipher_suite, mls_time, observer};
 use crate::identity::client_id;
 use crate::limits::KEY_PACKAGE_BYTES_MAX;
 use crate::policy::{
-    BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION,
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
+    LAST_RESORT_EXTENSION,
 };
 
 /// A key package that fits our policies.
 #[derive(Clone, Debug)]
-pub(super) struct FitPackage {
+pub(crate) struct FitPackage {
     /// Whose it is.
-    pub(super) client: ClientId,
+    pub(crate) client: ClientId,
     /// Its KeyPackageRef.
-    pub(super) reference: Vec<u8>,
+    pub(crate) reference: Vec<u8>,
     /// RFC 9420 number of its suite.
-    pub(super) suite: u16,
+    pub(crate) suite: u16,
     /// Whether it is marked as a last resort.
-    pub(super) last_resort: bool,
+    pub(crate) last_resort: bool,
     /// Until when it is valid, in milliseconds since 1970.
-    pub(super) until_ms: u64,
+    pub(crate) until_ms: u64,
 }
 
 /// A key package that does not fit; its owner's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     /// Not a KeyPackage, or too long.
     #[error("not an MLSMessage with a KeyPackage of at most {KEY_PACKAGE_BYTES_MAX} bytes")]
     Broken,
@@ -54,22 +55,25 @@ pub(super) enum Unfit {
     Capabilities,
 }
 
-/// Checks an MLSMessage that should be a KeyPackage.
-pub(super) fn check(groups: &PublicGroups, bytes: &[u8], now_ms: u64) -> Result<FitPackage, Unfit> {
+/// Checks an MLSMessage that should be a KeyPackage, and valid at `now_ms` (milliseconds since
+/// 1970).
+pub(crate) fn check(bytes: &[u8], now_ms: u64) -> Result<FitPackage, Unfit> {
     if bytes.len() > KEY_PACKAGE_BYTES_MAX {
         return Err(Unfit::Broken);
     }
     let message = MlsMessage::from_bytes(bytes).map_err(|_| Unfit::Broken)?;
     let package = message.as_key_package().cloned().ok_or(Unfit::Broken)?;
-    let client = groups.client(package.cipher_suite()).ok_or(Unfit::Suite)?;
-    client
+    if !CIPHER_SUITES.contains(&package.cipher_suite()) {
+        return Err(Unfit::Suite);
+    }
+    observer()
         .validate_key_package(message, Some(mls_time(now_ms)))
         .map_err(|e| Unfit::Invalid(e.to_string()))?;
     check_policy(&package)
 }
 
 /// Checks what our policies add to the engine's own checks, for a package that passed those.
-pub(super) fn check_policy(package: &KeyPackage) -> Result<FitPackage, Unfit> {
+pub(crate) fn check_policy(package: &KeyPackage) -> Result<FitPackage, Unfit> {
     let leaf = leaf_node(package).ok_or(Unfit::Broken)?;
     let LeafNodeSource::KeyPackage(lifetime) = &leaf.leaf_node_source else {
         return Err(Unfit::Broken);
