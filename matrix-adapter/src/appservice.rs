@@ -75,7 +75,7 @@ impl Appservice {
         let listener = TcpListener::bind(setup.listen).await.map_err(listen)?;
         let local_address = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
-        let invitations = Invitations::start(Arc::clone(&homeserver), stopped.clone());
+        let invitations = Invitations::new(Arc::clone(&homeserver), stopped.clone());
         let intake = Intake::new(Arc::clone(&homeserver), invitations, marks, deliveries);
         let intake = Arc::new(intake);
         let app = server::router(Arc::clone(&intake), setup.hs_token);

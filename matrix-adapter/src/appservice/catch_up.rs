@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
-use mls_core::delivery::DeliveryError;
 use reqwest::Method;
 use serde_json::Value;
+use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::homeserver::{Homeserver, HomeserverRequest};
 use super::homeserver_error::HomeserverError;
 use super::intake::{Intake, IntakeError};
-use super::read_back::end_of;
+use super::read_back::RoomEnd;
 use super::setup::Mark;
 use super::versions::versions;
 
@@ -66,16 +66,29 @@ impl CatchUp {
 
     async fn look(&mut self) {
         if let Err(error) = self.find_rooms().await {
-            if !std::mem::replace(&mut self.was_away, true) {
-                tracing::warn!(%error, "the homeserver is away: its rooms are read back later");
-            }
-            return;
+            return self.note_away(&error);
         }
         let rooms = std::mem::take(&mut self.rooms);
         let this = &*self;
-        let read = |room: String| async move { this.read(&room).await.err().map(|_| room) };
-        let again = stream::iter(rooms).map(read).buffer_unordered(ROOMS_AT_ONCE);
-        self.rooms = again.filter_map(std::future::ready).collect().await;
+        let read = |room: String| async move { this.read(&room).await.map_err(|e| (room, e)) };
+        let read = stream::iter(rooms).map(read).buffer_unordered(ROOMS_AT_ONCE);
+        let failed: Vec<_> = read.filter_map(|read| std::future::ready(read.err())).collect().await;
+        for (room, error) in failed {
+            match error {
+                // What was read before it went may have been read too early.
+                ReadError::Homeserver(error @ HomeserverError::Unreachable(_)) => {
+                    self.note_away(&error);
+                }
+                error => tracing::warn!(room, %error, "a room is not read back yet"),
+            }
+            self.rooms.insert(room);
+        }
+    }
+
+    fn note_away(&mut self, error: &HomeserverError) {
+        if !std::mem::replace(&mut self.was_away, true) {
+            tracing::warn!(%error, "the homeserver is away: its rooms are read back later");
+        }
     }
 
     /// Adds the rooms that are to be read now.
@@ -91,30 +104,35 @@ impl CatchUp {
         Ok(())
     }
 
-    /// Reads one room back; an error means that it is to be read again.
-    async fn read(&self, room: &str) -> Result<(), IntakeError> {
+    /// Reads one room back, page by page; an error means that it is to be read again.
+    async fn read(&self, room: &str) -> Result<(), ReadError> {
         let key = format!("room:{room}");
         let after = self.intake.mark(&key);
-        let end = match end_of(&self.homeserver, room, after.as_deref()).await {
-            Ok(end) => end,
-            Err(error) => match error.delivery(&format!("reading {room} back")) {
-                // We were put out of it meanwhile.
-                DeliveryError::Refused { .. } => return Ok(()),
-                later => return Err(later.into()),
-            },
+        let mut missed = 0;
+        let mut end = match RoomEnd::find(&self.homeserver, room, after.as_deref()).await {
+            // We were put out of it meanwhile.
+            Err(error) if error.is_no() => return Ok(()),
+            found => found?,
         };
-        let Some(last) = end.last else { return Ok(()) };
-        let mark = Mark { key, value: last };
-        match self.intake.read_back(room, end.events, mark).await {
-            Ok(0) => tracing::debug!(room, "a room is as it was sent"),
-            Ok(missed) => tracing::info!(room, missed, "events were read back"),
-            Err(error) => {
-                tracing::warn!(room, %error, "a room is not read back yet");
-                return Err(error);
-            }
+        while let Some(events) = end.next().await? {
+            let Some(last) = events.last() else { continue };
+            let mark = Mark { key: key.clone(), value: last.event_id.clone() };
+            missed += self.intake.read_back(room, events, mark).await?;
+        }
+        if missed > 0 {
+            tracing::info!(room, missed, "events were read back");
         }
         Ok(())
     }
+}
+
+/// Why a room is not read back yet.
+#[derive(Debug, Error)]
+enum ReadError {
+    #[error(transparent)]
+    Homeserver(#[from] HomeserverError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
 }
 
 /// The rooms that the hub is in.

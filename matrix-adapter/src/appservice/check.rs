@@ -39,7 +39,7 @@ pub async fn check(setup: &AppserviceSetup) -> Vec<Finding> {
     let serving = match TcpListener::bind(setup.listen).await {
         Ok(listener) => {
             let (deliveries, _nobody) = mpsc::channel(1);
-            let invitations = Invitations::start(homeserver.clone(), stopped.clone());
+            let invitations = Invitations::new(homeserver.clone(), stopped.clone());
             let seen = Box::new(|_: &str| None);
             let intake = Intake::new(homeserver.clone(), invitations, seen, deliveries);
             let app = server::router(std::sync::Arc::new(intake), setup.hs_token.clone());

@@ -12,7 +12,8 @@ use mls_core::wire::refusal::Refusal;
 
 use super::control_room::ControlRooms;
 use super::homeserver::Homeserver;
-use super::invitation::Invitations;
+use super::invitation::{Answering, Invitations};
+use super::membership::is_listed;
 use super::notify;
 use crate::mapping::namespace::{REQUEST, ROOM_ENCRYPTED, ROOM_MEMBER};
 use crate::mapping::request::RequestFault;
@@ -54,24 +55,46 @@ impl EventReader {
     pub(super) async fn read(&self, event: RoomEvent) -> Result<Option<Incoming>, DeliveryError> {
         match event.event_type.as_str() {
             _ if !self.heeds(&event) => Ok(None),
-            ROOM_MEMBER => Ok(self.member(&event).await),
+            ROOM_MEMBER => self.confirmed(&event, self.member(&event)).await,
             ROOM_ENCRYPTED => Ok(message(event)),
             _ => self.request(event).await,
         }
     }
 
-    async fn member(&self, event: &RoomEvent) -> Option<Incoming> {
+    /// Answers an event that invites the hub; returns what to wait for, if anything.
+    pub(super) fn invitation(&self, event: &RoomEvent) -> Option<Answering> {
+        let invites = event.event_type == ROOM_MEMBER
+            && event.state_key.as_deref() == Some(self.homeserver.hub())
+            && event.content_text("membership") == Some("invite");
+        invites.then(|| self.invitations.offer(event)).flatten()
+    }
+
+    /// A homeserver that was away, or repeats, tells of the past: who is back by now did not leave.
+    async fn confirmed(
+        &self,
+        event: &RoomEvent,
+        said: Option<Incoming>,
+    ) -> Result<Option<Incoming>, DeliveryError> {
+        let left = match &said {
+            Some(Incoming::Input(Input::Membership(change))) => !change.listed,
+            Some(Incoming::GhostExpelled { .. }) => true,
+            _ => false,
+        };
+        let user = event.state_key.as_deref().filter(|_| left);
+        match user {
+            Some(user) if is_listed(&self.homeserver, &event.room_id, user).await? => Ok(None),
+            _ => Ok(said),
+        }
+    }
+
+    fn member(&self, event: &RoomEvent) -> Option<Incoming> {
         self.control_rooms.forget(&event.room_id);
         let user = event.state_key.as_deref()?;
         let membership = event.content_text("membership")?;
         let room = RoomAddress::matrix(&*event.room_id);
         if user == self.homeserver.hub() {
-            match membership {
-                "invite" => self.invitations.offer(event, self.homeserver.server_name()).await,
-                "leave" | "ban" if event.sender != user => {
-                    tracing::warn!(room = event.room_id, by = event.sender, "the hub was put out");
-                }
-                _ => {}
+            if matches!(membership, "leave" | "ban") && event.sender != user {
+                tracing::warn!(room = event.room_id, by = event.sender, "the hub was put out");
             }
             None
         } else if self.homeserver.is_ghost(user) {
@@ -167,7 +190,7 @@ mod tests {
         };
         let homeserver = Arc::new(Homeserver::new(&setup).unwrap());
         let (stop, stopped) = watch::channel(false);
-        let invitations = Invitations::start(Arc::clone(&homeserver), stopped);
+        let invitations = Invitations::new(Arc::clone(&homeserver), stopped);
         let control_rooms = ControlRooms::new(Arc::clone(&homeserver));
         (EventReader::new(homeserver, control_rooms, invitations), stop)
     }
@@ -199,8 +222,7 @@ mod tests {
             ("@eve:hs", "no user", "join", "nothing"),
         ] {
             let content = json!({ "membership": membership });
-            let read = reader.read(event(ROOM_MEMBER, sender, Some(user), content)).await.unwrap();
-            let said = match read {
+            let said = match reader.member(&event(ROOM_MEMBER, sender, Some(user), content)) {
                 None => "nothing".to_owned(),
                 Some(Incoming::GhostExpelled { ghost, .. }) if ghost == user => "ghost out".into(),
                 Some(Incoming::Input(Input::Membership(m))) => {

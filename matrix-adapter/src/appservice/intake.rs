@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::control_room::ControlRooms;
 use super::homeserver::Homeserver;
 use super::incoming::EventReader;
-use super::invitation::Invitations;
+use super::invitation::{Answering, Invitations};
 use super::known_events::KnownEvents;
 use super::membership;
 use super::setup::{Delivery, Mark, MarkLookup};
@@ -75,17 +75,25 @@ impl Intake {
     /// What the homeserver sent, in its order. `mark` is stored with it; a batch whose mark is
     /// stored already is passed over.
     pub(super) async fn sent(&self, events: &[&str], mark: Mark) -> Result<(), IntakeError> {
+        for invitation in self.take(events, mark).await? {
+            invitation.wait().await;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, events: &[&str], mark: Mark) -> Result<Vec<Answering>, IntakeError> {
         // A repeat may come while the first is still under way.
         let mut taken = self.taken.lock().await;
         if self.mark(&mark.key).as_deref() == Some(&*mark.value) {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let (mut incoming, mut fresh) = (Vec::new(), Vec::new());
+        let (mut incoming, mut fresh, mut answering) = (Vec::new(), Vec::new(), Vec::new());
         for event in events.iter().filter_map(|event| parse(event)) {
             if !self.reader.heeds(&event) || taken.events.contains(&event.event_id) {
                 continue;
             }
             fresh.push((event.event_id.clone(), event.room_id.clone()));
+            answering.extend(self.reader.invitation(&event));
             incoming.extend(self.reader.read(event).await?);
         }
         // Without anything for the hub there is nothing to store, and a repeat does no harm.
@@ -98,7 +106,7 @@ impl Intake {
                 taken.rooms_heard.insert(room);
             }
         }
-        Ok(())
+        Ok(answering)
     }
 
     /// What we read back from a room, the oldest first; what was sent before counts no more.

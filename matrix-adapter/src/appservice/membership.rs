@@ -101,7 +101,12 @@ pub(super) async fn state(
     }
 }
 
-async fn is_listed(homeserver: &Homeserver, room: &str, user: &str) -> Result<bool, DeliveryError> {
+/// Whether a user is joined or invited now; `false` also where we may not know.
+pub(super) async fn is_listed(
+    homeserver: &Homeserver,
+    room: &str,
+    user: &str,
+) -> Result<bool, DeliveryError> {
     let member = state(homeserver, room, ROOM_MEMBER, user).await?;
     let membership = member.as_ref().and_then(|m| m.get("membership")).and_then(Value::as_str);
     Ok(matches!(membership, Some("join" | "invite")))
