@@ -95,10 +95,11 @@ pub fn init(arguments: &InitArguments, ask: &mut dyn Ask) -> Result<String, Init
     Ok(next_steps(&answers, &folder))
 }
 
-/// Makes the folder where it is missing, for its owner only.
+/// Makes the folder where it is missing. Others may pass through it, for the servers must reach the
+/// file that their group may read; they cannot list it.
 fn make_folder(folder: &Path) -> Result<(), InitError> {
     let path = folder.to_owned();
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    let made = DirBuilder::new().recursive(true).mode(0o711).create(folder);
     made.map_err(|source| InitError::File { what: "make the folder", path, source })
 }
 
@@ -110,8 +111,8 @@ fn next_steps(answers: &Answers, folder: &Path) -> String {
             let (snippet, registration) = (path(HOMESERVER), path(REGISTRATION));
             let _ = writeln!(
                 text,
-                "1. Synapse: add {snippet} to its configuration, let it read {registration}, \
-                 restart it."
+                "1. Synapse: chgrp matrix-synapse {registration} && chmod 640 {registration}, add \
+                 {snippet} to its configuration, restart it."
             );
         }
         None => text.push_str("1. Matrix: not configured; nothing to do.\n"),
@@ -121,8 +122,8 @@ fn next_steps(answers: &Answers, folder: &Path) -> String {
             let snippet = path(PROSODY);
             let _ = writeln!(
                 text,
-                "2. Prosody: Include \"{snippet}\" at the end of prosody.cfg.lua, let it read \
-                 the file, restart it."
+                "2. Prosody: chgrp prosody {snippet} && chmod 640 {snippet}, Include \"{snippet}\" at \
+                 the end of prosody.cfg.lua, restart it."
             );
         }
         None => text.push_str("2. XMPP: not configured; nothing to do.\n"),

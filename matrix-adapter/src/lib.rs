@@ -12,3 +12,5 @@ pub mod client;
 pub mod mapping;
 
 mod transport;
+
+pub use transport::is_protected;

@@ -17,15 +17,16 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// The longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
-/// Whether nobody between us and `url` can read along: TLS, or this machine only.
-pub(crate) fn is_protected(url: &Url) -> bool {
+/// Whether nobody between us and `url` can read along: TLS, or this machine only. A name other
+/// than `localhost` may lead anywhere.
+pub fn is_protected(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
         None => false,
     };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+    (url.scheme() == "https" && url.has_host()) || (url.scheme() == "http" && loopback)
 }
 
 /// A transaction id that is the same for the same cause: base64url SHA-256 of the parts.

@@ -24,6 +24,26 @@ const ARROWS: [(&str, &[&str]); 8] = [
 const NEVER_IN_CORE: [&str; 8] =
     ["tokio", "async-std", "reqwest", "hyper", "rusqlite", "chrono", "time", "matrix-sdk"];
 
+/// Licences of which one of each dependency's must be, for we ship what they cover. MPL-2.0 lies
+/// on single files, which we use and never copy (xmpp-rs).
+const LICENCES: [&str; 15] = [
+    "Apache-2.0",
+    "MIT",
+    "MIT-0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "BSL-1.0",
+    "BlueOak-1.0.0",
+    "CDLA-Permissive-2.0",
+    "Unicode-3.0",
+    "MPL-2.0",
+    "MPL-2.0+",
+];
+
 const FILE_LINES_MAX: usize = 400;
 const NAMES_THAT_EXPLAIN_NOTHING: [&str; 6] =
     ["util.rs", "utils.rs", "common.rs", "helpers.rs", "types.rs", "manager.rs"];
@@ -48,6 +68,28 @@ fn the_core_brings_no_way_to_act() {
     for never in NEVER_IN_CORE {
         assert!(!used.contains(never), "mls-core reaches {never}");
     }
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_goes_with_ours() {
+    let metadata = run(&["metadata", "--format-version", "1", "--locked"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 100, "only {} packages found", packages.len());
+    for package in packages {
+        let licence = package["license"].as_str().unwrap_or("none");
+        assert!(goes_with_ours(licence), "{}: {licence}", package["name"]);
+    }
+    assert!(!goes_with_ours("GPL-3.0 AND MIT") && !goes_with_ours("none"));
+    assert!(goes_with_ours("(MIT OR LGPL-2.1-or-later) AND Unicode-3.0"));
+}
+
+/// Of all that are joined by AND, one of those joined by OR (a slash is an old OR).
+fn goes_with_ours(licence: &str) -> bool {
+    licence.replace('/', " OR ").split(" AND ").all(|all| {
+        let mut choices = all.split(" OR ").map(|one| one.trim_matches(['(', ')', ' ']));
+        choices.any(|one| LICENCES.contains(&one))
+    })
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use matrix_adapter::is_protected;
 use url::{Host, Url};
 
 use super::Secret;
@@ -24,10 +25,9 @@ pub(super) fn homeserver(text: &str) -> Result<Url, String> {
     if !plain || !url.username().is_empty() || url.password().is_some() {
         return Err("must be scheme, host and port only".to_owned());
     }
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => Ok(url),
-        ("http", Some(host)) if is_loopback(&host) => Ok(url),
-        ("http", Some(_)) => {
+    match url.scheme() {
+        _ if is_protected(&url) => Ok(url),
+        "http" => {
             Err("is not on this machine, so it must be https (the token would go in clear)"
                 .to_owned())
         }
@@ -107,10 +107,7 @@ pub(super) fn component_address(text: &str) -> Result<String, String> {
 
 fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
     match host {
-        Host::Domain(name) => {
-            let name = name.as_ref();
-            name == "localhost" || name.ends_with(".localhost")
-        }
+        Host::Domain(name) => name.as_ref() == "localhost",
         Host::Ipv4(address) => IpAddr::from(*address).is_loopback(),
         Host::Ipv6(address) => IpAddr::from(*address).is_loopback(),
     }

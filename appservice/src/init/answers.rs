@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use matrix_adapter::is_protected;
 use url::Url;
 
 use super::InitError;
@@ -100,10 +101,10 @@ impl Questions<'_> {
         let server_name = self.required(&given.server_name, "--server-name", question)?;
         let question = "Where mls-bridge listens for the homeserver";
         let listen = self.with_default(&given.listen, LISTEN.to_owned(), question)?;
-        let appservice_url = given.appservice_url.clone();
-        let appservice_url = appservice_url.unwrap_or_else(|| format!("http://{listen}"));
-        let appservice_url = Url::parse(&appservice_url).map_err(|_| {
-            let problem = format!("{appservice_url:?} is not a URL such as http://127.0.0.1:29341");
+        let url = given.appservice_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+        // Where nothing is given, what is wrong is wrong with the address.
+        let fit = |url: &Url| given.appservice_url.is_none() || is_protected(url);
+        let appservice_url = appservice_url_of(&url, fit).map_err(|problem| {
             InitError::Faulty(vec![Fault { key: "--appservice-url".to_owned(), problem }])
         })?;
         Ok(Some(MatrixAnswers { homeserver, server_name, listen, appservice_url }))
@@ -173,5 +174,16 @@ impl Questions<'_> {
     fn answer(&mut self, question: &str) -> Result<Option<String>, InitError> {
         let answer = self.ask.ask(question).transpose().map_err(InitError::Terminal)?;
         Ok(answer.filter(|answer| !answer.is_empty()))
+    }
+}
+
+/// Where the homeserver reaches us: its token travels there, so never in clear off this machine.
+fn appservice_url_of(text: &str, fit: impl Fn(&Url) -> bool) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|_| format!("{text:?} is not a URL such as http://127.0.0.1:29341"))?;
+    if fit(&url) {
+        Ok(url)
+    } else {
+        Err("must be https, or http on this machine (the token would go in clear)".to_owned())
     }
 }

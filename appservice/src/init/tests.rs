@@ -143,3 +143,24 @@ fn without_a_terminal_a_missing_answer_is_an_error_that_names_its_option() {
     check(|a| a.xmpp_domain = Some("Example \" net".to_owned()), "xmpp.domain");
     check(|a| *a = InitArguments { out: a.out.clone(), ..Default::default() }, "nothing to serve");
 }
+
+#[test]
+fn a_way_for_the_homeserver_that_others_could_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (url, fine) in [
+        ("http://10.0.0.5:29341", false),
+        ("http://mls.localhost:29341", false),
+        ("not a url", false),
+        ("https://mls.example.org", true),
+        ("http://127.0.0.1:29341", true),
+    ] {
+        let out = folder.path().join(url.replace('/', "_"));
+        let given = InitArguments { appservice_url: Some(url.to_owned()), ..both(&out) };
+        match init(&given, &mut Script::default()) {
+            Ok(_) => assert!(fine, "{url}"),
+            Err(error) => {
+                assert!(!fine && error.to_string().contains("--appservice-url"), "{url}: {error}");
+            }
+        }
+    }
+}
