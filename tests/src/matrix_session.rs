@@ -45,6 +45,12 @@ impl MatrixSession {
         self.call("POST", &path, &json!({"user_id": user})).map(drop)
     }
 
+    /// Joins a room that it is invited to.
+    pub fn join(&self, room: &str) -> Result<(), RigError> {
+        let path = format!("/_matrix/client/v3/rooms/{}/join", encode(room));
+        self.call("POST", &path, &json!({})).map(drop)
+    }
+
     /// Leaves a room, as any client does.
     pub fn leave(&self, room: &str) -> Result<(), RigError> {
         let path = format!("/_matrix/client/v3/rooms/{}/leave", encode(room));

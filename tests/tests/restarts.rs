@@ -166,6 +166,35 @@ fn a_kick_that_synapse_held_in_memory_when_it_was_killed_still_removes_the_leaf(
     })
 }
 
+/// Synapse tells what happened meanwhile late, and again, when the list of the room says otherwise
+/// long since.
+#[test]
+fn who_left_the_room_and_came_back_while_the_bridge_was_away_keeps_the_leaf() -> Result<(), RigError>
+{
+    own(Options::default(), |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let carol = rig.matrix_bot("carol")?;
+        let group = Group::form(&alice, &[&bob, &carol])?;
+        let room = group.room(&alice, "matrix")?;
+        let moderator = MatrixSession::login(rig.synapse.port, &alice.account)?;
+        let walker = MatrixSession::login(rig.synapse.port, &carol.account)?;
+        carol.quit()?;
+        rig.bridge.stop()?;
+        walker.leave(&room)?;
+        moderator.moderate(&room, "invite", &carol.account.address)?;
+        walker.join(&room)?;
+        alice
+            .command(json!({"command": "send", "group": group.id, "text": "nobody is missing"}))?;
+        rig.bridge.start()?;
+        group.wait_heard(&bob, &alice, "nobody is missing")?;
+        rig.bridge.stop()?;
+        rig.bridge.start()?;
+        carol.start()?;
+        group.say(&bob, &[&alice, &carol], "carol is still here")?;
+        group.converge_to(&[&alice, &bob, &carol], 3).map(drop)
+    })
+}
+
 #[test]
 fn kill_9_of_prosody_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
     survives(|rig, _| {
