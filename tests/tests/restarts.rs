@@ -187,8 +187,17 @@ fn who_left_the_room_and_came_back_while_the_bridge_was_away_keeps_the_leaf() ->
             .command(json!({"command": "send", "group": group.id, "text": "nobody is missing"}))?;
         rig.bridge.start()?;
         group.wait_heard(&bob, &alice, "nobody is missing")?;
-        rig.bridge.stop()?;
-        rig.bridge.start()?;
+        // As Synapse repeats what was not acknowledged; the bridge has not seen this event yet.
+        let left = json!({
+            "type": "m.room.member", "room_id": room, "event_id": "$of-the-past",
+            "sender": carol.account.address, "state_key": carol.account.address,
+            "content": {"membership": "leave"}, "origin_server_ts": 1,
+        });
+        let body = json!({ "events": [left] }).to_string();
+        let token = rig.bridge.homeserver_token()?;
+        let path = "/_matrix/app/v1/transactions/of-the-past";
+        let answer = rig.ask_bridge("PUT", path, Some(&token), body.as_bytes())?;
+        assert_eq!(answer.status, 200, "{answer:?}");
         carol.start()?;
         group.say(&bob, &[&alice, &carol], "carol is still here")?;
         group.converge_to(&[&alice, &bob, &carol], 3).map(drop)
