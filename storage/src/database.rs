@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::schema::{KEY_CHECK, migrate};
 use crate::table::{Table, Tables};
-use crate::{Key, KeyError, Role, file, table};
+use crate::{Key, KeyError, Role, file, schema, table};
 
 /// What the row of the key check says, under the same name.
 const KEY_IS_RIGHT: &[u8] = b"the key is right";
@@ -27,6 +27,10 @@ struct Shared {
 struct State {
     connection: Connection,
     tables: Tables,
+    /// Whether a commit syncs the log now; see [`file`].
+    syncs: bool,
+    /// Whether the log may hold a commit that is not on the disk.
+    unsynced: bool,
 }
 
 /// A database that cannot be opened; each says what to do.
@@ -82,17 +86,44 @@ impl Database {
         check_key(&connection, key.as_ref())?;
         let tables = table::existing(&connection)?;
         tracing::debug!(path = %path.display(), ?role, tables = tables.len(), "database opened");
-        Ok(Self(Arc::new(Shared { key, state: Mutex::new(State { connection, tables }) })))
+        let state = State { connection, tables, syncs: true, unsynced: false };
+        Ok(Self(Arc::new(Shared { key, state: Mutex::new(state) })))
     }
 
     /// Commits all of `writes`, in their order, in one transaction, or none of them. When it
-    /// returns they are on the disk.
+    /// returns they are on the disk, with all that was committed before.
     pub fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
-        if writes.is_empty() {
+        self.commit_as(writes, true)
+    }
+
+    /// The same, but they are only with the operating system when it returns: nothing that
+    /// happens to this process can undo them, a loss of power can. It undoes the last commits
+    /// only, never one before another that stays, and none before the last [`Database::commit`]
+    /// or [`Database::sync`].
+    pub fn commit_unsynced(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.commit_as(writes, false)
+    }
+
+    /// When it returns, all that was committed is on the disk. Free where it is already.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if !state.unsynced {
             return Ok(());
         }
+        state.set_syncs(true)?;
+        // SQLite syncs the log when it commits something, so the schema's number is written again.
+        schema::write_version(&state.connection).map_err(store_error)?;
+        state.unsynced = false;
+        Ok(())
+    }
+
+    fn commit_as(&self, writes: &[Write], synced: bool) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return if synced { self.sync() } else { Ok(()) };
+        }
         let mut state = self.lock();
-        let State { connection, tables } = &mut *state;
+        state.set_syncs(synced)?;
+        let State { connection, tables, unsynced, .. } = &mut *state;
         let mut made = Tables::new();
         let transaction = connection.transaction().map_err(store_error)?;
         for write in writes {
@@ -115,6 +146,7 @@ impl Database {
             }
         }
         transaction.commit().map_err(store_error)?;
+        *unsynced = !synced;
         tables.append(&mut made);
         Ok(())
     }
@@ -167,6 +199,16 @@ impl Database {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A transaction that a panic cut short was rolled back when it was dropped.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn set_syncs(&mut self, syncs: bool) -> Result<(), StoreError> {
+        if self.syncs != syncs {
+            file::set_syncs(&self.connection, syncs).map_err(store_error)?;
+            self.syncs = syncs;
+        }
+        Ok(())
     }
 }
 
