@@ -65,7 +65,7 @@ impl Counters {
 
     /// The last writes were discarded, and a reservation with them: the next number makes one.
     pub(super) fn reserve_again(&mut self) {
-        self.reserved = Numbers::default();
+        self.reserved = self.given.clone();
     }
 
     fn next(
@@ -81,5 +81,44 @@ impl Counters {
             overlay.write(COUNTER, ALL, &self.reserved)?;
         }
         Ok(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn no_number_is_given_twice_and_only_a_crash_leaves_some_out() {
+        let store = MemoryStore::default();
+        let open = || {
+            let overlay = Overlay::new(Arc::new(store.clone()));
+            (Counters::open(&overlay).unwrap(), overlay)
+        };
+        let (mut counters, overlay) = open();
+        for number in 1..=NUMBERS_RESERVED + 1 {
+            assert_eq!(counters.next_event(&overlay).unwrap(), number);
+            let writes = overlay.take_writes();
+            assert_eq!(writes.len(), usize::from(number % NUMBERS_RESERVED == 1), "{number}");
+            store.apply(&writes);
+        }
+        let (mut counters, overlay) = open();
+        assert_eq!(counters.next_event(&overlay).unwrap(), 2 * NUMBERS_RESERVED + 1);
+        counters.give_back(&overlay).unwrap();
+        store.apply(&overlay.take_writes());
+        let (mut counters, overlay) = open();
+        assert_eq!(counters.next_event(&overlay).unwrap(), 2 * NUMBERS_RESERVED + 2);
+        assert_eq!(counters.next_intent(&overlay).unwrap(), 1);
+        // What was discarded reserves nothing.
+        overlay.discard();
+        counters.reserve_again();
+        assert_eq!(counters.next_event(&overlay).unwrap(), 2 * NUMBERS_RESERVED + 3);
+        store.apply(&overlay.take_writes());
+        let (mut counters, overlay) = open();
+        assert!(counters.next_event(&overlay).unwrap() > 2 * NUMBERS_RESERVED + 3);
+        assert_eq!(counters.next_intent(&overlay).unwrap(), 2);
     }
 }
