@@ -24,7 +24,7 @@ const EVENTS_MAX: usize = 64;
 /// A device that is connected, or connects as soon as its server lets it.
 ///
 /// Commands and events are stored before anything else happens, so neither is lost when the
-/// process ends. Dropping a bot ends it at once; [`Bot::stop`] takes leave of the server first.
+/// process ends; when [`Bot::command`] returns, not even by a loss of power. Dropping a bot ends it at once; [`Bot::stop`] takes leave of the server first.
 #[derive(Debug)]
 pub struct Bot {
     client: ClientId,
@@ -107,7 +107,7 @@ impl Bot {
         Some(record)
     }
 
-    /// Stores a command; it ends in a `CommandDone` or `CommandFailed` event with this id. The
+    /// Stores a command, on the disk when this returns; it ends in a `CommandDone` or `CommandFailed` event with this id. The
     /// same id again is the same command, also after a restart.
     pub async fn command(
         &self,

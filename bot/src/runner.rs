@@ -1,6 +1,9 @@
 //! The loop that owns the member, its database and its connection: one input, one transaction,
 //! then the outputs.
 //!
+//! A message may leave before its transaction is synced, where the member says so
+//! ([`Durability`]). Nobody is answered before it is: neither who gave a command, nor the server.
+//!
 //! The loop waits for nothing but its channels; everything slow is a task of [`work::Work`].
 
 mod asker;
@@ -16,7 +19,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mls_core::address::{ClientId, RoomAddress};
 use mls_core::member::{
-    Command, CommandId, Confirmation, Event, EventRecord, Input, KeyPackageUpload, Member, Output,
+    Command, CommandId, Confirmation, Durability, Event, EventRecord, Input, KeyPackageUpload,
+    Member, Output,
 };
 use mls_core::store::{StoreError, Write};
 use storage::Database;
@@ -95,7 +99,10 @@ impl Runner {
             Ok(()) => runner.serve(batches, reports).await,
             Err(error) => Err(error),
         };
+        // Only now: after an error the database may lack what the member has in memory.
+        let rested = served.is_ok().then(|| runner.rest());
         let closed = runner.close().await;
+        rested.transpose()?;
         match served? {
             End::Asked => Ok(()),
             End::Connection => Err(RunError::SessionEnded(closed)),
@@ -148,6 +155,11 @@ impl Runner {
         Ok(End::Asked)
     }
 
+    /// Commits what an orderly end need not leave open.
+    fn rest(&mut self) -> Result<(), RunError> {
+        Ok(self.database.commit(&self.member.rest()?)?)
+    }
+
     /// Ends all tasks, takes leave, and empties the database's log; what the server said last.
     async fn close(self) -> String {
         let Self { network, work, database, .. } = self;
@@ -168,13 +180,13 @@ impl Runner {
 
     fn ask(&mut self, first: Ask) -> Result<(), RunError> {
         let mut next = Some(first);
-        // All that wait, so that many seen events cost one transaction.
+        let mut stored = Vec::new();
+        // All that wait, so that many seen events cost one transaction, and many commands one sync.
         while let Some(ask) = next {
             match ask {
                 Ask::Command(id, command, taken) => {
                     self.input(Input::Command(id, command), Vec::new())?;
-                    // Whoever asked may have gone; the command stays.
-                    let _ = taken.send(());
+                    stored.push(taken);
                 }
                 Ask::Groups(reply) => {
                     let _ = reply.send(self.member.groups()?);
@@ -185,10 +197,15 @@ impl Runner {
             }
             next = self.channels.asks.try_recv().ok();
         }
-        match self.seen.take() {
-            Some(number) => Ok(self.database.commit(&self.member.seen(number))?),
-            None => Ok(()),
+        if let Some(number) = self.seen.take() {
+            self.database.commit(&self.member.seen(number))?;
         }
+        self.database.sync()?;
+        for taken in stored {
+            // Whoever asked may have gone; the command stays.
+            let _ = taken.send(());
+        }
+        Ok(())
     }
 
     /// Takes in what came from the network; the mark that it came is committed with the last.
@@ -213,6 +230,7 @@ impl Runner {
         if self.options.accept_invitations {
             batch.invitations.into_iter().for_each(|room| self.accept(room));
         }
+        self.database.sync()?;
         // The connection may have gone; it will give the batch again, to no harm.
         let _ = batch.done.send(());
         Ok(())
@@ -277,8 +295,15 @@ impl Runner {
     fn input(&mut self, input: Input, more: Vec<Write>) -> Result<(), RunError> {
         let connected = matches!(input, Input::Connected);
         let mut outcome = self.member.handle(now_ms(), input)?;
-        outcome.writes.extend(more);
-        self.database.commit(&outcome.writes)?;
+        match outcome.durability {
+            Durability::Committed if more.is_empty() => {
+                self.database.commit_unsynced(&outcome.writes)?;
+            }
+            Durability::Committed | Durability::Synced => {
+                outcome.writes.extend(more);
+                self.database.commit(&outcome.writes)?;
+            }
+        }
         self.act_all(outcome.outputs, false);
         if connected {
             self.work.reconnected();

@@ -73,8 +73,16 @@ pub const COMMIT_ATTEMPTS_MAX: u32 = 10;
 pub const COMMIT_RETRY_MS: u64 = 2_000;
 /// A request without an answer is sent again after this.
 pub const REQUEST_RETRY_MS: u64 = 15_000;
-/// Application messages between two snapshots of a member's group.
+/// After so many application messages, a member's next tick writes a snapshot of their group.
 pub const MESSAGES_PER_SNAPSHOT: u32 = 64;
+/// After so many, the message itself does.
+pub const MESSAGES_WITHOUT_SNAPSHOT_MAX: u32 = 128;
+/// Generations of the own ratchet that are reserved at once: at least these,
+pub const GENERATIONS_RESERVED_MIN: u32 = 4;
+/// as many as were sent, at most these.
+pub const GENERATIONS_RESERVED_MAX: u32 = 64;
+/// Numbers (of events, commands, requests, arrivals) that a member reserves at once.
+pub const NUMBERS_RESERVED: u64 = 256;
 /// After the first message since the last snapshot, a member writes a new one within this.
 pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
 /// Handshakes that came before their turn, kept by a member for one group.

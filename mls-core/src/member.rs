@@ -1,7 +1,7 @@
 //! One device of one account: the MLS client, as a state machine.
 //!
 //! One [`Input`] gives one [`Outcome`]: writes and outputs to commit together, before anything
-//! is sent. Requests, messages and uploads are kept in the store until they are confirmed;
+//! is sent, and synced as its [`Durability`] says. Requests, messages and uploads are kept in the store until they are confirmed;
 //! [`Member::pending`] gives them again after a restart, under the same ids.
 //!
 //! Each thing that it does stands in one file of its own; `advance` takes what waits as far as
@@ -32,8 +32,10 @@ mod keys;
 mod leaf_update;
 mod leave;
 mod loaded;
+mod outcome;
 mod output;
 mod pending_proposals;
+mod ratchet;
 mod receive;
 mod rejoin;
 mod remove;
@@ -51,6 +53,7 @@ pub use event::{
     MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
 };
 pub use input::{Confirmation, Input, ReceivedMessage};
+pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 pub use summary::{GroupSummary, MemberSummary};
 
@@ -69,6 +72,7 @@ use engine_storage::{MemberClient, Slot};
 use group_record::GroupRecords;
 use keys::SignatureKey;
 use loaded::Loaded;
+use ratchet::Ratchet;
 
 /// One device of one account; see the module.
 pub struct Member {
@@ -84,11 +88,12 @@ pub struct Member {
     touched: BTreeSet<GroupId>,
     groups: GroupRecords,
     loaded: BTreeMap<GroupId, Loaded>,
+    /// Of the groups that were in memory since the member was opened.
+    ratchets: BTreeMap<GroupId, Ratchet>,
     counters: Counters,
     requests: requests::Requests,
     intents: intents::Intents,
-    /// How many results of commands are remembered.
-    results: usize,
+    ended: intents::Ended,
     unconfirmed: Vec<send::Unconfirmed>,
     future: future::Future,
     /// For which future messages handshakes were fetched: how many, from which seq.
@@ -104,15 +109,6 @@ pub struct Member {
     house_kept_ms: u64,
 }
 
-/// What one input led to. Commit the writes, then act.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// Changes of the database.
-    pub writes: Vec<Write>,
-    /// What to do, in this order.
-    pub outputs: Vec<Output>,
-}
-
 impl Member {
     /// Opens the member that `store` holds, or makes one with a fresh signature key for `client`:
     /// commit the writes first. A store of another client, or a damaged one, is an error.
@@ -120,7 +116,7 @@ impl Member {
         let overlay = Overlay::new(store);
         let keys = SignatureKey::open(&overlay, &client)?;
         let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys);
-        let (intents, results) = intents::open(&overlay)?;
+        let (intents, ended) = intents::open(&overlay)?;
         let member = Self {
             groups: group_record::open(&overlay)?,
             counters: Counters::open(&overlay)?,
@@ -130,7 +126,7 @@ impl Member {
             welcomes: welcome::open(&overlay)?,
             rooms: rooms::open(&overlay)?,
             intents,
-            results,
+            ended,
             overlay,
             client,
             keys,
@@ -139,6 +135,7 @@ impl Member {
             outputs: Vec::new(),
             touched: BTreeSet::new(),
             loaded: BTreeMap::new(),
+            ratchets: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
             rooms_to_find: BTreeMap::new(),
             uninvited: BTreeMap::new(),
@@ -155,14 +152,14 @@ impl Member {
         self.now_ms = now_ms;
         match self.decide(input).and_then(|()| self.advance()) {
             Ok(()) => {
-                let (writes, outputs) =
-                    (self.overlay.take_writes(), std::mem::take(&mut self.outputs));
-                Ok(Outcome { writes, outputs })
+                Ok(Outcome::new(self.overlay.take_writes(), std::mem::take(&mut self.outputs)))
             }
             Err(error) => {
                 self.overlay.discard();
                 self.outputs.clear();
                 self.loaded.clear();
+                self.ratchets.clear();
+                self.counters.reserve_again();
                 Err(error)
             }
         }
@@ -245,6 +242,14 @@ impl Member {
                 Vec::new()
             }
         }
+    }
+
+    /// An orderly end, or a pause: gives back what was reserved and not used. Commit the writes
+    /// with a sync. Not after an error of the database, which may lack what memory has.
+    pub fn rest(&mut self) -> Result<Vec<Write>, StoreError> {
+        self.give_back_generations()?;
+        self.counters.give_back(&self.overlay)?;
+        Ok(self.overlay.take_writes())
     }
 
     /// The client that this device is.

@@ -1,6 +1,7 @@
 //! The writes of one input, visible to its own later reads, until the caller takes them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mls_rs_codec::{MlsDecode, MlsEncode};
@@ -15,8 +16,24 @@ pub struct Overlay {
     pending: Arc<Mutex<Pending>>,
 }
 
-/// `None` stands for a deletion.
-type Pending = BTreeMap<(Space, Vec<u8>), Option<Value>>;
+type Pending = BTreeMap<(Space, Vec<u8>), Change>;
+
+/// What is to happen to one key.
+enum Change {
+    Put(Value),
+    /// The store has nothing there, so a deletion leaves nothing to write.
+    PutNew(Value),
+    Delete,
+}
+
+impl Change {
+    fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Put(value) | Self::PutNew(value) => Some(value),
+            Self::Delete => None,
+        }
+    }
+}
 
 impl Overlay {
     /// Nothing pending on top of `store`.
@@ -26,8 +43,8 @@ impl Overlay {
 
     /// The value under `key`, pending or stored.
     pub fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        if let Some(value) = self.lock().get(&(space, key.to_vec())) {
-            return Ok(value.clone());
+        if let Some(change) = self.lock().get(&(space, key.to_vec())) {
+            return Ok(change.value().cloned());
         }
         self.store.get(space, key)
     }
@@ -54,8 +71,8 @@ impl Overlay {
         // As many more as pending deletions may take away.
         let stored = self.store.scan(space, prefix, from, limit.saturating_add(changed.len()))?;
         let mut merged: BTreeMap<Vec<u8>, Value> = stored.into_iter().collect();
-        for ((_, key), value) in changed {
-            match value {
+        for ((_, key), change) in changed {
+            match change.value() {
                 Some(value) => merged.insert(key.clone(), value.clone()),
                 None => merged.remove(key),
             };
@@ -65,7 +82,25 @@ impl Overlay {
 
     /// Puts `value` under `key`.
     pub fn put(&self, space: Space, key: &[u8], value: Vec<u8>) {
-        self.lock().insert((space, key.to_vec()), Some(Zeroizing::new(value)));
+        let value = Zeroizing::new(value);
+        match self.lock().entry((space, key.to_vec())) {
+            Entry::Occupied(mut entry) if matches!(entry.get(), Change::PutNew(_)) => {
+                entry.insert(Change::PutNew(value));
+            }
+            Entry::Occupied(mut entry) => {
+                entry.insert(Change::Put(value));
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(Change::Put(value));
+            }
+        }
+    }
+
+    /// Puts `value` under a `key` that was never used before: taken away again before the writes
+    /// are taken, it leaves no trace in them.
+    pub fn put_new(&self, space: Space, key: &[u8], value: Vec<u8>) {
+        let change = Change::PutNew(Zeroizing::new(value));
+        self.lock().insert((space, key.to_vec()), change);
     }
 
     /// Puts the encoding of `value` under `key`.
@@ -75,22 +110,43 @@ impl Overlay {
         key: &[u8],
         value: &T,
     ) -> Result<(), StoreError> {
-        let bytes = value.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
-        self.put(space, key, bytes);
+        self.put(space, key, encode(value)?);
+        Ok(())
+    }
+
+    /// Puts the encoding of `value` under a `key` that was never used before, as
+    /// [`Overlay::put_new`].
+    pub fn write_new<T: MlsEncode>(
+        &self,
+        space: Space,
+        key: &[u8],
+        value: &T,
+    ) -> Result<(), StoreError> {
+        self.put_new(space, key, encode(value)?);
         Ok(())
     }
 
     /// Takes away what is under `key`.
     pub fn delete(&self, space: Space, key: &[u8]) {
-        self.lock().insert((space, key.to_vec()), None);
+        match self.lock().entry((space, key.to_vec())) {
+            Entry::Occupied(entry) if matches!(entry.get(), Change::PutNew(_)) => {
+                entry.remove();
+            }
+            Entry::Occupied(mut entry) => {
+                entry.insert(Change::Delete);
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(Change::Delete);
+            }
+        }
     }
 
     /// The pending writes, in key order; nothing is pending afterwards.
     pub fn take_writes(&self) -> Vec<Write> {
         let pending = std::mem::take(&mut *self.lock());
-        let write = |((space, key), value)| match value {
-            Some(value) => Write::Put { space, key, value },
-            None => Write::Delete { space, key },
+        let write = |((space, key), change)| match change {
+            Change::Put(value) | Change::PutNew(value) => Write::Put { space, key, value },
+            Change::Delete => Write::Delete { space, key },
         };
         pending.into_iter().map(write).collect()
     }
@@ -103,6 +159,10 @@ impl Overlay {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn encode<T: MlsEncode>(value: &T) -> Result<Vec<u8>, StoreError> {
+    value.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))
 }
 
 /// Decodes a stored value.
@@ -133,5 +193,23 @@ mod tests {
         assert_eq!(keys(b"a3", 10), [b"a3".to_vec()]);
         overlay.discard();
         assert_eq!(keys(b"", 10), [b"a1".to_vec(), b"a3".to_vec()]);
+    }
+
+    #[test]
+    fn what_is_new_and_taken_away_again_leaves_no_write() {
+        let overlay = Overlay::new(Arc::new(MemoryStore::default()));
+        overlay.put_new("space", b"gone", b"1".to_vec());
+        overlay.put("space", b"gone", b"2".to_vec());
+        overlay.delete("space", b"gone");
+        assert_eq!(overlay.take_writes(), []);
+        overlay.put_new("space", b"kept", b"1".to_vec());
+        overlay.put("space", b"deleted", b"1".to_vec());
+        overlay.delete("space", b"deleted");
+        assert!(overlay.get("space", b"kept").unwrap().is_some());
+        assert!(matches!(
+            overlay.take_writes().as_slice(),
+            [Write::Delete { key: deleted, .. }, Write::Put { key: kept, .. }]
+                if deleted == b"deleted" && kept == b"kept"
+        ));
     }
 }

@@ -8,12 +8,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::schema::{KEY_CHECK, migrate};
+use crate::key_check::check_key;
+use crate::schema::migrate;
 use crate::table::{Table, Tables};
-use crate::{Key, KeyError, Role, file, table};
-
-/// What the row of the key check says, under the same name.
-const KEY_IS_RIGHT: &[u8] = b"the key is right";
+use crate::{Key, KeyError, Role, file, schema, table};
 
 /// An open database; clones share it. The last one that goes closes it and frees the lock.
 #[derive(Clone)]
@@ -27,6 +25,10 @@ struct Shared {
 struct State {
     connection: Connection,
     tables: Tables,
+    /// Whether a commit syncs the log now; see [`file`].
+    syncs: bool,
+    /// Whether the log may hold a commit that is not on the disk.
+    unsynced: bool,
 }
 
 /// A database that cannot be opened; each says what to do.
@@ -82,17 +84,44 @@ impl Database {
         check_key(&connection, key.as_ref())?;
         let tables = table::existing(&connection)?;
         tracing::debug!(path = %path.display(), ?role, tables = tables.len(), "database opened");
-        Ok(Self(Arc::new(Shared { key, state: Mutex::new(State { connection, tables }) })))
+        let state = State { connection, tables, syncs: true, unsynced: false };
+        Ok(Self(Arc::new(Shared { key, state: Mutex::new(state) })))
     }
 
     /// Commits all of `writes`, in their order, in one transaction, or none of them. When it
-    /// returns they are on the disk.
+    /// returns they are on the disk, with all that was committed before.
     pub fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
-        if writes.is_empty() {
+        self.commit_as(writes, true)
+    }
+
+    /// The same, but they are only with the operating system when it returns: nothing that
+    /// happens to this process can undo them, a loss of power can. It undoes the last commits
+    /// only, never one before another that stays, and none before the last [`Database::commit`]
+    /// or [`Database::sync`].
+    pub fn commit_unsynced(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.commit_as(writes, false)
+    }
+
+    /// When it returns, all that was committed is on the disk. Free where it is already.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if !state.unsynced {
             return Ok(());
         }
+        state.set_syncs(true)?;
+        // SQLite syncs the log when it commits something, so the schema's number is written again.
+        schema::write_version(&state.connection).map_err(store_error)?;
+        state.unsynced = false;
+        Ok(())
+    }
+
+    fn commit_as(&self, writes: &[Write], synced: bool) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return if synced { self.sync() } else { Ok(()) };
+        }
         let mut state = self.lock();
-        let State { connection, tables } = &mut *state;
+        state.set_syncs(synced)?;
+        let State { connection, tables, unsynced, .. } = &mut *state;
         let mut made = Tables::new();
         let transaction = connection.transaction().map_err(store_error)?;
         for write in writes {
@@ -115,6 +144,7 @@ impl Database {
             }
         }
         transaction.commit().map_err(store_error)?;
+        *unsynced = !synced;
         tables.append(&mut made);
         Ok(())
     }
@@ -170,6 +200,16 @@ impl Database {
     }
 }
 
+impl State {
+    fn set_syncs(&mut self, syncs: bool) -> Result<(), StoreError> {
+        if self.syncs != syncs {
+            file::set_syncs(&self.connection, syncs).map_err(store_error)?;
+            self.syncs = syncs;
+        }
+        Ok(())
+    }
+}
+
 impl Store for Database {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError> {
         table::check(space)?;
@@ -213,31 +253,6 @@ impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").finish_non_exhaustive()
     }
-}
-
-/// The first opening notes whether there is a key, and which; every later one must agree.
-fn check_key(connection: &Connection, key: Option<&Key>) -> Result<(), OpenError> {
-    let noted: Option<Vec<u8>> = connection
-        .query_row("SELECT value FROM \"key-check\" WHERE key = ?1", [KEY_IS_RIGHT], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    match (noted, key) {
-        (Some(noted), Some(key)) => {
-            key.open(KEY_CHECK, KEY_IS_RIGHT, &noted).map_err(|_| OpenError::WrongKey)?;
-        }
-        (Some(noted), None) if noted == KEY_IS_RIGHT => {}
-        (Some(_), None) => return Err(OpenError::WrongKey),
-        (None, key) => {
-            let note = match key {
-                Some(key) => key.seal(KEY_CHECK, KEY_IS_RIGHT, KEY_IS_RIGHT)?,
-                None => KEY_IS_RIGHT.to_vec(),
-            };
-            let insert = "INSERT INTO \"key-check\" (key, value) VALUES (?1, ?2)";
-            connection.execute(insert, (KEY_IS_RIGHT, note))?;
-        }
-    }
-    Ok(())
 }
 
 fn store_error(error: rusqlite::Error) -> StoreError {

@@ -16,13 +16,12 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// Prepared statements kept: four for each space, with room to spare.
 const STATEMENTS_KEPT: usize = 256;
 
-/// Durability, for hub and member alike: every commit is on the disk before it returns.
+/// Durability, for hub and member alike: a commit is on the disk before it returns, unless its
+/// caller says that it need not be ([`set_syncs`]).
 ///
 /// With `NORMAL` a commit survives the end of the process, but a power loss may take the last
-/// ones back. A hub would then sign one `seq` twice. A member would encrypt a second message
-/// with a generation of its ratchet that is already out: the same key, and only the 32 random
-/// bits of the reuse guard (RFC 9420 6.3.1) between it and a repeated nonce; the others, who
-/// have deleted that key, could not read it. So both pay one fsync for one commit.
+/// ones back. A hub would then sign one `seq` twice, a member forget that its ratchet's
+/// generations are used up. So `FULL` is the rule.
 ///
 /// `secure_delete` overwrites what is deleted, so keys do not stay behind in free pages.
 /// `journal_size_limit` cuts the write-ahead log, which still holds old pages, when it restarts.
@@ -53,6 +52,17 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
         Err(error) if is_busy(&error) => Err(OpenError::InUse { path: shown(path) }),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a commit syncs the write-ahead log. Where it does not (`NORMAL`), the log is still
+/// written in order and read up to its first damaged commit, its header is synced when it begins
+/// anew, and a checkpoint syncs the log before it touches the database.
+pub(crate) fn set_syncs(connection: &Connection, syncs: bool) -> rusqlite::Result<()> {
+    // Not a cached statement: this PRAGMA works when it is prepared.
+    connection.execute_batch(match syncs {
+        true => "PRAGMA synchronous = FULL",
+        false => "PRAGMA synchronous = NORMAL",
+    })
 }
 
 /// SQLite gives the write-ahead log the mode of the database. An existing file is not opened

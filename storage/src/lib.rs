@@ -7,6 +7,7 @@
 mod database;
 mod file;
 mod key;
+mod key_check;
 mod schema;
 mod table;
 

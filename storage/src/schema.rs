@@ -56,6 +56,11 @@ pub(crate) fn migrate(connection: &mut Connection, role: Role) -> Result<(), Ope
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "application_id", role.application_id())?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    write_version(&transaction)?;
     Ok(transaction.commit()?)
+}
+
+/// Notes that the file has seen all migrations; a write even where it was noted before.
+pub(crate) fn write_version(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)
 }

@@ -100,6 +100,7 @@ impl Member {
         self.look_at_watched()?;
         self.age_future()?;
         self.start_creates()?;
+        self.snapshot_busy_groups()?;
         self.keep_house()?;
         let now_ms = self.now_ms;
         let waiting: Vec<_> = self.intents.values().filter_map(|i| i.group().cloned()).collect();

@@ -35,7 +35,7 @@ impl Member {
         }
         let event = describe(&loaded, receipt, commit);
         if own.as_ref().is_some_and(|pending| pending.has_path) {
-            loaded.leaf_renewed();
+            self.leaf_renewed(&group);
         }
         self.snapshot(&mut loaded)?;
         self.advance_record(&group, &loaded, receipt)?;

@@ -3,7 +3,7 @@
 //! A command ends in exactly one `CommandDone` or `CommandFailed`, whatever restarts lie
 //! between; the result is kept, and the same id again is answered with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
@@ -77,6 +77,9 @@ pub(super) enum Step {
 
 pub(super) type Intents = BTreeMap<u64, Intent>;
 
+/// Commands whose results are remembered: a new command is known as new without a read.
+pub(super) type Ended = BTreeSet<CommandId>;
+
 #[derive(MlsSize, MlsEncode, MlsDecode)]
 struct StoredResult {
     /// Number of its event.
@@ -84,15 +87,23 @@ struct StoredResult {
     event: Event,
 }
 
-/// The queue that a store holds, and how many results it remembers.
-pub(super) fn open(overlay: &Overlay) -> Result<(Intents, usize), StoreError> {
+/// The queue that a store holds, and the commands whose results it remembers.
+pub(super) fn open(overlay: &Overlay) -> Result<(Intents, Ended), StoreError> {
     let mut intents = Intents::new();
     for (_, value) in overlay.scan(INTENT, &[], &[], usize::from(u16::MAX))? {
         let intent: Intent = decode(INTENT, &value)?;
         intents.insert(intent.number, intent);
     }
-    let results = overlay.scan(RESULT_ORDER, &[], &[], RESULTS_MAX.saturating_add(1))?.len();
-    Ok((intents, results))
+    let mut ended = Ended::new();
+    for (_, id) in overlay.scan(RESULT_ORDER, &[], &[], RESULTS_MAX.saturating_add(1))? {
+        ended.insert(command_id(&id)?);
+    }
+    Ok((intents, ended))
+}
+
+fn command_id(stored: &[u8]) -> Result<CommandId, StoreError> {
+    let text = std::str::from_utf8(stored);
+    text.map(Into::into).map_err(|e| StoreError(format!("an entry of {RESULT_ORDER}: {e}")))
 }
 
 impl Intent {
@@ -110,7 +121,9 @@ impl Intent {
 impl Member {
     /// Takes a command into the queue, unless it is there already or was answered.
     pub(super) fn command(&mut self, id: CommandId, command: Command) -> Result<(), StoreError> {
-        if let Some(result) = self.overlay.read::<StoredResult>(RESULT, id.as_bytes())? {
+        if self.ended.contains(&id)
+            && let Some(result) = self.overlay.read::<StoredResult>(RESULT, id.as_bytes())?
+        {
             return self.answer_again(result);
         }
         if self.intents.values().any(|i| i.id == id) || self.is_outgoing(&id) {
@@ -131,7 +144,15 @@ impl Member {
         self.intents.insert(number, intent);
         match refused {
             Some(why) => self.fail(number, why),
-            None => self.save_intent(number),
+            None => self.save_new_intent(number),
+        }
+    }
+
+    /// One that ends within its own input is never written.
+    fn save_new_intent(&mut self, number: u64) -> Result<(), StoreError> {
+        match self.intents.get(&number) {
+            Some(intent) => self.overlay.write_new(INTENT, &number.to_be_bytes(), intent),
+            None => Ok(()),
         }
     }
 
@@ -186,12 +207,12 @@ impl Member {
         let number = self.emit(event.clone())?;
         self.overlay.write(RESULT, id.as_bytes(), &StoredResult { number, event })?;
         self.overlay.put(RESULT_ORDER, &number.to_be_bytes(), id.as_bytes().to_vec());
-        self.results = self.results.saturating_add(1);
-        if self.results > RESULTS_MAX {
+        self.ended.insert(id.clone());
+        if self.ended.len() > RESULTS_MAX {
             for (key, id) in self.overlay.scan(RESULT_ORDER, &[], &[], 1)? {
                 self.overlay.delete(RESULT_ORDER, &key);
                 self.overlay.delete(RESULT, &id);
-                self.results = self.results.saturating_sub(1);
+                self.ended.remove(&command_id(&id)?);
             }
         }
         Ok(())

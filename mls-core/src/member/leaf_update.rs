@@ -92,7 +92,7 @@ impl Member {
         group: &GroupId,
         loaded: &Loaded,
     ) -> Result<(), StoreError> {
-        if loaded.sent_since_update() != LEAF_UPDATE_MESSAGES {
+        if self.sent_since_update(group) != LEAF_UPDATE_MESSAGES {
             return Ok(());
         }
         let due_ms = self.spread(loaded, BUSY_TREE_UPDATE_MS);

@@ -41,7 +41,7 @@ impl Member {
             Ok(message) if state == State::Rejoining || message.epoch > epoch_now => {
                 self.keep_for_future(&group, message.epoch, &hash, received)
             }
-            Ok(message) => self.read_message(&group, &hash, message, received),
+            Ok(message) => self.read_unseen(&group, &hash, message, received),
             Err(error) => self.not_let_in(&group, &hash, error, &received),
         }
     }
@@ -59,7 +59,7 @@ impl Member {
         self.warn(&group, format!("{who} sent a message in clear into {room}: anybody can read it"))
     }
 
-    /// Decrypts a message of this epoch or of one not long past.
+    /// Decrypts a message of this epoch or of one not long past, unless it was dealt with.
     pub(super) fn read_message(
         &mut self,
         group: &GroupId,
@@ -67,14 +67,23 @@ impl Member {
         message: ApplicationMessage,
         received: ReceivedMessage,
     ) -> Result<(), StoreError> {
-        let epoch = message.epoch;
-        if self.was_seen(group, epoch, hash)? {
-            return Ok(());
+        match self.was_seen(group, message.epoch, hash)? {
+            true => Ok(()),
+            false => self.read_unseen(group, hash, message, received),
         }
+    }
+
+    fn read_unseen(
+        &mut self,
+        group: &GroupId,
+        hash: &Digest,
+        message: ApplicationMessage,
+        received: ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        let epoch = message.epoch;
         let before = self.record(group).is_some_and(|r| epoch < r.joined_epoch);
-        let key = message_key(group, epoch, hash);
-        if let Some(content) = self.overlay.get(OWN_MESSAGE, &key)? {
-            return self.came_home(group, epoch, hash, content.to_vec(), &received);
+        if let Some(content) = self.own_content(group, epoch, hash)? {
+            return self.came_home(group, epoch, hash, content, &received);
         }
         if before {
             // From before we joined: not for us, and nothing that we could miss.
@@ -87,7 +96,7 @@ impl Member {
         self.mark_seen(group, epoch, hash);
         match decrypt(&mut loaded, message.message) {
             Ok(Some((sender, content))) => {
-                self.journal_read(&mut loaded)?;
+                self.count_decrypted(group, &mut loaded)?;
                 self.give_back(group, loaded);
                 self.show(group, epoch, sender, content, &received)
             }
@@ -110,9 +119,9 @@ impl Member {
         content: Vec<u8>,
         received: &ReceivedMessage,
     ) -> Result<(), StoreError> {
-        self.overlay.delete(OWN_MESSAGE, &message_key(group, epoch, hash));
         self.mark_seen(group, epoch, hash);
         self.sent(hash)?;
+        self.overlay.delete(OWN_MESSAGE, &message_key(group, epoch, hash));
         self.show(group, epoch, self.client.clone(), content, received)
     }
 
@@ -188,8 +197,8 @@ impl Member {
         error: DoorError,
         received: &ReceivedMessage,
     ) -> Result<(), StoreError> {
-        match self.overlay.get(OWN_MESSAGE, &message_key(group, epoch, hash))? {
-            Some(content) => self.came_home(group, epoch, hash, content.to_vec(), received),
+        match self.own_content(group, epoch, hash)? {
+            Some(content) => self.came_home(group, epoch, hash, content, received),
             None => self.undecryptable(group, epoch, received, error.to_string()),
         }
     }

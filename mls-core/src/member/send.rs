@@ -15,15 +15,18 @@ use crate::store::{Space, StoreError};
 use crate::wire::{Digest, GroupId};
 
 /// Messages that the room may not have yet, in the order of sending.
-const OUTGOING: Space = "outgoing_message";
-/// Contents of own messages that have not come back, by group, epoch and hash.
+pub(super) const OUTGOING: Space = "outgoing_message";
+/// Contents of own messages that the room has, as far as we know, and that have not come back
+/// from it, by group, epoch and hash.
 pub(super) const OWN_MESSAGE: Space = "own_message";
 
 /// A message that the room may not have yet.
-#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
-pub(super) struct Outgoing {
+#[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
+struct Outgoing {
     command: CommandId,
     message: OutgoingMessage,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    content: Vec<u8>,
 }
 
 /// Messages that the room may not have yet, in memory without their bytes.
@@ -32,6 +35,7 @@ pub(super) struct Unconfirmed {
     number: u64,
     id: Digest,
     group: GroupId,
+    epoch: u64,
     command: CommandId,
 }
 
@@ -41,8 +45,8 @@ pub(super) fn open(overlay: &Overlay) -> Result<Vec<Unconfirmed>, StoreError> {
     for (key, value) in overlay.scan(OUTGOING, &[], &[], usize::from(u16::MAX))? {
         let outgoing: Outgoing = decode(OUTGOING, &value)?;
         let number = key.try_into().map(u64::from_be_bytes).unwrap_or_default();
-        let (id, group) = (outgoing.message.id, outgoing.message.group);
-        unconfirmed.push(Unconfirmed { number, id, group, command: outgoing.command });
+        let OutgoingMessage { id, group, epoch, .. } = outgoing.message;
+        unconfirmed.push(Unconfirmed { number, id, group, epoch, command: outgoing.command });
     }
     Ok(unconfirmed)
 }
@@ -83,7 +87,7 @@ impl Member {
                 return self.fail(number, why).map(|()| Step::Next);
             }
         };
-        self.journal_sent(&mut loaded)?;
+        self.count_encrypted(&group, &mut loaded)?;
         if message.len() > APPLICATION_BYTES_MAX {
             self.give_back(&group, loaded);
             let why = format!("the message is longer than {APPLICATION_BYTES_MAX} bytes");
@@ -122,19 +126,18 @@ impl Member {
         content: Vec<u8>,
     ) -> Result<(), StoreError> {
         let number = self.counters.next_arrival(&self.overlay)?;
-        let key = message_key(&message.group, message.epoch, &message.id);
-        self.overlay.put(OWN_MESSAGE, &key, content);
-        let outgoing = Outgoing { command: command.clone(), message: message.clone() };
-        self.overlay.write(OUTGOING, &number.to_be_bytes(), &outgoing)?;
-        let (id, group) = (message.id, message.group.clone());
-        self.unconfirmed.push(Unconfirmed { number, id, group, command });
+        let (id, group, epoch) = (message.id, message.group.clone(), message.epoch);
+        let outgoing = Outgoing { command: command.clone(), message: message.clone(), content };
+        self.overlay.write_new(OUTGOING, &number.to_be_bytes(), &outgoing)?;
+        self.unconfirmed.push(Unconfirmed { number, id, group, epoch, command });
         self.outputs.push(Output::Send(message));
         Ok(())
     }
 
     /// The room has a message.
     pub(super) fn sent(&mut self, id: &Digest) -> Result<(), StoreError> {
-        let Some(sent) = self.take_unconfirmed(id) else { return Ok(()) };
+        let Some(sent) = self.take_unconfirmed(id)? else { return Ok(()) };
+        self.reserve_ahead(&sent.group)?;
         let done = CommandDone { id: sent.command.clone(), group: Some(sent.group) };
         self.finish(&sent.command, Event::CommandDone(done))
     }
@@ -156,17 +159,46 @@ impl Member {
 
     /// The network will never take a message.
     pub(super) fn not_sent(&mut self, id: &Digest, why: String) -> Result<(), StoreError> {
-        let Some(lost) = self.take_unconfirmed(id) else { return Ok(()) };
+        let Some(lost) = self.take_unconfirmed(id)? else { return Ok(()) };
         let failed = super::CommandFailed { id: lost.command.clone(), why };
         self.finish(&lost.command, Event::CommandFailed(failed))
     }
 
-    fn take_unconfirmed(&mut self, id: &Digest) -> Option<Unconfirmed> {
-        let place = self.unconfirmed.iter().position(|u| u.id == *id)?;
+    fn take_unconfirmed(&mut self, id: &Digest) -> Result<Option<Unconfirmed>, StoreError> {
+        let Some(place) = self.unconfirmed.iter().position(|u| u.id == *id) else {
+            return Ok(None);
+        };
         let taken = self.unconfirmed.remove(place);
-        self.overlay.delete(OUTGOING, &taken.number.to_be_bytes());
+        self.keep_content(&taken)?;
         self.touched.insert(taken.group.clone());
-        Some(taken)
+        Ok(Some(taken))
+    }
+
+    /// Keeps of a message only what is shown when it comes back from the room.
+    fn keep_content(&mut self, message: &Unconfirmed) -> Result<(), StoreError> {
+        let place = message.number.to_be_bytes();
+        if let Some(outgoing) = self.overlay.read::<Outgoing>(OUTGOING, &place)? {
+            let key = message_key(&message.group, message.epoch, &message.id);
+            self.overlay.put_new(OWN_MESSAGE, &key, outgoing.content);
+        }
+        self.overlay.delete(OUTGOING, &place);
+        Ok(())
+    }
+
+    /// The content of an own message that has not come back yet.
+    pub(super) fn own_content(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+        hash: &Digest,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let unconfirmed = self.unconfirmed.iter().find(|u| u.id == *hash && u.group == *group);
+        if let Some(unconfirmed) = unconfirmed {
+            let outgoing = self.overlay.read(OUTGOING, &unconfirmed.number.to_be_bytes())?;
+            return Ok(outgoing.map(|outgoing: Outgoing| outgoing.content));
+        }
+        let content = self.overlay.get(OWN_MESSAGE, &message_key(group, epoch, hash))?;
+        Ok(content.map(|content| content.to_vec()))
     }
 
     /// Gives up the messages of a group that are not confirmed.
@@ -175,10 +207,10 @@ impl Member {
             .into_iter()
             .partition(|unconfirmed| unconfirmed.group == *group);
         self.unconfirmed = kept;
-        for Unconfirmed { number, command, .. } in gone {
-            self.overlay.delete(OUTGOING, &number.to_be_bytes());
-            let failed = super::CommandFailed { id: command.clone(), why: why.to_owned() };
-            self.finish(&command, Event::CommandFailed(failed))?;
+        for message in gone {
+            self.keep_content(&message)?;
+            let failed = super::CommandFailed { id: message.command.clone(), why: why.to_owned() };
+            self.finish(&message.command, Event::CommandFailed(failed))?;
         }
         Ok(())
     }

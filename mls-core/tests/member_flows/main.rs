@@ -12,6 +12,7 @@ mod attacks;
 mod disorder;
 mod membership;
 mod network;
+mod power;
 mod races;
 mod returning;
 mod servers;

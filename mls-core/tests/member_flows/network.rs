@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use mls_core::address::{ClientId, Network, RoomAddress, UserId};
 use mls_core::hub::{self, Hub, HubSetup, ReplyTo};
-use mls_core::member::{Command, Confirmation, Event, Input, Member, Output, ReceivedMessage};
+use mls_core::member::{
+    Command, Confirmation, Durability, Event, Input, Member, Output, ReceivedMessage,
+};
 use mls_core::store::{MemoryStore, Write};
 use mls_core::wire::{Digest, Request};
 
@@ -39,6 +41,9 @@ pub(crate) struct Node {
     pub(crate) client: ClientId,
     pub(crate) store: MemoryStore,
     pub(crate) member: Member,
+    /// All that is on the disk, and what is committed after it.
+    synced: Vec<Write>,
+    unsynced: Vec<Write>,
     pub(crate) events: Vec<Event>,
     seen: BTreeSet<u64>,
     /// One-time packages at the homeserver, and the last resort.
@@ -113,11 +118,13 @@ impl World {
     pub(crate) fn add(&mut self, account: &str, device: &str) -> usize {
         let client = UserId::from_human(account).unwrap().device(device).unwrap();
         let store = MemoryStore::default();
-        let member = open_member(&store, &client);
+        let (member, synced) = open_member(&store, &client);
         let node = Node {
             client,
             store,
             member,
+            synced,
+            unsynced: Vec::new(),
             events: Vec::new(),
             seen: BTreeSet::new(),
             one_time: VecDeque::new(),
@@ -196,7 +203,31 @@ impl World {
 
     fn reopen(&mut self, index: usize) {
         let node = &mut self.nodes[index];
-        node.member = open_member(&node.store, &node.client);
+        let (member, writes) = open_member(&node.store, &node.client);
+        node.member = member;
+        node.unsynced.extend(writes);
+        node.sync();
+    }
+
+    /// The member's database is synced, as it is before anybody is answered.
+    pub(crate) fn sync(&mut self, index: usize) {
+        self.nodes[index].sync();
+    }
+
+    /// The machine loses its power, and the member comes back with what was on the disk.
+    pub(crate) fn lose_power(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.unsynced.clear();
+        node.store = MemoryStore::default();
+        node.store.apply(&node.synced);
+        self.restart(index);
+    }
+
+    /// The member ends in order and is started again.
+    pub(crate) fn rest(&mut self, index: usize) {
+        let writes = self.nodes[index].member.rest().unwrap();
+        self.nodes[index].commit(&writes, Durability::Synced);
+        self.restart(index);
     }
 
     /// Restarts the hub.
@@ -234,7 +265,7 @@ impl World {
         }
         let node = &mut self.nodes[index];
         let outcome = node.member.handle(self.now_ms, input).unwrap();
-        node.store.apply(&outcome.writes);
+        node.commit(&outcome.writes, outcome.durability);
         if self.restarts == Restarts::AfterEveryInput && !outcome.outputs.is_empty() {
             self.restart(index);
         } else {
@@ -264,7 +295,7 @@ impl World {
                         node.events.push(record.event);
                     }
                     let writes = node.member.seen(record.number);
-                    node.store.apply(&writes);
+                    node.commit(&writes, Durability::Synced);
                 }
             }
         }
@@ -319,6 +350,20 @@ impl World {
     }
 }
 
+impl Node {
+    pub(crate) fn commit(&mut self, writes: &[Write], durability: Durability) {
+        self.store.apply(writes);
+        self.unsynced.extend_from_slice(writes);
+        if durability == Durability::Synced {
+            self.sync();
+        }
+    }
+
+    fn sync(&mut self) {
+        self.synced.append(&mut self.unsynced);
+    }
+}
+
 fn open_hub(store: &MemoryStore) -> Hub {
     make_hub(store).0
 }
@@ -331,8 +376,8 @@ fn make_hub(store: &MemoryStore) -> (Hub, Vec<Write>) {
     (hub, writes)
 }
 
-fn open_member(store: &MemoryStore, client: &ClientId) -> Member {
+fn open_member(store: &MemoryStore, client: &ClientId) -> (Member, Vec<Write>) {
     let (member, writes) = Member::open(Arc::new(store.clone()), client.clone()).unwrap();
     store.apply(&writes);
-    member
+    (member, writes)
 }

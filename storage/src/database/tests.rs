@@ -72,6 +72,59 @@ fn a_copy_taken_without_closing_holds_every_commit() {
 }
 
 #[test]
+fn a_log_that_lost_its_end_holds_a_commit_only_with_all_before_it() {
+    let (folder, path) = folder();
+    let database = Database::open(&path, Role::Member, key()).unwrap();
+    database.commit(&[put("log", &[0], &[0; 100])]).unwrap();
+    let log = folder.path().join("state.db-wal");
+    let synced = fs::metadata(&log).unwrap().len();
+    for n in 1..6u8 {
+        database.commit_unsynced(&[put("log", &[n], &[n; 3000])]).unwrap();
+    }
+    let end = fs::metadata(&log).unwrap().len();
+    // What a loss of power may leave behind; at the end, what the end of the process does.
+    let mut kept = 0;
+    for length in (synced..=end).step_by(1024).chain([end]) {
+        let copy = folder.path().join("copy.db");
+        let copied_log = folder.path().join("copy.db-wal");
+        fs::copy(&path, &copy).unwrap();
+        fs::copy(&log, &copied_log).unwrap();
+        fs::OpenOptions::new().write(true).open(&copied_log).unwrap().set_len(length).unwrap();
+        let copy = Database::open(&copy, Role::Member, key()).unwrap();
+        let found = (0..6u8).take_while(|n| get(&copy, "log", &[*n]).is_some()).count();
+        assert!((found..6).all(|n| get(&copy, "log", &[n as u8]).is_none()), "a gap at {length}");
+        assert!(found >= kept.max(1), "{found} at {length}");
+        kept = found;
+    }
+    assert_eq!(kept, 6);
+}
+
+#[test]
+fn only_an_unsynced_commit_is_not_synced() {
+    let (_folder, path) = folder();
+    let database = Database::open(&path, Role::Member, None).unwrap();
+    let state = || {
+        let state = database.lock();
+        let level: u32 =
+            state.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        (level == 2, state.unsynced)
+    };
+    let write = [put("a", b"k", b"v")];
+    assert_eq!(state(), (true, false));
+    for (commit, then) in [
+        (Database::commit_unsynced as fn(&Database, &[Write]) -> _, (false, true)),
+        (Database::commit, (true, false)),
+        (Database::commit_unsynced, (false, true)),
+        (|database: &Database, _: &[Write]| database.sync(), (true, false)),
+        (Database::commit_unsynced, (false, true)),
+        (|database: &Database, _: &[Write]| database.commit(&[]), (true, false)),
+    ] {
+        commit(&database, &write).unwrap();
+        assert_eq!(state(), then);
+    }
+}
+
+#[test]
 fn a_commit_that_fails_changes_nothing_and_the_next_one_works() {
     let (_folder, path) = folder();
     let database = Database::open(&path, Role::Hub, None).unwrap();

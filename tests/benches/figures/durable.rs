@@ -1,11 +1,17 @@
 //! What one message costs a member with durable state, beside bare mls-rs in the same run.
+//!
+//! Committed and synced as the runner of `mls-bot` does it for a caller that gives one command
+//! after the other. Once a second of the world's time a tick comes, as there, and what it takes
+//! is shown beside.
+
+mod print;
 
 use std::time::{Duration, Instant};
 
 use mls_core::content::encode_text;
-use mls_core::limits::MESSAGES_PER_SNAPSHOT;
 use mls_core::member::{
-    Command, Confirmation, Event, Input, OutgoingMessage, Output, ReceivedMessage, SendCommand,
+    Command, Confirmation, Durability, Event, Input, OutgoingMessage, Output, ReceivedMessage,
+    SendCommand,
 };
 use mls_core::store::Write;
 use mls_core::wire::GroupId;
@@ -21,10 +27,12 @@ const MEMBERS: [usize; 2] = [10, 1000];
 const MESSAGES: usize = 640;
 /// Messages before those, so that caches are warm; fewer than renew a leaf, together.
 const WARM_UP: usize = 64;
+/// Time between two messages; ten times as many as one account may send through a hub for long.
+const BETWEEN_MS: u64 = 10;
+/// Messages from one tick to the next.
+const MESSAGES_PER_TICK: usize = 100;
 /// Characters of one message.
 const TEXT: usize = 100;
-/// What is aimed at: durable encryption at 1,000 members, times bare mls-rs.
-const AIM: f64 = 3.0;
 
 /// What was measured in a group of one size.
 struct Measured {
@@ -41,77 +49,34 @@ struct Bare {
     decrypt_and_write: Spread,
 }
 
-/// By our member: `Member::handle`, the same with the commit of its writes, and all that comes
-/// after.
+/// By our member, each from the beginning: `Member::handle`; the same and the commit of its writes
+/// as safe as the outputs need it; the same and synced. And all that comes after.
 #[derive(Default)]
 struct Times {
     decided: Vec<Duration>,
     durable: Vec<Duration>,
+    synced: Vec<Duration>,
     after: Vec<Duration>,
+    ticks: Duration,
+}
+
+/// The same, in few numbers.
+struct Spreads {
+    decided: Spread,
+    durable: Spread,
+    synced: Spread,
+    after: Spread,
+    /// All ticks, spread over the messages.
+    ticks: Duration,
 }
 
 struct Ours {
-    send: [Spread; 3],
-    receive: [Spread; 3],
+    send: Spreads,
+    receive: Spreads,
 }
 
 pub(crate) fn run() {
-    let measured = MEMBERS.map(measure);
-    println!("\nMessages: {MESSAGES} of {TEXT} characters, one after the other, in microseconds");
-    let columns = format!("{:>8} {:>8} {:>8} {:>8}", "median", "95 %", "mean", "longest");
-    println!("{:46} {columns}   {columns}", "");
-    let head = MEMBERS.map(|members| format!("{:35}", format!("in a group of {members}")));
-    println!("{:46} {}   {}", "", head[0], head[1]);
-    let row = |name: &str, of: &dyn Fn(&Measured) -> Spread| {
-        println!("{name:46} {}   {}", of(&measured[0]), of(&measured[1]));
-    };
-    row("encrypt: bare mls-rs, kept in memory", &|m| m.bare.encrypt);
-    row("         bare mls-rs, whole group written", &|m| m.bare.encrypt_and_write);
-    row("         member, decided, not yet written", &|m| m.ours.send[0]);
-    row("         member, durable: it may leave", &|m| m.ours.send[1]);
-    row("         member, confirmed, back, shown", &|m| m.ours.send[2]);
-    row("decrypt: bare mls-rs, kept in memory", &|m| m.bare.decrypt);
-    row("         bare mls-rs, whole group written", &|m| m.bare.decrypt_and_write);
-    row("         member, decided, not yet written", &|m| m.ours.receive[0]);
-    row("         member, durable: it may be shown", &|m| m.ours.receive[1]);
-    row("         member, shown", &|m| m.ours.receive[2]);
-    row("one row written and synced: the disk's share", &|m| m.row);
-    ratios(&measured);
-}
-
-fn ratios(measured: &[Measured; 2]) {
-    let [small, large] = measured;
-    let line = |what: &str, ours: &[Spread; 3], bare: &Spread, bare_written: &Spread| {
-        let [decided, durable, _] = ours;
-        let of = |ratio: f64| {
-            let verdict = if ratio <= AIM { "within" } else { "NOT within" };
-            format!("{ratio:.1} times bare mls-rs in memory ({verdict} the aim of {AIM})")
-        };
-        println!("{what} at {} members, medians:", MEMBERS[1]);
-        println!("  before the disk: {}", of(decided.times(bare)));
-        println!("  durable:         {}", of(durable.times(bare)));
-        let row = large.row.times(bare);
-        println!("  one synced row on this disk alone is {row:.1} times bare mls-rs in memory;");
-        let written = durable.times(bare_written);
-        println!("  durable is {written:.2} times bare mls-rs that writes its group as durably");
-    };
-    let (ours, bare) = (&large.ours, &large.bare);
-    line("encrypt", &ours.send, &bare.encrypt, &bare.encrypt_and_write);
-    line("decrypt", &ours.receive, &bare.decrypt, &bare.decrypt_and_write);
-    let grows = |of: fn(&Ours) -> Spread| of(&large.ours).times(&of(&small.ours));
-    println!(
-        "From {} to {} members, medians before the disk: encrypt {:.2} times, decrypt {:.2} times",
-        MEMBERS[0],
-        MEMBERS[1],
-        grows(|ours| ours.send[0]),
-        grows(|ours| ours.receive[0]),
-    );
-    let mean = |of: &Ours| of.send[0].mean.as_secs_f64();
-    println!(
-        "and by the mean encrypt {:.2} times: every {MESSAGES_PER_SNAPSHOT}th message writes the \
-         whole group",
-        mean(&large.ours) / mean(&small.ours),
-    );
+    print::print(&MEMBERS.map(measure));
 }
 
 fn measure(members: usize) -> Measured {
@@ -168,7 +133,11 @@ fn measure_ours(world: &mut World, group: &GroupId) -> Ours {
         if number == WARM_UP {
             (send, receive) = (Times::default(), Times::default());
         }
-        world.now_ms += 10;
+        world.now_ms += BETWEEN_MS;
+        if number % MESSAGES_PER_TICK == 0 {
+            send.ticks += tick(world, 0);
+            receive.ticks += tick(world, 1);
+        }
         let content = content();
         let command = SendCommand { group: group.clone(), content: content.clone() };
         let input = Input::Command(format!("m{number}"), Command::Send(command));
@@ -205,9 +174,25 @@ fn measure_input(world: &mut World, index: usize, input: Input, times: &mut Time
     let begin = Instant::now();
     let outcome = node.member.handle(now_ms, input).unwrap();
     times.decided.push(begin.elapsed());
-    node.database.commit(&outcome.writes).unwrap();
+    match outcome.durability {
+        Durability::Synced => node.database.commit(&outcome.writes),
+        Durability::Committed => node.database.commit_unsynced(&outcome.writes),
+    }
+    .unwrap();
     times.durable.push(begin.elapsed());
+    node.database.sync().unwrap();
+    times.synced.push(begin.elapsed());
     outcome.outputs
+}
+
+/// What comes once a second.
+fn tick(world: &mut World, index: usize) -> Duration {
+    let (node, now_ms) = (&mut world.nodes[index], world.now_ms);
+    let begin = Instant::now();
+    let outputs = node.input(now_ms, Input::Tick);
+    let taken = begin.elapsed();
+    assert!(outputs.is_empty(), "nothing else was to happen: {outputs:?}");
+    taken
 }
 
 /// What every durable thing costs at least: one small row in one transaction.
@@ -225,8 +210,15 @@ fn measure_row() -> Spread {
 }
 
 impl Times {
-    fn spreads(self) -> [Spread; 3] {
-        [self.decided, self.durable, self.after].map(Spread::of)
+    fn spreads(self) -> Spreads {
+        let messages = u32::try_from(self.decided.len()).unwrap();
+        Spreads {
+            decided: Spread::of(self.decided),
+            durable: Spread::of(self.durable),
+            synced: Spread::of(self.synced),
+            after: Spread::of(self.after),
+            ticks: self.ticks / messages,
+        }
     }
 }
 

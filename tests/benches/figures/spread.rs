@@ -29,6 +29,11 @@ impl Spread {
     pub(crate) fn times(&self, other: &Self) -> f64 {
         self.median.as_secs_f64() / other.median.as_secs_f64()
     }
+
+    /// The same by the means.
+    pub(crate) fn times_by_mean(&self, other: &Self) -> f64 {
+        self.mean.as_secs_f64() / other.mean.as_secs_f64()
+    }
 }
 
 /// Microseconds: median, 95th percentile, mean, longest.
