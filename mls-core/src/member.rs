@@ -99,6 +99,7 @@ pub struct Member {
     /// For which future messages handshakes were fetched: how many, from which seq.
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
     welcomes: welcome::Welcomes,
+    doubts: welcome::Doubts,
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
@@ -124,6 +125,7 @@ impl Member {
             unconfirmed: send::open(&overlay)?,
             future: future::open(&overlay)?,
             welcomes: welcome::open(&overlay)?,
+            doubts: welcome::Doubts::default(),
             rooms: rooms::open(&overlay)?,
             intents,
             ended,

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::bot::Account;
+use crate::deadline::{STEP, until};
 use crate::error::RigError;
 use crate::http::{Request, encode};
+use crate::synapse::SERVER_NAME;
 
 /// One more login of an account.
 #[derive(Debug)]
@@ -88,5 +90,32 @@ impl MatrixSession {
         let answer = self.call("GET", &path, &Value::Null)?;
         let joined = answer["joined"].as_object();
         Ok(joined.map(|map| map.keys().cloned().collect()).unwrap_or_default())
+    }
+
+    /// A control room: made, and joined by the hub. Returns its id.
+    pub fn control_room(&self) -> Result<String, RigError> {
+        let hub = format!("@mls:{SERVER_NAME}");
+        let content = json!({
+            "preset": "trusted_private_chat", "is_direct": true, "invite": [hub],
+            "creation_content": {"type": "dev.mls_bridge.control"},
+        });
+        let answer = self.call("POST", "/_matrix/client/v3/createRoom", &content)?;
+        let room = answer["room_id"].as_str().unwrap_or_default().to_owned();
+        let joined = || Ok(self.joined_members(&room)?.contains(&hub).then_some(()));
+        until("the hub joins", STEP, joined, String::new)?;
+        Ok(room)
+    }
+
+    /// Asks the hub in a control room; `request` has an `id`. Returns the content of the answer.
+    pub fn ask(&self, control_room: &str, request: &Value) -> Result<Value, RigError> {
+        let id = request["id"].as_str().unwrap_or_default();
+        self.send(control_room, "dev.mls_bridge.request", id, request)?;
+        let answered = || {
+            let events = self.newest(control_room)?.into_iter();
+            let mut answers = events.filter(|event| event["type"] == "dev.mls_bridge.answer");
+            Ok(answers.find(|event| event["content"]["id"] == id))
+        };
+        let answer = until(&format!("an answer to {id}"), STEP, answered, String::new)?;
+        Ok(answer["content"].clone())
     }
 }

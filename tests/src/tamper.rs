@@ -1,4 +1,6 @@
-//! Somebody on the way between a client and its server, who changes one character of base64.
+//! Somebody on the way between a client and its server, who flips one bit of base64.
+
+mod aim;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,11 +11,11 @@ use std::time::Duration;
 
 use crate::error::RigError;
 
+pub use aim::Aim;
+
 /// Bytes that come within this time belong together: a rule sees a request or a stanza whole.
 const QUIET: Duration = Duration::from_millis(15);
 const TOGETHER_MAX: usize = 1 << 20;
-/// So far into the text after the last needle: past the length and the type of an MLS message.
-const DEPTH: usize = 40;
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +26,15 @@ pub enum Way {
     Down,
 }
 
-/// Where to change a character, once.
+/// Where to flip a bit, once.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Which way.
     pub way: Way,
     /// Texts that stand before the base64, in this order, with anything between.
     pub needles: Vec<String>,
+    /// Where in the base64.
+    pub aim: Aim,
 }
 
 /// A TCP proxy on 127.0.0.1 for connections without TLS.
@@ -64,12 +68,12 @@ impl Proxy {
         Ok(Self { port, shared })
     }
 
-    /// Changes one character at the next place where the rule fits.
+    /// Flips one bit at the next place where the rule fits.
     pub fn change_once(&self, rule: Rule) {
         *self.shared.rule.lock().unwrap_or_else(PoisonError::into_inner) = Some(rule);
     }
 
-    /// How many characters it has changed so far.
+    /// How many bits it has flipped so far.
     pub fn changed(&self) -> usize {
         self.shared.changed.load(Ordering::SeqCst)
     }
@@ -114,9 +118,8 @@ impl Shared {
 
     fn change(&self, way: Way, bytes: &mut [u8]) {
         let mut rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = rule.as_ref().filter(|rule| rule.way == way).and_then(|r| r.place(bytes));
-        if let Some(byte) = place.and_then(|place| bytes.get_mut(place)) {
-            *byte = if *byte == b'A' { b'B' } else { b'A' };
+        let fits = rule.as_ref().filter(|rule| rule.way == way);
+        if fits.is_some_and(|rule| rule.apply(bytes).is_some()) {
             *rule = None;
             self.changed.fetch_add(1, Ordering::SeqCst);
         }
@@ -124,33 +127,34 @@ impl Shared {
 }
 
 impl Rule {
-    fn place(&self, bytes: &[u8]) -> Option<usize> {
+    /// Flips the bit; `None` where the rule does not fit.
+    fn apply(&self, bytes: &mut [u8]) -> Option<()> {
         let mut at = 0;
         for needle in &self.needles {
             let rest = bytes.get(at..)?;
             let found = rest.windows(needle.len()).position(|w| w == needle.as_bytes())?;
             at += found + needle.len();
         }
-        Some(at + DEPTH).filter(|place| *place < bytes.len())
+        self.aim.flip(bytes.get_mut(at..)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPTH, Rule, Shared, Way};
+    use super::{Aim, Rule, Shared, Way};
 
     #[test]
     fn one_character_is_changed_once_and_only_that_way() {
         let shared = Shared::default();
         let needles = ["<submit", "<commit", ">"].map(str::to_owned).to_vec();
-        *shared.rule.lock().unwrap() = Some(Rule { way: Way::Up, needles });
+        *shared.rule.lock().unwrap() = Some(Rule { way: Way::Up, needles, aim: Aim::SOMEWHERE });
         let text = format!("<submit a='1'><commit>{}</commit>", "x".repeat(100)).into_bytes();
         let mut bytes = text.clone();
         shared.change(Way::Down, &mut bytes);
         assert_eq!(bytes, text);
         shared.change(Way::Up, &mut bytes);
         let differ: Vec<usize> = (0..text.len()).filter(|i| text[*i] != bytes[*i]).collect();
-        assert_eq!(differ, ["<submit a='1'><commit>".len() + DEPTH]);
+        assert_eq!(differ, ["<submit a='1'><commit>".len() + 40]);
         let once = bytes.clone();
         shared.change(Way::Up, &mut bytes);
         assert_eq!(bytes, once);

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use tests::bot::Bot;
-use tests::deadline::{STEP, until};
 use tests::error::RigError;
 use tests::group::Group;
 use tests::matrix_session::MatrixSession;
@@ -189,36 +188,15 @@ fn an_unknown_request_in_a_control_room_is_answered_as_unsupported() -> Result<(
     shared(|rig| {
         let mallory = rig.matrix_user("mallory")?;
         let session = MatrixSession::login(rig.synapse.port, &mallory)?;
-        let room = session.call(
-            "POST",
-            "/_matrix/client/v3/createRoom",
-            &json!({
-                "preset": "trusted_private_chat", "is_direct": true,
-                "invite": ["@mls:matrix.localhost"],
-                "creation_content": {"type": "dev.mls_bridge.control"},
-            }),
-        )?;
-        let room = room["room_id"].as_str().unwrap_or_default();
-        let joined = || {
-            let members = session.joined_members(room)?;
-            Ok(members.contains(&"@mls:matrix.localhost".to_owned()).then_some(()))
-        };
-        until("the hub joins", STEP, joined, String::new)?;
-        for (id, request, code) in [
-            ("dance", json!({"v": 1, "id": "dance", "dance": {}}), "unsupported"),
-            ("later", json!({"v": 99, "id": "later", "hub_info": {}}), "unsupported"),
-            ("group", json!({"v": 1, "id": "group", "fetch_handshakes": {"group": 7}}), "invalid"),
-            ("empty", json!({"v": 1, "id": "empty"}), "invalid"),
+        let room = session.control_room()?;
+        for (request, code) in [
+            (json!({"v": 1, "id": "dance", "dance": {}}), "unsupported"),
+            (json!({"v": 99, "id": "later", "hub_info": {}}), "unsupported"),
+            (json!({"v": 1, "id": "group", "fetch_handshakes": {"group": 7}}), "invalid"),
+            (json!({"v": 1, "id": "empty"}), "invalid"),
         ] {
-            session.send(room, "dev.mls_bridge.request", id, &request)?;
-            let answered = || {
-                let events = session.newest(room)?;
-                Ok(events.into_iter().find(|event| {
-                    event["type"] == "dev.mls_bridge.answer" && event["content"]["id"] == id
-                }))
-            };
-            let answer = until(&format!("an answer to {id}"), STEP, answered, String::new)?;
-            assert_eq!(answer["content"]["error"]["code"], code, "{answer}");
+            let answer = session.ask(&room, &request)?;
+            assert_eq!(answer["error"]["code"], code, "{answer}");
         }
         Ok(())
     })

@@ -1,9 +1,10 @@
 //! Joining by a Welcome (overview: "Join by Welcome").
 //!
 //! A Welcome is kept until its room is entered, then acknowledged to the hub, which keeps it
-//! until then: the way that it is pushed is lossy.
+//! until then: the way that it is pushed is lossy. A copy that cannot be used may have been
+//! damaged on that way, so the hub is asked once more for its own before it is given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs::MlsMessage;
 use mls_rs::group::ExportedTree;
@@ -34,6 +35,14 @@ const HANDLED: Space = "handled_welcome";
 
 /// Groups of Welcomes that wait.
 pub(super) type Welcomes = BTreeMap<Digest, GroupId>;
+
+/// Welcomes of which one copy could not be used. Not stored: a restart asks for all that wait.
+#[derive(Default)]
+pub(super) struct Doubts {
+    ids: BTreeSet<Digest>,
+    /// Whether another copy is still to be asked for.
+    to_ask: bool,
+}
 
 /// What to do with a Welcome now.
 enum Verdict {
@@ -94,18 +103,33 @@ impl Member {
         let Some(hub) = self.need_hub()? else { return Ok(()) };
         match self.judge(&welcome, &hub)? {
             Verdict::Wait => Ok(()),
-            Verdict::Drop(why) => {
+            Verdict::Drop(None) => {
                 self.handled(id);
-                match why {
-                    Some(why) => self.warn(&welcome.group, format!("a Welcome was refused: {why}")),
-                    None => Ok(()),
+                Ok(())
+            }
+            Verdict::Drop(Some(why)) => self.unusable(&welcome, &why),
+            Verdict::Join(admitted) => match self.join(&welcome, *admitted)? {
+                Ok(()) => {
+                    self.handled(id);
+                    Ok(())
                 }
-            }
-            Verdict::Join(admitted) => {
-                self.handled(id);
-                self.join(&welcome, *admitted)
-            }
+                Err(why) => self.unusable(&welcome, &why),
+            },
         }
+    }
+
+    /// One copy cannot be used: another is asked for, and if that is no better, people are told.
+    fn unusable(&mut self, welcome: &Welcome, why: &str) -> Result<(), StoreError> {
+        let id = welcome.id;
+        let first = !self.doubts.ids.contains(&id) && self.doubts.ids.len() < WELCOMES_WAITING_MAX;
+        if first {
+            self.doubts.ids.insert(id);
+            self.doubts.to_ask = true;
+            self.forget_welcome(&id);
+            return Ok(());
+        }
+        self.handled(&id);
+        self.warn(&welcome.group, format!("a Welcome was refused: {why}"))
     }
 
     fn judge(&mut self, welcome: &Welcome, hub: &HubInfo) -> Result<Verdict, StoreError> {
@@ -165,7 +189,12 @@ impl Member {
         Ok(admitted.map_err(|error| error.to_string()))
     }
 
-    fn join(&mut self, welcome: &Welcome, admitted: Admitted) -> Result<(), StoreError> {
+    /// Enters the group. The inner error is why the Welcome cannot be used.
+    fn join(
+        &mut self,
+        welcome: &Welcome,
+        admitted: Admitted,
+    ) -> Result<Result<(), String>, StoreError> {
         let references: Vec<_> = admitted
             .message
             .welcome_key_package_references()
@@ -178,12 +207,10 @@ impl Member {
         let group = match joined {
             Ok((group, _)) => group,
             Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => {
-                return self.warn(&welcome.group, format!("a Welcome could not be used: {error}"));
-            }
+            Err(error) => return Ok(Err(error.to_string())),
         };
         if let Err(error) = check_roster(&group.roster()) {
-            return self.warn(&welcome.group, format!("a Welcome was refused: {error}"));
+            return Ok(Err(error.to_string()));
         }
         self.take_pending(&welcome.group)?;
         self.delete_secrets(&welcome.group)?;
@@ -191,7 +218,8 @@ impl Member {
         self.key_packages_used(&references)?;
         self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
         self.apply_early(&welcome.group)?;
-        self.read_future(&welcome.group)
+        self.read_future(&welcome.group)?;
+        Ok(Ok(()))
     }
 
     fn begin_membership(
@@ -233,14 +261,20 @@ impl Member {
 
     /// A Welcome needs no more attention.
     fn handled(&mut self, id: &Digest) {
-        self.welcomes.remove(id);
-        self.overlay.delete(WELCOME, &id.0);
+        self.forget_welcome(id);
+        self.doubts.ids.remove(id);
         self.overlay.put(HANDLED, &id.0, Vec::new());
     }
 
-    /// Tells the hub what was dealt with, if there is anything to tell.
+    /// A copy of a Welcome waits no longer.
+    fn forget_welcome(&mut self, id: &Digest) {
+        self.welcomes.remove(id);
+        self.overlay.delete(WELCOME, &id.0);
+    }
+
+    /// Tells the hub what was dealt with, and asks again for what came damaged, if there is any.
     fn acknowledge(&mut self) -> Result<(), StoreError> {
-        let some = !self.overlay.scan(HANDLED, &[], &[], 1)?.is_empty();
+        let some = self.doubts.to_ask || !self.overlay.scan(HANDLED, &[], &[], 1)?.is_empty();
         if some { self.fetch_welcomes() } else { Ok(()) }
     }
 
@@ -249,6 +283,7 @@ impl Member {
         if self.is_asking(|purpose| matches!(purpose, Purpose::Welcomes(_))) {
             return Ok(());
         }
+        self.doubts.to_ask = false;
         let handled = self.overlay.scan(HANDLED, &[], &[], WELCOMES_WAITING_MAX)?;
         let digest = |(key, _): (Vec<u8>, _)| key.try_into().ok().map(Digest);
         let acknowledged: Vec<_> = handled.into_iter().filter_map(digest).collect();

@@ -10,6 +10,7 @@ use mls_core::member::{Command, Event, Input, Member, ReceivedMessage};
 use mls_core::receipt::Receipt;
 use mls_core::wire::blob::Part;
 use mls_core::wire::handshake::Handshake;
+use mls_core::wire::welcome::Welcome;
 use mls_core::wire::{Notice, Request};
 
 use mls_rs_codec::MlsEncode;
@@ -238,6 +239,35 @@ fn a_welcome_with_a_receipt_of_another_hub_is_refused() {
     assert_eq!(world.epoch(1, &group), None);
     let warnings = world.warnings(1).join("; ");
     assert!(warnings.contains("not signed by the group's hub"), "{warnings}");
+}
+
+/// The pushed copy of a Welcome is changed; the hub's own copy is asked for, and used.
+fn check_damaged_welcome(change: fn(&mut Welcome)) {
+    let mut world = World::new(&[ALICE, BOB]);
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Notice(Notice::Welcome(welcome))) = (index, input) {
+            change(welcome);
+        }
+        true
+    });
+    let group = world.found(0);
+    world.invite_all(0, &group);
+    // Not by a way back, which would be an epoch more.
+    world.assert_agree(&group, &[0, 1]);
+    assert_eq!(world.epoch(1, &group), Some(1));
+    assert_eq!(world.warnings(1), Vec::<String>::new());
+}
+
+#[test]
+fn a_welcome_that_was_damaged_on_the_way_is_fetched_from_the_hub() {
+    fn last(part: &mut Part) -> &mut u8 {
+        let Part::Inline(bytes) = part else { panic!("a blob") };
+        bytes.last_mut().unwrap()
+    }
+    check_damaged_welcome(|welcome| *last(&mut welcome.welcome) ^= 1);
+    check_damaged_welcome(|welcome| *last(&mut welcome.tree) ^= 1);
+    check_damaged_welcome(|welcome| *welcome.receipt.last_mut().unwrap() ^= 1);
+    check_damaged_welcome(|welcome| welcome.welcome = Vec::new().into());
 }
 
 #[test]

@@ -202,6 +202,8 @@ impl Worker {
         let from = message.attr("from").unwrap_or_default();
         if from == self.setup.hub {
             self.on_notice(message);
+        } else if is_notice(message) {
+            tracing::warn!(from, "only the hub may send a notice");
         } else if let Some(invitation) = invitation::from_message(message) {
             // Only the hub invites directly; whoever may, through the room.
             if !invitation.direct || domain(&invitation.from) == self.setup.hub {
@@ -302,10 +304,19 @@ impl Worker {
                 }
             };
         }
+        if is_notice(&message.stanza) {
+            tracing::warn!(room, sender, "only the hub may send a handshake");
+            return None;
+        }
         let by_somebody = resource(message.stanza.attr("from").unwrap_or_default()).is_some();
         (by_somebody && message.stanza.has_child("body", CLIENT))
             .then_some(Input::CleartextInRoom { room: room_address, sender: shown })
     }
+}
+
+/// Whether a message says to be of the hub.
+fn is_notice(message: &Element) -> bool {
+    !matches!(notice_from_message(message), Err(Unread::NotMine))
 }
 
 /// What anybody may ask a client; everything else is refused, never left without an answer.
