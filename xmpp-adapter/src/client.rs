@@ -6,9 +6,10 @@
 
 mod key_packages;
 mod login;
+mod staying;
 mod worker;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jid::BareJid;
 use mls_core::delivery::DeliveryError;
@@ -16,7 +17,7 @@ use mls_core::member::{Input, OutgoingMessage};
 use mls_core::wire::{Request, RequestId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::limits::{ENTER_DEADLINE, INCOMING_MAX, STOP_DEADLINE};
@@ -24,11 +25,10 @@ use crate::mapping::application_message::{self, Application};
 use crate::mapping::invitation::Invitation;
 use crate::mapping::iq;
 use crate::mapping::namespace::CLIENT;
-use crate::session::backoff::Backoff;
-use crate::session::link::{self, Ends, Event, told_to_stop};
 use crate::session::posting::PostError;
 use crate::session::{Failure, Session};
-use login::{ClientStream, LoginError};
+use login::LoginError;
+use staying::Staying;
 use worker::Worker;
 
 /// Who logs in, where, and what is known already.
@@ -56,7 +56,7 @@ pub struct Batch {
     pub inputs: Vec<Input>,
     /// To be stored in the same transaction: by room, the place in its archive.
     pub marks: Vec<(String, String)>,
-    /// Invitations to rooms; accept one with [`Connection::join_room`].
+    /// The hub's invitations to rooms; accept one with [`Connection::join_room`].
     pub invitations: Vec<Invitation>,
     /// To be told when all of it is stored.
     pub done: oneshot::Sender<()>,
@@ -68,6 +68,8 @@ pub struct Connection {
     session: Session,
     commands: mpsc::Sender<Command>,
     stop: watch::Sender<bool>,
+    /// Why it ended by itself.
+    refused: Arc<OnceLock<DeliveryError>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -79,8 +81,9 @@ enum Command {
 }
 
 impl Connection {
-    /// Logs in, and goes on from there until [`Self::stop`]. A wrong password, or an address that
-    /// is none, is `Refused`; a server that is away is `Later`.
+    /// Logs in, and goes on from there until [`Self::stop`], or until the server no longer takes
+    /// the account's password (RFC 6120 6.5): then the batches end, and [`Self::refused`] says why.
+    /// A wrong password, or an address that is none, is `Refused`; a server that is away is `Later`.
     pub async fn connect(
         setup: ClientSetup,
     ) -> Result<(Self, mpsc::Receiver<Batch>), DeliveryError> {
@@ -92,13 +95,24 @@ impl Connection {
         let (events, events_in) = mpsc::channel(INCOMING_MAX);
         let (stop, stopped) = watch::channel(false);
         let worker = Worker::new(setup.clone(), session.clone(), batches);
-        let connecting =
-            stay_connected(setup.clone(), session.clone(), stream, events, stopped.clone());
-        let tasks = vec![
+        let refused = Arc::new(OnceLock::new());
+        let staying = Staying {
+            setup: setup.clone(),
+            session: session.clone(),
+            events,
+            stop: stop.clone(),
+            refused: refused.clone(),
+        };
+        let tasks = Mutex::new(vec![
             tokio::spawn(worker.run(events_in, commands_in, stopped)),
-            tokio::spawn(connecting),
-        ];
-        Ok((Self { setup, session, commands, stop, tasks: Mutex::new(tasks) }, batches_out))
+            tokio::spawn(staying.run(stream)),
+        ]);
+        Ok((Self { setup, session, commands, stop, refused, tasks }, batches_out))
+    }
+
+    /// Why the connection ended by itself, if it did: the server refuses the account.
+    pub fn refused(&self) -> Option<DeliveryError> {
+        self.refused.get().cloned()
     }
 
     /// Whether there is a connection now.
@@ -198,43 +212,6 @@ pub async fn check_login(setup: ClientSetup) -> Result<(), DeliveryError> {
     Ok(())
 }
 
-async fn stay_connected(
-    setup: Arc<ClientSetup>,
-    session: Session,
-    first: ClientStream,
-    events: mpsc::Sender<Event>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut backoff = Backoff::new();
-    let mut next: Result<ClientStream, LoginError> = Ok(first);
-    loop {
-        let started = Instant::now();
-        let why = match next {
-            Ok(stream) => {
-                let account = setup.jid.clone();
-                let server = crate::mapping::stanza::domain(&account).to_owned();
-                let ends = Ends { me: stream.me.clone(), from: stream.me, server };
-                let stream = (stream.reader, stream.writer);
-                match link::run(&session, stream, ends, &events, stop.clone()).await {
-                    Some(why) => why,
-                    None => return,
-                }
-            }
-            Err(error) => error.to_string(),
-        };
-        let wait = backoff.wait(started.elapsed());
-        tracing::warn!(account = setup.jid, %why, ?wait, "not connected; trying again");
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = told_to_stop(&mut stop) => return,
-        }
-        next = tokio::select! {
-            next = login::login(&setup) => next,
-            () = told_to_stop(&mut stop) => return,
-        };
-    }
-}
-
 fn validated(mut setup: ClientSetup) -> Result<ClientSetup, DeliveryError> {
     setup.jid = normalised(&setup.jid)?;
     if !setup.jid.contains('@') {
@@ -258,7 +235,9 @@ fn normalised(jid: &str) -> Result<String, DeliveryError> {
 fn delivery_error(error: LoginError) -> DeliveryError {
     let why = error.to_string();
     match error {
-        LoginError::Refused(_) | LoginError::Address(_) => DeliveryError::Refused { why },
+        LoginError::Account(_) | LoginError::Refused(_) | LoginError::Address(_) => {
+            DeliveryError::Refused { why }
+        }
         LoginError::Unreachable(_) => DeliveryError::Later { after_ms: None, why },
     }
 }

@@ -43,8 +43,10 @@ pub(crate) const ENTER_AGAIN: Duration = Duration::from_secs(2);
 pub(crate) const ENTER_AGAIN_LAST: Duration = Duration::from_secs(60);
 /// Rooms that are entered at the same time.
 pub(crate) const ENTERING_AT_ONCE: usize = 8;
-/// Nicknames that are tried before a room counts as closed to us.
+/// Nicknames that are tried before a room is left alone for a while.
 pub(crate) const NICKNAMES_MAX: usize = 5;
+/// Occupants of one room that are remembered, beside our own: no group has more members.
+pub(crate) const OCCUPANTS_MAX: usize = mls_core::limits::MEMBERS_MAX;
 
 /// Stanzas that wait to be looked at; the server waits when there are more.
 pub(crate) const INCOMING_MAX: usize = 256;
@@ -54,6 +56,9 @@ pub(crate) const OUTGOING_MAX: usize = 64;
 pub(crate) const HELD_MAX: usize = 512;
 /// Messages in one page of an archive; Prosody gives no more.
 pub(crate) const ARCHIVE_PAGE: usize = 50;
+/// Times, one after the other, that a room's archive is not there until the room counts as one
+/// without.
+pub(crate) const ARCHIVE_ATTEMPTS: u32 = 5;
 /// Pages in which a message that was tried before is looked for.
 pub(crate) const ARCHIVE_SEARCH_PAGES: usize = 40;
 /// Own messages that are remembered as seen in their rooms.

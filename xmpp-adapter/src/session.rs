@@ -6,6 +6,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod backoff;
+mod entering;
 pub(crate) mod link;
 pub(crate) mod occupants;
 pub(crate) mod own_messages;
@@ -25,16 +26,13 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::limits::{
-    ANSWER_DEADLINE, ENTER_DEADLINE, LIVE_DEADLINE, NICKNAMES_MAX, WRITE_DEADLINE,
-};
-use crate::mapping::namespace::{CLIENT, MUC};
-use crate::mapping::stanza::StanzaError;
-use crate::mapping::{Build, stanza};
+use crate::limits::{ANSWER_DEADLINE, LIVE_DEADLINE, WRITE_DEADLINE};
+use crate::mapping::Build;
+use crate::mapping::stanza::{self, StanzaError};
 use crate::stream;
 use occupants::Occupants;
 use own_messages::OwnMessages;
-use waiting::{Entered, Waiting};
+use waiting::Waiting;
 
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -51,6 +49,16 @@ pub(crate) enum Failure {
     /// The other side said no.
     #[error("the other side refused: {0}")]
     Refused(StanzaError),
+}
+
+impl Failure {
+    /// The same, where it is not the last word.
+    pub(crate) fn passing(self) -> Self {
+        match self {
+            Self::Refused(error) => Self::Refused(StanzaError { kind: "wait".to_owned(), ..error }),
+            other => other,
+        }
+    }
 }
 
 impl From<Failure> for DeliveryError {
@@ -189,59 +197,6 @@ impl Session {
         answer
     }
 
-    /// Enters a room without its history (the archive is read instead).
-    pub(crate) async fn enter(
-        &self,
-        from: &str,
-        room: &str,
-        nick: &str,
-    ) -> Result<Entered, Failure> {
-        let history = Element::bare("history", MUC).with("maxstanzas", "0");
-        let presence = Element::bare("presence", CLIENT)
-            .with("from", from)
-            .with("to", format!("{room}/{nick}"))
-            .holding(Element::bare("x", MUC).holding(history));
-        let key = (room.to_owned(), from.to_owned());
-        let entered = lock(&self.0.waiting).entry(key.clone());
-        let entered = async {
-            self.send(&presence).await?;
-            let entered = timeout(ENTER_DEADLINE, entered).await.map_err(|_| Failure::Timeout)?;
-            entered.map_err(|_| Failure::Offline)?.map_err(Failure::Refused)
-        }
-        .await;
-        lock(&self.0.waiting).forget_entry(&key);
-        entered
-    }
-
-    /// Enters a room, if need be under another nickname: that somebody else has it must not keep
-    /// us out.
-    pub(crate) async fn enter_under_some_nick(
-        &self,
-        from: &str,
-        room: &str,
-        nick: &str,
-    ) -> Result<Entered, Failure> {
-        let mut entered = self.enter(from, room, nick).await;
-        for number in 2..=NICKNAMES_MAX {
-            match &entered {
-                Err(Failure::Refused(error)) if error.condition == "conflict" => {
-                    entered = self.enter(from, room, &format!("{nick} {number}")).await;
-                }
-                _ => break,
-            }
-        }
-        entered
-    }
-
-    /// Leaves a room.
-    pub(crate) async fn leave(&self, from: &str, room: &str, nick: &str) -> Result<(), Failure> {
-        let presence = Element::bare("presence", CLIENT)
-            .with("from", from)
-            .with("to", format!("{room}/{nick}"))
-            .with("type", "unavailable");
-        self.send(&presence).await
-    }
-
     /// Marks a room as entered and caught up, or not.
     pub(crate) fn set_live(&self, room: &str, live: bool) {
         self.0.live.send_if_modified(|rooms| {
@@ -294,3 +249,6 @@ pub(crate) fn attr(element: &Element, name: &'static str) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ use storage::Database;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use xmpp_adapter::client::{Batch as XmppBatch, ClientSetup, Connection};
-use xmpp_adapter::mapping::invitation::Invitation;
 
 use super::{BATCHES_MAX, Batch, MARK, mark, put};
 use crate::backoff::Backoff;
@@ -84,7 +83,6 @@ async fn follow(
     refused: Arc<OnceLock<DeliveryError>>,
 ) {
     let mut backoff = Backoff::default();
-    let hub = setup.hub.clone();
     let (connection, mut batches) = loop {
         match Connection::connect(setup.clone()).await {
             Ok(connected) => break connected,
@@ -99,11 +97,14 @@ async fn follow(
         }
     };
     // Nobody else sets it.
-    let _ = place.set(connection);
+    let connection = place.get_or_init(|| connection);
     while let Some(batch) = batches.recv().await {
-        if sender.send(translated(batch, &hub)).await.is_err() {
+        if sender.send(translated(batch)).await.is_err() {
             return;
         }
+    }
+    if let Some(error) = connection.refused() {
+        let _ = refused.set(error);
     }
 }
 
@@ -121,7 +122,7 @@ fn rooms(database: &Database) -> Result<Vec<(String, Option<String>)>, StoreErro
         .collect()
 }
 
-fn translated(batch: XmppBatch, hub: &str) -> Batch {
+fn translated(batch: XmppBatch) -> Batch {
     let mut marks: Vec<Write> =
         batch.marks.iter().map(|(room, place)| put(format!("{PLACE}{room}"), place)).collect();
     // After the places, for who has left a room reads it from the beginning when it comes back.
@@ -139,22 +140,9 @@ fn translated(batch: XmppBatch, hub: &str) -> Batch {
             _ => {}
         }
     }
-    let invitations = batch.invitations.into_iter().filter(|one| is_by_hub(one, hub));
+    let invitations = batch.invitations.into_iter();
     let invitations = invitations.map(|invitation| RoomAddress::xmpp(invitation.room)).collect();
     Batch { inputs: batch.inputs, invitations, marks, done: batch.done }
-}
-
-/// Anybody can invite to any room; the rooms of our groups are filled by the hub alone.
-fn is_by_hub(invitation: &Invitation, hub: &str) -> bool {
-    let domain = invitation.from.rsplit_once('@').map_or(&*invitation.from, |(_, domain)| domain);
-    if domain != hub {
-        tracing::info!(
-            room = invitation.room,
-            from = invitation.from,
-            "an invitation is left alone"
-        );
-    }
-    domain == hub
 }
 
 #[cfg(test)]
@@ -164,17 +152,10 @@ mod tests {
 
     use super::*;
 
-    fn batch(inputs: Vec<Input>, marks: &[(&str, &str)], invitations: &[(&str, &str)]) -> Batch {
+    fn batch(inputs: Vec<Input>, marks: &[(&str, &str)]) -> Batch {
         let marks = marks.iter().map(|(room, mark)| ((*room).into(), (*mark).into())).collect();
-        let invitations = invitations.iter().map(|(room, from)| Invitation {
-            room: (*room).into(),
-            from: (*from).into(),
-            direct: true,
-            reason: None,
-        });
-        let invitations = invitations.collect();
         let (done, _) = oneshot::channel();
-        translated(XmppBatch { inputs, marks, invitations, done }, "mls.example.org")
+        translated(XmppBatch { inputs, marks, invitations: Vec::new(), done })
     }
 
     #[test]
@@ -193,24 +174,11 @@ mod tests {
             (vec![left(tea)], vec![(tea, "10")], vec![(pie, Some("3"))]),
             (vec![joined(tea)], vec![], vec![(pie, Some("3")), (tea, None)]),
         ] {
-            database.commit(&batch(inputs, &marks, &[]).marks).unwrap();
+            database.commit(&batch(inputs, &marks).marks).unwrap();
             let found = rooms(&database).unwrap();
             let expected = expected.into_iter();
             let expected = expected.map(|(room, mark)| (room.to_owned(), mark.map(str::to_owned)));
             assert_eq!(found, expected.collect::<Vec<_>>());
         }
-    }
-
-    #[test]
-    fn only_the_hub_brings_this_account_into_rooms() {
-        let by = [
-            ("a@r", "mls.example.org"),
-            ("b@r", "hub@mls.example.org"),
-            ("c@r", "eve@example.org"),
-            ("d@r", "mls.example.org@example.org"),
-            ("e@r", "evilmls.example.org"),
-        ];
-        let expected = ["a@r", "b@r"].map(RoomAddress::xmpp);
-        assert_eq!(batch(vec![], &[], &by).invitations, expected);
     }
 }

@@ -8,7 +8,9 @@ use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request};
 
 use super::Connection;
+use crate::mapping::stanza::StanzaError;
 use crate::mapping::{iq, key_package};
+use crate::session::Failure;
 
 /// Hex digits of the upload's id in the ids of its requests.
 const ID_DIGITS: usize = 40;
@@ -24,8 +26,9 @@ impl Connection {
         if let Some((reference, package)) = &upload.last_resort {
             let publish = key_package::publish(&self.setup.device, reference, package);
             if let Err(failure) = self.session.ask("set", None, &self.setup.jid, publish).await {
+                let without_pep = is_without_pep(&failure);
                 let failure: DeliveryError = failure.into();
-                if matches!(failure, DeliveryError::Later { .. }) {
+                if matches!(failure, DeliveryError::Later { .. }) && !without_pep {
                     return Err(failure);
                 }
                 tracing::warn!(%failure, "no last-resort key package in the account's PEP node");
@@ -69,6 +72,13 @@ impl Connection {
             }
         }
     }
+}
+
+/// What a server without PEP says; that it may be there again soon is no reason to wait for it.
+fn is_without_pep(failure: &Failure) -> bool {
+    let says =
+        |error: &StanzaError| matches!(&*error.condition, "service-unavailable" | "item-not-found");
+    matches!(failure, Failure::Refused(error) if says(error))
 }
 
 /// As many in one request as may be and as fit into a stanza; at least one request.

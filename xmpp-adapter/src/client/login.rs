@@ -52,7 +52,10 @@ pub(super) enum LoginError {
     /// An address is none; the caller's fault.
     #[error("{0}")]
     Address(String),
-    /// The server does not let us in.
+    /// The server knows no such account with this password, or has closed it.
+    #[error("the XMPP server does not let us in: {0}")]
+    Account(String),
+    /// The server does not let us in, for another reason.
     #[error("the XMPP server does not let us in: {0}")]
     Refused(String),
     /// The server is away, or the way to it is broken.
@@ -152,7 +155,13 @@ fn why(error: tokio_xmpp::Error) -> LoginError {
             LoginError::Unreachable(error.to_string())
         }
         tokio_xmpp::Error::Auth(AuthError::Fail(condition)) => {
-            LoginError::Refused(format!("{condition:?}; check the account's name and password"))
+            let why = format!("{condition:?}; check the account's name and password");
+            match condition {
+                DefinedCondition::NotAuthorized
+                | DefinedCondition::AccountDisabled
+                | DefinedCondition::CredentialsExpired => LoginError::Account(why),
+                _ => LoginError::Refused(why),
+            }
         }
         tokio_xmpp::Error::Auth(_) => LoginError::Refused(error.to_string()),
         _ => LoginError::Unreachable(error.to_string()),

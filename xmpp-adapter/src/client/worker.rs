@@ -205,9 +205,12 @@ impl Worker {
         } else if is_notice(message) {
             tracing::warn!(from, "only the hub may send a notice");
         } else if let Some(invitation) = invitation::from_message(message) {
-            // Only the hub invites directly; whoever may, through the room.
-            if !invitation.direct || domain(&invitation.from) == self.setup.hub {
+            // The rooms of our groups are filled by the hub alone.
+            if invitation.is_by_hub(&self.setup.hub) {
                 self.invitations.push(invitation);
+            } else {
+                let Invitation { room, from, .. } = invitation;
+                tracing::info!(room, from, "an invitation is left alone");
             }
         }
     }

@@ -197,8 +197,9 @@ impl Worker {
                 self.answers.push(stanza::refusal(message, &error));
             }
         } else if to != self.shared.hub() {
-            // A ghost that cannot be reached is out of the room, whether it knows or not.
-            if kind == Some("error") {
+            // A ghost that cannot be reached is out of the room, whether it knows or not; an
+            // occupant's private errors say nothing of that.
+            if kind == Some("error") && resource(from).is_none() {
                 self.shared.ghosts().left(&room, to);
             }
         } else if matches!(kind, Some("groupchat" | "error")) {

@@ -66,7 +66,8 @@ impl StanzaError {
     }
 
     /// Whether the same may well succeed a little later: the other side says so, or the path to
-    /// it is broken.
+    /// it is broken, or it is not there now. Prosody says `service-unavailable` or
+    /// `item-not-found` while a module or a host is loaded anew.
     pub fn is_passing(&self) -> bool {
         self.kind == "wait"
             || matches!(
@@ -76,7 +77,16 @@ impl StanzaError {
                     | "internal-server-error"
                     | "resource-constraint"
                     | "recipient-unavailable"
+                    | "service-unavailable"
+                    | "item-not-found"
             )
+    }
+
+    /// Whether a room that we want to enter says so that it is gone, or that we may not be in it
+    /// (XEP-0045 7.2.6, 7.2.7 and 10.9); all else may pass.
+    pub fn shuts_out(&self) -> bool {
+        self.kind != "wait"
+            && matches!(&*self.condition, "gone" | "forbidden" | "registration-required")
     }
 }
 

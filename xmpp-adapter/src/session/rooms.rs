@@ -147,7 +147,8 @@ impl Rooms {
                 let message = feed.take(RoomMessage::live(incoming));
                 message.into_iter().map(|message| one_message(room, message)).collect()
             }
-            ("message", Some("error")) => {
+            // Not by an occupant, whose private errors a room passes on.
+            ("message", Some("error")) if resource(&from).is_none() => {
                 // Told that we are not there: find out by entering again.
                 let error = StanzaError::of(&incoming.stanza);
                 if error.is_some_and(|error| error.condition == "not-acceptable") {
@@ -209,7 +210,8 @@ impl Rooms {
 
     fn not_entered(&mut self, room: &str, failure: Failure) -> Vec<RoomEvent> {
         let why = failure.to_string();
-        let for_good = matches!(&failure, Failure::Refused(error) if !error.is_passing());
+        let for_good = matches!(&failure, Failure::Refused(error) if error.shuts_out());
+        let failure = if for_good { failure } else { failure.passing() };
         if let Some(feed) = self.feeds.get_mut(room) {
             feed.state = State::Out;
             for reply in feed.replies.drain(..) {
@@ -235,6 +237,7 @@ impl Rooms {
         self.session.set_live(room, false);
         if for_good && !self.stubborn {
             self.feeds.remove(room);
+            self.session.forget_room(room);
         } else {
             self.again_later(room);
         }
@@ -318,12 +321,7 @@ impl Rooms {
                 feed.mark = None;
                 self.catch_up(room);
             }
-            Failure::Refused(error)
-                if matches!(
-                    &*error.condition,
-                    "service-unavailable" | "feature-not-implemented"
-                ) =>
-            {
+            Failure::Refused(error) if is_without_archive(error) && feed.has_no_archive() => {
                 tracing::warn!(room, "the room has no archive: what is missed is lost");
                 let held = feed.go_live();
                 self.session.set_live(room, true);
@@ -339,7 +337,15 @@ impl Rooms {
     }
 }
 
+/// Also a room whose service is away for a moment says so.
+fn is_without_archive(error: &StanzaError) -> bool {
+    matches!(&*error.condition, "service-unavailable" | "feature-not-implemented")
+}
+
 fn one_message(room: &str, message: RoomMessage) -> RoomEvent {
     let mark = message.id.clone();
     RoomEvent::Messages { room: room.to_owned(), messages: vec![message], mark }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,11 +104,16 @@ impl Waiting {
         me: &str,
         sender: Option<String>,
     ) -> Option<Incoming> {
-        let room = bare(message.attr("from").unwrap_or_default()).to_owned();
+        let from = message.attr("from").unwrap_or_default();
+        let room = bare(from).to_owned();
+        // A room passes on what its occupants say in private (XEP-0045 7.5), whatever it is.
+        let by_room = resource(from).is_none();
         if let Some(result) = message.get_child("result", MAM) {
             let page = result.attr("queryid").and_then(|query| self.pages.get_mut(query));
             match page {
-                Some((asked, results)) if *asked == room && results.len() < ARCHIVE_PAGE => {
+                Some((asked, results))
+                    if by_room && *asked == room && results.len() < ARCHIVE_PAGE =>
+                {
                     results.push(result.clone());
                 }
                 _ => tracing::debug!(%room, "an archive result that nobody asked for"),
@@ -117,7 +122,7 @@ impl Waiting {
         }
         let key = (room.clone(), attr(&message, "id"));
         match message.attr("type") {
-            Some("error") => {
+            Some("error") if by_room => {
                 if let Some((_, waiter)) = self.reflections.remove(&key) {
                     let error = StanzaError::of(&message);
                     let _ = waiter
@@ -148,6 +153,8 @@ impl Waiting {
         let key = (bare(from).to_owned(), attr(&presence, "to"));
         let own = has_status(&presence, "110");
         match presence.attr("type") {
+            // From the occupant that we want to be. No other occupant can send one: Prosody puts
+            // out who does.
             Some("error") => {
                 if let Some(waiter) = self.entries.remove(&key) {
                     let _ = waiter.send(Err(StanzaError::of(&presence)

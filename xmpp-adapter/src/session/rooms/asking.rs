@@ -87,9 +87,5 @@ pub(super) async fn again(report: Report, wait: Duration) {
 
 /// What the errors of a self-ping mean (XEP-0410 3).
 fn means_outside(error: &StanzaError) -> bool {
-    !error.is_passing()
-        && !matches!(
-            &*error.condition,
-            "service-unavailable" | "feature-not-implemented" | "item-not-found"
-        )
+    !error.is_passing() && error.condition != "feature-not-implemented"
 }

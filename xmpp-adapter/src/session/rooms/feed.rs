@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 
 use super::Reply;
-use crate::limits::{ARCHIVE_PAGE, HELD_MAX};
+use crate::limits::{ARCHIVE_ATTEMPTS, ARCHIVE_PAGE, HELD_MAX};
 use crate::session::archive::Page;
 use crate::session::room_message::RoomMessage;
 
@@ -33,6 +33,8 @@ pub(super) struct Feed {
     pub(super) heard: Instant,
     pub(super) attempts: u32,
     pub(super) replies: Vec<Reply>,
+    /// Times that the archive was not there, one after the other.
+    archive_missed: u32,
     /// More live messages came than can be held: the archive has them.
     pub(super) dropped: bool,
     held: Vec<RoomMessage>,
@@ -50,6 +52,7 @@ impl Feed {
             heard: Instant::now(),
             attempts: 0,
             replies: Vec::new(),
+            archive_missed: 0,
             dropped: false,
             held: Vec::new(),
             recent: VecDeque::new(),
@@ -108,6 +111,7 @@ impl Feed {
 
     /// A page of the archive: what is new in it.
     pub(super) fn take_page(&mut self, page: Page) -> Vec<RoomMessage> {
+        self.archive_missed = 0;
         let is_new =
             |message: &RoomMessage| message.id.as_ref().is_none_or(|id| !self.recent.contains(id));
         let messages: Vec<_> = page.messages.into_iter().filter(is_new).collect();
@@ -118,6 +122,12 @@ impl Feed {
         let recent = &self.recent;
         self.held.retain(|held| held.id.as_ref().is_none_or(|id| !recent.contains(id)));
         messages
+    }
+
+    /// The archive is not there; whether that was said often enough to be believed.
+    pub(super) fn has_no_archive(&mut self) -> bool {
+        self.archive_missed = self.archive_missed.saturating_add(1);
+        self.archive_missed >= ARCHIVE_ATTEMPTS
     }
 
     /// The archive is read: gives what was held.
