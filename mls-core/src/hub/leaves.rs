@@ -9,6 +9,8 @@ use crate::wire::GroupId;
 const SPACE: Space = "leaf_count";
 /// The other way round: the groups in which an account has a leaf.
 const GROUPS: Space = "groups_of_user";
+/// The seq of the commit that removed an account's last leaf.
+const GONE: Space = "gone_at";
 /// Accounts read from the database at once.
 const PAGE: usize = 512;
 /// Groups of one account that are looked at for one request.
@@ -19,21 +21,33 @@ pub(super) fn count(store: &Overlay, group: &GroupId, user: &UserId) -> Result<u
     Ok(store.read(SPACE, &key(group, user))?.unwrap_or(0))
 }
 
-/// Sets the account's number of leaves.
+/// Sets the account's number of leaves, after the handshake `seq`.
 pub(super) fn set(
     store: &Overlay,
     group: &GroupId,
     user: &UserId,
     count: u32,
+    seq: u64,
 ) -> Result<(), StoreError> {
     if count == 0 {
         store.delete(SPACE, &key(group, user));
         store.delete(GROUPS, &group_key(user, group));
+        store.write(GONE, &key(group, user), &seq)?;
     } else {
         store.write(SPACE, &key(group, user), &count)?;
         store.put(GROUPS, &group_key(user, group), Vec::new());
+        store.delete(GONE, &key(group, user));
     }
     Ok(())
+}
+
+/// The seq of the commit after which the account had no leaf any more, if it ever had one.
+pub(super) fn gone_at(
+    store: &Overlay,
+    group: &GroupId,
+    user: &UserId,
+) -> Result<Option<u64>, StoreError> {
+    store.read(GONE, &key(group, user))
 }
 
 /// The groups in which the account has a leaf, within a bound.

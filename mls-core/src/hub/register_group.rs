@@ -143,7 +143,7 @@ impl Turn<'_> {
         let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
         handshake_log::write(self.store, id, &entry)?;
         write_snapshot(self.store, id, 0, public)?;
-        leaves::set(self.store, id, creator, 1)?;
+        leaves::set(self.store, id, creator, 1, 0)?;
         let suite = u16::from(public.group_context().cipher_suite);
         for record in rooms {
             RoomRecord { group: Some(id.clone()), ..record.clone() }.write(self.store)?;

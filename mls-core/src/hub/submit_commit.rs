@@ -190,7 +190,9 @@ impl Turn<'_> {
         for (user, more) in &change.balance {
             let before = leaves::count(self.store, &record.group, user)?;
             let after = u32::try_from(i64::from(before) + more).unwrap_or(0);
-            leaves::set(self.store, &record.group, user, after)?;
+            if before > 0 || after > 0 {
+                leaves::set(self.store, &record.group, user, after, seq)?;
+            }
             let added = change.added.iter().any(|fit| fit.client.user() == *user);
             for room in &record.rooms {
                 if after == 0 && before > 0 {

@@ -68,6 +68,8 @@ pub(super) struct GroupRecord {
     pub(super) rejoin: Option<Rejoin>,
     /// A handshake with a good receipt that could not be processed.
     pub(super) broken_seq: Option<u64>,
+    /// Whether people were told that the hub says this device is not in the group.
+    pub(super) shut_out: bool,
 }
 
 /// A commit of ours at the hub.
@@ -155,6 +157,7 @@ impl GroupRecord {
             update_before_message: false,
             rejoin: None,
             broken_seq: None,
+            shut_out: false,
         }
     }
 

@@ -218,6 +218,7 @@ impl Member {
         let next = |member: &Self| member.record(group).map_or(0, GroupRecord::next_seq);
         match result {
             Ok(Answer::Handshakes(answer)) => {
+                self.change_record(group, |record| record.shut_out = false)?;
                 let before = next(self);
                 for handshake in answer.handshakes.into_iter().filter(|h| h.group == *group) {
                     // A gap that the hub leaves is not asked for again at once.
@@ -231,12 +232,31 @@ impl Member {
             Err(Refusal::Gone) => self.change_record(group, |record| {
                 record.rejoin.get_or_insert(Rejoin::by_itself());
             }),
-            Err(Refusal::NotAllowed(_) | Refusal::UnknownGroup) => {
-                let by = self.client.clone();
-                self.removed(group, by)
+            Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
+                self.shut_out(group, &refusal)
             }
             _ => Ok(()),
         }
+    }
+
+    /// The hub says that this device is not in the group. Its homeserver could say so as well, so
+    /// nothing is given up for it: only the commit that removes a leaf proves that it is gone.
+    pub(super) fn shut_out(
+        &mut self,
+        group: &GroupId,
+        refusal: &Refusal,
+    ) -> Result<(), StoreError> {
+        if self.record(group).is_none_or(|record| record.shut_out) {
+            return Ok(());
+        }
+        self.change_record(group, |record| record.shut_out = true)?;
+        self.warn(
+            group,
+            format!(
+                "the hub does not tell how the group goes on ({refusal}); what others say from now \
+                 on may be missing. Somebody in the group can say whether this device is still in it"
+            ),
+        )
     }
 }
 

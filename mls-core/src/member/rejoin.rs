@@ -170,9 +170,13 @@ impl Member {
                 record.rejoin = None;
                 record.state = State::Gone;
             })?;
-        } else if out && needed {
+        } else if out && record.state == State::Rejoining {
+            // There is nothing that could be lost.
             let by = self.client.clone();
             self.removed(group, by)?;
+        } else if out {
+            // The state that is there stays: a refusal proves nothing.
+            self.change_record(group, |record| record.rejoin = None)?;
         } else {
             let after_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
             self.change_record(group, |record| {

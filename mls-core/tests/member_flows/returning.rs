@@ -1,7 +1,9 @@
 //! Coming back after state was lost, or after a long time away.
 
-use mls_core::member::{Command, Event};
+use mls_core::member::{Command, Event, Input};
 use mls_core::store::{Store, Write};
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, Notice};
 
 use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET, ROMEO};
@@ -58,8 +60,8 @@ fn a_device_that_knows_only_its_room_finds_its_group_and_comes_back() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
     lose(&mut world, 1, &["group_state", "epoch", "journal", "group_record", "room"]);
-    world.give(1, mls_core::member::Input::Connected);
-    world.give(1, mls_core::member::Input::RoomJoined(room));
+    world.give(1, Input::Connected);
+    world.give(1, Input::RoomJoined(room));
     world.run();
     assert_eq!(world.epoch(1, &group), None);
     world.pass(70);
@@ -213,9 +215,6 @@ fn a_failed_rejoin_of_a_removed_device_tells_of_the_removal_once() {
 fn who_needs_handshakes_that_are_no_longer_kept_comes_back_by_itself() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     world.tamper = Box::new(|index, input| {
-        use mls_core::member::Input;
-        use mls_core::wire::refusal::Refusal;
-        use mls_core::wire::{Answer, Notice};
         match input {
             Input::Answer(_, answer @ Ok(Answer::Handshakes(_))) => *answer = Err(Refusal::Gone),
             Input::Notice(Notice::Handshake(h)) => return index != 2 || h.seq % 2 == 0,
@@ -230,4 +229,55 @@ fn who_needs_handshakes_that_are_no_longer_kept_comes_back_by_itself() {
     world.pass(60);
     assert_eq!(world.count(2, |e| matches!(e, Event::Joined(_))), 2);
     world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn a_refusal_that_anybody_on_the_way_could_forge_costs_no_group() {
+    for refusal in [Refusal::NotAllowed("no".to_owned()), Refusal::UnknownGroup] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        world.tamper = Box::new(move |index, input| match input {
+            Input::Answer(_, answer @ Ok(Answer::Handshakes(_) | Answer::GroupInfo(_))) => {
+                *answer = Err(refusal.clone());
+                true
+            }
+            Input::Notice(Notice::Handshake(h)) => index != 2 || h.seq % 2 == 0,
+            _ => true,
+        });
+        for _ in 0..3 {
+            world.command(0, Command::Rotate(group.clone()));
+            world.run();
+        }
+        world.pass(60);
+        assert_eq!(world.count(2, |e| matches!(e, Event::Removed(_))), 0);
+        let told = |text: &&String| text.contains("does not tell how the group goes on");
+        assert_eq!(world.warnings(2).iter().filter(told).count(), 1, "{:?}", world.warnings(2));
+        world.tamper = Box::new(|_, _| true);
+        world.give(2, Input::Connected);
+        world.say(0, &group, "welcome back");
+        world.run();
+        world.pass(60);
+        world.assert_agree(&group, &[0, 1, 2]);
+        assert_eq!(world.heard(2).len(), 1, "{:?}", world.warnings(2));
+    }
+}
+
+#[test]
+fn who_was_removed_while_away_learns_it_by_the_commit_that_did_it() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.nodes[2].away = true;
+    world.remove(0, &group, 2);
+    world.run();
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    world.tamper = Box::new(|index, input| {
+        // Nothing from the room reaches it any more.
+        index != 2 || !matches!(input, Input::Notice(Notice::Handshake(_)) | Input::Message(_))
+    });
+    world.come_back(2);
+    world.run();
+    world.pass(60);
+    let alice = world.nodes[0].client.clone();
+    let by = |e: &Event| matches!(e, Event::Removed(removed) if removed.by == alice);
+    assert_eq!(world.count(2, by), 1, "{:?}", world.warnings(2));
+    world.assert_agree(&group, &[0, 1]);
 }
