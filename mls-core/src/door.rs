@@ -8,6 +8,7 @@ use mls_rs::group::{ContentType, Sender};
 use mls_rs::{MlsMessage, MlsMessageDescription};
 use thiserror::Error;
 
+use crate::hpke_keys::{self, UnusableKey};
 use crate::limits::{APPLICATION_BYTES_MAX, OBJECT_BYTES_MAX};
 use crate::policy::PAST_EPOCHS;
 use crate::receipt::ReceiptKind;
@@ -28,6 +29,9 @@ pub enum DoorError {
     /// Not what this way may bring.
     #[error("{0}")]
     WrongKind(&'static str),
+    /// A key in the path of a commit that nobody could encrypt to.
+    #[error("the commit cannot be followed: {0}")]
+    UnusableKey(#[from] UnusableKey),
     /// From too long ago.
     #[error("the message is from an epoch that is no longer read")]
     TooOld,
@@ -104,6 +108,9 @@ pub fn handshake(bytes: &[u8], group: &GroupId) -> Result<HandshakeMessage, Door
         }
         _ => return Err(DoorError::WrongKind("a handshake must be a PublicMessage")),
     };
+    if kind == ReceiptKind::Commit {
+        hpke_keys::check_path(bytes)?;
+    }
     Ok(HandshakeMessage { epoch, sender, kind, message })
 }
 

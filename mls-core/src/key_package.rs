@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::address::ClientId;
 use crate::engine::{cipher_suite, mls_time, observer};
+use crate::hpke_keys;
 use crate::identity::client_id;
 use crate::limits::KEY_PACKAGE_BYTES_MAX;
 use crate::policy::{
@@ -75,6 +76,7 @@ pub(crate) fn check(bytes: &[u8], now_ms: u64) -> Result<FitPackage, Unfit> {
 /// Checks what our policies add to the engine's own checks, for a package that passed those.
 pub(crate) fn check_policy(package: &KeyPackage) -> Result<FitPackage, Unfit> {
     let leaf = leaf_node(package).ok_or(Unfit::Broken)?;
+    hpke_keys::check_package(package).map_err(|e| Unfit::Invalid(e.to_string()))?;
     let LeafNodeSource::KeyPackage(lifetime) = &leaf.leaf_node_source else {
         return Err(Unfit::Broken);
     };
@@ -103,7 +105,7 @@ pub(crate) fn check_policy(package: &KeyPackage) -> Result<FitPackage, Unfit> {
 
 /// The package's leaf, which the engine keeps to itself: it stands after version, suite and
 /// init key (RFC 9420 10).
-fn leaf_node(package: &KeyPackage) -> Option<LeafNode> {
+pub(crate) fn leaf_node(package: &KeyPackage) -> Option<LeafNode> {
     let bytes = package.mls_encode_to_vec().ok()?;
     let mut rest = bytes.as_slice();
     u16::mls_decode(&mut rest).ok()?;

@@ -13,6 +13,7 @@ pub mod content;
 pub mod delivery;
 pub mod door;
 pub mod engine;
+pub mod hpke_keys;
 pub mod hub;
 pub mod identity;
 mod key_package;

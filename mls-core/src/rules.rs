@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::address::UserId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};
 use crate::engine::PADDING;
+use crate::hpke_keys::{self, UnusableKey};
 use crate::identity::{IdentityError, client_id};
 use crate::limits::ADDS_PER_COMMIT_MAX;
 
@@ -38,6 +39,9 @@ pub enum RuleError {
     /// An external commit that is not a return to the own leaf.
     #[error("an external commit must replace exactly the committer's own leaf, with the same key")]
     NotAReturn,
+    /// A key that nobody could encrypt to: a commit of it would stop every later one.
+    #[error(transparent)]
+    UnusableKey(#[from] UnusableKey),
     /// Too much at once.
     #[error("at most {ADDS_PER_COMMIT_MAX} clients can be added by one commit")]
     TooManyAdds,
@@ -57,6 +61,7 @@ pub fn check_proposal(
     context: &GroupContext,
 ) -> Result<(), RuleError> {
     let group = BridgeGroup::from_extensions(&context.extensions)?;
+    hpke_keys::check_proposal(proposal)?;
     match sender {
         Sender::Member(index) => check_member(proposal, &user(roster, *index)?, roster, &group),
         Sender::External(_) => match proposal {
@@ -64,7 +69,7 @@ pub fn check_proposal(
             _ => Err(RuleError::Never("a proposal of the hub other than Remove")),
         },
         Sender::NewMemberCommit => match proposal {
-            Proposal::Remove(_) | Proposal::ExternalInit(_) | Proposal::Psk(_) => Ok(()),
+            Proposal::Remove(_) | Proposal::ExternalInit(_) => Ok(()),
             _ => Err(RuleError::NotAReturn),
         },
         _ => Err(RuleError::Never("a proposal of somebody who is not a member")),
@@ -86,8 +91,10 @@ fn check_member(
         Proposal::Remove(remove) if user(roster, remove.to_remove())? == *proposer => Ok(()),
         Proposal::Remove(_) => admin("remove others"),
         Proposal::GroupContextExtensions(_) => admin("change the group's settings"),
-        Proposal::ReInit(_) => admin("start the group anew"),
-        Proposal::Update(_) | Proposal::Psk(_) => Ok(()),
+        Proposal::Update(_) => Ok(()),
+        // Nobody holds a PSK or follows a new start yet: all others would fail at the commit.
+        Proposal::Psk(_) => Err(RuleError::Never("a pre-shared key")),
+        Proposal::ReInit(_) => Err(RuleError::Never("a new start of the group")),
         Proposal::ExternalInit(_) => Err(RuleError::Never("ExternalInit by a member")),
         _ => Err(RuleError::Never("a proposal of an unknown type")),
     }

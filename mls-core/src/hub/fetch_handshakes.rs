@@ -2,8 +2,8 @@
 
 use mls_rs_codec::MlsSize;
 
-use super::{handshake_log, leaves};
 use super::turn::{Stop, Turn};
+use super::{handshake_log, leaves};
 use crate::address::UserId;
 use crate::limits::{HANDSHAKES_PER_FETCH_MAX, INLINE_BYTES_MAX};
 use crate::wire::Answer;

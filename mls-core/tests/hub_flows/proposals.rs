@@ -2,8 +2,13 @@
 
 use mls_core::limits::PROPOSALS_PENDING_MAX;
 use mls_core::receipt::ReceiptKind;
+use mls_core::rules::{RuleError, check_proposal};
+use mls_core::wire::blob::Part;
 use mls_core::wire::refusal::Refusal;
 use mls_rs::MlsMessage;
+use mls_rs::group::Sender;
+use mls_rs::group::proposal::Proposal;
+use mls_rs_codec::MlsDecode;
 
 use crate::device::Device;
 use crate::world::{World, muc};
@@ -70,4 +75,33 @@ fn proposals_of_one_epoch_are_bounded() {
     }
     let proposal = bob.group().propose_update(Vec::new()).unwrap().to_bytes().unwrap();
     assert!(matches!(world.propose(&bob, proposal), Err(Refusal::NotAllowed(_))));
+}
+
+/// Where the key of the leaf stands in a PublicMessage of a member with a commit without proposals,
+/// or with an Update: behind 36 bytes of header, and 3 more (RFC 9420 6, 12.1.2 and 12.4).
+const LEAF_KEY: std::ops::Range<usize> = 39..71;
+
+#[test]
+fn a_commit_or_proposal_with_a_key_that_nobody_can_encrypt_to_is_refused() {
+    let mut world = World::new();
+    let mut bob = Device::new("bob@example.org", "00000000000000b0");
+    let mut alice = world.group_with(&mut [&mut bob]);
+    let mut update = bob.group().propose_update(Vec::new()).unwrap().to_bytes().unwrap();
+    let mut proposal_in = |bytes: &[u8]| {
+        let mut rest = &bytes[LEAF_KEY.start - 3..];
+        let proposal = Proposal::mls_decode(&mut rest).unwrap();
+        let group = bob.group();
+        check_proposal(&proposal, &Sender::Member(1), &group.roster(), group.context())
+    };
+    proposal_in(&update).unwrap();
+    update[LEAF_KEY].fill(0);
+    assert!(matches!(proposal_in(&update), Err(RuleError::UnusableKey(_))));
+
+    let mut commit = alice.update(world.now);
+    let mut bytes = commit.commit.inline().unwrap().to_vec();
+    bytes[LEAF_KEY].fill(0);
+    commit.commit = Part::Inline(bytes);
+    let refused = world.submit(&alice.user(), commit);
+    let why = |refusal: &Refusal| matches!(refusal, Refusal::InvalidCommit(w) if w.contains("key"));
+    assert!(refused.as_ref().is_err_and(why), "{refused:?}");
 }

@@ -132,7 +132,7 @@ fn handshakes_that_were_missed_are_fetched_when_a_later_one_or_a_message_comes()
         world.run();
         world.tamper = Box::new(|index, input| {
             use mls_core::member::Input;
-            !(index == 2 && matches!(input, Input::Notice(mls_core::wire::Notice::Handshake(_))))
+            !(index == 2 && matches!(input, Input::Notice(Notice::Handshake(_))))
         });
         world.command(0, Command::Rotate(group.clone()));
         world.command(1, Command::Rotate(group.clone()));
