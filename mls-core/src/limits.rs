@@ -95,6 +95,8 @@ pub const FUTURE_FETCH_MS: u64 = 5_000;
 pub const COMMIT_PAUSE_MS: u64 = 60_000;
 /// After an attempt to come back into a group failed, the next one waits this long.
 pub const REJOIN_PAUSE_MS: u64 = 10 * 60 * 1000;
+/// Past epochs of one group whose ends a member notes; more are never readable.
+pub const PAST_EPOCHS_MAX: usize = 64;
 /// Epochs whose message hashes a member remembers, to drop repeats.
 pub const EPOCHS_REMEMBERED: u64 = 64;
 /// How often a member deletes what has expired.

@@ -29,6 +29,7 @@ mod intents;
 mod invite;
 mod key_packages;
 mod keys;
+mod known_keys;
 mod leaf_update;
 mod leave;
 mod loaded;

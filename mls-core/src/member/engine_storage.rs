@@ -103,18 +103,21 @@ pub(super) fn client(
 /// Deletes all that the engine keeps of a group in one slot.
 pub(super) fn delete(overlay: &Overlay, slot: Slot, group: &[u8]) -> Result<(), StoreError> {
     overlay.delete(GROUP_STATE, &state_key(slot, group));
-    delete_past_epochs(overlay, slot, group)
+    delete_epochs_until(overlay, slot, group, u64::MAX)
 }
 
-/// Deletes the past epochs of a group.
-pub(super) fn delete_past_epochs(
+/// Deletes the past epochs of a group up to this one.
+pub(super) fn delete_epochs_until(
     overlay: &Overlay,
     slot: Slot,
     group: &[u8],
+    epoch: u64,
 ) -> Result<(), StoreError> {
-    let prefix = epoch_prefix(slot, group);
+    let (prefix, last) = (epoch_prefix(slot, group), epoch_key(slot, group, epoch));
     for (key, _) in overlay.scan(EPOCH, &prefix, &prefix, EPOCHS_READ_MAX)? {
-        overlay.delete(EPOCH, &key);
+        if key <= last {
+            overlay.delete(EPOCH, &key);
+        }
     }
     Ok(())
 }

@@ -5,12 +5,13 @@ use mls_rs::group::{CommitEffect, CommitMessageDescription, NewEpoch, Roster};
 use mls_rs_core::identity::SigningIdentity;
 
 use super::event::{EpochEvent, RemovedEvent};
-use super::group_record::{PendingCommit, Rejoin, State};
+use super::group_record::{PastEpoch, PendingCommit, Rejoin, State};
 use super::loaded::Loaded;
 use super::{Event, Member};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::identity::{client_id, clients};
+use crate::limits::PAST_EPOCHS_MAX;
 use crate::receipt::Receipt;
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -64,9 +65,10 @@ impl Member {
         let rooms = BridgeGroup::from_extensions(&context.extensions).map(|bound| bound.rooms());
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
+            record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });
+            let too_many = record.past_epochs.len().saturating_sub(PAST_EPOCHS_MAX);
+            record.past_epochs.drain(..too_many);
             record.epoch = epoch;
-            record.epoch_since_ms = now_ms;
-            record.has_past_epochs = true;
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms = None;
             record.broken_seq = None;

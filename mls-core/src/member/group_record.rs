@@ -43,10 +43,8 @@ pub(super) struct GroupRecord {
     /// The hub's receipt key, as the GroupContext names it; the pinned one.
     pub(super) receipt_key: Vec<u8>,
     pub(super) epoch: u64,
-    /// When this epoch began here.
-    pub(super) epoch_since_ms: u64,
-    /// Whether messages of past epochs may still be readable.
-    pub(super) has_past_epochs: bool,
+    /// Past epochs whose messages may still be readable, the oldest first.
+    pub(super) past_epochs: Vec<PastEpoch>,
     /// The first epoch that this device can read.
     pub(super) joined_epoch: u64,
     pub(super) joined_at_ms: u64,
@@ -70,6 +68,14 @@ pub(super) struct GroupRecord {
     pub(super) broken_seq: Option<u64>,
     /// Whether people were told that the hub says this device is not in the group.
     pub(super) shut_out: bool,
+}
+
+/// An epoch that has ended.
+#[derive(Clone, Copy, Debug, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct PastEpoch {
+    pub(super) epoch: u64,
+    /// When it ended here.
+    pub(super) ended_ms: u64,
 }
 
 /// A commit of ours at the hub.
@@ -144,8 +150,7 @@ impl GroupRecord {
             rooms: Vec::new(),
             receipt_key: Vec::new(),
             epoch: 0,
-            epoch_since_ms: now_ms,
-            has_past_epochs: false,
+            past_epochs: Vec::new(),
             joined_epoch: 0,
             joined_at_ms: now_ms,
             last_receipt: None,

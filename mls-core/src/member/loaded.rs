@@ -21,7 +21,7 @@
 //! [`PAST_EPOCHS`](crate::policy::PAST_EPOCHS) and two days bound.
 
 use super::engine_storage::{self, MemberGroup, Slot};
-use super::group_record::State;
+use super::group_record::{GroupRecord, PastEpoch, State};
 use super::{Member, engine_fault};
 use crate::limits::{MESSAGES_PER_SNAPSHOT, MESSAGES_WITHOUT_SNAPSHOT_MAX, SNAPSHOT_AFTER_MS};
 use crate::policy::PAST_EPOCH_KEEP_MS;
@@ -159,24 +159,22 @@ impl Member {
         Ok(())
     }
 
-    /// Deletes past epochs of groups whose current one began long ago.
+    /// Deletes past epochs that ended too long ago, each at its own time.
     pub(super) fn forget_past_epochs(&mut self) -> Result<(), StoreError> {
         let before_ms = self.now_ms.saturating_sub(PAST_EPOCH_KEEP_MS);
-        let old: Vec<_> = self
-            .groups
-            .values()
-            .filter(|r| {
-                r.state == State::Live && r.has_past_epochs && r.epoch_since_ms <= before_ms
-            })
-            .map(|record| record.group.clone())
-            .collect();
-        for group in old {
+        let too_old = |past: &PastEpoch| past.ended_ms <= before_ms;
+        let newest_too_old = |record: &GroupRecord| {
+            let last = record.past_epochs.iter().take_while(|past| too_old(past)).last()?;
+            Some((record.group.clone(), last.epoch))
+        };
+        let due: Vec<_> = self.groups.values().filter_map(newest_too_old).collect();
+        for (group, epoch) in due {
             if let Some(mut loaded) = self.loaded.remove(&group) {
                 // The engine may hold a past epoch in memory: it is read again without.
                 self.snapshot(&mut loaded)?;
             }
-            engine_storage::delete_past_epochs(&self.overlay, Slot::Current, &group.0)?;
-            self.change_record(&group, |record| record.has_past_epochs = false)?;
+            engine_storage::delete_epochs_until(&self.overlay, Slot::Current, &group.0, epoch)?;
+            self.change_record(&group, |record| record.past_epochs.retain(|past| !too_old(past)))?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::intents::Step;
 use super::keys::SUITE;
 use super::requests::Purpose;
 use super::{Member, engine_fault};
-use crate::address::RoomAddress;
+use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::{EngineError, cipher_suite, crypto_error};
 use crate::identity::client_id;
@@ -129,7 +129,9 @@ impl Member {
         let (Some(hub), Some(key)) = (self.hub()?, &rejoin.seal_key) else { return Ok(()) };
         let intent = rejoin.intent;
         let candidate = match result {
-            Ok(Answer::GroupInfo(sealed)) => self.build_candidate(group, &hub, key, &sealed),
+            Ok(Answer::GroupInfo(sealed)) => {
+                self.build_candidate(group, &hub, key, &sealed, intent.is_some())
+            }
             Ok(_) => Err(NoWay::Now("the hub answered something else than was asked".to_owned())),
             Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
                 Err(NoWay::Ever(format!("the hub refuses: {refusal}")))
@@ -197,6 +199,7 @@ impl Member {
         hub: &HubInfo,
         key: &SealKey,
         sealed: &SealedGroupInfo,
+        by_command: bool,
     ) -> Result<Candidate, NoWay> {
         let opened = open(sealed, key).map_err(not_now)?;
         let message = MlsMessage::from_bytes(&opened).map_err(not_now)?;
@@ -212,6 +215,15 @@ impl Member {
         let tree =
             ExportedTree::from_bytes(sealed.tree.inline().unwrap_or_default()).map_err(not_now)?;
         check_roster(&tree.roster()).map_err(not_now)?;
+        let changed = self.changed_keys(group, &tree.roster());
+        if !by_command && !changed.is_empty() {
+            let who: Vec<_> = changed.iter().map(ClientId::to_string).collect();
+            return Err(NoWay::Ever(format!(
+                "the hub shows other keys than before of {}: ask them, and rejoin by command if that \
+                 is right",
+                who.join(", ")
+            )));
+        }
         let own = tree.roster().members_iter().find(|member| {
             client_id(&member.signing_identity).as_ref() == Ok(&self.client)
                 && member.signing_identity.signature_key == *self.keys.public()

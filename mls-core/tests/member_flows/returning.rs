@@ -281,3 +281,84 @@ fn who_was_removed_while_away_learns_it_by_the_commit_that_did_it() {
     assert_eq!(world.count(2, by), 1, "{:?}", world.warnings(2));
     world.assert_agree(&group, &[0, 1]);
 }
+
+/// Everything that a device keeps.
+const ALL_SPACES: [&str; 25] = [
+    "asked_to_join",
+    "command_result",
+    "command_result_order",
+    "counter",
+    "early_handshake",
+    "epoch",
+    "event",
+    "future_message",
+    "group_record",
+    "group_state",
+    "handled_welcome",
+    "hub",
+    "intent",
+    "journal",
+    "key_package",
+    "key_package_pool",
+    "key_package_upload",
+    "outgoing_message",
+    "own_message",
+    "request",
+    "room",
+    "seen_message",
+    "shown_device",
+    "signature_key",
+    "welcome",
+];
+
+#[test]
+fn nobody_comes_back_by_itself_among_people_with_other_keys() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.nodes[1].away = true;
+    world.remove(0, &group, 2);
+    world.run();
+    let before = world.nodes[2].member.signature_key().to_vec();
+    lose(&mut world, 2, &ALL_SPACES);
+    assert_ne!(world.nodes[2].member.signature_key(), before);
+    world.give(2, Input::Connected);
+    world.run();
+    let juliet = world.user(2);
+    let id = world.invite(0, &group, vec![juliet]);
+    world.run();
+    world.assert_done(0, &id);
+    world.tamper = Box::new(|index, input| match input {
+        Input::Answer(_, answer @ Ok(Answer::Handshakes(_))) if index == 1 => {
+            *answer = Err(Refusal::Gone);
+            true
+        }
+        Input::Notice(Notice::Handshake(_)) => index != 1,
+        _ => true,
+    });
+    world.come_back(1);
+    world.run();
+    world.say(0, &group, "is it still you?");
+    world.run();
+    world.pass(60);
+    let warnings = world.warnings(1).join("; ");
+    assert!(warnings.contains("other keys than before of"), "{warnings}");
+    assert_eq!(world.epoch(1, &group), Some(1));
+    world.tamper = Box::new(|_, _| true);
+    let id = world.command(1, Command::Rejoin(group.clone()));
+    world.run();
+    world.assert_done(1, &id);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn each_past_epoch_is_deleted_two_days_after_its_own_end() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    let past = |world: &World| world.nodes[1].store.scan("epoch", &[0], &[0], 1000).unwrap().len();
+    for _ in 0..5 {
+        world.now_ms += 30 * 3600 * 1000;
+        world.command(0, Command::Rotate(group.clone()));
+        world.run();
+        world.pass(61);
+    }
+    // Those that ended now and 30 hours ago.
+    assert_eq!(past(&world), 2);
+}

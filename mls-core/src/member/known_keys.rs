@@ -1,0 +1,35 @@
+//! Whether a tree that the hub hands out still shows the people that this device knows.
+//!
+//! On the way back nobody but the hub vouches for the tree, and it could put keys of its own under
+//! the names of the others. So the tree is compared with the state that is here, where one is.
+
+use std::collections::BTreeMap;
+
+use mls_rs::group::Roster;
+use mls_rs_core::crypto::SignaturePublicKey;
+use mls_rs_core::identity::SigningIdentity;
+
+use super::Member;
+use crate::address::ClientId;
+use crate::identity::client_id;
+use crate::wire::GroupId;
+
+impl Member {
+    /// Clients that have another signature key in `roster` than in the state of the group that is
+    /// here; none where there is no state.
+    pub(super) fn changed_keys(&self, group: &GroupId, roster: &Roster<'_>) -> Vec<ClientId> {
+        let Ok(here) = self.engine.load_group(&group.0) else { return Vec::new() };
+        let known = keys(&here.roster());
+        let other = |(client, key): (ClientId, SignaturePublicKey)| {
+            known.get(&client).is_some_and(|before| *before != key).then_some(client)
+        };
+        keys(roster).into_iter().filter_map(other).collect()
+    }
+}
+
+fn keys(roster: &Roster<'_>) -> BTreeMap<ClientId, SignaturePublicKey> {
+    let key = |identity: &SigningIdentity| {
+        Some((client_id(identity).ok()?, identity.signature_key.clone()))
+    };
+    roster.member_identities_iter().filter_map(key).collect()
+}
