@@ -112,6 +112,11 @@ impl Lanes {
         wait
     }
 
+    /// Entries of one lane that are not done.
+    pub fn waiting(&self, lane: &LaneId) -> usize {
+        self.lanes.get(lane).map_or(0, VecDeque::len)
+    }
+
     /// Entries that are not done.
     pub fn len(&self) -> usize {
         self.entries

@@ -8,6 +8,7 @@
 
 mod asker;
 mod channels;
+mod reports;
 mod work;
 
 pub(crate) use channels::{Ask, Channels};
@@ -19,8 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mls_core::address::{ClientId, RoomAddress};
 use mls_core::member::{
-    Command, CommandId, Confirmation, Durability, Event, EventRecord, Input, KeyPackageUpload,
-    Member, Output,
+    Command, CommandId, Durability, Event, EventRecord, Input, KeyPackageUpload, Member, Output,
 };
 use mls_core::store::{StoreError, Write};
 use storage::Database;
@@ -33,6 +33,8 @@ use work::{Report, RoomTask, Work};
 
 /// Events that wait for the reader before no more is taken from the network.
 const EVENTS_WAITING_MAX: usize = 1000;
+/// How often the database's log is emptied.
+const TIDY: Duration = Duration::from_secs(600);
 /// How long the network may take to say goodbye.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 /// Commands of our own begin so, and no caller's; their ends are not shown.
@@ -66,6 +68,8 @@ pub(crate) struct Runner {
     publish_at: Option<Instant>,
     settling: Vec<oneshot::Sender<()>>,
     stopping: bool,
+    /// When the database's log was last emptied.
+    tidied: Instant,
 }
 
 impl Runner {
@@ -94,6 +98,7 @@ impl Runner {
             publish_at: None,
             settling: Vec::new(),
             stopping: false,
+            tidied: Instant::now(),
         };
         let served = match runner.resume() {
             Ok(()) => runner.serve(batches, reports).await,
@@ -245,50 +250,15 @@ impl Runner {
         }
     }
 
-    fn report(&mut self, report: Report) -> Result<(), RunError> {
-        match report {
-            Report::Posted(room, id, result) => {
-                self.work.posted(&room, &id);
-                match result {
-                    Ok(()) => self.input(Input::Confirmed(Confirmation::Sent(id)), Vec::new())?,
-                    Err(why) => {
-                        let not_sent = Confirmation::NotSent(id, why);
-                        self.input(Input::Confirmed(not_sent), Vec::new())?;
-                    }
-                }
-            }
-            Report::Room(task, result) => self.room_done(task, result)?,
-            Report::Fetched(input) => {
-                self.work.fetched();
-                if let Some(input) = input {
-                    self.input(input, Vec::new())?;
-                }
-            }
-            Report::NotAsked(id, refusal) => {
-                self.work.not_asked(&id);
-                self.input(Input::Answer(id, Err(refusal)), Vec::new())?;
-            }
-            Report::Uploaded(id, left) => {
-                self.work.uploaded(&id);
-                let confirmed = Confirmation::KeyPackagesUploaded(id);
-                self.input(Input::Confirmed(confirmed), Vec::new())?;
-                self.input(Input::KeyPackagesLeft(left), Vec::new())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn room_done(&mut self, task: RoomTask, result: Result<(), String>) -> Result<(), RunError> {
-        let done = vec![invitations::forget(&task.room)];
-        for input in self.work.room_done(&task, result) {
-            self.input(input, Vec::new())?;
-        }
-        Ok(self.database.commit(&done)?)
-    }
-
     fn tick(&mut self) -> Result<(), RunError> {
         self.publish_if_due()?;
-        self.input(Input::Tick, Vec::new())
+        self.input(Input::Tick, Vec::new())?;
+        if self.tidied.elapsed() >= TIDY {
+            self.tidied = Instant::now();
+            // What was deleted leaves the write-ahead log too.
+            self.database.checkpoint()?;
+        }
+        Ok(())
     }
 
     /// One input, one transaction, then the outputs.

@@ -38,7 +38,6 @@ use tokio::task::JoinHandle;
 use self::control_room::ControlRoom;
 use self::failure::{delivery_error, is_gone};
 use self::sync_loop::SyncLoop;
-use crate::mapping::group_state::{self, GroupState};
 use crate::mapping::room_event::RoomEvent;
 use crate::mapping::{application_message, namespace, request};
 use crate::transport::transaction_id;
@@ -134,16 +133,6 @@ impl Connection {
             Err(error) if is_gone(&error) => Ok(()),
             Err(error) => Err(delivery_error(&format!("leaving {room}"), &error)),
         }
-    }
-
-    /// What a room says of its group; `None` if it says nothing that we can read.
-    pub async fn group_state(
-        &self,
-        room: &RoomAddress,
-    ) -> Result<Option<GroupState>, DeliveryError> {
-        let room = matrix_room(room)?;
-        let content = state_content(&self.client, &room, namespace::GROUP, "").await?;
-        Ok(content.and_then(|content| group_state::decode(content).ok()))
     }
 
     /// Stops following; what is in the receiver stays valid. An error says why the connection

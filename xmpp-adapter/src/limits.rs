@@ -11,7 +11,7 @@ pub(crate) const REFLECTION_DEADLINE: Duration = Duration::from_secs(15);
 /// From entering a room to being in it; a remote one first has to be connected to.
 pub(crate) const ENTER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a message waits for its room to be entered and caught up.
-pub(crate) const LIVE_DEADLINE: Duration = Duration::from_secs(15);
+pub(crate) const LIVE_DEADLINE: Duration = Duration::from_secs(3);
 /// How long a caller may take to store what came in.
 pub(crate) const STORE_DEADLINE: Duration = Duration::from_secs(60);
 /// How long bytes may wait for the server to take them.

@@ -11,6 +11,7 @@ use storage::Database;
 use crate::batch::Batch;
 use crate::carrier::{Carrier, Mark};
 use crate::lanes::Lanes;
+use crate::limits::RELAYS_PER_ROOM_MAX;
 use crate::marks::Marks;
 use crate::outbox::{Entry, Outbox};
 
@@ -79,12 +80,28 @@ impl Decision {
     /// Decides about one input.
     pub(super) fn decide(&mut self, input: Input) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
-        let outcome = self.hub.handle(now_ms, input)?;
+        let mut outcome = self.hub.handle(now_ms, input)?;
+        outcome.effects.retain(|effect| self.has_place(effect));
         let (entries, writes) = self.outbox.add(outcome.effects)?;
         self.batch.add(outcome.writes);
         self.batch.add(writes);
         self.fresh.extend(entries);
         Ok(())
+    }
+
+    /// Whether an effect may wait: a room whose server is away for days must not use up the places
+    /// of all others. Handshakes always may; they are few, and can be asked for.
+    fn has_place(&self, effect: &Effect) -> bool {
+        let Effect::Relay(relay) = effect else { return true };
+        let waiting = self.lanes.waiting(&(effect.network(), effect.lane()));
+        if waiting < RELAYS_PER_ROOM_MAX {
+            return true;
+        }
+        tracing::warn!(
+            room = %relay.room, waiting,
+            "a message is not copied: the room takes none, and too many wait for it"
+        );
+        false
     }
 
     /// Notes how far a network was read.

@@ -17,6 +17,7 @@ use mls_core::policy::MESSAGES_BURST;
 use mls_core::store::{Store, Write};
 use mls_core::wire::Request;
 use mls_core::wire::create_room::CreateRoom;
+use mls_rs_codec::MlsDecode;
 use storage::{Database, Role};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 
 use super::{Decision, Runtime};
 use crate::carrier::{Carrier, Delivery, Mark};
+use crate::limits::RELAYS_PER_ROOM_MAX;
 use crate::marks;
 use crate::outbox::OUTBOX;
 
@@ -316,4 +318,27 @@ fn bytes(message: &Input) -> Vec<u8> {
         Input::Message(message) => message.message.clone(),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_room_that_takes_nothing_for_long_uses_up_its_own_places_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("hub.db"), Role::Hub, None).unwrap();
+    let messages = alice::messages_of_alice(setup(), &database, 2);
+    let mut decision = Decision::open(&setup(), &database).unwrap();
+    let waiting = |decision: &Decision| decision.lanes.len();
+    let [first, second] = messages.try_into().unwrap();
+    let before = waiting(&decision);
+    decision.decide(first).unwrap();
+    decision.commit().unwrap();
+    assert_eq!(waiting(&decision), before + 1);
+    let newest = database.scan(OUTBOX, b"", b"", usize::MAX).unwrap().pop().unwrap();
+    let effect = Effect::mls_decode(&mut newest.1.as_slice()).unwrap();
+    let lane = (effect.network(), effect.lane());
+    let many = u64::try_from(RELAYS_PER_ROOM_MAX).unwrap();
+    (0..many).for_each(|n| decision.lanes.add(lane.clone(), 1_000_000 + n, true));
+    let full = waiting(&decision);
+    decision.decide(second).unwrap();
+    decision.commit().unwrap();
+    assert_eq!(waiting(&decision), full);
 }

@@ -9,31 +9,51 @@ use ruma::{OwnedRoomId, uint};
 use super::{delivery_error, parse_event, sync_filter};
 use crate::mapping::room_event::RoomEvent;
 
-/// Pages read of a room that this account was in; beyond, the hub fills the gaps of
-/// handshakes, and the gaps of messages are seen by their senders' generations.
-const FOLLOWED_PAGES_MAX: usize = 50;
-/// Pages read of a room that is new to this account.
-const NEW_PAGES_MAX: usize = 3;
+/// Pages read of one room; beyond, the hub fills the gaps of handshakes, and the gaps of messages
+/// are seen by their senders' generations.
+const PAGES_MAX: usize = 50;
+/// Pages read of a room in the first answer of all, when nothing can have been missed.
+const FIRST_PAGES_MAX: usize = 3;
 
-/// What is missing before `prev_batch`, the oldest first. `since` is where the last batch ended,
-/// if this account was in the room then.
+/// Where reading back ends.
+pub(super) enum Until {
+    /// Where the last batch ended.
+    Since(String),
+    /// As far as may be: the account was not in the room then, or that cannot be told.
+    Open,
+    /// Not far: this is the first batch of all.
+    First,
+}
+
+/// What is missing before `prev_batch`, the oldest first. A room that cannot be read costs that
+/// room only.
 pub(super) async fn missing_events(
     client: &Client,
     room: &OwnedRoomId,
     prev_batch: String,
-    since: Option<String>,
+    until: Until,
 ) -> Result<Vec<RoomEvent>, DeliveryError> {
-    let pages = if since.is_some() { FOLLOWED_PAGES_MAX } else { NEW_PAGES_MAX };
+    let (to, pages) = match until {
+        Until::Since(since) => (Some(since), PAGES_MAX),
+        Until::Open => (None, PAGES_MAX),
+        Until::First => (None, FIRST_PAGES_MAX),
+    };
     let mut newest_first = Vec::new();
     let mut from = Some(prev_batch);
     for _ in 0..pages {
         let Some(start) = from.take() else { break };
         let mut request = get_messages::Request::backward(room.clone()).from(start);
-        request.to = since.clone();
+        request.to = to.clone();
         request.limit = uint!(100);
         request.filter = filter();
         let page = client.send(request).await;
-        let page = page.map_err(|e| delivery_error(&format!("reading back {room}"), &e))?;
+        let page = match page.map_err(|e| delivery_error(&format!("reading back {room}"), &e)) {
+            Err(DeliveryError::Refused { why }) => {
+                tracing::warn!(%room, why, "a room cannot be read back");
+                break;
+            }
+            page => page?,
+        };
         newest_first.extend(page.chunk.iter().filter_map(|raw| parse_event(raw.json().get())));
         from = page.end;
     }

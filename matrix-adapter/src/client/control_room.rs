@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use matrix_sdk::Client;
 use mls_core::delivery::DeliveryError;
@@ -36,6 +36,9 @@ pub(super) struct ControlRoom {
     /// Held while the room is made, so that only one is.
     making: tokio::sync::Mutex<()>,
     answered: Mutex<HashMap<String, u32>>,
+    /// Makes the transaction ids of this connection its own: the homeserver keeps those of earlier
+    /// ones for a day, and would give an answered request back without showing it to the hub.
+    connection: String,
 }
 
 enum HubIs {
@@ -53,6 +56,7 @@ impl ControlRoom {
             ready: AtomicBool::new(false),
             making: tokio::sync::Mutex::new(()),
             answered: Mutex::default(),
+            connection: now_ms().to_string(),
         }
     }
 
@@ -83,12 +87,10 @@ impl ControlRoom {
         *answered.entry(id.to_owned()).or_default() += 1;
     }
 
-    /// The transaction id of a request: its id, and how often it was answered, if it was.
+    /// The transaction id of a request: its id, the connection, and how often it was answered.
     pub(super) fn transaction_id(&self, id: &str) -> String {
-        match lock(&self.answered).get(id) {
-            Some(count) => format!("{id}.{count}"),
-            None => id.to_owned(),
-        }
+        let count = lock(&self.answered).get(id).copied().unwrap_or(0);
+        format!("{id}.{}.{count}", self.connection)
     }
 
     /// The room, with the hub in it.
@@ -122,9 +124,10 @@ impl ControlRoom {
 
     /// The hub may have missed the invitation. The homeserver lets only few of these through.
     async fn invite_again(&self, client: &Client, room: &OwnedRoomId) {
-        let recipient = invite_user::InvitationRecipient::UserId(invite_user::InviteUserId::new(
-            self.hub.clone(),
-        ));
+        let mut invited = invite_user::InviteUserId::new(self.hub.clone());
+        // The same words again would be no event (Synapse).
+        invited.reason = Some(format!("still waiting at {}", now_ms()));
+        let recipient = invite_user::InvitationRecipient::UserId(invited);
         let request = invite_user::Request::new(room.clone(), recipient);
         if let Err(error) = client.send(request).await {
             tracing::info!(%error, "the hub cannot be invited again yet");
@@ -158,6 +161,11 @@ impl ControlRoom {
             _ => HubIs::Away,
         })
     }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

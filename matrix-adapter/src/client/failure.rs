@@ -8,25 +8,31 @@ use ruma::api::error::{ErrorKind, RetryAfter};
 
 /// Whether to try again, by the homeserver's own error codes; `what` names the attempt.
 pub(super) fn delivery_error(what: &str, error: &HttpError) -> DeliveryError {
-    let Some(answer) = error.as_client_api_error() else {
-        // The network, a proxy, or an answer that is no JSON: not the homeserver's last word.
-        return DeliveryError::Later { after_ms: None, why: format!("{what}: {error}") };
-    };
     let why = format!("{what}: {error}");
-    match answer.error_kind() {
+    if is_session_over(error) {
+        let why =
+            format!("{what}: the homeserver does not know this session any more: log in again");
+        return DeliveryError::Refused { why };
+    }
+    let status = error.as_client_api_error().map(|answer| answer.status_code);
+    match error.client_api_error_kind() {
         Some(ErrorKind::LimitExceeded(limit)) => {
             DeliveryError::Later { after_ms: limit.retry_after.map(wait_ms), why }
         }
-        Some(ErrorKind::UnknownToken(_) | ErrorKind::MissingToken) => DeliveryError::Refused {
-            why: format!(
-                "{what}: the homeserver does not know this session any more: log in again"
-            ),
-        },
-        _ if answer.status_code.is_server_error() || answer.status_code.as_u16() == 429 => {
-            DeliveryError::Later { after_ms: None, why }
+        Some(_) if !status.is_some_and(|s| s.is_server_error() || s.as_u16() == 429) => {
+            DeliveryError::Refused { why }
         }
-        _ => DeliveryError::Refused { why },
+        // The network, a proxy, an answer without a code: not the homeserver's last word.
+        _ => DeliveryError::Later { after_ms: None, why },
     }
+}
+
+/// What ends everything for this session, and nothing else does: its token is no longer known.
+pub(super) fn is_session_over(error: &HttpError) -> bool {
+    matches!(
+        error.client_api_error_kind(),
+        Some(ErrorKind::UnknownToken(_) | ErrorKind::MissingToken | ErrorKind::UserDeactivated)
+    )
 }
 
 /// Whether the homeserver says that there is no such thing, or not for us.

@@ -12,8 +12,10 @@ use ruma::api::client::sync::sync_events::v3 as sync_events;
 use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::backfill::Until;
 use super::batch::{Reader, Seen, invites_into_our_room};
 use super::control_room::ControlRoom;
+use super::failure::is_session_over;
 use super::{Batch, backfill, delivery_error, parse_event, state_content, sync_filter};
 use crate::mapping::namespace::{ROOM_ENCRYPTION, ROOM_MEMBER};
 use crate::mapping::room_event::RoomEvent;
@@ -116,7 +118,13 @@ impl SyncLoop {
         request.timeout = Some(if self.connected { LONG_POLL } else { Duration::ZERO });
         let config = RequestConfig::new().disable_retry().timeout(LONG_POLL + REQUEST_DEADLINE);
         let sent = self.client.send(request).with_request_config(config).await;
-        sent.map_err(|e| delivery_error("following the rooms", &e))
+        sent.map_err(|error| match delivery_error("following the rooms", &error) {
+            // Whatever else is wrong may be mended; a new session would lose the groups.
+            DeliveryError::Refused { why } if !is_session_over(&error) => {
+                DeliveryError::Later { after_ms: None, why }
+            }
+            other => other,
+        })
     }
 
     /// To-device first: a Welcome must be seen before the messages of its group.
@@ -171,19 +179,27 @@ impl SyncLoop {
         }
         let newest = joined.timeline.events.iter();
         let newest: Vec<_> = newest.filter_map(|raw| parse_event(raw.json().get())).collect();
-        // Our own membership is there only if it changed, or in the first answer of all.
+        // Our own membership is there if it changed, and also if the homeserver sends along who
+        // spoke (lazy loading); what was before `since` is then read once more, to no harm.
         let is_own = |event: &RoomEvent| {
             event.event_type == ROOM_MEMBER
                 && event.state_key.as_deref() == Some(self.user.as_str())
         };
-        let entered = state.iter().chain(&newest).any(is_own);
-        if self.seen.joined.insert(room.clone()) {
+        let known = self.seen.joined.contains(&room);
+        let entered = !known && state.iter().chain(&newest).any(is_own);
+        // Rooms of others are none of the member's business, nor of the hub's.
+        if !known && self.is_our_room(&room).await? {
+            self.seen.joined.insert(room.clone());
             inputs.push(Input::RoomJoined(RoomAddress::matrix(room.as_str())));
         }
         let mut events = Vec::new();
         if let (true, Some(prev_batch)) = (joined.timeline.limited, joined.timeline.prev_batch) {
-            let since = self.since.clone().filter(|_| !entered);
-            events = backfill::missing_events(&self.client, &room, prev_batch, since).await?;
+            let until = match &self.since {
+                None => Until::First,
+                Some(_) if entered => Until::Open,
+                Some(since) => Until::Since(since.clone()),
+            };
+            events = backfill::missing_events(&self.client, &room, prev_batch, until).await?;
             // In a room that was just joined, the two overlap (Synapse).
             events.retain(|old| newest.iter().all(|new| new.event_id != old.event_id));
         }
@@ -212,7 +228,14 @@ impl SyncLoop {
         if let Some(known) = self.seen.encrypted.get(room) {
             return Ok(*known);
         }
-        let content = state_content(&self.client, room, ROOM_ENCRYPTION, "").await?;
+        let content = match state_content(&self.client, room, ROOM_ENCRYPTION, "").await {
+            // One room's fault costs that room only.
+            Err(DeliveryError::Refused { why }) => {
+                tracing::warn!(%room, why, "a room cannot be looked at");
+                None
+            }
+            content => content?,
+        };
         let ours = content
             .is_some_and(|content| crate::mapping::application_message::marks_our_room(&content));
         self.seen.encrypted.insert(room.clone(), ours);
