@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::chat::chat;
-use crate::command_line::{Action, CommandLine, Login};
+use crate::command_line::{Action, CommandLine, Login, Send};
 use crate::exit::Exit;
 use crate::handle::Bot;
 use crate::interrupt::Interrupt;
 use crate::json::Line;
 use crate::login;
-use crate::one_shot::OneShot;
+use crate::one_shot::{OneShot, text_from_stdin};
 use crate::profile::Profile;
 use crate::run::{run, watch};
 use crate::runner::Options;
@@ -32,14 +32,21 @@ pub async fn perform(line: CommandLine) -> Result<(), Exit> {
 }
 
 async fn act(line: CommandLine, screen: Screen) -> Result<(), Exit> {
-    let mut interrupt =
-        Interrupt::listen().map_err(|e| Exit::Failed(format!("no signals can be had: {e}")))?;
     let folder: PathBuf = line.profile.ok_or_else(|| {
         Exit::Usage("--profile DIR is missing: the folder of one device's session and keys".into())
     })?;
     let accept = !line.no_accept;
-    match line.action {
-        Action::Login(login) => log_in(&folder, login, screen).await,
+    // As long as there is nothing to end in order, signals end the process by themselves.
+    let action = match line.action {
+        Action::Login(login) => return log_in(&folder, login, screen).await,
+        Action::Send(send) if send.text == "-" => {
+            Action::Send(Send { text: text_from_stdin()?, ..send })
+        }
+        action => action,
+    };
+    let mut interrupt =
+        Interrupt::listen().map_err(|e| Exit::Failed(format!("no signals can be had: {e}")))?;
+    match action {
         Action::Run(how) => {
             let bot = connect(&folder, accept, true).await?;
             run(bot, screen, how.echo, &mut interrupt).await

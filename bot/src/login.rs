@@ -1,7 +1,7 @@
 //! Logging in: a password becomes a profile.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use mls_core::address::{AddressError, Network, UserId};
@@ -105,6 +105,10 @@ fn password(file: &Path) -> Result<Zeroizing<String>, LoginFailure> {
     let shown = if from_stdin { "standard input".into() } else { file.display().to_string() };
     let unfit = |why: String| LoginFailure::Password { file: shown.clone(), why };
     let text = match from_stdin {
+        // A person types it: without showing it.
+        true if io::stdin().is_terminal() => {
+            rpassword::prompt_password("Password: ").map(Zeroizing::new)
+        }
         true => read(io::stdin()),
         false => File::open(file).and_then(read),
     };

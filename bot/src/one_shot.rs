@@ -76,8 +76,7 @@ impl OneShot {
             Action::Rotate(group) => Command::Rotate(find_group(&self.bot, &group.group).await?),
             Action::Rejoin(group) => Command::Rejoin(find_group(&self.bot, &group.group).await?),
             Action::Send(send) => {
-                let text = if send.text == "-" { text_from_stdin()? } else { send.text };
-                let content = mls_core::content::encode_text(&text, random_salt()?);
+                let content = mls_core::content::encode_text(&send.text, random_salt()?);
                 let content = content.map_err(|e| Exit::Usage(e.to_string()))?;
                 Command::Send(SendCommand {
                     group: find_group(&self.bot, &send.group).await?,
@@ -209,7 +208,7 @@ fn rooms(create: Create) -> CreateRoom {
     CreateRoom { matrix: create.matrix || both, xmpp: create.xmpp || both, name: create.name }
 }
 
-fn text_from_stdin() -> Result<String, Exit> {
+pub(crate) fn text_from_stdin() -> Result<String, Exit> {
     let max = mls_core::limits::PLAINTEXT_BYTES_MAX as u64;
     let mut text = String::new();
     std::io::Read::read_to_string(&mut std::io::Read::take(std::io::stdin(), max + 1), &mut text)
