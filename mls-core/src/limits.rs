@@ -12,6 +12,8 @@ pub const OBJECT_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const BLOB_CHUNK_BYTES: usize = 24 * 1024;
 /// Blobs that one account may have stored and not yet used, together.
 pub const BLOB_BYTES_PER_USER_MAX: usize = 16 * 1024 * 1024;
+/// An upload that is not used by then is taken away, and its blob with it.
+pub const UPLOAD_KEEP_MS: u64 = DAY_MS;
 /// How long a blob is kept.
 pub const BLOB_KEEP_MS: u64 = 30 * DAY_MS;
 /// A stanza or event that our own sender lets out, as serialised text.
@@ -138,7 +140,9 @@ pub const HELD_CATCH_UP_MS: u64 = 1000;
 /// That messages of a sender are dropped is said at most once within this.
 pub const DROPPED_NOTICE_MS: u64 = 60_000;
 /// Expired entries that the hub takes away at once.
-pub const SWEEP_ENTRIES_MAX: usize = 1000;
+pub const SWEEP_ENTRIES_MAX: usize = 10_000;
+/// Devices that are told of one device's asking to be added.
+pub const ASK_NOTICES_MAX: usize = 200;
 /// Senders and claimers whose rates the hub follows.
 pub const RATES_FOLLOWED_MAX: usize = 100_000;
 /// Characters of a sentence for people that comes from somebody else.

@@ -46,6 +46,12 @@ pub const COMMITS_PER_HOUR: u32 = 60;
 pub const CLAIMS_PER_HOUR: u32 = 20;
 /// One-time packages of one target per day; after that its last resort is handed out.
 pub const ONE_TIME_CLAIMS_PER_DAY: u32 = 50;
+/// Requests to publish key packages per hour and user.
+pub const PUBLICATIONS_PER_HOUR: u32 = 200;
+/// Reports of one handshake per hour that are passed on to the admins.
+pub const REPORTS_PER_HOUR: u32 = 1;
+/// A published key package lives at least this long from then, or it would only be work.
+pub const KEY_PACKAGE_LEFT_MS: u64 = DAY_MS;
 /// New groups per hour and user.
 pub const GROUPS_PER_HOUR: u32 = 100;
 /// Messages per second and sender, over time; what comes faster is held back.

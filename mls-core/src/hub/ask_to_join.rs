@@ -6,6 +6,7 @@ use super::rates::Rate;
 use super::turn::{Stop, Turn, effect_id, invalid};
 use super::{Effect, Notify, leaves};
 use crate::identity::clients;
+use crate::limits::ASK_NOTICES_MAX;
 use crate::wire::ask_to_join::AskToJoin;
 use crate::wire::device_waiting::DeviceWaiting;
 use crate::wire::refusal::Refusal;
@@ -17,7 +18,8 @@ impl Turn<'_> {
     pub(super) fn ask_to_join(&mut self, asked: &Asked, ask: &AskToJoin) -> Result<Answer, Stop> {
         let waiting = asked.from.device(&ask.device).map_err(invalid)?;
         self.rates
-            .take(Rate::Asks, &[waiting.as_str()], self.now_ms)
+            // By account: a device's name is whatever the asker says.
+            .take(Rate::Asks, &[asked.from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
         for group in leaves::groups(self.store, &asked.from)? {
             let Some(record) = group_record::read(self.store, &group)? else { continue };
@@ -35,6 +37,9 @@ impl Turn<'_> {
                 let id = effect_id("device waiting", &parts);
                 let notice = DeviceWaiting { group: group.clone(), client: waiting.clone() };
                 let notice = Notice::DeviceWaiting(notice);
+                if self.effects.len() >= ASK_NOTICES_MAX {
+                    return Ok(Answer::Done);
+                }
                 self.effects.push(Effect::Notify(Notify { id, to, notice }));
             }
         }

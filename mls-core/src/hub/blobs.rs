@@ -9,9 +9,7 @@ use super::expiry::{Expiring, UploadKey, expire_at};
 use super::turn::{Stop, Turn, invalid};
 use crate::address::UserId;
 use crate::engine::sha256;
-use crate::limits::{
-    BLOB_BYTES_PER_USER_MAX, BLOB_CHUNK_BYTES, BLOB_KEEP_MS, DAY_MS, OBJECT_BYTES_MAX,
-};
+use crate::limits::{BLOB_BYTES_PER_USER_MAX, BLOB_CHUNK_BYTES, OBJECT_BYTES_MAX, UPLOAD_KEEP_MS};
 use crate::store::{Space, StoreError};
 use crate::wire::blob::{BlobChunk, BlobRef, GetBlob, Part, PutBlob};
 use crate::wire::refusal::Refusal;
@@ -22,8 +20,6 @@ const CHUNK: Space = "blob_chunk";
 const UPLOAD: Space = "upload";
 const UPLOAD_CHUNK: Space = "upload_chunk";
 const UNUSED: Space = "upload_unused";
-/// An upload that is not used by then is taken away.
-const UPLOAD_KEEP_MS: u64 = DAY_MS;
 
 /// A blob that is there.
 #[derive(Clone, Copy, MlsSize, MlsEncode, MlsDecode)]
@@ -185,7 +181,8 @@ impl Turn<'_> {
             ));
         }
         self.delete_upload_chunks(key, blob.size)?;
-        self.keep_blob(&bytes, BLOB_KEEP_MS)?;
+        // As long as it counts against its account; what uses it keeps its own.
+        self.keep_blob(&bytes, UPLOAD_KEEP_MS)?;
         Ok(())
     }
 

@@ -87,6 +87,13 @@ impl Turn<'_> {
         self.store.write(POOL, key, pool)
     }
 
+    /// Forgets a client's pool, which has no one-time package.
+    pub(super) fn drop_pool(&self, pool: &Pool) {
+        let key = pool.client.as_str().as_bytes();
+        self.store.delete(LAST_RESORT, key);
+        self.store.delete(POOL, key);
+    }
+
     /// Takes a package of the client: a one-time package, else its last resort. Packages that no
     /// longer fit are thrown away.
     pub(super) fn take_from_pool(
@@ -109,7 +116,13 @@ impl Turn<'_> {
         if taken.is_none() && pool.last_resort {
             let key = pool.client.as_str().as_bytes();
             let package = self.store.get(LAST_RESORT, key)?.map(|p| p.to_vec()).unwrap_or_default();
+            let over = key_package::check(&package, self.now_ms).is_err();
             taken = self.fitting(&pool.client, package, suites);
+            if over {
+                // Its time has ended, and nobody has replaced it.
+                self.store.delete(LAST_RESORT, key);
+                pool.last_resort = false;
+            }
         }
         self.write_pool(&pool)?;
         self.tell_if_low(&pool, before);

@@ -1,13 +1,16 @@
 //! `PublishKeyPackages`: an XMPP client fills its pool.
 
 use super::expiry::{Expiring, expire_at};
+use super::rates::Rate;
 use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::{ClientId, Network, UserId};
 use crate::engine::sha256;
 use crate::key_package::{self, FitPackage};
 use crate::limits::{DEVICES_PER_USER_MAX, KEY_PACKAGES_PER_PUBLISH_MAX};
+use crate::policy::KEY_PACKAGE_LEFT_MS;
 use crate::store::{Space, StoreError};
 use crate::wire::publish_key_packages::{KeyPackageCount, PublishKeyPackages};
+use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Digest};
 
 /// Hashes of one-time packages that were published once: none comes into the pool twice, for
@@ -28,8 +31,16 @@ impl Turn<'_> {
         }
         let client = from.device(&request.device).map_err(invalid)?;
         let pools = self.pools(from)?;
+        self.rates
+            .take(Rate::Publications, &[from.as_str()], self.now_ms)
+            .map_err(Refusal::RateLimited)?;
         if pools.len() >= DEVICES_PER_USER_MAX && pools.iter().all(|pool| pool.client != client) {
-            return Err(not_allowed(format!("at most {DEVICES_PER_USER_MAX} devices")));
+            // One that has long stopped filling its pool makes room.
+            let unused = pools.iter().find(|pool| pool.one_time == 0);
+            let unused = unused.ok_or_else(|| {
+                not_allowed(format!("at most {DEVICES_PER_USER_MAX} devices publish"))
+            })?;
+            self.drop_pool(unused);
         }
         let mut pool = self.pool(&client)?;
         for package in &request.one_time {
@@ -62,6 +73,8 @@ impl Turn<'_> {
             .map_err(|why| invalid(format!("a key package of {client}: {why}")))?;
         if fit.client != *client {
             Err(invalid(format!("a key package is for {}, not for {client}", fit.client)))
+        } else if fit.until_ms < self.now_ms.saturating_add(KEY_PACKAGE_LEFT_MS) {
+            Err(invalid("a key package must be valid for at least a day more"))
         } else if fit.last_resort != last_resort {
             Err(invalid("the last resort, and it alone, carries the extension 0x000A"))
         } else {

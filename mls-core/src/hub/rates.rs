@@ -7,7 +7,7 @@ use crate::engine::sha256_parts;
 use crate::limits::{DROPPED_NOTICE_MS, RATES_FOLLOWED_MAX};
 use crate::policy::{
     CLAIMS_PER_HOUR, COMMITS_PER_HOUR, GROUPS_PER_HOUR, MESSAGES_BURST, MESSAGES_PER_SECOND,
-    ONE_TIME_CLAIMS_PER_DAY,
+    ONE_TIME_CLAIMS_PER_DAY, PUBLICATIONS_PER_HOUR, REPORTS_PER_HOUR,
 };
 use crate::wire::Digest;
 
@@ -31,8 +31,12 @@ pub(super) enum Rate {
     DroppedNotices,
     /// GroupInfos, by group and user.
     GroupInfos,
-    /// A new device's asking to be added, by device.
+    /// A new device's asking to be added, by user.
     Asks,
+    /// Key packages published, by user.
+    Publications,
+    /// Reports of one handshake, by group and seq.
+    Reports,
 }
 
 /// The buckets of everybody who was not idle.
@@ -59,6 +63,8 @@ impl Rate {
                 (burst, wait * 24)
             }
             Self::Groups => per_hour(GROUPS_PER_HOUR),
+            Self::Publications => per_hour(PUBLICATIONS_PER_HOUR),
+            Self::Reports => per_hour(REPORTS_PER_HOUR),
             Self::Messages => {
                 (MESSAGES_BURST.into(), SECOND_MS / u64::from(MESSAGES_PER_SECOND).max(1))
             }

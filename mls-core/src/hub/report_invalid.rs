@@ -2,6 +2,7 @@
 //! nobody is evicted.
 
 use super::group_record::bridge_group;
+use super::rates::Rate;
 use super::turn::{Stop, Turn, effect_id, invalid};
 use super::{Effect, Notify, handshake_log};
 use crate::address::UserId;
@@ -25,6 +26,12 @@ impl Turn<'_> {
         let known = handshake_log::read(self.store, &record.group, report.seq)?;
         if known.is_none_or(|entry| entry.receipt != receipt) {
             return Err(invalid("this is not the receipt of that handshake"));
+        }
+        // What all members find wrong is told once.
+        let seq = report.seq.to_string();
+        let told = self.rates.take(Rate::Reports, &[&record.group.to_hex(), &seq], self.now_ms);
+        if told.is_err() {
+            return Ok(Answer::Done);
         }
         let public = self.groups.copy(self.store, &record)?;
         let bridge_group = bridge_group(&public)?;

@@ -48,18 +48,13 @@ impl Turn<'_> {
         from: &UserId,
         request: &SubmitCommit,
     ) -> Result<Answer, Stop> {
-        let welcome = request.welcome.as_ref().map(|part| self.part(from, part)).transpose()?;
-        let parts = Parts {
-            commit: self.part(from, &request.commit)?,
-            welcome,
-            group_info: self.part(from, &request.group_info)?,
-        };
-        let group = &request.group;
-        if let Some(receipt) =
-            handshake_log::accepted_before(self.store, group, &parts.commit, from)?
-        {
+        let (group, commit) = (&request.group, self.part(from, &request.commit)?);
+        // Before the other parts: what was not used for it must not count as used.
+        if let Some(receipt) = handshake_log::accepted_before(self.store, group, &commit, from)? {
             return Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?));
         }
+        let welcome = request.welcome.as_ref().map(|part| self.part(from, part)).transpose()?;
+        let parts = Parts { commit, welcome, group_info: self.part(from, &request.group_info)? };
         let mut record = self.group_of_member(group, from)?;
         self.check_turn(&record, request.epoch, from)?;
         let passed = self.check_commit(&record, from, request, &parts)?;

@@ -105,6 +105,16 @@ fn what_an_account_uploads_and_does_not_use_is_bounded_and_forgotten() {
 }
 
 #[test]
+fn what_was_uploaded_and_never_used_is_gone_when_it_no_longer_counts() {
+    let mut world = World::new();
+    let blob = put(&mut world, &alice(), b"nobody wants it");
+    assert!(get(&mut world, &alice(), &blob).is_ok());
+    world.now += DAY_MS;
+    world.happen(Input::Tick);
+    assert_eq!(get(&mut world, &alice(), &blob), Err(Refusal::Gone));
+}
+
+#[test]
 fn a_group_is_registered_and_committed_to_through_blobs() {
     let mut world = World::new();
     let mut alice = Device::new("@alice:example.org", "ALICE");

@@ -3,8 +3,8 @@
 use mls_core::engine;
 use mls_core::hub::{ClaimMatrix, Claimed, Effect, Input};
 use mls_core::identity::credential;
-use mls_core::limits::{CLAIM_ATTEMPTS_MAX, JOB_WAIT_MS};
-use mls_core::policy::{CLAIMS_PER_HOUR, KEY_PACKAGE_LIFETIME_S};
+use mls_core::limits::{CLAIM_ATTEMPTS_MAX, DEVICES_PER_USER_MAX, JOB_WAIT_MS};
+use mls_core::policy::{CLAIMS_PER_HOUR, KEY_PACKAGE_LIFETIME_S, PUBLICATIONS_PER_HOUR};
 use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use mls_core::wire::publish_key_packages::KeyPackageCount;
 use mls_core::wire::refusal::Refusal;
@@ -29,13 +29,52 @@ fn counted(answer: Result<Answer, Refusal>) -> (u32, bool) {
     }
 }
 
-/// A key package that lives longer than the policy allows.
-fn too_long_lived(of: &Device, now_ms: u64) -> Vec<u8> {
+/// A key package that lives this long.
+fn that_lives(of: &Device, now_ms: u64, seconds: u64) -> Vec<u8> {
     let suite = engine::cipher_suite(SUITE).unwrap();
     let public = suite.signature_key_derive_public(&of.key).unwrap();
     let identity = SigningIdentity::new(credential(&of.id), public);
-    let client = device::client(identity, of.key.clone(), 365 * 24 * 3600);
+    let client = device::client(identity, of.key.clone(), seconds);
     device::key_package(&client, now_ms, false)
+}
+
+/// One that lives longer than the policy allows.
+fn too_long_lived(of: &Device, now_ms: u64) -> Vec<u8> {
+    that_lives(of, now_ms, 365 * 24 * 3600)
+}
+
+#[test]
+fn packages_that_are_nearly_over_and_too_many_requests_are_refused() {
+    let mut world = World::alone();
+    let bob = bob();
+    let short = that_lives(&bob, world.now, 2 * 3600);
+    let refused = world.publish(&bob, vec![short], None);
+    assert!(matches!(&refused, Err(Refusal::Invalid(why)) if why.contains("a day")), "{refused:?}");
+    for _ in 1..PUBLICATIONS_PER_HOUR {
+        world.publish(&bob, Vec::new(), None).unwrap();
+    }
+    assert!(matches!(world.publish(&bob, Vec::new(), None), Err(Refusal::RateLimited(_))));
+}
+
+#[test]
+fn a_device_that_fills_its_pool_no_longer_makes_room_for_a_new_one() {
+    let mut world = World::new();
+    let device = |n: usize| Device::new("bob@example.org", &format!("{n:016x}"));
+    for n in 0..DEVICES_PER_USER_MAX {
+        let device = device(n);
+        let last = device.key_package(world.now, true);
+        // All but the first keep a one-time package.
+        let one_time = (n > 0).then(|| device.key_package(world.now, false));
+        world.publish(&device, one_time.into_iter().collect(), Some(last)).unwrap();
+    }
+    let one_more = |world: &mut World, n: usize| {
+        let device = device(n);
+        let package = device.key_package(world.now, false);
+        world.publish(&device, vec![package], None)
+    };
+    assert_eq!(counted(one_more(&mut world, DEVICES_PER_USER_MAX)), (1, false));
+    let refused = one_more(&mut world, DEVICES_PER_USER_MAX + 1);
+    assert!(matches!(refused, Err(Refusal::NotAllowed(_))), "{refused:?}");
 }
 
 #[test]
