@@ -87,6 +87,8 @@ pub const GENERATIONS_RESERVED_MAX: u32 = 64;
 pub const NUMBERS_RESERVED: u64 = 256;
 /// After the first message since the last snapshot, a member writes a new one within this.
 pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
+/// How often a member asks, when it connects, whether it has the newest handshakes of a group.
+pub const LOOK_FOR_NEWEST_MS: u64 = 60 * 60 * 1000;
 /// Handshakes that came before their turn, kept by a member for one group.
 pub const HANDSHAKES_BUFFERED_MAX: usize = 64;
 /// Messages of one group that a member has handed out and that are not confirmed.

@@ -97,6 +97,8 @@ pub struct Member {
     ended: intents::Ended,
     unconfirmed: Vec<send::Unconfirmed>,
     future: future::Future,
+    /// When each group was last asked for its newest handshakes.
+    looked_ms: BTreeMap<GroupId, u64>,
     /// For which future messages handshakes were fetched: how many, from which seq.
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
     welcomes: welcome::Welcomes,
@@ -140,6 +142,7 @@ impl Member {
             loaded: BTreeMap::new(),
             ratchets: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
+            looked_ms: BTreeMap::new(),
             rooms_to_find: BTreeMap::new(),
             uninvited: BTreeMap::new(),
             watched: BTreeMap::new(),
@@ -220,6 +223,7 @@ impl Member {
         self.hurry_requests();
         self.fetched_for.clear();
         self.watch_left_rooms();
+        self.look_for_newest()?;
         self.fill_pool(crate::policy::KEY_PACKAGE_REFILL)?;
         self.try_welcomes()?;
         self.fetch_welcomes()?;

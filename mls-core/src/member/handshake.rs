@@ -14,7 +14,7 @@ use super::requests::Purpose;
 use super::{Member, engine_fault, is_storage_fault};
 use crate::door;
 use crate::engine::mls_time;
-use crate::limits::HANDSHAKES_BUFFERED_MAX;
+use crate::limits::{HANDSHAKES_BUFFERED_MAX, LOOK_FOR_NEWEST_MS};
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
 use crate::rules::check_proposal;
 use crate::store::{Space, StoreError};
@@ -193,6 +193,21 @@ impl Member {
         let prefix = group_prefix(group);
         for (key, _) in self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)? {
             self.overlay.delete(EARLY, &key);
+        }
+        Ok(())
+    }
+
+    /// Asks for what is newest in each group, now and then: that the newest handshake was held back
+    /// shows by nothing else.
+    pub(super) fn look_for_newest(&mut self) -> Result<(), StoreError> {
+        let (now_ms, live) = (self.now_ms, |r: &&GroupRecord| r.state == State::Live);
+        let groups: Vec<_> = self.groups.values().filter(live).map(|r| r.group.clone()).collect();
+        for group in groups {
+            let looked_ms = self.looked_ms.get(&group).copied().unwrap_or(0);
+            if now_ms.saturating_sub(looked_ms) >= LOOK_FOR_NEWEST_MS {
+                self.looked_ms.insert(group.clone(), now_ms);
+                self.fetch_handshakes(&group)?;
+            }
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mls_core::limits::LOOK_FOR_NEWEST_MS;
 use mls_core::member::{Command, Input};
+use mls_core::wire::Notice;
 
 use crate::network::{Restarts, World};
 use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
@@ -97,7 +99,7 @@ fn a_handshake_in_three_that_is_lost_is_fetched() {
     let mut world = world();
     let mut count = 0;
     world.tamper = Box::new(move |_, input| {
-        let handshake = matches!(input, Input::Notice(mls_core::wire::Notice::Handshake(_)));
+        let handshake = matches!(input, Input::Notice(Notice::Handshake(_)));
         count += usize::from(handshake);
         !handshake || count % 3 != 0
     });
@@ -198,4 +200,19 @@ fn handshakes_that_overtake_each_other_wait_for_their_turn() {
     }
     world.run();
     world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn a_handshake_that_nobody_delivered_is_found_when_the_device_connects() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.tamper = Box::new(|index, input| {
+        index != 2 || !matches!(input, Input::Notice(Notice::Handshake(_)))
+    });
+    world.remove(0, &group, 1);
+    world.run();
+    assert_ne!(world.epoch(2, &group), world.epoch(0, &group));
+    world.now_ms += LOOK_FOR_NEWEST_MS;
+    world.give(2, Input::Connected);
+    world.run();
+    world.assert_agree(&group, &[0, 2]);
 }
