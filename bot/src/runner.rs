@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mls_core::address::{ClientId, RoomAddress};
+use mls_core::address::ClientId;
 use mls_core::member::{
     Command, CommandId, Durability, Event, EventRecord, Input, KeyPackageUpload, Member, Output,
 };
@@ -27,9 +27,9 @@ use storage::Database;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::invitations;
+use crate::invitations::Invitations;
 use crate::network::{Batch, Network};
-use work::{Report, RoomTask, Work};
+use work::{Report, Work};
 
 /// Events that wait for the reader before no more is taken from the network.
 const EVENTS_WAITING_MAX: usize = 1000;
@@ -58,6 +58,7 @@ pub(crate) struct Runner {
     network: Arc<Network>,
     options: Options,
     work: Work,
+    invitations: Invitations,
     channels: Channels,
     /// Events that the reader has not taken yet.
     to_show: VecDeque<EventRecord>,
@@ -90,6 +91,7 @@ impl Runner {
             network,
             options,
             work,
+            invitations: Invitations::default(),
             channels,
             to_show: VecDeque::new(),
             seen: None,
@@ -117,9 +119,11 @@ impl Runner {
     /// Does again what was not confirmed before the last end.
     fn resume(&mut self) -> Result<(), RunError> {
         self.act_all(self.member.pending()?, true);
+        self.invitations = Invitations::read(&self.database)?;
+        self.database.commit(&self.invitations.expire(now_ms()))?;
         if self.options.accept_invitations {
-            for room in invitations::waiting(&self.database)? {
-                self.accept(room);
+            for (room, patience) in self.invitations.waiting(now_ms()) {
+                self.work.accept(room, patience);
             }
         }
         Ok(())
@@ -220,8 +224,13 @@ impl Runner {
             inputs.extend(self.complete(input));
         }
         let mut marks = batch.marks;
-        for room in &batch.invitations {
-            marks.push(invitations::note(room));
+        let mut noted = Vec::new();
+        marks.extend(self.invitations.expire(now_ms()));
+        for room in batch.invitations {
+            if let Some((write, patience)) = self.invitations.note(&room, now_ms()) {
+                marks.push(write);
+                noted.push((room, patience));
+            }
         }
         let last = inputs.pop();
         for input in inputs {
@@ -233,7 +242,7 @@ impl Runner {
         }
         self.publish_if_due()?;
         if self.options.accept_invitations {
-            batch.invitations.into_iter().for_each(|room| self.accept(room));
+            noted.into_iter().for_each(|(room, patience)| self.work.accept(room, patience));
         }
         self.database.sync()?;
         // The connection may have gone; it will give the batch again, to no harm.
@@ -293,12 +302,8 @@ impl Runner {
                 Output::Request(id, request) => self.work.request(id, request),
                 Output::Send(message) => self.work.post(message, again),
                 Output::UploadKeyPackages(upload) => self.upload(upload),
-                Output::JoinRoom(room) => {
-                    self.work.room(RoomTask { room, enter: true, invited: false });
-                }
-                Output::LeaveRoom(room) => {
-                    self.work.room(RoomTask { room, enter: false, invited: false });
-                }
+                Output::JoinRoom(room) => self.work.enter(room),
+                Output::LeaveRoom(room) => self.work.leave(room),
                 Output::Event(record) => self.show(record),
             }
         }
@@ -315,10 +320,6 @@ impl Runner {
             Ok(signature) => self.work.upload(upload, signature),
             Err(why) => tracing::error!(why, "the device cannot be announced"),
         }
-    }
-
-    fn accept(&mut self, room: RoomAddress) {
-        self.work.room(RoomTask { room, enter: true, invited: true });
     }
 
     /// Queues an event for the reader; the ends of our own commands are for us.

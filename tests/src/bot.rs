@@ -219,6 +219,13 @@ impl Bot {
         running.map_or(Ok(()), |mut running| running.process.wait(STOP))
     }
 
+    /// Waits until it has ended by itself, and gives how, with the last lines of its log.
+    pub fn wait_ended(&self) -> Result<String, RigError> {
+        let what = format!("{} ends by itself", self.name);
+        let end = until(&what, STEP, || self.ended(), || self.seen())?;
+        Ok(format!("{end}\n{}", tail(&self.log(), 15)))
+    }
+
     /// Its profile folder.
     pub fn profile(&self) -> PathBuf {
         self.folder.join("profile")

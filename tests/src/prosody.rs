@@ -111,12 +111,21 @@ impl Prosody {
         self.process.iter_mut().for_each(Managed::detach);
     }
 
-    /// Makes an account.
+    /// Makes an account, or gives it a new password.
     pub fn register(&self, local: &str, password: &str) -> Result<(), RigError> {
+        self.control(&["register", local, DOMAIN, password])
+    }
+
+    /// Loads a module of the chats (`load`), or takes it away (`unload`), while Prosody runs.
+    pub fn rooms_module(&self, change: &str, module: &str) -> Result<(), RigError> {
+        self.control(&["shell", &format!("module:{change}(\"{module}\", \"{ROOMS}\")")])
+    }
+
+    fn control(&self, arguments: &[&str]) -> Result<(), RigError> {
         let output = Command::new("prosodyctl")
             .arg("--config")
             .arg(&self.config)
-            .args(["register", local, DOMAIN, password])
+            .args(arguments)
             .stdin(Stdio::null())
             .output()
             .map_err(RigError::io("cannot start prosodyctl"))?;
@@ -125,7 +134,7 @@ impl Prosody {
         }
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
-        Err(RigError::Answer(format!("prosodyctl did not register {local}: {said}")))
+        Err(RigError::Answer(format!("prosodyctl {arguments:?} failed: {said}")))
     }
 
     fn output_log(&self) -> PathBuf {

@@ -273,19 +273,3 @@ fn with_synapses_default_rate_limits_a_small_group_forms_and_talks() -> Result<(
         group.converge_to(&all, 4).map(drop)
     })
 }
-
-#[test]
-fn check_names_what_is_down_and_finds_no_fault_when_all_is_up() -> Result<(), RigError> {
-    own(Options { limits: RateLimits::HubSnippet, ..Options::default() }, |rig| {
-        let (good, said) = rig.bridge.check()?;
-        assert!(good, "check found a fault in a good installation: {said}");
-        rig.prosody.stop()?;
-        let (good, said) = rig.bridge.check()?;
-        assert!(!good, "check did not notice that Prosody is down: {said}");
-        rig.prosody.start()?;
-        rig.synapse.stop()?;
-        let (good, said) = rig.bridge.check()?;
-        assert!(!good, "check did not notice that Synapse is down: {said}");
-        rig.synapse.start()
-    })
-}

@@ -4,7 +4,6 @@ use mls_core::member::{Confirmation, Input};
 
 use super::work::{Report, RoomTask};
 use super::{RunError, Runner};
-use crate::invitations;
 
 impl Runner {
     /// A task has ended.
@@ -42,7 +41,7 @@ impl Runner {
     }
 
     fn room_done(&mut self, task: RoomTask, result: Result<(), String>) -> Result<(), RunError> {
-        let done = vec![invitations::forget(&task.room)];
+        let done = vec![self.invitations.forget(&task.room)];
         for input in self.work.room_done(&task, result) {
             self.input(input, Vec::new())?;
         }

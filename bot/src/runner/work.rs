@@ -1,5 +1,9 @@
 //! What is being done: each output as a task of its own, so that a slow one delays no other.
 
+mod rooms;
+
+pub(super) use rooms::RoomTask;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +11,7 @@ use std::sync::Arc;
 use mls_core::address::RoomAddress;
 use mls_core::delivery::DeliveryError;
 use mls_core::limits::REQUEST_RETRY_MS;
-use mls_core::member::{Confirmation, Input, KeyPackageUpload, OutgoingMessage};
+use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Digest, Notice, Request, RequestId};
 use tokio::sync::mpsc;
@@ -24,9 +28,6 @@ const FETCHES_MAX: usize = 64;
 /// Reports that wait for the runner; a task with one more waits.
 const REPORTS_MAX: usize = 64;
 
-/// A room that refuses to be entered is tried so often, over about half a minute.
-const ENTER_ATTEMPTS: u32 = 7;
-
 /// What a task has to say at its end.
 #[derive(Debug)]
 pub(super) enum Report {
@@ -40,17 +41,6 @@ pub(super) enum Report {
     NotAsked(RequestId, Refusal),
     /// Key packages are uploaded, and so many are there now.
     Uploaded(Digest, u32),
-}
-
-/// Entering or leaving a room.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct RoomTask {
-    /// The room.
-    pub(super) room: RoomAddress,
-    /// In or out.
-    pub(super) enter: bool,
-    /// Whether the member asked, or an invitation was accepted.
-    pub(super) invited: bool,
 }
 
 /// A message to be posted.
@@ -255,39 +245,6 @@ impl Work {
         self.uploads.remove(id);
     }
 
-    /// Enters or leaves a room; what is going on already is left.
-    pub(super) fn room(&mut self, task: RoomTask) {
-        if !self.rooms.insert(task.clone()) {
-            return;
-        }
-        let network = Arc::clone(&self.network);
-        self.spawn(async move {
-            let room = &task.room;
-            let result = match (task.enter, task.invited) {
-                (true, true) => insist("a room to join", || network.join_room(room)).await,
-                (true, false) => enter(&network, room).await,
-                (false, _) => insist("a room to leave", || network.leave_room(room)).await,
-            };
-            Report::Room(task, result)
-        });
-    }
-
-    /// A room was entered or left: what the member is to be told.
-    pub(super) fn room_done(&mut self, task: &RoomTask, result: Result<(), String>) -> Vec<Input> {
-        self.rooms.remove(task);
-        let room = &task.room;
-        let mut inputs = Vec::new();
-        if !task.invited {
-            inputs.push(Input::Confirmed(Confirmation::Room(room.clone(), result.clone())));
-        }
-        match result {
-            Ok(()) if task.enter => inputs.push(Input::RoomJoined(room.clone())),
-            Ok(()) => inputs.push(Input::RoomLeft(room.clone())),
-            Err(why) => tracing::warn!(room = room.address, why, "the room stays as it is"),
-        }
-        inputs
-    }
-
     /// A fetch has ended.
     pub(super) fn fetched(&mut self) {
         self.fetches = self.fetches.saturating_sub(1);
@@ -307,18 +264,6 @@ impl Work {
             let _ = reports.send(task.await).await;
         })
     }
-}
-
-/// Enters a room for a Welcome, which may have come before the invitation.
-async fn enter(network: &Network, room: &RoomAddress) -> Result<(), String> {
-    let mut backoff = Backoff::default();
-    for _ in 1..ENTER_ATTEMPTS {
-        if insist("a room to enter", || network.join_room(room)).await.is_ok() {
-            return Ok(());
-        }
-        tokio::time::sleep(backoff.next(None)).await;
-    }
-    insist("a room to enter", || network.join_room(room)).await
 }
 
 /// Tries until it is done or refused.

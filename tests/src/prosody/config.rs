@@ -24,6 +24,7 @@ fn text(folder: &Path, ports: Ports, component: &Path) -> String {
         r#"run_as_root = {root}
 data_path = "{folder}/data"
 pidfile = "{folder}/prosody.pid"
+admin_socket = "{folder}/prosody.sock"
 log = {{ debug = "{folder}/prosody.log" }}
 interfaces = {{ "127.0.0.1" }}
 local_interfaces = {{ "127.0.0.1" }}
@@ -44,7 +45,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 modules_enabled = {{
   "roster", "saslauth", "disco", "carbons", "pep", "private", "blocklist", "vcard4",
-  "vcard_legacy", "ping", "time", "version", "mam", "smacks", "csi_simple",
+  "vcard_legacy", "ping", "time", "version", "mam", "smacks", "csi_simple", "admin_shell",
 }}
 modules_disabled = {{ "s2s", "tls" }}
 

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Component, ComponentSetup, OpenError, open};
 use crate::limits::INCOMING_MAX;
-use crate::mapping::ghost;
 use crate::mapping::namespace::{COMPONENT, DISCO_INFO, MUC};
+use crate::mapping::{ghost, room_config};
 use crate::session::link::{self, Ends};
 use crate::session::{Failure, Session};
 
@@ -44,6 +44,17 @@ pub enum CheckError {
         domain: String,
         /// What it says.
         why: String,
+    },
+    /// It makes rooms, but none for a group.
+    #[error(
+        "the rooms of {domain} are not fit for groups, which need that {lack}: enable the \
+        modules for that in its section of Prosody's configuration (`muc_mam` for archives)"
+    )]
+    NotFit {
+        /// The service, as it was configured.
+        domain: String,
+        /// What its rooms lack.
+        lack: String,
     },
 }
 
@@ -100,8 +111,10 @@ async fn look(
     let room = format!("mls-bridge-check-{}@{domain}", std::process::id());
     match session.enter(me, &room, "check").await {
         Ok(_) => {
-            // Never configured, it vanishes when we leave.
+            let tried = try_room(session, &domain, &room, me).await;
+            // It vanishes when we leave.
             let _ = session.leave(me, &room, "check").await;
+            tried?;
         }
         Err(Failure::Refused(error)) => {
             return Err(CheckError::NoRooms { domain, why: error.to_string() });
@@ -116,4 +129,23 @@ async fn look(
          component's section has `component_conflict_resolve = \"kick_old\"`"
             .to_owned(),
     ])
+}
+
+/// Configures a new room as a group's are, and looks at what came of it.
+async fn try_room(session: &Session, domain: &str, room: &str, me: &str) -> Result<(), CheckError> {
+    let ask = async |kind, payload| session.ask(kind, Some(me), room, payload).await;
+    let tried = async {
+        let offer = ask("get", room_config::form_request()).await?;
+        ask("set", room_config::filled_on_trial(&offer)).await?;
+        ask("get", Element::bare("query", DISCO_INFO)).await
+    };
+    let lack = match tried.await {
+        Ok(disco) => room_config::lacks_on_trial(&disco).join("; that "),
+        Err(Failure::Refused(error)) => format!("they can be configured ({error})"),
+        Err(failure) => return Err(CheckError::Ended(failure.to_string())),
+    };
+    match lack.is_empty() {
+        true => Ok(()),
+        false => Err(CheckError::NotFit { domain: domain.to_owned(), lack }),
+    }
 }

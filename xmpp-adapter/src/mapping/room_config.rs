@@ -5,11 +5,14 @@ use minidom::Element;
 use super::element::Build;
 use super::namespace::{DATA_FORMS, DISCO_INFO, MAM, MUC_OWNER, MUC_ROOM_CONFIG, STANZA_IDS};
 
+/// That a room outlives its last occupant.
+const PERSISTENT: &str = "muc_persistent";
+
 /// What a group's room must say of itself (XEP-0030), and what it is for.
 const REQUIRED: [(&str, &str); 5] = [
     ("muc_nonanonymous", "everybody sees everybody's address"),
     ("muc_membersonly", "only members enter"),
-    ("muc_persistent", "it outlives its last occupant"),
+    (PERSISTENT, "it outlives its last occupant"),
     (MAM, "it is archived"),
     (STANZA_IDS, "its messages have stable ids"),
 ];
@@ -22,6 +25,15 @@ pub fn form_request() -> Element {
 /// Fills in the form that a room offers; fields that it does not offer are left out, for some
 /// services refuse what they do not know.
 pub fn filled(offer: &Element, name: &str) -> Element {
+    filled_in(offer, name, "1")
+}
+
+/// The same for a room on trial, which vanishes with its last occupant.
+pub fn filled_on_trial(offer: &Element) -> Element {
+    filled_in(offer, "", "0")
+}
+
+fn filled_in(offer: &Element, name: &str, persistent: &str) -> Element {
     let form = offer.get_child("query", MUC_OWNER).and_then(|q| q.get_child("x", DATA_FORMS));
     let offered: Vec<&str> = form
         .into_iter()
@@ -30,7 +42,7 @@ pub fn filled(offer: &Element, name: &str) -> Element {
         .collect();
     let wanted = [
         ("muc#roomconfig_roomname", name),
-        ("muc#roomconfig_persistentroom", "1"),
+        ("muc#roomconfig_persistentroom", persistent),
         ("muc#roomconfig_publicroom", "0"),
         ("muc#roomconfig_membersonly", "1"),
         ("muc#roomconfig_moderatedroom", "0"),
@@ -50,6 +62,16 @@ pub fn filled(offer: &Element, name: &str) -> Element {
 
 /// What a room lacks for a group, from its service discovery answer; empty if nothing.
 pub fn lacks(disco: &Element) -> Vec<&'static str> {
+    missing(disco).map(|(_, purpose)| purpose).collect()
+}
+
+/// The same for a room on trial.
+pub fn lacks_on_trial(disco: &Element) -> Vec<&'static str> {
+    let missing = missing(disco).filter(|(feature, _)| *feature != PERSISTENT);
+    missing.map(|(_, purpose)| purpose).collect()
+}
+
+fn missing(disco: &Element) -> impl Iterator<Item = (&'static str, &'static str)> {
     let features: Vec<&str> = disco
         .get_child("query", DISCO_INFO)
         .into_iter()
@@ -57,8 +79,7 @@ pub fn lacks(disco: &Element) -> Vec<&'static str> {
         .filter(|child| child.is("feature", DISCO_INFO))
         .filter_map(|feature| feature.attr("var"))
         .collect();
-    let missing = REQUIRED.iter().filter(|(feature, _)| !features.contains(feature));
-    missing.map(|(_, purpose)| *purpose).collect()
+    REQUIRED.into_iter().filter(move |(feature, _)| !features.contains(feature))
 }
 
 fn field(name: &str, value: &str) -> Element {
@@ -92,10 +113,11 @@ mod tests {
 
     #[test]
     fn a_room_that_is_not_archived_is_named_as_such() {
-        let features = ["muc_nonanonymous", "muc_membersonly", "muc_persistent", STANZA_IDS];
+        let features = ["muc_nonanonymous", "muc_membersonly", STANZA_IDS];
         let features = features.map(|var| Element::bare("feature", DISCO_INFO).with("var", var));
         let query = Element::bare("query", DISCO_INFO).holding_all(features);
         let disco = Element::bare("iq", "jabber:client").holding(query);
-        assert_eq!(lacks(&disco), ["it is archived"]);
+        assert_eq!(lacks(&disco), ["it outlives its last occupant", "it is archived"]);
+        assert_eq!(lacks_on_trial(&disco), ["it is archived"]);
     }
 }

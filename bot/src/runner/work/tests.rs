@@ -183,9 +183,31 @@ async fn a_room_that_was_entered_is_told_and_one_that_refuses_too() {
         [("!open", true, 1), ("!open", false, 2), ("!shut", true, 0), ("!shut", false, 1)]
     {
         let room = RoomAddress::matrix(room);
-        bench.work.room(RoomTask { room, enter: true, invited });
+        match invited {
+            true => bench.work.accept(room, Duration::from_secs(1)),
+            false => bench.work.enter(room),
+        }
         let Report::Room(task, result) = bench.next_report().await else { panic!("no room") };
         assert_eq!(bench.work.room_done(&task, result).len(), inputs);
         assert!(bench.work.is_idle());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invitation_into_a_room_that_never_answers_comes_to_an_end() {
+    let away = |call: &Call, _| if call.starts_with("join") { later() } else { Ok(()) };
+    let mut bench = Bench::new(away);
+    let (start, patience) = (Instant::now(), Duration::from_secs(24 * 3600));
+    bench.work.accept(RoomAddress::xmpp("evil@evil.test"), patience);
+    bench.work.accept(RoomAddress::xmpp("evil@evil.test"), patience);
+    let report = timeout(patience * 2, bench.reports.recv()).await.unwrap();
+    let Some(Report::Room(task, Err(why))) = report else { panic!("{report:?}") };
+    assert!(start.elapsed() >= patience && start.elapsed() < patience * 2);
+    assert!(bench.work.room_done(&task, Err(why)).is_empty());
+    assert!(bench.work.is_idle());
+    let mut last = None;
+    while let Ok(call) = bench.calls.try_recv() {
+        last = Some(call);
+    }
+    assert!(last.as_ref().is_some_and(|call| call.starts_with("leave")), "{last:?}");
 }
