@@ -24,6 +24,11 @@ pub enum Input {
         /// Accounts of the room's own network that are in its list.
         users: Vec<UserId>,
     },
+    /// A room is gone, or the hub was put out of it for good: nobody there can be reached any more.
+    RoomLost {
+        /// The room.
+        room: RoomAddress,
+    },
     /// [`super::MakeRooms`] was carried out, or cannot be.
     RoomsMade(RoomsMade),
     /// [`super::ClaimMatrix`] was carried out.
