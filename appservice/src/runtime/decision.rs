@@ -31,6 +31,17 @@ pub struct Decision {
     due_ms: Option<u64>,
 }
 
+/// A room in which a group lives.
+#[derive(Debug)]
+pub struct LiveRoom {
+    /// The room.
+    pub room: RoomAddress,
+    /// Members of the other network, whose ghosts are to stand in it.
+    pub ghosts: Vec<UserId>,
+    /// Those of them whose ghosts are known to be in its list.
+    pub admitted: Vec<UserId>,
+}
+
 impl Decision {
     /// Reads all of it from the database.
     pub fn open(setup: &HubSetup, database: &Database) -> Result<Self, StoreError> {
@@ -54,13 +65,19 @@ impl Decision {
     }
 
     /// Rooms of live groups, and whose ghosts stand in each.
-    pub fn rooms(&self) -> Result<Vec<(RoomAddress, Vec<UserId>)>, StoreError> {
-        let ghosts = |room: RoomAddress| {
-            let mut users = self.hub.users_in(&room)?;
-            users.retain(|user| user.network() != room.network);
-            Ok((room, users))
+    pub fn rooms(&self) -> Result<Vec<LiveRoom>, StoreError> {
+        let live = |room: RoomAddress| {
+            let mut ghosts = self.hub.users_in(&room)?;
+            ghosts.retain(|user| user.network() != room.network);
+            let mut admitted = Vec::new();
+            for user in &ghosts {
+                if self.hub.is_listed(&room, user)? {
+                    admitted.push(user.clone());
+                }
+            }
+            Ok(LiveRoom { room, ghosts, admitted })
         };
-        self.hub.rooms()?.into_iter().map(ghosts).collect()
+        self.hub.rooms()?.into_iter().map(live).collect()
     }
 
     /// Decides about everything that a network handed over at once, in order.

@@ -98,7 +98,8 @@ pub struct RoomMessage {
 pub struct Membership {
     /// The room.
     pub room: RoomAddress,
-    /// The account; for a ghost that was thrown out, the account that it stands for.
+    /// The account; for a ghost, which is reported when it was let in and when somebody threw it
+    /// out, the account that it stands for.
     pub user: UserId,
     /// Whether the account is in the list now.
     pub listed: bool,
