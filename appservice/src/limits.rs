@@ -10,8 +10,9 @@ pub const GROUP_COMMIT_MAX: usize = 64;
 pub const EFFECTS_AT_ONCE_MAX: usize = 32;
 /// Effects that wait for a network; above this nothing more is taken in until some have gone.
 pub const OUTBOX_ENTRIES_MAX: usize = 100_000;
-/// Entries that wait for one room before further messages are no longer copied into it.
-pub const RELAYS_PER_ROOM_MAX: usize = 10_000;
+/// Effects that wait in one lane, such as a room; above this its oldest messages are given up, so
+/// that a room whose server is away for days never fills the whole outbox.
+pub const LANE_ENTRIES_MAX: usize = 10_000;
 /// One attempt to carry out one effect; a network that takes longer is asked again.
 pub const ATTEMPT_DEADLINE: Duration = Duration::from_secs(120);
 /// The first wait after an attempt that failed; it doubles with each.

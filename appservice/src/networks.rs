@@ -16,6 +16,7 @@ use crate::carrier::{Carrier, Delivery, Mark};
 use crate::config::{Config, Matrix, Xmpp};
 use crate::limits::{DELIVERIES_WAITING_MAX, READY_POLL};
 use crate::marks;
+use crate::runtime::LiveRoom;
 
 /// Both connections.
 pub struct Networks {
@@ -36,11 +37,11 @@ pub enum NetworksError {
 
 impl Networks {
     /// Starts what is configured; the servers need not be there yet. `rooms` are those of live
-    /// groups, with the accounts whose ghosts stand in each.
+    /// groups.
     pub async fn start(
         config: &Config,
         database: &Database,
-        rooms: Vec<(RoomAddress, Vec<UserId>)>,
+        rooms: Vec<LiveRoom>,
         deliveries: &mpsc::Sender<Delivery>,
     ) -> Result<Self, NetworksError> {
         let mut networks = Self { matrix: None, xmpp: None };
@@ -154,12 +155,12 @@ pub fn component_setup(config: &Xmpp) -> ComponentSetup {
 }
 
 /// What was marked for each room tells from where on its archive is read.
-fn rooms_to_join(rooms: Vec<(RoomAddress, Vec<UserId>)>, database: &Database) -> Vec<RoomToJoin> {
-    let mucs = rooms.into_iter().filter(|(room, _)| room.network == Network::Xmpp);
-    mucs.map(|(room, ghosts)| {
+fn rooms_to_join(rooms: Vec<LiveRoom>, database: &Database) -> Vec<RoomToJoin> {
+    let mucs = rooms.into_iter().filter(|live| live.room.network == Network::Xmpp);
+    mucs.map(|LiveRoom { room, ghosts, admitted }| {
         let mark = format!("room:{}", room.address);
         let stanza_id = marks::read(database, Network::Xmpp, &mark);
-        RoomToJoin { muc: room.address, stanza_id, ghosts }
+        RoomToJoin { muc: room.address, stanza_id, ghosts, admitted }
     })
     .collect()
 }

@@ -27,7 +27,7 @@ use crate::limits::{
     GROUP_COMMIT_MAX, OUTBOX_ENTRIES_MAX, STOP_DEADLINE, TICK, TICKS_PER_CHECKPOINT,
 };
 use attempt::{Finished, Settled};
-pub use decision::Decision;
+pub use decision::{Decision, LiveRoom};
 
 /// The runtime; [`Runtime::run`] is its life.
 pub struct Runtime<C> {

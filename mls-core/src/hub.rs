@@ -43,6 +43,7 @@ mod relay;
 mod removal;
 mod report_invalid;
 mod requests;
+mod room_lost;
 mod room_record;
 mod submit_commit;
 mod submit_proposal;
@@ -93,6 +94,8 @@ pub struct Outcome {
     pub writes: Vec<Write>,
     /// What to do, in this order within each lane.
     pub effects: Vec<Effect>,
+    /// Rooms that were lost: what earlier inputs wanted done in them is to be dropped.
+    pub lost_rooms: Vec<RoomAddress>,
 }
 
 impl Hub {
@@ -115,22 +118,25 @@ impl Hub {
             rates: &mut self.rates,
             now_ms,
             effects: Vec::new(),
+            lost_rooms: Vec::new(),
         };
         let done = match input {
             Input::Request(request) => turn.request(request),
             Input::Message(message) => turn.relay(message),
             Input::Membership(change) => turn.membership(change),
             Input::Listed { room, users } => turn.listed(&room, &users),
+            Input::RoomLost { room } => turn.room_lost(&room),
             Input::RoomsMade(made) => turn.rooms_made(made),
             Input::Claimed(claimed) => turn.claimed(claimed),
             Input::Tick => turn.sweep(),
             Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);
+        let lost_rooms = std::mem::take(&mut turn.lost_rooms);
         match done {
             Ok(()) => {
                 self.groups.keep_changes();
-                Ok(Outcome { writes: self.store.take_writes(), effects })
+                Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms })
             }
             Err(error) => {
                 self.groups.forget_changes();
@@ -146,9 +152,15 @@ impl Hub {
         held_queue::next_due_ms(&self.store)
     }
 
-    /// The rooms that live groups are bound to.
+    /// The rooms that live groups are bound to, without those that were lost.
     pub fn rooms(&self) -> Result<Vec<RoomAddress>, StoreError> {
         room_record::bound(&self.store)
+    }
+
+    /// Whether the account, or for one of the other network its ghost, is known to be in the
+    /// room's list.
+    pub fn is_listed(&self, room: &RoomAddress, user: &UserId) -> Result<bool, StoreError> {
+        listed::is_listed(&self.store, room, user)
     }
 
     /// Accounts, of both networks, that have a leaf in the group of a room.

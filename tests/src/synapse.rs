@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 
 use crate::deadline::{START, until};
 use crate::error::RigError;
 use crate::http::{Answer, Request};
+use crate::matrix_session::MatrixSession;
 use crate::ports;
 use crate::process::{Keeper, Managed, tail};
 use crate::secret::random_hex;
@@ -130,17 +132,28 @@ impl Synapse {
 
     /// Makes an account (through the admin API of the shared secret).
     pub fn register(&self, localpart: &str, password: &str) -> Result<(), RigError> {
+        self.register_as("notadmin", localpart, password).map(drop)
+    }
+
+    /// Makes an account that may use the admin API, and logs in.
+    pub fn operator(&self, localpart: &str) -> Result<MatrixSession, RigError> {
+        let made = self.register_as("admin", localpart, &random_hex(16)?)?;
+        let token = made["access_token"].as_str().unwrap_or_default();
+        Ok(MatrixSession::with_token(self.port, token))
+    }
+
+    fn register_as(&self, kind: &str, localpart: &str, password: &str) -> Result<Value, RigError> {
         let path = "/_synapse/admin/v1/register";
         let nonce = self.request("GET", path, b"")?.json["nonce"].as_str().map(str::to_owned);
         let nonce = nonce.ok_or_else(|| RigError::Answer("Synapse gave no nonce".to_owned()))?;
-        let message = [&nonce, localpart, password, "notadmin"].join("\0");
+        let message = [&nonce, localpart, password, kind].join("\0");
         let body = serde_json::json!({
-            "nonce": nonce, "username": localpart, "password": password, "admin": false,
+            "nonce": nonce, "username": localpart, "password": password, "admin": kind == "admin",
             "mac": hex::encode(hmac_sha1(self.secret.as_bytes(), message.as_bytes())),
         });
         let answer = self.request("POST", path, body.to_string().as_bytes())?;
         if answer.status == 200 {
-            Ok(())
+            Ok(answer.json)
         } else {
             Err(RigError::Answer(format!("Synapse did not register {localpart}: {answer:?}")))
         }

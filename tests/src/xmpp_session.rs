@@ -153,4 +153,26 @@ impl XmppSession {
             Err(RigError::Answer(format!("{room} did not make {jid} {affiliation}: {answer}")))
         }
     }
+
+    /// Destroys a room, as its owner (XEP-0045 10.9).
+    pub fn destroy(&mut self, room: &str) -> Result<(), RigError> {
+        let query = "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>";
+        let answer = self.iq("set", Some(room), query)?;
+        match answer.contains("type='result'") {
+            true => Ok(()),
+            false => Err(RigError::Answer(format!("{room} was not destroyed: {answer}"))),
+        }
+    }
+
+    /// The JIDs that have this affiliation with a room.
+    pub fn affiliated(&mut self, room: &str, affiliation: &str) -> Result<Vec<String>, RigError> {
+        let query = format!(
+            "<query xmlns='http://jabber.org/protocol/muc#admin'>\
+             <item affiliation='{affiliation}'/></query>"
+        );
+        let answer = self.iq("get", Some(room), &query)?;
+        let items = answer.split("<item ").skip(1).filter_map(|item| item.split_once('>'));
+        let jid = |item: &str| Some(item.split_once("jid='")?.1.split_once('\'')?.0.to_owned());
+        Ok(items.filter_map(|(item, _)| jid(item)).collect())
+    }
 }

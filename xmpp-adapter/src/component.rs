@@ -65,6 +65,9 @@ pub struct RoomToJoin {
     pub stanza_id: Option<String>,
     /// Users of the other network who have a leaf in its group.
     pub ghosts: Vec<UserId>,
+    /// Those of them whose ghosts are known to be on the room's list ([`Component::perform`]):
+    /// whose ghost is missing there was put out while we were away.
+    pub admitted: Vec<UserId>,
 }
 
 /// To be stored together with what came with it, and given back as [`RoomToJoin::stanza_id`].
@@ -128,7 +131,9 @@ impl Component {
             ghosts: Mutex::default(),
         });
         for room in &rooms {
-            room.ghosts.iter().for_each(|user| shared.ghosts().want(&room.muc, user));
+            let (mut ghosts, domain) = (shared.ghosts(), &shared.setup.domain);
+            room.ghosts.iter().for_each(|user| ghosts.want(&room.muc, user));
+            room.admitted.iter().for_each(|user| ghosts.was_admitted(&room.muc, user, domain));
         }
         let (commands, commands_in) = mpsc::channel(INCOMING_MAX);
         let (events, events_in) = mpsc::channel(INCOMING_MAX);

@@ -41,6 +41,9 @@ pub(crate) const SELF_PING_AFTER: Duration = Duration::from_secs(300);
 pub(crate) const ENTER_AGAIN: Duration = Duration::from_secs(2);
 /// The longest such wait.
 pub(crate) const ENTER_AGAIN_LAST: Duration = Duration::from_secs(60);
+/// A room of a group that answers all this time that it is gone, or that we may not be in it,
+/// counts as lost; long enough for an operator to mend what only looks like it.
+pub(crate) const ROOM_LOST_AFTER: Duration = Duration::from_secs(60 * 60);
 /// Rooms that are entered at the same time.
 pub(crate) const ENTERING_AT_ONCE: usize = 8;
 /// Nicknames that are tried before a room is left alone for a while.

@@ -15,7 +15,7 @@ pub(crate) mod room_message;
 pub(crate) mod rooms;
 pub(crate) mod waiting;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -83,9 +83,18 @@ struct Inner {
     waiting: Mutex<Waiting>,
     occupants: Mutex<Occupants>,
     own: Mutex<OwnMessages>,
-    /// Rooms that are entered and caught up.
-    live: watch::Sender<HashSet<String>>,
+    /// Rooms that are entered and caught up, and rooms that do not let us in.
+    doors: watch::Sender<HashMap<String, Door>>,
     counter: AtomicU64,
+}
+
+/// How far we are with a room, where that is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// Entered and caught up.
+    Live,
+    /// It does not let us in, and is tried again after a while.
+    Shut,
 }
 
 #[derive(Default)]
@@ -115,7 +124,7 @@ impl Session {
             waiting: Mutex::default(),
             occupants: Mutex::default(),
             own: Mutex::default(),
-            live: watch::Sender::default(),
+            doors: watch::Sender::default(),
             counter: AtomicU64::new(1),
         }))
     }
@@ -130,7 +139,7 @@ impl Session {
         lock(&self.0.line).out = None;
         *lock(&self.0.waiting) = Waiting::default();
         *lock(&self.0.occupants) = Occupants::default();
-        self.0.live.send_replace(HashSet::new());
+        self.0.doors.send_replace(HashMap::new());
     }
 
     /// Whether there is a connection.
@@ -199,20 +208,36 @@ impl Session {
 
     /// Marks a room as entered and caught up, or not.
     pub(crate) fn set_live(&self, room: &str, live: bool) {
-        self.0.live.send_if_modified(|rooms| {
-            if live { rooms.insert(room.to_owned()) } else { rooms.remove(room) }
+        self.set_door(room, live.then_some(Door::Live));
+    }
+
+    /// Marks a room as one that does not let us in for now.
+    pub(crate) fn set_shut(&self, room: &str) {
+        self.set_door(room, Some(Door::Shut));
+    }
+
+    fn set_door(&self, room: &str, door: Option<Door>) {
+        self.0.doors.send_if_modified(|doors| match door {
+            Some(door) => doors.insert(room.to_owned(), door) != Some(door),
+            None => doors.remove(room).is_some(),
         });
     }
 
-    /// Waits until a room is entered and caught up.
+    /// Waits until a room is entered and caught up; not for one that does not let us in.
     pub(crate) async fn wait_until_live(&self, room: &str) -> Result<(), DeliveryError> {
         if !self.is_up() {
             return Err(Failure::Offline.into());
         }
-        let mut live = self.0.live.subscribe();
-        let waited = timeout(LIVE_DEADLINE, live.wait_for(|rooms| rooms.contains(room))).await;
-        let why = format!("{room} is not entered and caught up yet");
-        waited.map(drop).map_err(|_| DeliveryError::Later { after_ms: None, why })
+        let mut doors = self.0.doors.subscribe();
+        let decided = timeout(LIVE_DEADLINE, doors.wait_for(|doors| doors.contains_key(room)));
+        let is_live = |doors: &HashMap<_, _>| doors.get(room) == Some(&Door::Live);
+        match decided.await {
+            Ok(Ok(doors)) if is_live(&doors) => Ok(()),
+            _ => {
+                let why = format!("{room} is not entered and caught up yet");
+                Err(DeliveryError::Later { after_ms: None, why })
+            }
+        }
     }
 
     /// An own message was seen in its room.

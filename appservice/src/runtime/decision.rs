@@ -10,8 +10,8 @@ use storage::Database;
 
 use crate::batch::Batch;
 use crate::carrier::{Carrier, Mark};
-use crate::lanes::Lanes;
-use crate::limits::RELAYS_PER_ROOM_MAX;
+use crate::lanes::{Arrival, LaneId, Lanes};
+use crate::limits::LANE_ENTRIES_MAX;
 use crate::marks::Marks;
 use crate::outbox::{Entry, Outbox};
 
@@ -23,12 +23,23 @@ pub struct Decision {
     marks: Marks,
     /// What waits in the outbox.
     pub(super) lanes: Lanes,
-    /// Entries of this turn, which the lanes get after the commit.
+    /// Entries of this turn, which the lanes get with the commit.
     fresh: Vec<Entry>,
     /// The clock of the hub never runs backwards.
     now_ms: u64,
     /// When the hub wants to be called, by its clock.
     due_ms: Option<u64>,
+}
+
+/// A room in which a group lives.
+#[derive(Debug)]
+pub struct LiveRoom {
+    /// The room.
+    pub room: RoomAddress,
+    /// Members of the other network, whose ghosts are to stand in it.
+    pub ghosts: Vec<UserId>,
+    /// Those of them whose ghosts are known to be in its list.
+    pub admitted: Vec<UserId>,
 }
 
 impl Decision {
@@ -40,8 +51,11 @@ impl Decision {
         batch.commit()?;
         let mut lanes = Lanes::default();
         let outbox = Outbox::open(database, |entry| {
-            lanes.add((entry.effect.network(), entry.effect.lane()), entry.number, true);
+            if let Some(number) = add(&mut lanes, &entry, true) {
+                batch.add(vec![Outbox::remove(number)]);
+            }
         })?;
+        batch.commit()?;
         if !lanes.is_empty() {
             tracing::info!(entries = lanes.len(), "the outbox holds what was not delivered yet");
         }
@@ -51,13 +65,19 @@ impl Decision {
     }
 
     /// Rooms of live groups, and whose ghosts stand in each.
-    pub fn rooms(&self) -> Result<Vec<(RoomAddress, Vec<UserId>)>, StoreError> {
-        let ghosts = |room: RoomAddress| {
-            let mut users = self.hub.users_in(&room)?;
-            users.retain(|user| user.network() != room.network);
-            Ok((room, users))
+    pub fn rooms(&self) -> Result<Vec<LiveRoom>, StoreError> {
+        let live = |room: RoomAddress| {
+            let mut ghosts = self.hub.users_in(&room)?;
+            ghosts.retain(|user| user.network() != room.network);
+            let mut admitted = Vec::new();
+            for user in &ghosts {
+                if self.hub.is_listed(&room, user)? {
+                    admitted.push(user.clone());
+                }
+            }
+            Ok(LiveRoom { room, ghosts, admitted })
         };
-        self.hub.rooms()?.into_iter().map(ghosts).collect()
+        self.hub.rooms()?.into_iter().map(live).collect()
     }
 
     /// Decides about everything that a network handed over at once, in order.
@@ -80,28 +100,13 @@ impl Decision {
     /// Decides about one input.
     pub(super) fn decide(&mut self, input: Input) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
-        let mut outcome = self.hub.handle(now_ms, input)?;
-        outcome.effects.retain(|effect| self.has_place(effect));
+        let outcome = self.hub.handle(now_ms, input)?;
+        outcome.lost_rooms.iter().for_each(|room| self.drop_what_waits_in(room));
         let (entries, writes) = self.outbox.add(outcome.effects)?;
         self.batch.add(outcome.writes);
         self.batch.add(writes);
         self.fresh.extend(entries);
         Ok(())
-    }
-
-    /// Whether an effect may wait: a room whose server is away for days must not use up the places
-    /// of all others. Handshakes always may; they are few, and can be asked for.
-    fn has_place(&self, effect: &Effect) -> bool {
-        let Effect::Relay(relay) = effect else { return true };
-        let waiting = self.lanes.waiting(&(effect.network(), effect.lane()));
-        if waiting < RELAYS_PER_ROOM_MAX {
-            return true;
-        }
-        tracing::warn!(
-            room = %relay.room, waiting,
-            "a message is not copied: the room takes none, and too many wait for it"
-        );
-        false
     }
 
     /// Notes how far a network was read.
@@ -119,11 +124,26 @@ impl Decision {
     /// Commits all of the turn; what it decided may be carried out from now on.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         self.due_ms = self.hub.due_ms()?;
-        self.batch.commit()?;
+        // What a lane has no place for goes in the same transaction.
         for entry in std::mem::take(&mut self.fresh) {
-            self.lanes.add((entry.effect.network(), entry.effect.lane()), entry.number, false);
+            if let Some(number) = add(&mut self.lanes, &entry, false) {
+                self.remove(number);
+            }
         }
-        Ok(())
+        self.batch.commit()
+    }
+
+    /// A room is lost: nothing will ever be carried out in it.
+    fn drop_what_waits_in(&mut self, room: &RoomAddress) {
+        let lane = (room.network, Effect::lane_of(room));
+        let mut numbers = self.lanes.drop_lane(&lane);
+        self.fresh.retain(|entry| {
+            let stays = lane_of(entry) != lane;
+            numbers.extend((!stays).then_some(entry.number));
+            stays
+        });
+        tracing::warn!(%room, dropped = numbers.len(), "a room of a group is lost");
+        numbers.into_iter().for_each(|number| self.remove(number));
     }
 
     /// When the hub wants [`Input::Due`], if it does.
@@ -161,4 +181,24 @@ impl Decision {
         self.now_ms = self.now_ms.max(u64::try_from(now).unwrap_or(u64::MAX));
         self.now_ms
     }
+}
+
+fn lane_of(entry: &Entry) -> LaneId {
+    (entry.effect.network(), entry.effect.lane())
+}
+
+/// Adds an entry to its lane; the number of the one that has no place there any more.
+fn add(lanes: &mut Lanes, entry: &Entry, old: bool) -> Option<u64> {
+    let expendable = matches!(entry.effect, Effect::Relay(_));
+    let lane = lane_of(entry);
+    let arrival = Arrival { number: entry.number, old, expendable };
+    let given_up = lanes.add(lane.clone(), arrival)?;
+    if given_up.first {
+        tracing::warn!(
+            lane = lane.1,
+            LANE_ENTRIES_MAX,
+            "too much waits here: the oldest messages are given up until some of it has gone"
+        );
+    }
+    Some(given_up.number)
 }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::hub::{
-    AnswerEffect, Effect, HubSetup, Incoming, Input, Reply, ReplyTo, RequestInput, RoomMessage,
+    AnswerEffect, Effect, HubSetup, Incoming, Input, Relay, Reply, ReplyTo, RequestInput,
+    RoomMessage,
 };
 use mls_core::policy::MESSAGES_BURST;
 use mls_core::store::{Store, Write};
-use mls_core::wire::Request;
 use mls_core::wire::create_room::CreateRoom;
-use mls_rs_codec::MlsDecode;
+use mls_core::wire::{Digest, GroupId, Request};
 use storage::{Database, Role};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -25,9 +25,9 @@ use tokio::time::timeout;
 
 use super::{Decision, Runtime};
 use crate::carrier::{Carrier, Delivery, Mark};
-use crate::limits::RELAYS_PER_ROOM_MAX;
+use crate::limits::LANE_ENTRIES_MAX;
 use crate::marks;
-use crate::outbox::OUTBOX;
+use crate::outbox::{OUTBOX, Outbox};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -306,6 +306,66 @@ async fn held_messages_leave_at_the_rate_without_a_tick_and_after_a_kill() {
     rig.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_room_that_is_lost_is_dropped_with_it_and_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let mut messages = {
+        let database = Database::open(&path, Role::Hub, None).unwrap();
+        alice::messages_of_alice(setup(), &database, 5)
+    };
+    let late = messages.split_off(3);
+    let mut rig = Rig::start(&path, vec![Outcome::Never]);
+    timeout(SOON, rig.deliver(messages, None).await).await.unwrap().unwrap();
+    rig.next_relay().await;
+    let room = RoomAddress::xmpp(alice::MUC);
+    // Two more in the same turn: they wait nowhere yet.
+    let lost = late.into_iter().chain([Input::RoomLost { room }, ask("!a", "1")]).collect();
+    timeout(SOON, rig.deliver(lost, None).await).await.unwrap().unwrap();
+    let (warned, _) = timeout(SOON, rig.attempts.recv()).await.unwrap().unwrap();
+    assert!(matches!(warned, Effect::Notify(_)), "{warned:?}");
+    assert_eq!(rig.next().await, ("!a".to_owned(), "1".to_owned(), false));
+    rig.until_outbox_is_empty().await;
+    let mut attempts = rig.kill().await;
+    assert!(attempts.try_recv().is_err(), "something was still done in the lost room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_for_which_too_much_waits_loses_its_oldest_messages_in_the_database_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let messages = {
+        let database = Database::open(&path, Role::Hub, None).unwrap();
+        let mut messages = alice::messages_of_alice(setup(), &database, 2);
+        let many = std::iter::repeat_n(relay(&messages.remove(0)), LANE_ENTRIES_MAX + 1).collect();
+        let mut outbox = Outbox::open(&database, |_| {}).unwrap();
+        database.commit(&outbox.add(many).unwrap().1).unwrap();
+        messages
+    };
+    let mut rig = Rig::start(&path, vec![Outcome::Never]);
+    rig.next_relay().await;
+    let entries = || rig.database.scan(OUTBOX, b"", b"", usize::MAX).unwrap();
+    let number = |at: usize| u64::from_be_bytes(entries()[at].0.clone().try_into().unwrap());
+    assert_eq!((entries().len(), number(0), number(1)), (LANE_ENTRIES_MAX, 0, 2));
+    timeout(SOON, rig.deliver(messages, None).await).await.unwrap().unwrap();
+    assert_eq!((entries().len(), number(0), number(1)), (LANE_ENTRIES_MAX, 0, 3));
+    rig.kill().await;
+}
+
+/// The copy into the MUC that a message of Alice leads to.
+fn relay(message: &Input) -> Effect {
+    let Input::Message(message) = message else { panic!("{message:?}") };
+    Effect::Relay(Relay {
+        id: Digest([7; 32]),
+        room: RoomAddress::xmpp(alice::MUC),
+        sender: message.sender.clone(),
+        sent_ms: message.sent_ms,
+        group: GroupId(vec![1]),
+        epoch: 0,
+        message: message.message.clone(),
+    })
+}
+
 fn message_of(effect: Effect) -> Vec<u8> {
     match effect {
         Effect::Relay(relay) => relay.message,
@@ -318,27 +378,4 @@ fn bytes(message: &Input) -> Vec<u8> {
         Input::Message(message) => message.message.clone(),
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn a_room_that_takes_nothing_for_long_uses_up_its_own_places_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("hub.db"), Role::Hub, None).unwrap();
-    let messages = alice::messages_of_alice(setup(), &database, 2);
-    let mut decision = Decision::open(&setup(), &database).unwrap();
-    let waiting = |decision: &Decision| decision.lanes.len();
-    let [first, second] = messages.try_into().unwrap();
-    let before = waiting(&decision);
-    decision.decide(first).unwrap();
-    decision.commit().unwrap();
-    assert_eq!(waiting(&decision), before + 1);
-    let newest = database.scan(OUTBOX, b"", b"", usize::MAX).unwrap().pop().unwrap();
-    let effect = Effect::mls_decode(&mut newest.1.as_slice()).unwrap();
-    let lane = (effect.network(), effect.lane());
-    let many = u64::try_from(RELAYS_PER_ROOM_MAX).unwrap();
-    (0..many).for_each(|n| decision.lanes.add(lane.clone(), 1_000_000 + n, true));
-    let full = waiting(&decision);
-    decision.decide(second).unwrap();
-    decision.commit().unwrap();
-    assert_eq!(waiting(&decision), full);
 }

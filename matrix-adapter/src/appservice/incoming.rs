@@ -77,7 +77,7 @@ impl EventReader {
     ) -> Result<Option<Incoming>, DeliveryError> {
         let left = match &said {
             Some(Incoming::Input(Input::Membership(change))) => !change.listed,
-            Some(Incoming::GhostExpelled { .. }) => true,
+            Some(Incoming::GhostExpelled { .. } | Incoming::Input(Input::RoomLost { .. })) => true,
             _ => false,
         };
         let user = event.state_key.as_deref().filter(|_| left);
@@ -93,10 +93,13 @@ impl EventReader {
         let membership = event.content_text("membership")?;
         let room = RoomAddress::matrix(&*event.room_id);
         if user == self.homeserver.hub() {
-            if matches!(membership, "leave" | "ban") && event.sender != user {
+            // A room that is deleted has everybody leave in their own name. Of rooms that are not
+            // of its groups, such as an invitation that was declined, the hub makes nothing.
+            let is_out = matches!(membership, "leave" | "ban");
+            if is_out && event.sender != user {
                 tracing::warn!(room = event.room_id, by = event.sender, "the hub was put out");
             }
-            None
+            is_out.then_some(Incoming::Input(Input::RoomLost { room }))
         } else if self.homeserver.is_ghost(user) {
             let put_out = matches!(membership, "leave" | "ban")
                 && event.sender != user
@@ -218,13 +221,16 @@ mod tests {
             ("@eve:hs", "@mls_x=40y:hs", "leave", "ghost out"),
             ("@eve:hs", "@mls_x=40y:hs", "ban", "ghost out"),
             ("@eve:hs", "@mls_x=40y:other", "leave", "mls_x=40y false"),
-            ("@eve:hs", "@mls:hs", "ban", "nothing"),
+            ("@eve:hs", "@mls:hs", "ban", "room lost"),
+            ("@mls:hs", "@mls:hs", "leave", "room lost"),
+            ("@mls:hs", "@mls:hs", "join", "nothing"),
             ("@eve:hs", "no user", "join", "nothing"),
         ] {
             let content = json!({ "membership": membership });
             let said = match reader.member(&event(ROOM_MEMBER, sender, Some(user), content)) {
                 None => "nothing".to_owned(),
                 Some(Incoming::GhostExpelled { ghost, .. }) if ghost == user => "ghost out".into(),
+                Some(Incoming::Input(Input::RoomLost { .. })) => "room lost".to_owned(),
                 Some(Incoming::Input(Input::Membership(m))) => {
                     let address = m.user.address();
                     let name = address.trim_start_matches('@').split(':').next().unwrap();

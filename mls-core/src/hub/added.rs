@@ -27,6 +27,11 @@ impl Turn<'_> {
                 "the key package of {client} was not claimed for this group: claim, then add"
             )));
         }
+        // The room may have been lost after the claim.
+        let network = fit.client.network();
+        if !record.reaches(network) {
+            return Err(invalid_commit(format!("the group has no room on {network}")));
+        }
         Ok(fit)
     }
 }

@@ -77,6 +77,9 @@ impl Turn<'_> {
         if users.is_empty() || users.len() > USERS_PER_CLAIM_MAX {
             return Err(invalid(format!("name 1 to {USERS_PER_CLAIM_MAX} users")));
         }
+        if let Some(user) = users.iter().find(|user| !record.reaches(user.network())) {
+            return Err(not_allowed(format!("the group has no room on {}", user.network())));
+        }
         for user in &users {
             self.rates
                 .take(Rate::Claims, &[from.as_str(), user.as_str()], self.now_ms)

@@ -185,6 +185,11 @@ impl Effect {
         }
     }
 
+    /// The lane of everything that is done in a room.
+    pub fn lane_of(room: &RoomAddress) -> String {
+        format!("in {room}")
+    }
+
     /// What it must stay in order with: a room, or one receiver.
     pub fn lane(&self) -> String {
         match self {
@@ -198,7 +203,7 @@ impl Effect {
             | Self::Relay(Relay { room, .. })
             | Self::BindRoom(BindRoom { room, .. })
             | Self::Admit(Admit { room, .. })
-            | Self::Expel(Expel { room, .. }) => format!("in {room}"),
+            | Self::Expel(Expel { room, .. }) => Self::lane_of(room),
             Self::MakeRooms(MakeRooms { job, .. }) | Self::ClaimMatrix(ClaimMatrix { job, .. }) => {
                 format!("job {job}")
             }

@@ -4,7 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::CipherSuite;
 
 use super::turn::{Stop, Turn};
-use crate::address::{RoomAddress, UserId};
+use crate::address::{Network, RoomAddress, UserId};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
 use crate::overlay::Overlay;
@@ -24,7 +24,7 @@ pub(super) struct GroupRecord {
     pub(super) suite: u16,
     /// Who registered it.
     pub(super) creator: UserId,
-    /// Its rooms, at most one on each network.
+    /// Its rooms, at most one on each network; a room that is lost is taken away.
     pub(super) rooms: Vec<RoomAddress>,
     /// The current epoch.
     pub(super) epoch: u64,
@@ -49,6 +49,11 @@ impl GroupRecord {
     /// The suite, as the engine names it.
     pub(super) fn cipher_suite(&self) -> CipherSuite {
         CipherSuite::from(self.suite)
+    }
+
+    /// Whether the group has a room on this network, without which nobody there can be reached.
+    pub(super) fn reaches(&self, network: Network) -> bool {
+        self.rooms.iter().any(|room| room.network == network)
     }
 
     /// The time of the next receipt: now, but never before the last one.

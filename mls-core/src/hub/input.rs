@@ -24,6 +24,11 @@ pub enum Input {
         /// Accounts of the room's own network that are in its list.
         users: Vec<UserId>,
     },
+    /// A room is gone, or the hub was put out of it for good: nobody there can be reached any more.
+    RoomLost {
+        /// The room.
+        room: RoomAddress,
+    },
     /// [`super::MakeRooms`] was carried out, or cannot be.
     RoomsMade(RoomsMade),
     /// [`super::ClaimMatrix`] was carried out.
@@ -93,7 +98,8 @@ pub struct RoomMessage {
 pub struct Membership {
     /// The room.
     pub room: RoomAddress,
-    /// The account; for a ghost that was thrown out, the account that it stands for.
+    /// The account; for a ghost, which is reported when it was let in and when somebody threw it
+    /// out, the account that it stands for.
     pub user: UserId,
     /// Whether the account is in the list now.
     pub listed: bool,

@@ -1,4 +1,4 @@
-//! Who was seen in the list of a room.
+//! Who was seen in the list of a room; of the other network's accounts, whose ghost was.
 //!
 //! An account that was added is let in only later, by an effect; until then its absence means
 //! nothing. So only who was seen in the list can be missed in it, and a "left" that follows the
@@ -59,20 +59,28 @@ pub(super) fn left(
     Ok(!seen.is_some_and(|seen| seen.awaits_echo(now_ms)))
 }
 
-/// The hub puts the account out.
+/// The hub puts the account out. Of a ghost that goes no room says anything.
 pub(super) fn expelled(
     store: &Overlay,
     room: &RoomAddress,
     user: &UserId,
     now_ms: u64,
 ) -> Result<(), StoreError> {
-    if is_listed(store, room, user)? {
+    if user.network() != room.network {
+        store.delete(SPACE, &key(room, user));
+    } else if is_listed(store, room, user)? {
         store.write(SPACE, &key(room, user), &Seen::Expelled(now_ms))?;
     }
     Ok(())
 }
 
-/// The whole list of a room; returns who was seen in it before and is missing now.
+/// The room is lost: nothing is known of it any more.
+pub(super) fn forget(store: &Overlay, room: &RoomAddress) -> Result<(), StoreError> {
+    all(store, room)?.iter().for_each(|(user, _)| store.delete(SPACE, &key(room, user)));
+    Ok(())
+}
+
+/// The whole list of a room, without ghosts; returns who was seen in it before and is missing now.
 pub(super) fn compare(
     store: &Overlay,
     room: &RoomAddress,
@@ -82,7 +90,7 @@ pub(super) fn compare(
     let present: std::collections::HashSet<&UserId> = users.iter().collect();
     let mut missing = Vec::new();
     for (user, seen) in all(store, room)? {
-        if present.contains(&user) {
+        if present.contains(&user) || user.network() != room.network {
             continue;
         }
         store.delete(SPACE, &key(room, &user));

@@ -9,7 +9,7 @@ impl Turn<'_> {
     /// One change of a list.
     pub(super) fn membership(&mut self, change: Membership) -> Result<(), StoreError> {
         let Membership { room, user, listed: is_listed } = change;
-        if room_record::read(self.store, &room)?.is_none() {
+        if !room_record::is_live(self.store, &room)? {
             Ok(())
         } else if is_listed {
             listed::joined(self.store, &room, &user)
@@ -26,7 +26,7 @@ impl Turn<'_> {
         room: &RoomAddress,
         users: &[UserId],
     ) -> Result<(), StoreError> {
-        if room_record::read(self.store, room)?.is_none() {
+        if !room_record::is_live(self.store, room)? {
             return Ok(());
         }
         let missing = listed::compare(self.store, room, users, self.now_ms)?;

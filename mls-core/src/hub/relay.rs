@@ -45,7 +45,10 @@ impl Turn<'_> {
     pub(super) fn relay(&mut self, message: RoomMessage) -> Result<(), StoreError> {
         let RoomMessage { room, sender, sent_ms, message, .. } = message;
         let Some(record) = room_record::group(self.store, &room)? else { return Ok(()) };
-        if record.rooms.len() < 2 || sender.network() != room.network {
+        if !record.rooms.contains(&room)
+            || record.rooms.len() < 2
+            || sender.network() != room.network
+        {
             return Ok(());
         }
         let Ok(application) = door::from_room(&message, &record.group, record.epoch) else {

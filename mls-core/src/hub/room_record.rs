@@ -19,7 +19,8 @@ pub(super) struct RoomRecord {
     pub(super) room: RoomAddress,
     /// Who asked for it.
     pub(super) creator: UserId,
-    /// The group that is bound to it.
+    /// The group that is bound to it. It stays bound when the room is lost, but its record names
+    /// the room no more.
     pub(super) group: Option<GroupId>,
 }
 
@@ -27,6 +28,11 @@ impl RoomRecord {
     /// Stores it.
     pub(super) fn write(&self, store: &Overlay) -> Result<(), StoreError> {
         store.write(SPACE, &key(&self.room), self)
+    }
+
+    /// Forgets a room that no group is bound to: none can be any more.
+    pub(super) fn delete(&self, store: &Overlay) {
+        store.delete(SPACE, &key(&self.room));
     }
 }
 
@@ -44,7 +50,20 @@ pub(super) fn read(store: &Overlay, room: &RoomAddress) -> Result<Option<RoomRec
     store.read(SPACE, &key(room))
 }
 
-/// The group that lives in a room.
+/// Whether this hub made the room and has not lost it.
+pub(super) fn is_live(store: &Overlay, room: &RoomAddress) -> Result<bool, StoreError> {
+    match read(store, room)? {
+        Some(RoomRecord { group: Some(group), .. }) => lives_in(store, &group, room),
+        unbound => Ok(unbound.is_some()),
+    }
+}
+
+fn lives_in(store: &Overlay, group: &GroupId, room: &RoomAddress) -> Result<bool, StoreError> {
+    let group = group_record::read(store, group)?;
+    Ok(group.is_some_and(|group| group.rooms.contains(room)))
+}
+
+/// The group that lives, or lived until the room was lost, in a room.
 pub(super) fn group(
     store: &Overlay,
     room: &RoomAddress,
@@ -55,7 +74,7 @@ pub(super) fn group(
     }
 }
 
-/// All rooms that have a group.
+/// All rooms in which a group lives.
 pub(super) fn bound(store: &Overlay) -> Result<Vec<RoomAddress>, StoreError> {
     let mut rooms = Vec::new();
     let mut from = Vec::new();
@@ -63,7 +82,11 @@ pub(super) fn bound(store: &Overlay) -> Result<Vec<RoomAddress>, StoreError> {
         let page = store.scan(SPACE, b"", &from, PAGE)?;
         for (_, value) in &page {
             let record: RoomRecord = decode(SPACE, value)?;
-            rooms.extend(record.group.map(|_| record.room));
+            if let Some(group) = &record.group
+                && lives_in(store, group, &record.room)?
+            {
+                rooms.push(record.room);
+            }
         }
         match page.last() {
             Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),

@@ -6,6 +6,7 @@ use super::keys::HubKeys;
 use super::public_group::PublicGroups;
 use super::rates::Rates;
 use super::{Effect, HubSetup};
+use crate::address::RoomAddress;
 use crate::engine::sha256_parts;
 use crate::overlay::Overlay;
 use crate::store::StoreError;
@@ -28,6 +29,8 @@ pub(super) struct Turn<'a> {
     pub(super) now_ms: u64,
     /// What is to be done, so far.
     pub(super) effects: Vec<Effect>,
+    /// Rooms that this input says are lost.
+    pub(super) lost_rooms: Vec<RoomAddress>,
 }
 
 /// Why a request goes no further.

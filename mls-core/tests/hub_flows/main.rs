@@ -17,6 +17,7 @@ mod commits;
 mod device;
 mod group;
 mod held;
+mod lost_rooms;
 mod messages;
 mod proposals;
 mod registration;

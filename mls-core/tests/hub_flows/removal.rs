@@ -131,6 +131,23 @@ fn a_ghost_that_was_thrown_out_takes_its_account_along() {
 }
 
 #[test]
+fn a_ghost_is_known_to_be_listed_until_it_goes_and_not_missed_in_a_list_without_ghosts() {
+    let (mut world, mut alice, bob, laptop) = two_devices_of_bob();
+    let is_listed =
+        |world: &World, user: &UserId| world.hub().is_listed(&room(), user).unwrap_or_default();
+    assert!(!is_listed(&world, &bob.user()));
+    listed(&mut world, &room(), &bob.user(), true);
+    world.happen(Input::Listed { room: room(), users: vec![alice.user()] });
+    assert!(is_listed(&world, &bob.user()));
+    assert!(world.take_effects().is_empty());
+    let commit = alice.commit(world.now, |builder| {
+        builder.remove_member(bob.index())?.remove_member(laptop.index())
+    });
+    world.commit(&mut alice, &mut [], commit).unwrap();
+    assert!(!is_listed(&world, &bob.user()));
+}
+
+#[test]
 fn who_is_listed_without_a_leaf_is_left_alone_and_rooms_of_others_mean_nothing() {
     let (mut world, _alice, bob, _laptop) = two_devices_of_bob();
     let guest = UserId::from_human("guest@example.org").unwrap();

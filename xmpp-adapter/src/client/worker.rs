@@ -253,7 +253,7 @@ impl Worker {
                 RoomEvent::Entered(room) => {
                     self.inputs.push(Input::RoomJoined(RoomAddress::xmpp(room)));
                 }
-                RoomEvent::Left { room, for_good: true, why } => {
+                RoomEvent::Left { room, for_good: true, why, .. } => {
                     tracing::info!(room, why, "no longer in the room");
                     self.inputs.push(Input::RoomLeft(RoomAddress::xmpp(room)));
                 }

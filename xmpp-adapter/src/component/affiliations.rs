@@ -22,6 +22,16 @@ impl Affiliations {
         self.0.insert(room.to_owned(), List::default());
     }
 
+    /// The room is lost.
+    pub(super) fn forget(&mut self, room: &str) {
+        self.0.remove(room);
+    }
+
+    /// Whether the room was entered, and is not lost.
+    pub(super) fn follows(&self, room: &str) -> bool {
+        self.0.contains_key(room)
+    }
+
     /// Nothing is known any more.
     pub(super) fn clear(&mut self) {
         self.0.clear();

@@ -1,10 +1,11 @@
 //! What the hub wants done, done once more without harm: everything has a stable id.
 
 use minidom::Element;
-use mls_core::address::{Network, RoomAddress};
+use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::hub::{
-    Admit, AnswerEffect, Effect, Expel, Input, Notify, PostHandshake, Relay, Reply, ReplyTo,
+    Admit, AnswerEffect, Effect, Expel, Input, Membership, Notify, PostHandshake, Relay, Reply,
+    ReplyTo,
 };
 use mls_core::wire::refusal::Refusal;
 
@@ -12,14 +13,14 @@ use super::{Command, Component, Shared};
 use crate::mapping::affiliation::Affiliation;
 use crate::mapping::application_message::{self, Application};
 use crate::mapping::stanza::bare;
-use crate::mapping::{Build, handshake, invitation, iq, notice_message};
+use crate::mapping::{Build, ghost, handshake, invitation, iq, notice_message};
 use crate::session::Failure;
 use crate::session::posting::PostError;
 
 impl Component {
     /// Does one thing. `tried_before` says that it may have been done already without our
     /// knowledge: a post is then looked for in the room's archive first. Gives what the hub must
-    /// be told about it, which on XMPP is nothing so far.
+    /// be told about it: that a ghost is on its room's list, once.
     ///
     /// Lanes ([`Effect::lane`]) may run side by side; within one, the caller keeps the order.
     pub async fn perform(
@@ -34,9 +35,15 @@ impl Component {
             Effect::Answer(answer) => self.shared.answer(answer).await?,
             Effect::Notify(notify) => self.shared.notify(notify).await?,
             Effect::PostHandshake(post) => self.post_handshake(post, tried_before).await?,
-            Effect::Relay(relay) => self.relay(relay, tried_before).await?,
+            Effect::Relay(relay) => {
+                self.relay(relay, tried_before).await?;
+                return Ok(self.shared.report(&relay.room, &relay.sender));
+            }
             Effect::BindRoom(bind) => self.stay_in(&bind.room).await?,
-            Effect::Admit(admit) => self.shared.admit(admit).await?,
+            Effect::Admit(admit) => {
+                self.shared.admit(admit).await?;
+                return Ok(self.shared.report(&admit.room, &admit.user));
+            }
             Effect::Expel(expel) => self.shared.expel(expel).await?,
             Effect::MakeRooms(_) | Effect::ClaimMatrix(_) => return Err(not_ours()),
         }
@@ -121,6 +128,14 @@ impl Shared {
         Ok(sent?)
     }
 
+    /// What the hub does not know yet of a ghost that is in its room.
+    fn report(&self, room: &RoomAddress, user: &UserId) -> Option<Input> {
+        let jid = ghost::jid(user, &self.setup.domain);
+        let news = user.network() != Network::Xmpp && self.ghosts().report(&room.address, &jid);
+        let (room, user) = (room.clone(), user.clone());
+        news.then_some(Input::Membership(Membership { room, user, listed: true }))
+    }
+
     async fn notify(&self, notify: &Notify) -> Result<(), DeliveryError> {
         let to = notify.to.user().address();
         let message = notice_message(&to, &notify.id.to_string(), &notify.notice);
@@ -132,6 +147,7 @@ impl Shared {
         let room = &*admit.room.address;
         self.session.wait_until_live(room).await?;
         if admit.user.network() != Network::Xmpp {
+            self.ghosts().may_enter(room, &ghost::jid(&admit.user, &self.setup.domain));
             return self.ghost_in(room, &admit.user).await.map(drop);
         }
         let account = admit.user.address();

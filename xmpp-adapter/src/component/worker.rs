@@ -1,6 +1,8 @@
 //! The task that looks at everything that comes in, in order, and hands it over to be stored.
 
 mod handover;
+mod list;
+mod lost;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,26 +11,22 @@ use minidom::Element;
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::hub::{Incoming as HubIncoming, Input, Membership, RoomMessage as HubRoomMessage};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{interval, sleep};
+use tokio::time::interval;
 
 use super::requests::Read;
 use super::{Command, Delivery, HUB_NICK, RoomToJoin, Shared, questions, requests};
-use crate::limits::{ENTER_AGAIN, INCOMING_MAX, SILENT_MARK_EVERY, TOGETHER_MAX, WATCH_EVERY};
-use crate::mapping::affiliation::{self, LISTED, Standing};
+use crate::limits::{INCOMING_MAX, SILENT_MARK_EVERY, TOGETHER_MAX, WATCH_EVERY};
+use crate::mapping::affiliation::{self, Standing};
 use crate::mapping::namespace::CLIENT;
 use crate::mapping::stanza::{self, StanzaError, bare, domain, resource};
 use crate::mapping::{Build, Unread, application_message, hints};
+use crate::session::Incoming;
 use crate::session::link::{Event, told_to_stop};
 use crate::session::room_message::RoomMessage;
 use crate::session::rooms::{RoomEvent, Rooms, Signal};
-use crate::session::{Failure, Incoming};
 use handover::{Handover, NotStored};
-
-/// A room's list, as it was read.
-struct ListRead {
-    room: String,
-    standings: Vec<Standing>,
-}
+use list::ListRead;
+use lost::LostRooms;
 
 /// The task; see the module.
 pub(super) struct Worker {
@@ -38,6 +36,9 @@ pub(super) struct Worker {
     lists: mpsc::Receiver<ListRead>,
     lists_out: mpsc::Sender<ListRead>,
     handover: Handover,
+    lost: LostRooms,
+    /// By room: ghosts of which it was handed over, but maybe not stored, that they were put out.
+    expelled: Vec<(String, String)>,
     /// Answers that need nobody.
     answers: Vec<Element>,
     /// By room: messages since the last mark that was handed over.
@@ -58,8 +59,18 @@ impl Worker {
             handover.start_at(&room.muc, room.stanza_id.clone());
             rooms.add(&room.muc, room.stanza_id, None);
         }
-        let (answers, silent) = (Vec::new(), HashMap::new());
-        Self { shared, rooms, signals, lists, lists_out, handover, answers, silent }
+        Self {
+            shared,
+            rooms,
+            signals,
+            lists,
+            lists_out,
+            handover,
+            lost: LostRooms::default(),
+            expelled: Vec::new(),
+            answers: Vec::new(),
+            silent: HashMap::new(),
+        }
     }
 
     pub(super) async fn run(
@@ -97,10 +108,15 @@ impl Worker {
 
     /// Hands over and answers; whether nobody stores any more.
     async fn flush(&mut self) -> bool {
+        for room in self.lost.to_report() {
+            self.handover.push(HubIncoming::Input(Input::RoomLost { room }));
+        }
         match self.handover.flush().await {
-            Ok(()) => {}
+            Ok(()) => self.on_stored(),
             Err(NotStored::Closed) => return true,
             Err(NotStored::Failed { incoming, rooms }) => {
+                // Their rooms are entered again, and then miss them.
+                self.expelled.clear();
                 for request in incoming {
                     self.answers.push(handover::try_again(&self.shared.setup.domain, &request));
                 }
@@ -117,6 +133,16 @@ impl Worker {
         false
     }
 
+    /// All that was handed over is stored: what only waited for that is done.
+    fn on_stored(&mut self) {
+        for (room, ghost) in std::mem::take(&mut self.expelled) {
+            self.shared.ghosts().forget_put_out(&room, &ghost, &self.shared.setup.domain);
+        }
+        for room in self.lost.reported() {
+            self.leave(&room);
+        }
+    }
+
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Up => self.rooms.on_up(),
@@ -124,6 +150,7 @@ impl Worker {
                 self.rooms.on_down();
                 self.shared.affiliations().clear();
                 self.shared.ghosts().all_left();
+                self.lost.all_away();
             }
             Event::Stanza(incoming) => match incoming.stanza.name() {
                 "iq" => self.on_iq(&incoming.stanza),
@@ -173,7 +200,12 @@ impl Worker {
                 self.answers.push(no.with("from", to).with("to", from));
             }
         } else if to == self.shared.hub() {
-            if let Some(standing) = affiliation::told(presence) {
+            // How the hub itself went, its room's state tells; a service that shuts down says
+            // `none` of everybody who is there.
+            let goes = presence.attr("type") == Some("unavailable");
+            if let Some(standing) = affiliation::told(presence)
+                && !(goes && standing.jid == self.shared.hub_bare())
+            {
                 self.on_standing(&room, &standing);
             }
             let said = self.rooms.on_stanza(incoming);
@@ -221,10 +253,9 @@ impl Worker {
                 return;
             }
             if standing.jid == self.shared.hub_bare() {
-                tracing::warn!(room, "the hub was put off the room's list");
-            } else if self.shared.ghosts().expelled(room, &standing.jid, own) {
-                let (room, ghost) = (RoomAddress::xmpp(room), standing.jid.clone());
-                self.handover.push(HubIncoming::GhostExpelled { room, ghost });
+                self.lose(room, "the hub was put off its list");
+            } else {
+                self.ghost_put_out(room, &standing.jid);
             }
         } else if let Some(listed) = news
             && let Ok(user) = UserId::xmpp(&standing.jid)
@@ -234,12 +265,28 @@ impl Worker {
         }
     }
 
+    /// Somebody put a ghost out; the hub is told, unless it should not have been in.
+    fn ghost_put_out(&mut self, room: &str, jid: &str) {
+        if self.shared.ghosts().expelled(room, jid, &self.shared.setup.domain) {
+            self.expelled.push((room.to_owned(), jid.to_owned()));
+            let (room, ghost) = (RoomAddress::xmpp(room), jid.to_owned());
+            self.handover.push(HubIncoming::GhostExpelled { room, ghost });
+        }
+    }
+
     fn on_room_events(&mut self, said: Vec<RoomEvent>) {
         for event in said {
             match event {
-                RoomEvent::Entered(room) => self.read_list(room),
-                RoomEvent::Left { room, why, .. } => {
+                RoomEvent::Entered(room) => {
+                    self.lost.lets_us_in(&room);
+                    self.read_list(room);
+                }
+                RoomEvent::Left { room, for_good: true, told: true, why } => self.lose(&room, &why),
+                RoomEvent::Left { room, for_good, why, .. } => {
                     tracing::warn!(room, why, "the hub is not in a group's room; trying again");
+                    if for_good {
+                        self.says_no(&room, &why);
+                    }
                 }
                 RoomEvent::Messages { room, messages, mark } => {
                     self.on_messages(&room, &messages, mark);
@@ -286,63 +333,6 @@ impl Worker {
             message: application.message,
         })))
     }
-
-    /// Reads the three lists of who may be in the room.
-    fn read_list(&self, room: String) {
-        self.shared.affiliations().begin(&room);
-        let (shared, lists) = (self.shared.clone(), self.lists_out.clone());
-        tokio::spawn(async move {
-            while shared.session.is_up() {
-                match read_list(&shared, &room).await {
-                    Ok(standings) => {
-                        let _ = lists.send(ListRead { room, standings }).await;
-                        return;
-                    }
-                    Err(failure) => {
-                        tracing::warn!(room, %failure, "the room's list cannot be read");
-                        sleep(ENTER_AGAIN).await;
-                    }
-                }
-            }
-        });
-    }
-
-    fn on_list(&mut self, list: ListRead) {
-        let room = list.room;
-        self.shared.affiliations().read(&room, list.standings);
-        let listed = self.shared.affiliations().listed(&room);
-        let people = listed.iter().filter(|jid| domain(jid) != self.shared.setup.domain);
-        let users = people.filter_map(|jid| UserId::xmpp(jid).ok()).collect();
-        let input = Input::Listed { room: RoomAddress::xmpp(&*room), users };
-        self.handover.push_for_room(HubIncoming::Input(input), &room);
-        // Put off the list while we were away.
-        let own = &self.shared.setup.domain;
-        for ghost in self.shared.ghosts().missing(&room, &listed) {
-            if self.shared.ghosts().expelled(&room, &ghost, own) {
-                let expelled =
-                    HubIncoming::GhostExpelled { room: RoomAddress::xmpp(&*room), ghost };
-                self.handover.push(expelled);
-            }
-        }
-        let (shared, wanted) = (self.shared.clone(), self.shared.ghosts().wanted(&room));
-        tokio::spawn(async move {
-            for user in wanted {
-                if let Err(error) = shared.ghost_in(&room, &user).await {
-                    tracing::warn!(room, %user, %error, "a ghost is not in its room");
-                }
-            }
-        });
-    }
-}
-
-async fn read_list(shared: &Shared, room: &str) -> Result<Vec<Standing>, Failure> {
-    let mut standings = Vec::new();
-    for affiliation in LISTED {
-        let list = affiliation::list(affiliation);
-        let answer = shared.session.ask("get", Some(&shared.hub()), room, list).await?;
-        standings.extend(affiliation::listed(&answer));
-    }
-    Ok(standings)
 }
 
 /// Milliseconds since 1970.

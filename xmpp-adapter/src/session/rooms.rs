@@ -46,6 +46,8 @@ pub(crate) enum RoomEvent {
         room: String,
         /// Put out, not let in, or the room is gone.
         for_good: bool,
+        /// The room told us while we were in it, rather than that it did not let us in.
+        told: bool,
         /// One sentence.
         why: String,
     },
@@ -189,6 +191,7 @@ impl Rooms {
         let Some(feed) = self.feeds.get_mut(room) else { return };
         feed.reset();
         feed.state = State::Entering;
+        self.session.set_live(room, false);
         let turn = feed.turn;
         let (session, at_once) = (self.session.clone(), self.at_once.clone());
         tokio::spawn(enter(session, self.report(room, turn), self.nick.clone(), at_once));
@@ -218,7 +221,7 @@ impl Rooms {
                 let _ = reply.send(Err(failure.clone()));
             }
         }
-        self.out(room, for_good, why)
+        self.out(room, for_good, false, why)
     }
 
     /// Entering a room that is not there makes a new one: it is no room of a group.
@@ -233,15 +236,15 @@ impl Rooms {
     }
 
     /// We are out; what follows depends on why.
-    fn out(&mut self, room: &str, for_good: bool, why: String) -> Vec<RoomEvent> {
-        self.session.set_live(room, false);
+    fn out(&mut self, room: &str, for_good: bool, told: bool, why: String) -> Vec<RoomEvent> {
+        self.session.set_shut(room);
         if for_good && !self.stubborn {
-            self.feeds.remove(room);
+            self.remove(room);
             self.session.forget_room(room);
         } else {
             self.again_later(room);
         }
-        vec![RoomEvent::Left { room: room.to_owned(), for_good, why }]
+        vec![RoomEvent::Left { room: room.to_owned(), for_good, told, why }]
     }
 
     fn put_out(&mut self, room: &str, presence: &Element) -> Vec<RoomEvent> {
@@ -264,7 +267,7 @@ impl Rooms {
         // their connection.
         let thrown = ["301", "321", "322"].iter().any(|code| has_status(presence, code));
         let why = if destroyed { "the room is gone" } else { "put out of the room" };
-        self.out(room, destroyed || (unlisted && thrown), why.to_owned())
+        self.out(room, destroyed || (unlisted && thrown), true, why.to_owned())
     }
 
     /// It turned out that we are not in a room: enters it again.

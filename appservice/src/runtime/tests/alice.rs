@@ -16,6 +16,8 @@ use mls_core::wire::{GroupId, Notice};
 use storage::Database;
 
 const ROOM: &str = "!room:example.org";
+/// The other room of her group.
+pub(super) const MUC: &str = "muc@rooms.example.net";
 
 /// Alice's device, and the hub over a database.
 struct World {
@@ -120,7 +122,7 @@ impl World {
                 self.to_alice.push_back(member::Input::Answer(id, Ok(answer)));
             }
             Effect::MakeRooms(make) => {
-                let muc = Some("muc@rooms.example.net".to_owned());
+                let muc = Some(MUC.to_owned());
                 let made = RoomCreated { matrix_room: Some(ROOM.to_owned()), muc };
                 self.ask(Input::RoomsMade(RoomsMade { job: make.job, result: Ok(made) }));
             }

@@ -63,7 +63,9 @@ impl Handover {
     pub(super) fn push(&mut self, incoming: Incoming) {
         let room = match &incoming {
             Incoming::Input(Input::Membership(membership)) => Some(&membership.room),
-            Incoming::GhostExpelled { room, .. } => Some(room),
+            Incoming::Input(Input::RoomLost { room }) | Incoming::GhostExpelled { room, .. } => {
+                Some(room)
+            }
             Incoming::Input(_) => None,
         };
         match room.map(|room| room.address.clone()) {
