@@ -45,6 +45,9 @@ struct Measured {
 struct Bare {
     encrypt: Spread,
     decrypt: Spread,
+    /// Right after a row was synced, as our member's messages are.
+    encrypt_after_sync: Spread,
+    decrypt_after_sync: Spread,
     encrypt_and_write: Spread,
     decrypt_and_write: Spread,
 }
@@ -99,15 +102,18 @@ fn measure(members: usize) -> Measured {
 fn measure_bare(members: usize) -> Bare {
     let folder = folder();
     let databases = ["sender.db", "receiver.db"].map(|name| member_database(folder.path(), name));
+    let other = member_database(folder.path(), "other.db");
     let (mut sender, mut receiver) = peer::pair(members, databases, now_ms());
-    let mut turn = |write: bool| {
+    let mut turn = |between: &dyn Fn(), write: bool| {
         let content = content();
+        between();
         let begin = Instant::now();
         let message = sender.encrypt(&content);
         if write {
             sender.write();
         }
         let encrypted = begin.elapsed();
+        between();
         let begin = Instant::now();
         let read = receiver.decrypt(&message);
         if write {
@@ -116,14 +122,23 @@ fn measure_bare(members: usize) -> Bare {
         assert_eq!(read, content);
         (encrypted, begin.elapsed())
     };
-    let mut rounds = |write| {
-        let times = (0..WARM_UP + MESSAGES).map(|_| turn(write));
+    let mut rounds = |between: &dyn Fn(), write| {
+        let times = (0..WARM_UP + MESSAGES).map(|_| turn(between, write));
         let (encrypt, decrypt) = times.skip(WARM_UP).unzip();
         (Spread::of(encrypt), Spread::of(decrypt))
     };
-    let (encrypt, decrypt) = rounds(false);
-    let (encrypt_and_write, decrypt_and_write) = rounds(true);
-    Bare { encrypt, decrypt, encrypt_and_write, decrypt_and_write }
+    let (encrypt, decrypt) = rounds(&|| (), false);
+    let (encrypt_after_sync, decrypt_after_sync) =
+        rounds(&|| other.commit(&[small_row(0)]).unwrap(), false);
+    let (encrypt_and_write, decrypt_and_write) = rounds(&|| (), true);
+    Bare {
+        encrypt,
+        decrypt,
+        encrypt_after_sync,
+        decrypt_after_sync,
+        encrypt_and_write,
+        decrypt_and_write,
+    }
 }
 
 fn measure_ours(world: &mut World, group: &GroupId) -> Ours {
@@ -200,13 +215,17 @@ fn measure_row() -> Spread {
     let folder = folder();
     let database = member_database(folder.path(), "rows.db");
     let write = |number: usize| {
-        let key = number.to_be_bytes().to_vec();
-        let row = Write::Put { space: "row", key, value: vec![7; 200].into() };
+        let row = small_row(number);
         let begin = Instant::now();
         database.commit(&[row]).unwrap();
         begin.elapsed()
     };
     Spread::of((0..MESSAGES).map(write).collect())
+}
+
+fn small_row(number: usize) -> Write {
+    let key = number.to_be_bytes().to_vec();
+    Write::Put { space: "row", key, value: vec![7; 200].into() }
 }
 
 impl Times {
