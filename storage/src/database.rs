@@ -128,7 +128,12 @@ impl Database {
         state.hurried |= !synced;
         let State { connection, tables, .. } = &mut *state;
         let mut made = Tables::new();
-        let transaction = Transaction::begin(connection).map_err(store_error)?;
+        // One statement is a transaction by itself.
+        let alone = matches!(writes, [Write::Put { space, .. }] if tables.contains_key(*space));
+        let transaction = match alone {
+            true => None,
+            false => Some(Transaction::begin(connection).map_err(store_error)?),
+        };
         for write in writes {
             match write {
                 Write::Put { space, key, value } => {
@@ -148,7 +153,7 @@ impl Database {
                 }
             }
         }
-        transaction.commit().map_err(store_error)?;
+        transaction.map_or(Ok(()), Transaction::commit).map_err(store_error)?;
         tables.append(&mut made);
         state.unsynced = !synced;
         if synced {
