@@ -20,6 +20,7 @@ pub(super) fn print(measured: &[Measured; 2]) {
     row("         bare mls-rs, whole group written", &|m| m.bare.encrypt_and_write);
     row("         member, decided, not yet written", &|m| m.ours.send.decided);
     row("         member, durable: it may leave", &|m| m.ours.send.durable);
+    row("         the same, of four given at once, each", &|m| m.ours.together);
     row("         member, synced: the command is answered", &|m| m.ours.send.synced);
     row("         member, confirmed, back, shown", &|m| m.ours.send.after);
     row("decrypt: bare mls-rs, kept in memory", &|m| m.bare.decrypt);
@@ -44,9 +45,23 @@ pub(super) fn print(measured: &[Measured; 2]) {
 fn ratios(measured: &[Measured; 2]) {
     let [small, large] = measured;
     let (ours, bare) = (&large.ours, &large.bare);
-    for (what, ours, bare, after_sync, bare_written) in [
-        ("encrypt", &ours.send, bare.encrypt, bare.encrypt_after_sync, bare.encrypt_and_write),
-        ("decrypt", &ours.receive, bare.decrypt, bare.decrypt_after_sync, bare.decrypt_and_write),
+    for (what, ours, together, bare, after_sync, bare_written) in [
+        (
+            "encrypt",
+            &ours.send,
+            Some(ours.together),
+            bare.encrypt,
+            bare.encrypt_after_sync,
+            bare.encrypt_and_write,
+        ),
+        (
+            "decrypt",
+            &ours.receive,
+            None,
+            bare.decrypt,
+            bare.decrypt_after_sync,
+            bare.decrypt_and_write,
+        ),
     ] {
         let verdict = |ratio: f64| if ratio <= AIM { "within" } else { "NOT within" };
         let line = |name: &str, ours: &Spread| {
@@ -62,6 +77,9 @@ fn ratios(measured: &[Measured; 2]) {
         println!("{what} at {} members:", MEMBERS[1]);
         line("before the disk", &ours.decided);
         line("durable", &ours.durable);
+        if let Some(together) = together {
+            line("of four at once", &together);
+        }
         line("synced", &ours.synced);
         line("one synced row", &large.row);
         let written = ours.synced.times(&bare_written);
