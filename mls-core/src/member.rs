@@ -94,6 +94,8 @@ pub struct Member {
     counters: Counters,
     requests: requests::Requests,
     intents: intents::Intents,
+    /// Those that came with the input under way and are not written.
+    new_intents: BTreeSet<u64>,
     ended: intents::Ended,
     unconfirmed: Vec<send::Unconfirmed>,
     future: future::Future,
@@ -132,6 +134,7 @@ impl Member {
             rooms: rooms::open(&overlay)?,
             intents,
             ended,
+            new_intents: BTreeSet::new(),
             overlay,
             client,
             keys,
@@ -156,7 +159,8 @@ impl Member {
     /// (the machine's fault) nothing is to be written: drop the member and open it again.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Result<Outcome, StoreError> {
         self.now_ms = now_ms;
-        match self.decide(input).and_then(|()| self.advance()) {
+        let decided = self.decide(input).and_then(|()| self.advance());
+        match decided.and_then(|()| self.save_new_intents()) {
             Ok(()) => {
                 Ok(Outcome::new(self.overlay.take_writes(), std::mem::take(&mut self.outputs)))
             }
@@ -166,6 +170,7 @@ impl Member {
                 self.loaded.clear();
                 self.ratchets.clear();
                 self.counters.reserve_again();
+                self.new_intents.clear();
                 Err(error)
             }
         }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::key_check::check_key;
 use crate::schema::migrate;
 use crate::table::{Table, Tables};
+use crate::transaction::Transaction;
 use crate::{Key, KeyError, Role, file, schema, table};
 
 /// An open database; clones share it. The last one that goes closes it and frees the lock.
@@ -29,6 +30,8 @@ struct State {
     syncs: bool,
     /// Whether the log may hold a commit that is not on the disk.
     unsynced: bool,
+    /// Whether there ever was one.
+    hurried: bool,
 }
 
 /// A database that cannot be opened; each says what to do.
@@ -84,7 +87,7 @@ impl Database {
         check_key(&connection, key.as_ref())?;
         let tables = table::existing(&connection)?;
         tracing::debug!(path = %path.display(), ?role, tables = tables.len(), "database opened");
-        let state = State { connection, tables, syncs: true, unsynced: false };
+        let state = State { connection, tables, syncs: true, unsynced: false, hurried: false };
         Ok(Self(Arc::new(Shared { key, state: Mutex::new(state) })))
     }
 
@@ -112,6 +115,7 @@ impl Database {
         // SQLite syncs the log when it commits something, so the schema's number is written again.
         schema::write_version(&state.connection).map_err(store_error)?;
         state.unsynced = false;
+        state.prepare_unsynced();
         Ok(())
     }
 
@@ -121,31 +125,40 @@ impl Database {
         }
         let mut state = self.lock();
         state.set_syncs(synced)?;
-        let State { connection, tables, unsynced, .. } = &mut *state;
+        state.hurried |= !synced;
+        let State { connection, tables, .. } = &mut *state;
         let mut made = Tables::new();
-        let transaction = connection.transaction().map_err(store_error)?;
+        // One statement is a transaction by itself.
+        let alone = matches!(writes, [Write::Put { space, .. }] if tables.contains_key(*space));
+        let transaction = match alone {
+            true => None,
+            false => Some(Transaction::begin(connection).map_err(store_error)?),
+        };
         for write in writes {
             match write {
                 Write::Put { space, key, value } => {
                     if !tables.contains_key(*space) && !made.contains_key(*space) {
-                        made.insert((*space).to_owned(), table::create(&transaction, space)?);
+                        made.insert((*space).to_owned(), table::create(connection, space)?);
                     }
                     if let Some(table) = tables.get(*space).or_else(|| made.get(*space)) {
-                        self.put(&transaction, table, space, key, value)?;
+                        self.put(connection, table, space, key, value)?;
                     }
                 }
                 Write::Delete { space, key } => {
                     if let Some(table) = tables.get(*space).or_else(|| made.get(*space)) {
                         let mut statement =
-                            transaction.prepare_cached(&table.delete).map_err(store_error)?;
+                            connection.prepare_cached(&table.delete).map_err(store_error)?;
                         statement.execute([key]).map_err(store_error)?;
                     }
                 }
             }
         }
-        transaction.commit().map_err(store_error)?;
-        *unsynced = !synced;
+        transaction.map_or(Ok(()), Transaction::commit).map_err(store_error)?;
         tables.append(&mut made);
+        state.unsynced = !synced;
+        if synced {
+            state.prepare_unsynced();
+        }
         Ok(())
     }
 
@@ -207,6 +220,14 @@ impl State {
             self.syncs = syncs;
         }
         Ok(())
+    }
+
+    /// Whoever commits without a sync is in a hurry, so the change is made before. Every commit
+    /// changes it to what it needs: where this fails, the next one does it.
+    fn prepare_unsynced(&mut self) {
+        if self.hurried {
+            let _ = self.set_syncs(false);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod key;
 mod key_check;
 mod schema;
 mod table;
+mod transaction;
 
 pub use database::{Database, OpenError};
 pub use key::{Key, KeyError};

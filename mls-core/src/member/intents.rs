@@ -3,7 +3,7 @@
 //! A command ends in exactly one `CommandDone` or `CommandFailed`, whatever restarts lie
 //! between; the result is kept, and the same id again is answered with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
@@ -78,7 +78,7 @@ pub(super) enum Step {
 pub(super) type Intents = BTreeMap<u64, Intent>;
 
 /// Commands whose results are remembered: a new command is known as new without a read.
-pub(super) type Ended = BTreeSet<CommandId>;
+pub(super) type Ended = HashSet<CommandId>;
 
 #[derive(MlsSize, MlsEncode, MlsDecode)]
 struct StoredResult {
@@ -142,18 +142,16 @@ impl Member {
         };
         self.touched.extend(intent.group().cloned());
         self.intents.insert(number, intent);
+        self.new_intents.insert(number);
         match refused {
             Some(why) => self.fail(number, why),
-            None => self.save_new_intent(number),
+            None => Ok(()),
         }
     }
 
-    /// One that ends within its own input is never written.
-    fn save_new_intent(&mut self, number: u64) -> Result<(), StoreError> {
-        match self.intents.get(&number) {
-            Some(intent) => self.overlay.write_new(INTENT, &number.to_be_bytes(), intent),
-            None => Ok(()),
-        }
+    /// Writes the commands that came with this input, unless they have ended already.
+    pub(super) fn save_new_intents(&mut self) -> Result<(), StoreError> {
+        std::mem::take(&mut self.new_intents).into_iter().try_for_each(|n| self.save_intent(n))
     }
 
     fn answer_again(&mut self, result: StoredResult) -> Result<(), StoreError> {
@@ -168,6 +166,7 @@ impl Member {
 
     /// Writes how far a command has come.
     pub(super) fn save_intent(&mut self, number: u64) -> Result<(), StoreError> {
+        self.new_intents.remove(&number);
         match self.intents.get(&number) {
             Some(intent) => self.overlay.write(INTENT, &number.to_be_bytes(), intent),
             None => Ok(()),
@@ -197,7 +196,9 @@ impl Member {
     /// Takes a command out of the queue.
     pub(super) fn drop_intent(&mut self, number: u64) -> Option<CommandId> {
         let intent = self.intents.remove(&number)?;
-        self.overlay.delete(INTENT, &number.to_be_bytes());
+        if !self.new_intents.remove(&number) {
+            self.overlay.delete(INTENT, &number.to_be_bytes());
+        }
         self.touched.extend(intent.group().cloned());
         Some(intent.id)
     }

@@ -30,7 +30,8 @@ use crate::wire::GroupId;
 
 /// A group in memory; its own ratchet's counts are in [`super::ratchet`].
 pub(super) struct Loaded {
-    pub(super) group: MemberGroup,
+    /// In a box, for it is large and is moved for every message.
+    pub(super) group: Box<MemberGroup>,
     /// Messages read since the snapshot.
     read: u32,
     /// When the first message after the snapshot was sent or read.
@@ -80,12 +81,12 @@ impl Member {
             group.clear_pending_commit();
         }
         let unsaved = (used > 0).then_some(self.now_ms);
-        Ok(Loaded { group, read: 0, since_ms: unsaved })
+        Ok(Loaded { group: Box::new(group), read: 0, since_ms: unsaved })
     }
 
     /// A group that was just made or joined.
     pub(super) fn new_group(&mut self, group: MemberGroup) -> Result<Loaded, StoreError> {
-        let mut loaded = Loaded { group, read: 0, since_ms: None };
+        let mut loaded = Loaded { group: Box::new(group), read: 0, since_ms: None };
         self.new_ratchet(&loaded.id());
         self.snapshot(&mut loaded)?;
         Ok(loaded)

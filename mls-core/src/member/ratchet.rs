@@ -9,9 +9,9 @@
 //! **The gap.** What was reserved and not used is skipped after a crash, and receivers follow
 //! only 1,024 generations at once (mls-rs). So a reservation is as large as what this process
 //! has sent in the epoch, from [`GENERATIONS_RESERVED_MIN`] to [`GENERATIONS_RESERVED_MAX`]: a
-//! process that sends k messages and is killed leaves at most k behind (not less than 4, not more than 64), and
-//! however often that happens, a message takes at most 5 generations. So a room that has one
-//! message gets the next within 100: at most
+//! process that sends k messages and is killed leaves as many unused at most (or 4, if k is
+//! less), and however often that happens, a message takes at most 5 generations. So a room that
+//! has one message gets the next within 100: at most
 //! [`MESSAGES_UNCONFIRMED_MAX`](crate::limits::MESSAGES_UNCONFIRMED_MAX) stand between. Only 200
 //! messages that the network refused for good, with a crash after each and none accepted between
 //! them, would pass what receivers follow (1,024 refused ones do so without any crash). A receiver

@@ -4,33 +4,40 @@
 //! after the other. Once a second of the world's time a tick comes, as there, and what it takes
 //! is shown beside.
 
+mod bare;
 mod print;
 
 use std::time::{Duration, Instant};
 
 use mls_core::content::encode_text;
+use mls_core::limits::MESSAGES_UNCONFIRMED_MAX;
 use mls_core::member::{
-    Command, Confirmation, Durability, Event, Input, OutgoingMessage, Output, ReceivedMessage,
-    SendCommand,
+    Command, Confirmation, Durability, Event, Input, Outcome, OutgoingMessage, Output,
+    ReceivedMessage, SendCommand,
 };
-use mls_core::store::Write;
 use mls_core::wire::GroupId;
 
-use crate::peer::{self, Peer};
+use bare::{Bare, measure_bare, measure_row};
+
+use crate::peer::Peer;
 use crate::spread::Spread;
 use crate::step;
-use crate::world::{World, folder, member_database, now_ms};
+use crate::world::{Node, World};
 
 /// Sizes of the groups.
 const MEMBERS: [usize; 2] = [10, 1000];
 /// Messages that are measured in each group.
 const MESSAGES: usize = 640;
-/// Messages before those, so that caches are warm; fewer than renew a leaf, together.
+/// Messages before those, so that caches are warm.
 const WARM_UP: usize = 64;
 /// Time between two messages; ten times as many as one account may send through a hub for long.
 const BETWEEN_MS: u64 = 10;
 /// Messages from one tick to the next.
 const MESSAGES_PER_TICK: usize = 100;
+/// Messages that are sent together: as many as may be unconfirmed.
+const TOGETHER: usize = MESSAGES_UNCONFIRMED_MAX;
+/// How often; all messages of one sender are fewer than renew its leaf.
+const TURNS_TOGETHER: usize = 60;
 /// Characters of one message.
 const TEXT: usize = 100;
 
@@ -39,14 +46,6 @@ struct Measured {
     bare: Bare,
     ours: Ours,
     row: Spread,
-}
-
-/// By mls-rs alone.
-struct Bare {
-    encrypt: Spread,
-    decrypt: Spread,
-    encrypt_and_write: Spread,
-    decrypt_and_write: Spread,
 }
 
 /// By our member, each from the beginning: `Member::handle`; the same and the commit of its writes
@@ -72,6 +71,8 @@ struct Spreads {
 
 struct Ours {
     send: Spreads,
+    /// A message's share of some that are sent together, until all may leave.
+    together: Spread,
     receive: Spreads,
 }
 
@@ -96,77 +97,93 @@ fn measure(members: usize) -> Measured {
     Measured { bare, ours, row: measure_row() }
 }
 
-fn measure_bare(members: usize) -> Bare {
-    let folder = folder();
-    let databases = ["sender.db", "receiver.db"].map(|name| member_database(folder.path(), name));
-    let (mut sender, mut receiver) = peer::pair(members, databases, now_ms());
-    let mut turn = |write: bool| {
-        let content = content();
-        let begin = Instant::now();
-        let message = sender.encrypt(&content);
-        if write {
-            sender.write();
-        }
-        let encrypted = begin.elapsed();
-        let begin = Instant::now();
-        let read = receiver.decrypt(&message);
-        if write {
-            receiver.write();
-        }
-        assert_eq!(read, content);
-        (encrypted, begin.elapsed())
-    };
-    let mut rounds = |write| {
-        let times = (0..WARM_UP + MESSAGES).map(|_| turn(write));
-        let (encrypt, decrypt) = times.skip(WARM_UP).unzip();
-        (Spread::of(encrypt), Spread::of(decrypt))
-    };
-    let (encrypt, decrypt) = rounds(false);
-    let (encrypt_and_write, decrypt_and_write) = rounds(true);
-    Bare { encrypt, decrypt, encrypt_and_write, decrypt_and_write }
-}
-
 fn measure_ours(world: &mut World, group: &GroupId) -> Ours {
-    let (_, muc) = world.rooms(group);
     let (mut send, mut receive) = (Times::default(), Times::default());
     for number in 0..WARM_UP + MESSAGES {
         if number == WARM_UP {
             (send, receive) = (Times::default(), Times::default());
         }
-        world.now_ms += BETWEEN_MS;
-        if number % MESSAGES_PER_TICK == 0 {
-            send.ticks += tick(world, 0);
-            receive.ticks += tick(world, 1);
-        }
-        let content = content();
-        let command = SendCommand { group: group.clone(), content: content.clone() };
-        let input = Input::Command(format!("m{number}"), Command::Send(command));
+        pass(world, number, &mut send, &mut receive);
+        let (content, input) = command(group, format!("m{number}"));
         let outputs = measure_input(world, 0, input, &mut send);
         let message = sent(outputs);
         let begin = Instant::now();
-        let (alice, now_ms) = (&mut world.nodes[0], world.now_ms);
-        alice.input(now_ms, Input::Confirmed(Confirmation::Sent(message.id)));
-        let own = ReceivedMessage {
-            room: message.room,
-            sender: Some(alice.client.user()),
-            sent_ms: now_ms,
-            message: message.message.clone(),
-        };
-        assert_eq!(shown(&alice.input(now_ms, Input::Message(own))), content);
+        comes_home(world, &message, &content);
         send.after.push(begin.elapsed());
-        let received = ReceivedMessage {
-            room: muc.clone(),
-            sender: None,
-            sent_ms: now_ms,
-            message: message.message,
-        };
-        let outputs = measure_input(world, 1, Input::Message(received), &mut receive);
-        assert_eq!(shown(&outputs), content);
-        let begin = Instant::now();
-        world.nodes[1].show(&outputs);
-        receive.after.push(begin.elapsed());
+        read(world, group, message, &content, &mut receive);
     }
-    Ours { send: send.spreads(), receive: receive.spreads() }
+    let together = measure_together(world, group);
+    Ours { send: send.spreads(), together, receive: receive.spreads() }
+}
+
+/// Several commands that wait are taken one after the other, and synced and answered together: each
+/// one's share of the time until all of them may leave.
+fn measure_together(world: &mut World, group: &GroupId) -> Spread {
+    let mut unused = [Times::default(), Times::default()];
+    let turn = |turn: usize| {
+        let [send, receive] = &mut unused;
+        pass(world, turn * TOGETHER, send, receive);
+        let commands: Vec<_> =
+            (0..TOGETHER).map(|place| command(group, format!("t{turn}.{place}"))).collect();
+        let (contents, inputs): (Vec<_>, Vec<_>) = commands.into_iter().unzip();
+        let (node, now_ms) = (&mut world.nodes[0], world.now_ms);
+        let begin = Instant::now();
+        let outputs: Vec<_> = inputs.into_iter().map(|input| decide(node, now_ms, input)).collect();
+        let taken = begin.elapsed();
+        node.database.sync().unwrap();
+        for (outputs, content) in outputs.into_iter().zip(contents) {
+            let message = sent(outputs);
+            comes_home(world, &message, &content);
+            read(world, group, message, &content, receive);
+        }
+        taken / u32::try_from(TOGETHER).unwrap()
+    };
+    Spread::of((0..TURNS_TOGETHER).map(turn).collect())
+}
+
+/// Time passes before the `number`th message, with a tick now and then.
+fn pass(world: &mut World, number: usize, send: &mut Times, receive: &mut Times) {
+    world.now_ms += BETWEEN_MS;
+    if number.is_multiple_of(MESSAGES_PER_TICK) {
+        send.ticks += tick(world, 0);
+        receive.ticks += tick(world, 1);
+    }
+}
+
+fn command(group: &GroupId, id: String) -> (Vec<u8>, Input) {
+    let content = content();
+    let send = SendCommand { group: group.clone(), content: content.clone() };
+    (content, Input::Command(id, Command::Send(send)))
+}
+
+/// The room has the message, and its sender hears so and sees it.
+fn comes_home(world: &mut World, message: &OutgoingMessage, content: &[u8]) {
+    let (alice, now_ms) = (&mut world.nodes[0], world.now_ms);
+    alice.input(now_ms, Input::Confirmed(Confirmation::Sent(message.id)));
+    let own = ReceivedMessage {
+        room: message.room.clone(),
+        sender: Some(alice.client.user()),
+        sent_ms: now_ms,
+        message: message.message.clone(),
+    };
+    assert_eq!(shown(&alice.input(now_ms, Input::Message(own))), content);
+}
+
+fn read(
+    world: &mut World,
+    group: &GroupId,
+    message: OutgoingMessage,
+    content: &[u8],
+    times: &mut Times,
+) {
+    let (_, room) = world.rooms(group);
+    let received =
+        ReceivedMessage { room, sender: None, sent_ms: world.now_ms, message: message.message };
+    let outputs = measure_input(world, 1, Input::Message(received), times);
+    assert_eq!(shown(&outputs), content);
+    let begin = Instant::now();
+    world.nodes[1].show(&outputs);
+    times.after.push(begin.elapsed());
 }
 
 fn measure_input(world: &mut World, index: usize, input: Input, times: &mut Times) -> Vec<Output> {
@@ -174,14 +191,25 @@ fn measure_input(world: &mut World, index: usize, input: Input, times: &mut Time
     let begin = Instant::now();
     let outcome = node.member.handle(now_ms, input).unwrap();
     times.decided.push(begin.elapsed());
+    commit(node, &outcome);
+    times.durable.push(begin.elapsed());
+    node.database.sync().unwrap();
+    times.synced.push(begin.elapsed());
+    outcome.outputs
+}
+
+/// As the runner does it.
+fn commit(node: &Node, outcome: &Outcome) {
     match outcome.durability {
         Durability::Synced => node.database.commit(&outcome.writes),
         Durability::Committed => node.database.commit_unsynced(&outcome.writes),
     }
     .unwrap();
-    times.durable.push(begin.elapsed());
-    node.database.sync().unwrap();
-    times.synced.push(begin.elapsed());
+}
+
+fn decide(node: &mut Node, now_ms: u64, input: Input) -> Vec<Output> {
+    let outcome = node.member.handle(now_ms, input).unwrap();
+    commit(node, &outcome);
     outcome.outputs
 }
 
@@ -193,20 +221,6 @@ fn tick(world: &mut World, index: usize) -> Duration {
     let taken = begin.elapsed();
     assert!(outputs.is_empty(), "nothing else was to happen: {outputs:?}");
     taken
-}
-
-/// What every durable thing costs at least: one small row in one transaction.
-fn measure_row() -> Spread {
-    let folder = folder();
-    let database = member_database(folder.path(), "rows.db");
-    let write = |number: usize| {
-        let key = number.to_be_bytes().to_vec();
-        let row = Write::Put { space: "row", key, value: vec![7; 200].into() };
-        let begin = Instant::now();
-        database.commit(&[row]).unwrap();
-        begin.elapsed()
-    };
-    Spread::of((0..MESSAGES).map(write).collect())
 }
 
 impl Times {

@@ -9,19 +9,22 @@ const AIM: f64 = 3.0;
 pub(super) fn print(measured: &[Measured; 2]) {
     println!("\nMessages: {MESSAGES} of {TEXT} characters, one after the other, in microseconds");
     let columns = format!("{:>8} {:>8} {:>8} {:>8}", "median", "95 %", "mean", "longest");
-    println!("{:46} {columns}   {columns}", "");
+    println!("{:50} {columns}   {columns}", "");
     let head = MEMBERS.map(|members| format!("{:35}", format!("in a group of {members}")));
-    println!("{:46} {}   {}", "", head[0], head[1]);
+    println!("{:50} {}   {}", "", head[0], head[1]);
     let row = |name: &str, of: &dyn Fn(&Measured) -> Spread| {
-        println!("{name:46} {}   {}", of(&measured[0]), of(&measured[1]));
+        println!("{name:50} {}   {}", of(&measured[0]), of(&measured[1]));
     };
     row("encrypt: bare mls-rs, kept in memory", &|m| m.bare.encrypt);
+    row("         bare mls-rs, after a sync of another file", &|m| m.bare.encrypt_after_sync);
     row("         bare mls-rs, whole group written", &|m| m.bare.encrypt_and_write);
     row("         member, decided, not yet written", &|m| m.ours.send.decided);
     row("         member, durable: it may leave", &|m| m.ours.send.durable);
+    row("         the same, of four given at once, each", &|m| m.ours.together);
     row("         member, synced: the command is answered", &|m| m.ours.send.synced);
     row("         member, confirmed, back, shown", &|m| m.ours.send.after);
     row("decrypt: bare mls-rs, kept in memory", &|m| m.bare.decrypt);
+    row("         bare mls-rs, after a sync of another file", &|m| m.bare.decrypt_after_sync);
     row("         bare mls-rs, whole group written", &|m| m.bare.decrypt_and_write);
     row("         member, decided, not yet written", &|m| m.ours.receive.decided);
     row("         member, durable: it may be shown", &|m| m.ours.receive.durable);
@@ -42,26 +45,44 @@ pub(super) fn print(measured: &[Measured; 2]) {
 fn ratios(measured: &[Measured; 2]) {
     let [small, large] = measured;
     let (ours, bare) = (&large.ours, &large.bare);
-    for (what, ours, bare, bare_written) in [
-        ("encrypt", &ours.send, &bare.encrypt, &bare.encrypt_and_write),
-        ("decrypt", &ours.receive, &bare.decrypt, &bare.decrypt_and_write),
+    for (what, ours, together, bare, after_sync, bare_written) in [
+        (
+            "encrypt",
+            &ours.send,
+            Some(ours.together),
+            bare.encrypt,
+            bare.encrypt_after_sync,
+            bare.encrypt_and_write,
+        ),
+        (
+            "decrypt",
+            &ours.receive,
+            None,
+            bare.decrypt,
+            bare.decrypt_after_sync,
+            bare.decrypt_and_write,
+        ),
     ] {
         let verdict = |ratio: f64| if ratio <= AIM { "within" } else { "NOT within" };
         let line = |name: &str, ours: &Spread| {
-            let (median, mean) = (ours.times(bare), ours.times_by_mean(bare));
+            let (median, mean) = (ours.times(&bare), ours.times_by_mean(&bare));
             println!(
                 "  {name:15} {median:5.1} times bare mls-rs in memory by the median ({} the aim of \
-                 {AIM}), {mean:5.1} by the mean ({})",
+                 {AIM}), {mean:5.1} by the mean ({}); {:.1} times the same after a sync",
                 verdict(median),
                 verdict(mean),
+                ours.times(&after_sync),
             );
         };
         println!("{what} at {} members:", MEMBERS[1]);
         line("before the disk", &ours.decided);
         line("durable", &ours.durable);
+        if let Some(together) = together {
+            line("of four at once", &together);
+        }
         line("synced", &ours.synced);
         line("one synced row", &large.row);
-        let written = ours.synced.times(bare_written);
+        let written = ours.synced.times(&bare_written);
         println!("  synced is {written:.2} times bare mls-rs that writes its group as durably");
     }
     let grows = |of: fn(&Ours) -> Spread, by: fn(&Spread, &Spread) -> f64| {
