@@ -6,6 +6,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod backoff;
+mod confirming;
 mod entering;
 pub(crate) mod link;
 pub(crate) mod occupants;
@@ -30,6 +31,7 @@ use crate::limits::{ANSWER_DEADLINE, LIVE_DEADLINE, WRITE_DEADLINE};
 use crate::mapping::Build;
 use crate::mapping::stanza::{self, StanzaError};
 use crate::stream;
+use confirming::Sent;
 use occupants::Occupants;
 use own_messages::OwnMessages;
 use waiting::Waiting;
@@ -86,6 +88,10 @@ struct Inner {
     /// Rooms that are entered and caught up, and rooms that do not let us in.
     doors: watch::Sender<HashMap<String, Door>>,
     counter: AtomicU64,
+    /// Stanzas that were sent so far.
+    sent: AtomicU64,
+    /// Up to which of them the server has all; held while it is asked.
+    confirmed: tokio::sync::Mutex<Sent>,
 }
 
 /// How far we are with a room, where that is decided.
@@ -103,6 +109,8 @@ struct Line {
     out: Option<mpsc::Sender<String>>,
     /// The full JID whose view of the rooms counts.
     me: String,
+    /// Which connection it is.
+    turn: u64,
 }
 
 /// A stanza for the task that looks at them.
@@ -126,12 +134,15 @@ impl Session {
             own: Mutex::default(),
             doors: watch::Sender::default(),
             counter: AtomicU64::new(1),
+            sent: AtomicU64::new(0),
+            confirmed: tokio::sync::Mutex::default(),
         }))
     }
 
     /// A connection is there; `me` is the full JID whose view of the rooms counts.
     pub(crate) fn up(&self, me: &str, out: mpsc::Sender<String>) {
-        *lock(&self.0.line) = Line { out: Some(out), me: me.to_owned() };
+        let mut line = lock(&self.0.line);
+        *line = Line { out: Some(out), me: me.to_owned(), turn: line.turn.wrapping_add(1) };
     }
 
     /// The connection is gone: who waits gets no answer, and we are in no room.
@@ -159,16 +170,23 @@ impl Session {
 
     /// Puts a stanza on its way; done when it waits to be written.
     pub(crate) async fn send(&self, stanza: &Element) -> Result<(), Failure> {
-        let out = lock(&self.0.line).out.clone().ok_or(Failure::Offline)?;
+        self.put_out(stanza).await.map(drop)
+    }
+
+    async fn put_out(&self, stanza: &Element) -> Result<Sent, Failure> {
         let text = stream::to_text(stanza, self.0.namespace).map_err(|error| {
             let error = StanzaError::new("modify", "bad-request").saying(error.to_string());
             Failure::Refused(error)
         })?;
+        let (out, turn) = {
+            let line = lock(&self.0.line);
+            (line.out.clone().ok_or(Failure::Offline)?, line.turn)
+        };
         if text.len() > STANZA_BYTES_MAX {
             return Err(Failure::TooLarge(text.len()));
         }
         match timeout(WRITE_DEADLINE, out.send(text)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(self.count_sent(turn)),
             Ok(Err(_)) => Err(Failure::Offline),
             Err(_) => Err(Failure::Timeout),
         }

@@ -115,15 +115,20 @@ impl Component {
 }
 
 impl Shared {
+    /// Sends what no room reflects; done when the server has it.
+    async fn deliver(&self, stanza: &Element) -> Result<(), Failure> {
+        self.session.send_confirmed(stanza, &self.setup.domain, &self.setup.xmpp_domain).await
+    }
+
     async fn answer(&self, answer: &AnswerEffect) -> Result<(), DeliveryError> {
         let ReplyTo::Jid(to) = &answer.to else { return Err(not_ours()) };
         let hub = &self.setup.domain;
-        let sent = self.session.send(&iq::answer(hub, to, &answer.id, &answer.reply)).await;
+        let sent = self.deliver(&iq::answer(hub, to, &answer.id, &answer.reply)).await;
         if let Err(Failure::TooLarge(_)) = sent {
             // Who asks is told at least that, for silence would be asked again.
             let why = "the answer does not fit into a stanza".to_owned();
             let refused = Reply::Refused(Refusal::Invalid(why));
-            self.session.send(&iq::answer(hub, to, &answer.id, &refused)).await?;
+            self.deliver(&iq::answer(hub, to, &answer.id, &refused)).await?;
         }
         Ok(sent?)
     }
@@ -140,7 +145,7 @@ impl Shared {
         let to = notify.to.user().address();
         let message = notice_message(&to, &notify.id.to_string(), &notify.notice);
         let message = message.with("from", &self.setup.domain);
-        Ok(self.session.send(&message).await?)
+        Ok(self.deliver(&message).await?)
     }
 
     async fn admit(&self, admit: &Admit) -> Result<(), DeliveryError> {
@@ -154,7 +159,7 @@ impl Shared {
         self.list(room, &account).await?;
         let reason = "an encrypted group";
         let message = invitation::message(&account, &admit.id.to_string(), room, reason);
-        Ok(self.session.send(&message.with("from", self.hub())).await?)
+        Ok(self.deliver(&message.with("from", self.hub())).await?)
     }
 
     async fn expel(&self, expel: &Expel) -> Result<(), DeliveryError> {

@@ -1,5 +1,7 @@
 //! One connection while it lasts: reads, writes, shows and expects signs of life.
 
+use std::pin::pin;
+
 use minidom::Element;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
@@ -52,9 +54,17 @@ where
     session.up(&ends.me, out);
     // Who looks at events is gone only when everything stops.
     let _ = events.send(Event::Up).await;
+    let mut writing = pin!(write(writer, queue, stop.clone()));
     let ended = tokio::select! {
-        why = read(session, reader, &ends, events) => Some(why),
-        why = write(writer, queue, stop) => why,
+        why = &mut writing => Err(why),
+        why = read(session, reader, &ends, events) => Ok(why),
+    };
+    let stopping = *stop.borrow();
+    let ended = match ended {
+        // Nobody looks at what comes in any more, but what waits is still written.
+        Ok(_) if stopping => writing.await,
+        Ok(why) => Some(why),
+        Err(why) => why,
     };
     session.down();
     let _ = events.send(Event::Down).await;
@@ -126,7 +136,7 @@ async fn skipped(session: &Session, head: &Element) {
     }
 }
 
-/// Gives the reason for a failure, or `None` when told to stop.
+/// Gives the reason for a failure, or `None` when told to stop: then what waits is written first.
 async fn write<W: AsyncWrite + Unpin>(
     mut writer: W,
     mut queue: mpsc::Receiver<String>,
@@ -140,7 +150,11 @@ async fn write<W: AsyncWrite + Unpin>(
                 Err(_) => " ".to_owned(),
             },
             () = told_to_stop(&mut stop) => {
+                queue.close();
                 let end = async {
+                    while let Some(text) = queue.recv().await {
+                        writer.write_all(text.as_bytes()).await?;
+                    }
                     writer.write_all(b"</stream:stream>").await?;
                     writer.shutdown().await
                 };
@@ -164,4 +178,46 @@ async fn write<W: AsyncWrite + Unpin>(
 /// Done when we are told to stop, or nobody is left who could.
 pub(crate) async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, BufReader, duplex};
+
+    use super::*;
+    use crate::mapping::namespace::COMPONENT;
+
+    #[tokio::test]
+    async fn what_waits_is_written_before_an_orderly_end() {
+        let (here, mut server) = duplex(64);
+        let (reader, writer) = tokio::io::split(here);
+        let session = Session::new(COMPONENT);
+        let (events, mut looked) = mpsc::channel(8);
+        let (stop, stopped) = watch::channel(false);
+        let link = tokio::spawn({
+            let session = session.clone();
+            async move {
+                let ends = Ends { me: "h/h".into(), from: "h".into(), server: "s".into() };
+                let stream = (
+                    StanzaReader::after_header(BufReader::new(reader), COMPONENT).unwrap(),
+                    writer,
+                );
+                run(&session, stream, ends, &events, stopped).await
+            }
+        });
+        assert!(matches!(looked.recv().await, Some(Event::Up)));
+        for n in 0..20 {
+            let message = stanza::message("chat", "bob@x.test", &format!("number-{n}"));
+            session.send(&message).await.unwrap();
+        }
+        // As when everything stops: nobody looks any more, and something still comes in.
+        drop(looked);
+        stop.send_replace(true);
+        server.write_all(b"<message xmlns='jabber:component:accept'/>").await.unwrap();
+        let mut text = String::new();
+        server.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text.matches("<message").count(), 20, "{text}");
+        assert!(text.ends_with("</stream:stream>"), "{text}");
+        assert_eq!(link.await.unwrap(), None);
+    }
 }
