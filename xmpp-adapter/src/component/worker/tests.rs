@@ -49,8 +49,8 @@ async fn entered() -> Bench {
     let shared = Arc::new(Shared { setup, session, affiliations, ghosts });
     shared.ghosts().want(ROOM, &alice());
     let (deliver, deliveries) = mpsc::channel(8);
-    let (muc, ghosts) = (ROOM.to_owned(), vec![alice()]);
-    let room = RoomToJoin { muc, stanza_id: None, ghosts, admitted: Vec::new() };
+    let (muc, ghosts, none) = (ROOM.to_owned(), vec![alice()], Vec::new());
+    let room = RoomToJoin { muc, stanza_id: None, ghosts, admitted: none.clone(), put_out: none };
     let worker = Worker::new(shared, vec![room], deliver);
     let listed = ["hub@mls.x.test", "bob@x.test", &ghost_jid()].map(str::to_owned).to_vec();
     let mut bench = Bench { worker, sent, deliveries, listed };
