@@ -157,10 +157,10 @@ pub fn component_setup(config: &Xmpp) -> ComponentSetup {
 /// What was marked for each room tells from where on its archive is read.
 fn rooms_to_join(rooms: Vec<LiveRoom>, database: &Database) -> Vec<RoomToJoin> {
     let mucs = rooms.into_iter().filter(|live| live.room.network == Network::Xmpp);
-    mucs.map(|LiveRoom { room, ghosts, admitted }| {
+    mucs.map(|LiveRoom { room, ghosts, admitted, put_out }| {
         let mark = format!("room:{}", room.address);
         let stanza_id = marks::read(database, Network::Xmpp, &mark);
-        RoomToJoin { muc: room.address, stanza_id, ghosts, admitted }
+        RoomToJoin { muc: room.address, stanza_id, ghosts, admitted, put_out }
     })
     .collect()
 }

@@ -163,6 +163,12 @@ impl Hub {
         listed::is_listed(&self.store, room, user)
     }
 
+    /// Whether somebody else put the ghost of the account, which is of the other network, out of
+    /// the room: it stays outside while the account's removal waits.
+    pub fn is_put_out(&self, room: &RoomAddress, user: &UserId) -> Result<bool, StoreError> {
+        listed::is_put_out(&self.store, room, user)
+    }
+
     /// Accounts, of both networks, that have a leaf in the group of a room.
     pub fn users_in(&self, room: &RoomAddress) -> Result<Vec<UserId>, StoreError> {
         match room_record::read(&self.store, room)?.and_then(|record| record.group) {

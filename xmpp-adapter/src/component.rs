@@ -68,6 +68,8 @@ pub struct RoomToJoin {
     /// Those of them whose ghosts are known to be on the room's list ([`Component::perform`]):
     /// whose ghost is missing there was put out while we were away.
     pub admitted: Vec<UserId>,
+    /// Other users of the other network whose ghosts are to stay outside, for somebody put them out.
+    pub put_out: Vec<UserId>,
 }
 
 /// To be stored together with what came with it, and given back as [`RoomToJoin::stanza_id`].
@@ -133,6 +135,7 @@ impl Component {
         for room in &rooms {
             let (mut ghosts, domain) = (shared.ghosts(), &shared.setup.domain);
             room.ghosts.iter().for_each(|user| ghosts.want(&room.muc, user));
+            room.put_out.iter().for_each(|user| ghosts.was_put_out(&room.muc, user, domain));
             room.admitted.iter().for_each(|user| ghosts.was_admitted(&room.muc, user, domain));
         }
         let (commands, commands_in) = mpsc::channel(INCOMING_MAX);

@@ -40,6 +40,8 @@ pub struct LiveRoom {
     pub ghosts: Vec<UserId>,
     /// Those of them whose ghosts are known to be in its list.
     pub admitted: Vec<UserId>,
+    /// Other members of the other network, whose ghosts somebody put out of it.
+    pub put_out: Vec<UserId>,
 }
 
 impl Decision {
@@ -69,13 +71,16 @@ impl Decision {
         let live = |room: RoomAddress| {
             let mut ghosts = self.hub.users_in(&room)?;
             ghosts.retain(|user| user.network() != room.network);
-            let mut admitted = Vec::new();
+            let (mut admitted, mut put_out) = (Vec::new(), Vec::new());
             for user in &ghosts {
                 if self.hub.is_listed(&room, user)? {
                     admitted.push(user.clone());
+                } else if self.hub.is_put_out(&room, user)? {
+                    put_out.push(user.clone());
                 }
             }
-            Ok(LiveRoom { room, ghosts, admitted })
+            ghosts.retain(|user| !put_out.contains(user));
+            Ok(LiveRoom { room, ghosts, admitted, put_out })
         };
         self.hub.rooms()?.into_iter().map(live).collect()
     }

@@ -24,6 +24,8 @@ pub(super) enum Seen {
     Listed = 1u8,
     /// Put out by the hub at this time (milliseconds since 1970); the room's word is to come.
     Expelled(u64) = 2u8,
+    /// A ghost that somebody else put out.
+    PutOut = 3u8,
 }
 
 impl Seen {
@@ -42,6 +44,15 @@ pub(super) fn is_listed(
     Ok(read(store, room, user)? == Some(Seen::Listed))
 }
 
+/// Whether the account's ghost was put out by somebody else, and was not let in again since.
+pub(super) fn is_put_out(
+    store: &Overlay,
+    room: &RoomAddress,
+    user: &UserId,
+) -> Result<bool, StoreError> {
+    Ok(read(store, room, user)? == Some(Seen::PutOut))
+}
+
 /// The room says that the account is in the list now.
 pub(super) fn joined(store: &Overlay, room: &RoomAddress, user: &UserId) -> Result<(), StoreError> {
     store.write(SPACE, &key(room, user), &Seen::Listed)
@@ -55,7 +66,11 @@ pub(super) fn left(
     now_ms: u64,
 ) -> Result<bool, StoreError> {
     let seen = read(store, room, user)?;
-    store.delete(SPACE, &key(room, user));
+    if user.network() == room.network {
+        store.delete(SPACE, &key(room, user));
+    } else {
+        store.write(SPACE, &key(room, user), &Seen::PutOut)?;
+    }
     Ok(!seen.is_some_and(|seen| seen.awaits_echo(now_ms)))
 }
 

@@ -128,6 +128,10 @@ fn a_ghost_that_was_thrown_out_takes_its_account_along() {
     let (mut world, _alice, bob, _laptop) = two_devices_of_bob();
     listed(&mut world, &room(), &bob.user(), false);
     assert_eq!(proposals(&mut world).len(), 2);
+    world.restart();
+    assert!(world.hub().is_put_out(&room(), &bob.user()).unwrap());
+    listed(&mut world, &room(), &bob.user(), true);
+    assert!(!world.hub().is_put_out(&room(), &bob.user()).unwrap());
 }
 
 #[test]

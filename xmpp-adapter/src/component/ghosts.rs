@@ -39,6 +39,11 @@ impl Ghosts {
         insert(&mut self.reported, room, &jid);
     }
 
+    /// A user has none there, for somebody had put it out before we started.
+    pub(super) fn was_put_out(&mut self, room: &str, user: &UserId, domain: &str) {
+        insert(&mut self.put_out, room, &ghost::jid(user, domain));
+    }
+
     /// A user should have none there any more.
     pub(super) fn unwant(&mut self, room: &str, user: &UserId, domain: &str) {
         if let Some(users) = self.wanted.get_mut(room) {

@@ -340,3 +340,6 @@ fn now_ms() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

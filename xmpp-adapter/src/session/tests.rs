@@ -161,3 +161,21 @@ async fn only_the_room_itself_gives_results_of_its_archive() {
     let ids: Vec<_> = page.messages.iter().map(|message| message.id.as_deref()).collect();
     assert_eq!(ids, [Some("real")]);
 }
+
+#[tokio::test]
+async fn nobody_waits_for_a_room_that_does_not_let_us_in() {
+    let (session, _sent) = session();
+    let start = tokio::time::Instant::now();
+    session.set_shut(ROOM);
+    assert!(session.wait_until_live(ROOM).await.is_err());
+    assert!(start.elapsed() < LIVE_DEADLINE / 2);
+    session.set_live(ROOM, false);
+    let waiting = tokio::spawn({
+        let session = session.clone();
+        async move { session.wait_until_live(ROOM).await }
+    });
+    tokio::task::yield_now().await;
+    session.set_live(ROOM, true);
+    assert_eq!(waiting.await.unwrap(), Ok(()));
+    assert!(start.elapsed() < LIVE_DEADLINE / 2);
+}
