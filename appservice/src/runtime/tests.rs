@@ -322,9 +322,13 @@ async fn what_waits_for_a_room_that_is_lost_is_dropped_with_it_and_others_go_on(
     // Two more in the same turn: they wait nowhere yet.
     let lost = late.into_iter().chain([Input::RoomLost { room }, ask("!a", "1")]).collect();
     timeout(SOON, rig.deliver(lost, None).await).await.unwrap().unwrap();
-    let (warned, _) = timeout(SOON, rig.attempts.recv()).await.unwrap().unwrap();
-    assert!(matches!(warned, Effect::Notify(_)), "{warned:?}");
-    assert_eq!(rig.next().await, ("!a".to_owned(), "1".to_owned(), false));
+    // Lanes go beside each other: the warning and the answer come in either order.
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(timeout(SOON, rig.attempts.recv()).await.unwrap().unwrap().0);
+    }
+    assert!(others.iter().any(|effect| matches!(effect, Effect::Notify(_))), "{others:?}");
+    assert!(others.iter().any(|effect| matches!(effect, Effect::Answer(_))), "{others:?}");
     rig.until_outbox_is_empty().await;
     let mut attempts = rig.kill().await;
     assert!(attempts.try_recv().is_err(), "something was still done in the lost room");
