@@ -13,7 +13,6 @@ mod claim;
 mod control_room;
 mod ghost_account;
 mod homeserver;
-mod homeserver_error;
 mod incoming;
 mod intake;
 mod invitation;
@@ -47,10 +46,10 @@ use tokio::task::JoinHandle;
 use self::catch_up::CatchUp;
 use self::ghost_account::GhostAccounts;
 use self::homeserver::Homeserver;
-use self::homeserver_error::refused;
 use self::intake::Intake;
 use self::invitation::Invitations;
 use self::relay::Algorithms;
+use crate::homeserver_error::{self, refused};
 
 /// A hub's live connection to its homeserver; dropping it ends it.
 pub struct Appservice {

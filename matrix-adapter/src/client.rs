@@ -8,12 +8,17 @@
 mod backfill;
 mod batch;
 mod control_room;
-mod failure;
+mod failed_request;
 mod login;
+mod rooms;
+mod seen;
 mod setup;
 mod sync_filter;
 mod sync_loop;
 mod upload;
+
+#[cfg(test)]
+mod tests;
 
 pub use login::{LoginError, LoginRequest, Session, log_in};
 pub use setup::{Batch, ClientSetup};
@@ -36,8 +41,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use self::control_room::ControlRoom;
-use self::failure::{delivery_error, is_gone};
+use self::failed_request::{delivery_error, homeserver_error};
 use self::sync_loop::SyncLoop;
+use crate::homeserver_error::refused;
 use crate::mapping::room_event::RoomEvent;
 use crate::mapping::{application_message, namespace, request};
 use crate::transport::transaction_id;
@@ -64,7 +70,8 @@ impl Connection {
         let user = parse::<OwnedUserId>(&setup.session.user_id, "the session's user id")?;
         let hub = parse::<OwnedUserId>(&setup.hub, "the hub")?;
         let room = setup.control_room.map(|room| parse(&room, "the control room")).transpose()?;
-        let control = Arc::new(ControlRoom::new(hub.clone(), room));
+        let nonce = getrandom::u64().map_err(|e| refused(format!("no random numbers: {e}")))?;
+        let control = Arc::new(ControlRoom::new(hub.clone(), room, format!("{nonce:016x}")));
         let (batches, receiver) = mpsc::channel(1);
         let (stop, stopped) = watch::channel(false);
         let sync = SyncLoop::new(
@@ -81,7 +88,8 @@ impl Connection {
     }
 
     /// Asks the hub, in the control room, which is made first if there is none. The answer comes
-    /// in a [`Batch`]. The same id again is the same event, unless it was answered in between.
+    /// in a [`Batch`]. The same id again is the same event in this connection, unless it was
+    /// answered in between; the hub answers one id once, however many events ask.
     pub async fn request(&self, id: &RequestId, request: &Request) -> Result<(), DeliveryError> {
         let content = request::encode(id, request);
         let room = self.control.ensure(&self.client).await?;
@@ -130,7 +138,7 @@ impl Connection {
         let room = matrix_room(room)?;
         match self.client.send(leave_room::v3::Request::new(room.clone())).await {
             Ok(_) => Ok(()),
-            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) if homeserver_error(&error).is_no() => Ok(()),
             Err(error) => Err(delivery_error(&format!("leaving {room}"), &error)),
         }
     }
@@ -188,7 +196,7 @@ async fn state_content(
     );
     match client.send(request).await {
         Ok(response) => Ok(serde_json::from_str(response.event_or_content.get()).ok()),
-        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) if homeserver_error(&error).is_no() => Ok(None),
         Err(error) => Err(delivery_error(&format!("reading {event_type} of {room}"), &error)),
     }
 }
@@ -216,8 +224,4 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|e| refused(format!("{what} {text:?} is not valid: {e}")))
-}
-
-fn refused(why: String) -> DeliveryError {
-    DeliveryError::Refused { why }
 }

@@ -11,6 +11,7 @@ pub mod appservice;
 pub mod client;
 pub mod mapping;
 
+mod homeserver_error;
 mod transport;
 
 pub use transport::is_protected;

@@ -58,10 +58,22 @@ impl MatrixSession {
         self.call("POST", &path, &json!({"user_id": user})).map(drop)
     }
 
+    /// Makes a room from the body of `createRoom`, and returns its id.
+    pub fn create_room(&self, body: &Value) -> Result<String, RigError> {
+        let made = self.call("POST", "/_matrix/client/v3/createRoom", body)?;
+        Ok(made["room_id"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// Joins a room that it is invited to.
     pub fn join(&self, room: &str) -> Result<(), RigError> {
-        let path = format!("/_matrix/client/v3/rooms/{}/join", encode(room));
+        let path = format!("/_matrix/client/v3/join/{}", encode(room));
         self.call("POST", &path, &json!({})).map(drop)
+    }
+
+    /// Changes the name that is shown; every room gets an event of that.
+    pub fn rename(&self, user: &str, name: &str) -> Result<(), RigError> {
+        let path = format!("/_matrix/client/v3/profile/{}/displayname", encode(user));
+        self.call("PUT", &path, &json!({"displayname": name})).map(drop)
     }
 
     /// Leaves a room, as any client does.

@@ -154,7 +154,8 @@ impl Homeserver {
         if status.is_success() {
             body.map_err(|e| HomeserverError::Unreachable(format!("its answer is no JSON: {e}")))
         } else {
-            Err(HomeserverError::said(status.as_u16(), wait, &body.unwrap_or_default()))
+            let said = HomeserverError::said(status.as_u16(), wait, &body.unwrap_or_default());
+            Err(said.advise("is registration.yaml the one that it has loaded?"))
         }
     }
 

@@ -1,30 +1,15 @@
-//! From one answer of /sync to the inputs of a member: who may say what, and what is new.
-
-use std::collections::{HashMap, HashSet};
+//! From the events of one answer of /sync to the inputs of a member: who may say what.
 
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::member::{Input, ReceivedMessage};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId};
-use serde_json::Value;
+use ruma::{OwnedUserId, RoomId};
 
 use super::control_room::ControlRoom;
 use crate::mapping::namespace::{
-    ANSWER, CREATE_ALGORITHM, HANDSHAKE, KEY_PACKAGE_PREFIX, OUR_EVENTS, ROOM_CREATE,
-    ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MEMBER, ROOM_MESSAGE, STICKER,
+    ANSWER, HANDSHAKE, OUR_EVENTS, ROOM_ENCRYPTED, ROOM_MEMBER, ROOM_MESSAGE, STICKER,
 };
 use crate::mapping::room_event::RoomEvent;
 use crate::mapping::{DecodeError, answer, application_message, ghost, notice};
-
-/// What this connection has seen so far; forgotten when a batch was not taken.
-#[derive(Default)]
-pub(super) struct Seen {
-    /// Rooms that `RoomJoined` was said of.
-    pub(super) joined: HashSet<OwnedRoomId>,
-    /// Whether a room is marked as encrypted with MLS.
-    pub(super) encrypted: HashMap<OwnedRoomId, bool>,
-    /// The last count of key packages that was handed out.
-    pub(super) key_packages: Option<u32>,
-}
 
 /// Judges events for one member.
 pub(super) struct Reader<'a> {
@@ -32,29 +17,6 @@ pub(super) struct Reader<'a> {
     pub(super) hub: &'a OwnedUserId,
     /// Answers count there only.
     pub(super) control: &'a ControlRoom,
-}
-
-impl Seen {
-    /// The number of one-time key packages, if it is not the one handed out last.
-    pub(super) fn key_packages<'a>(
-        &mut self,
-        counts: impl Iterator<Item = (&'a str, u64)>,
-    ) -> Option<Input> {
-        let ours = counts.filter(|(name, _)| name.starts_with(KEY_PACKAGE_PREFIX));
-        let count = u32::try_from(ours.map(|(_, count)| count).sum::<u64>()).unwrap_or(u32::MAX);
-        let changed = self.key_packages.replace(count) != Some(count);
-        changed.then_some(Input::KeyPackagesLeft(count))
-    }
-
-    /// Notes the encryption marker, if the event is one.
-    pub(super) fn note_encryption(&mut self, room: &RoomId, event: &RoomEvent) {
-        if event.event_type == ROOM_ENCRYPTION && event.state_key.as_deref() == Some("") {
-            let ours = application_message::marks_our_room(&event.content);
-            // Once ours, always ours: nobody gets a warning away by rewriting the marker.
-            let known = self.encrypted.entry(room.to_owned()).or_default();
-            *known |= ours;
-        }
-    }
 }
 
 impl Reader<'_> {
@@ -120,18 +82,6 @@ impl Reader<'_> {
     }
 }
 
-/// Whether the stripped state of an invitation marks the room as one of ours.
-pub(super) fn invites_into_our_room(events: impl Iterator<Item = RoomEvent>) -> bool {
-    events.into_iter().any(|event| match event.event_type.as_str() {
-        ROOM_ENCRYPTION => application_message::marks_our_room(&event.content),
-        ROOM_CREATE => {
-            let algorithm = event.content.get(CREATE_ALGORITHM).and_then(Value::as_str);
-            algorithm.and_then(crate::mapping::namespace::suite_of).is_some()
-        }
-        _ => false,
-    })
-}
-
 fn logged(read: Result<Input, DecodeError>, sender: &str) -> Option<Input> {
     match read {
         Ok(input) => Some(input),
@@ -147,7 +97,8 @@ fn logged(read: Result<Input, DecodeError>, sender: &str) -> Option<Input> {
 mod tests {
     use mls_core::wire::refusal::Refusal;
     use mls_core::wire::{Answer, Digest, GroupId, Notice};
-    use serde_json::json;
+    use ruma::OwnedRoomId;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::mapping::namespace::{WELCOME, algorithm};
@@ -188,7 +139,7 @@ mod tests {
     fn only_the_hub_speaks_for_the_hub_and_answers_only_in_the_control_room() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
         let room: OwnedRoomId = "!control:hs".try_into().unwrap();
-        let control = ControlRoom::new(hub.clone(), Some(room.clone()));
+        let control = ControlRoom::new(hub.clone(), Some(room.clone()), String::new());
         let reader = Reader { hub: &hub, control: &control };
         let answer = answer::encode(&"id".to_owned(), Ok(&Answer::Done));
         let refusal = answer::encode(&"id".to_owned(), Err(&Refusal::Gone));
@@ -216,7 +167,7 @@ mod tests {
     fn a_ghost_is_nobodys_account() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
         let room: OwnedRoomId = "!r:hs".try_into().unwrap();
-        let control = ControlRoom::new(hub.clone(), None);
+        let control = ControlRoom::new(hub.clone(), None, String::new());
         let reader = Reader { hub: &hub, control: &control };
         for (sender, expected) in [
             ("@bob:hs", UserId::matrix("@bob:hs").ok()),
@@ -230,38 +181,5 @@ mod tests {
         }
         let megolm = json!({"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"});
         assert!(reader.timeline_event(&room, event(ROOM_ENCRYPTED, "@bob:hs", megolm)).is_none());
-    }
-
-    #[test]
-    fn the_count_of_key_packages_is_said_once_until_it_changes() {
-        let mut seen = Seen::default();
-        let ours = crate::mapping::key_package::algorithm(1).unwrap();
-        for (count, said) in [(None, Some(0)), (Some(5), Some(5)), (Some(5), None), (None, Some(0))]
-        {
-            let counts = [("signed_curve25519", 50)].into_iter();
-            let counts = counts.chain(count.map(|count| (&*ours, count)));
-            let input = seen.key_packages(counts);
-            let told = input.map(|input| match input {
-                Input::KeyPackagesLeft(count) => count,
-                other => panic!("{other:?}"),
-            });
-            assert_eq!(told, said);
-        }
-    }
-
-    #[test]
-    fn a_room_that_was_ours_stays_ours() {
-        let mut seen = Seen::default();
-        let room: OwnedRoomId = "!r:hs".try_into().unwrap();
-        for (content, ours) in [
-            (json!({"algorithm": "m.megolm.v1.aes-sha2"}), false),
-            (json!({"algorithm": algorithm(1).unwrap()}), true),
-            (json!({}), true),
-        ] {
-            let mut marker = event(ROOM_ENCRYPTION, "@bob:hs", content);
-            marker.state_key = Some(String::new());
-            seen.note_encryption(&room, &marker);
-            assert_eq!(seen.encrypted.get(&room), Some(&ours));
-        }
     }
 }

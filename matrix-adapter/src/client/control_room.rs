@@ -4,9 +4,9 @@
 //! limit. It is written to only once the hub is in: before that, it would not see the event.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use matrix_sdk::Client;
 use mls_core::delivery::DeliveryError;
@@ -36,9 +36,10 @@ pub(super) struct ControlRoom {
     /// Held while the room is made, so that only one is.
     making: tokio::sync::Mutex<()>,
     answered: Mutex<HashMap<String, u32>>,
-    /// Makes the transaction ids of this connection its own: the homeserver keeps those of earlier
-    /// ones for a day, and would give an answered request back without showing it to the hub.
-    connection: String,
+    /// Tells the transaction ids of this connection from those of earlier ones.
+    nonce: String,
+    /// Invitations that were sent once more.
+    invitations: AtomicU32,
 }
 
 enum HubIs {
@@ -48,15 +49,16 @@ enum HubIs {
 }
 
 impl ControlRoom {
-    /// The room known from an earlier connection, if any.
-    pub(super) fn new(hub: OwnedUserId, room: Option<OwnedRoomId>) -> Self {
+    /// The room known from an earlier connection, if any. The nonce is this connection's alone.
+    pub(super) fn new(hub: OwnedUserId, room: Option<OwnedRoomId>, nonce: String) -> Self {
         Self {
             hub,
             room: Mutex::new(room),
             ready: AtomicBool::new(false),
             making: tokio::sync::Mutex::new(()),
             answered: Mutex::default(),
-            connection: now_ms().to_string(),
+            nonce,
+            invitations: AtomicU32::new(0),
         }
     }
 
@@ -87,10 +89,13 @@ impl ControlRoom {
         *answered.entry(id.to_owned()).or_default() += 1;
     }
 
-    /// The transaction id of a request: its id, the connection, and how often it was answered.
+    /// The transaction id of a request: its id, this connection, and how often it was answered.
+    ///
+    /// An earlier process may have been told "not now", and the homeserver would give its event
+    /// back instead of making one that the hub sees. The hub knows a request by its id.
     pub(super) fn transaction_id(&self, id: &str) -> String {
-        let count = lock(&self.answered).get(id).copied().unwrap_or(0);
-        format!("{id}.{}.{count}", self.connection)
+        let answered = lock(&self.answered).get(id).copied().unwrap_or_default();
+        format!("{id}.{}.{answered}", self.nonce)
     }
 
     /// The room, with the hub in it.
@@ -122,11 +127,12 @@ impl ControlRoom {
         Ok(room)
     }
 
-    /// The hub may have missed the invitation. The homeserver lets only few of these through.
+    /// The hub may have missed the invitation. The homeserver lets only few of these through, and
+    /// none that says the same as the last one (Synapse).
     async fn invite_again(&self, client: &Client, room: &OwnedRoomId) {
+        let count = self.invitations.fetch_add(1, Ordering::Relaxed);
         let mut invited = invite_user::InviteUserId::new(self.hub.clone());
-        // The same words again would be no event (Synapse).
-        invited.reason = Some(format!("still waiting at {}", now_ms()));
+        invited.reason = Some(format!("asked again ({}.{count})", self.nonce));
         let recipient = invite_user::InvitationRecipient::UserId(invited);
         let request = invite_user::Request::new(room.clone(), recipient);
         if let Err(error) = client.send(request).await {
@@ -163,11 +169,24 @@ impl ControlRoom {
     }
 }
 
-/// Milliseconds since 1970.
-fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_a_new_event_after_its_answer_and_in_another_connection() {
+        let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
+        let connection = |nonce: &str| ControlRoom::new(hub.clone(), None, nonce.to_owned());
+        let (first, second) = (connection("1"), connection("2"));
+        let before = first.transaction_id("id");
+        assert_eq!(first.transaction_id("id"), before);
+        assert_ne!(second.transaction_id("id"), before);
+        first.answered("id");
+        assert_ne!(first.transaction_id("id"), before);
+        assert_eq!(second.transaction_id("id"), connection("2").transaction_id("id"));
+    }
 }

@@ -12,7 +12,8 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{parse, refused};
+use super::{homeserver_error, parse, refused};
+use crate::homeserver_error::HomeserverError;
 use crate::transport::{REQUEST_DEADLINE, is_protected};
 
 /// Who logs in where.
@@ -85,12 +86,22 @@ pub async fn log_in(request: LoginRequest) -> Result<Session, LoginError> {
             device_id: answer.device_id.to_string(),
             access_token: Zeroizing::new(answer.access_token),
         }),
-        Err(error) => match error.as_client_api_error() {
-            Some(said) if said.status_code.is_client_error() && said.status_code != 429 => {
-                Err(LoginError::Refused(said.to_string()))
-            }
-            _ => Err(unreachable(&error)),
-        },
+        Err(error) => Err(login_error(&error)),
+    }
+}
+
+/// What the homeserver has judged is refused; all else may pass.
+fn login_error(error: &matrix_sdk::Error) -> LoginError {
+    let said = match error {
+        matrix_sdk::Error::Http(error) => homeserver_error(error),
+        other => HomeserverError::Unreachable(other.to_string()),
+    };
+    match (said.delivery("logging in"), &said) {
+        (_, HomeserverError::Unreachable(why)) => LoginError::Unreachable(why.clone()),
+        (DeliveryError::Later { .. }, said) if !said.ends_session() => {
+            LoginError::Unreachable(said.to_string())
+        }
+        (_, said) => LoginError::Refused(said.to_string()),
     }
 }
 

@@ -6,7 +6,8 @@ use ruma::api::client::filter::{
 use ruma::uint;
 
 use crate::mapping::namespace::{
-    ANSWER, HANDSHAKE, ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MEMBER, ROOM_MESSAGE, STICKER,
+    ANSWER, HANDSHAKE, ROOM_CREATE, ROOM_ENCRYPTED, ROOM_ENCRYPTION, ROOM_MEMBER, ROOM_MESSAGE,
+    STICKER,
 };
 
 /// The types of which none may be missed.
@@ -17,15 +18,16 @@ pub(super) fn message_types() -> Vec<String> {
 }
 
 /// The whole filter. Memberships are wanted of the timeline, for Synapse leaves out a room that
-/// was joined or left when nothing else of it passes the filter.
+/// was joined or left when nothing else of it passes the filter. A room's first event comes only
+/// in the whole state of a room, which is sent when this account was not in it at `since`.
 pub(super) fn definition() -> FilterDefinition {
     let mut timeline = RoomEventFilter::default();
     let mut types = message_types();
-    types.push(ROOM_MEMBER.to_owned());
+    types.extend([ROOM_MEMBER, ROOM_CREATE].map(str::to_owned));
     timeline.types = Some(types);
     timeline.limit = Some(uint!(100));
     let mut state = RoomEventFilter::default();
-    state.types = Some(vec![ROOM_MEMBER.to_owned(), ROOM_ENCRYPTION.to_owned()]);
+    state.types = Some([ROOM_MEMBER, ROOM_ENCRYPTION, ROOM_CREATE].map(str::to_owned).to_vec());
     state.lazy_load_options = LazyLoadOptions::Enabled { include_redundant_members: false };
     let mut room = RoomFilter::default();
     room.timeline = timeline;
