@@ -17,7 +17,9 @@ use mls_rs_crypto_awslc::{AwsLcCipherSuite, AwsLcCryptoProvider};
 use thiserror::Error;
 
 use crate::identity::ClientIdentity;
-use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, LAST_RESORT_EXTENSION};
+use crate::policy::{
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, HELD_PSKS_EXTENSION, LAST_RESORT_EXTENSION,
+};
 use crate::rules::GroupRules;
 use crate::wire::Digest;
 
@@ -69,6 +71,7 @@ fn observer_builder() -> ExternalClientBuilder<HubConfig> {
         .mls_rules(GroupRules)
         .extension_type(BRIDGE_GROUP_EXTENSION)
         .extension_type(LAST_RESORT_EXTENSION)
+        .extension_type(HELD_PSKS_EXTENSION)
 }
 
 /// The crypto provider, with the suites that the policy allows.

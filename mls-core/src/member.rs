@@ -11,6 +11,7 @@
 mod admission;
 mod advance;
 mod ask_to_join;
+mod change_settings;
 mod claimed_package;
 mod command;
 mod commit;
@@ -27,15 +28,19 @@ mod hub_pin;
 mod input;
 mod intents;
 mod invite;
+mod join;
 mod key_packages;
 mod keys;
 mod known_keys;
 mod leaf_update;
 mod leave;
 mod loaded;
+mod one_commit;
 mod outcome;
 mod output;
 mod pending_proposals;
+mod propose;
+mod psks;
 mod ratchet;
 mod receive;
 mod rejoin;
@@ -48,7 +53,10 @@ mod send;
 mod summary;
 mod welcome;
 
-pub use command::{Command, CommandId, MembersCommand, SendCommand};
+pub use command::{
+    Command, CommandId, HoldPsk, MembersCommand, ProposeCommand, SendCommand, SettingsCommand,
+    UsePastEpoch, UsePsk, Wish,
+};
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
     MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
@@ -212,6 +220,7 @@ impl Member {
         let publishes = matches!(command, Command::PublishKeyPackages);
         self.command(id, command)?;
         self.start_creates()?;
+        self.start_joins()?;
         let waiting: Vec<_> = self.intents.keys().copied().filter(|_| publishes).collect();
         for number in waiting {
             let publish =

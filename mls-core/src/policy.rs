@@ -12,6 +12,10 @@ pub const CIPHER_SUITES: [CipherSuite; 1] = [CipherSuite::CURVE25519_AES128];
 pub const BRIDGE_GROUP_EXTENSION: ExtensionType = ExtensionType::new(0xFB71);
 /// The KeyPackage extension that marks a last-resort package.
 pub const LAST_RESORT_EXTENSION: ExtensionType = ExtensionType::new(0x000A);
+/// The leaf node extension that names the external PSKs that a member holds.
+pub const HELD_PSKS_EXTENSION: ExtensionType = ExtensionType::new(0xFB72);
+/// Resumption PSKs of so many epochs before the current one may be used.
+pub const RESUMPTION_PSK_EPOCHS: u64 = 3;
 /// A key package lives at most this long, in seconds; older engines' 365 days are refused.
 pub const KEY_PACKAGE_LIFETIME_S: u64 = 84 * 24 * 3600;
 /// A key package may start to live this long before it was made, in seconds.

@@ -174,7 +174,7 @@ impl Turn<'_> {
 }
 
 /// The group must let this hub, and nobody else outside, propose.
-pub(super) fn check_external_senders(turn: &Turn<'_>, public: &PublicGroup) -> Result<(), Stop> {
+fn check_external_senders(turn: &Turn<'_>, public: &PublicGroup) -> Result<(), Stop> {
     let context = public.group_context();
     let senders: Option<ExternalSendersExt> = context.extensions.get_as().ok().flatten();
     let own = turn.keys.sender(context.cipher_suite);

@@ -6,6 +6,8 @@
 
 use mls_rs::MlsMessage;
 use mls_rs::group::CommitOutput;
+use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::psk::ExternalPskId;
 
 use super::Member;
 use super::engine_storage::{self, Slot};
@@ -30,6 +32,14 @@ pub(super) struct Changes {
     pub(super) add: Vec<MlsMessage>,
     /// Leaves to remove.
     pub(super) remove: Vec<u32>,
+    /// The group's new context extensions.
+    pub(super) context: Option<ExtensionList>,
+    /// The own leaf's new extensions.
+    pub(super) leaf: Option<ExtensionList>,
+    /// External PSKs to use.
+    pub(super) psks: Vec<ExternalPskId>,
+    /// Epochs whose resumption PSKs to use.
+    pub(super) past_epochs: Vec<u64>,
 }
 
 /// A commit, and what goes to the hub with it.
@@ -61,6 +71,7 @@ impl Member {
         self.record(group).is_some_and(|record| {
             record.state == State::Live
                 && record.pending.is_none()
+                && record.proposing.is_none()
                 && record.rejoin.is_none()
                 && record.broken_seq.is_none()
                 && record.commit_after_ms <= self.now_ms
@@ -226,6 +237,7 @@ impl Member {
         &mut self,
         group: &GroupId,
     ) -> Result<Option<PendingCommit>, StoreError> {
+        self.take_proposing(group)?;
         let Some(pending) = self.record(group).and_then(|r| r.pending.clone()) else {
             return Ok(None);
         };
@@ -261,6 +273,18 @@ fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, En
     }
     for leaf in changes.remove {
         builder = builder.remove_member(leaf)?;
+    }
+    if let Some(extensions) = changes.context {
+        builder = builder.set_group_context_ext(extensions)?;
+    }
+    if let Some(extensions) = changes.leaf {
+        builder = builder.set_leaf_node_extensions(extensions);
+    }
+    for psk in changes.psks {
+        builder = builder.add_external_psk(psk)?;
+    }
+    for epoch in changes.past_epochs {
+        builder = builder.add_resumption_psk(epoch)?;
     }
     Built::new(&builder.build()?)
 }

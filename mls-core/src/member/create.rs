@@ -155,6 +155,7 @@ impl Member {
             members_may_add: false,
             basic_allowed: true,
             open_join: false,
+            join_psk: Vec::new(),
         }
     }
 

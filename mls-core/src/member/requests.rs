@@ -46,6 +46,8 @@ pub(super) enum Purpose {
     FindGroup(RoomAddress) = 7u8,
     /// A report; nothing follows from the answer.
     Report = 8u8,
+    /// A proposal in a group.
+    Proposal(GroupId) = 9u8,
 }
 
 /// A request as it is stored.
@@ -230,6 +232,7 @@ impl Member {
             Purpose::Handshakes(group) => self.handshakes_answered(&group, result),
             Purpose::Welcomes(acknowledged) => self.welcomes_answered(&acknowledged, result),
             Purpose::FindGroup(room) => self.group_found(&room, result),
+            Purpose::Proposal(group) => self.proposal_answered(&group, asked, result),
             Purpose::Commit(_) | Purpose::Report => Ok(()),
         }
     }

@@ -60,7 +60,8 @@ impl World {
         }
     }
 
-    fn list(&mut self, room: &RoomAddress, user: &UserId, listed: bool) {
+    /// The room's list changes: somebody was invited, or put out.
+    pub(crate) fn list(&mut self, room: &RoomAddress, user: &UserId, listed: bool) {
         let list = self.lists.entry(room.clone()).or_default();
         let changed = if listed { list.insert(user.clone()) } else { list.remove(user) };
         if changed {
