@@ -78,7 +78,7 @@ pub fn check_proposal(
     context: &GroupContext,
 ) -> Result<(), RuleError> {
     let group = BridgeGroup::from_extensions(&context.extensions)?;
-    hpke_keys::check_proposal(proposal)?;
+    hpke_keys::check_proposal(context.cipher_suite, proposal)?;
     match sender {
         Sender::Member(index) => {
             check_member(proposal, &user(roster, *index)?, roster, &group)?;

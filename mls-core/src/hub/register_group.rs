@@ -74,7 +74,7 @@ impl Turn<'_> {
         let client = self
             .groups
             .client(suite)
-            .ok_or_else(|| invalid("the cipher suite is not supported: use 1"))?;
+            .ok_or_else(|| invalid("the cipher suite is not supported: use 1, 2 or 3"))?;
         let tree = ExportedTree::from_bytes(tree)
             .map_err(|_| invalid("tree is not a ratchet tree (RFC 9420 12.4.3.3)"))?;
         client

@@ -84,7 +84,8 @@ impl Turn<'_> {
         request: &SubmitCommit,
         parts: &Parts,
     ) -> Result<Passed, Stop> {
-        let handshake = door::handshake(&parts.commit, &record.group).map_err(invalid_commit)?;
+        let handshake = door::handshake(&parts.commit, &record.group, record.cipher_suite())
+            .map_err(invalid_commit)?;
         if handshake.kind != ReceiptKind::Commit || handshake.epoch != record.epoch {
             return Err(invalid_commit("the message is not a commit of this epoch"));
         }

@@ -65,9 +65,13 @@ impl Member {
                 (Command::UsePsk(c), _) => self.step_use_psk(number, c)?,
                 (Command::UsePastEpoch(c), _) => self.step_use_past_epoch(number, c)?,
                 (Command::Propose(c), _) => self.step_propose(number, c)?,
-                (Command::CreateGroup(_) | Command::PublishKeyPackages | Command::Join(_), _) => {
-                    Step::Next
-                }
+                (
+                    Command::CreateGroup(_)
+                    | Command::CreateGroupWith(_)
+                    | Command::PublishKeyPackages
+                    | Command::Join(_),
+                    _,
+                ) => Step::Next,
             };
             if step == Step::Wait {
                 return Ok(false);

@@ -44,6 +44,17 @@ pub enum Command {
     Propose(ProposeCommand) = 13u8,
     /// Join the group of a room by external commit, where it is open.
     Join(RoomAddress) = 14u8,
+    /// As [`Command::CreateGroup`], with another suite than the one that everybody must have.
+    CreateGroupWith(CreateGroupWith) = 15u8,
+}
+
+/// Rooms and a suite for a new group.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct CreateGroupWith {
+    /// The rooms.
+    pub rooms: CreateRoom,
+    /// RFC 9420 number of the suite, one of [`CIPHER_SUITES`](crate::policy::CIPHER_SUITES).
+    pub suite: u16,
 }
 
 /// A group and some users.

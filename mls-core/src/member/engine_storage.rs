@@ -12,6 +12,7 @@ use mls_rs::client_builder::{
     BaseConfig, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
     WithKeyPackageRepo, WithMlsRules, WithPskStore,
 };
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
 use mls_rs_core::identity::SigningIdentity;
@@ -20,7 +21,7 @@ use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use zeroize::Zeroizing;
 
-use super::keys::{SUITE, SignatureKey};
+use super::keys::SignatureKeys;
 use crate::address::ClientId;
 use crate::engine;
 use crate::identity::{ClientIdentity, credential};
@@ -80,13 +81,15 @@ pub(super) struct EngineStorage {
     slot: Slot,
 }
 
-/// The engine's client for one slot.
+/// The engine's client for one slot and suite.
 pub(super) fn client(
     overlay: &Overlay,
     slot: Slot,
     client: &ClientId,
-    key: &SignatureKey,
+    keys: &SignatureKeys,
+    suite: CipherSuite,
 ) -> MemberClient {
+    let key = keys.of(suite);
     let storage = EngineStorage { overlay: overlay.clone(), slot };
     let identity = SigningIdentity::new(credential(client), key.public().clone());
     let lifetime = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
@@ -99,7 +102,7 @@ pub(super) fn client(
         .key_package_repo(storage)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
         .key_package_lifetime(Duration::from_secs(lifetime))
-        .signing_identity(identity, key.secret().clone(), SUITE)
+        .signing_identity(identity, key.secret().clone(), suite)
         .build()
 }
 

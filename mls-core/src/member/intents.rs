@@ -118,7 +118,10 @@ impl Intent {
             Command::UsePastEpoch(c) => Some(&c.group),
             Command::Propose(c) => Some(&c.group),
             Command::Leave(group) | Command::Rotate(group) | Command::Rejoin(group) => Some(group),
-            Command::CreateGroup(_) | Command::PublishKeyPackages | Command::Join(_) => None,
+            Command::CreateGroup(_)
+            | Command::CreateGroupWith(_)
+            | Command::PublishKeyPackages
+            | Command::Join(_) => None,
         }
     }
 }
@@ -245,7 +248,9 @@ impl Member {
         let Some(intent) = self.intents.get(&number) else { return Ok(()) };
         self.touched.extend(intent.group().cloned());
         match (intent.command.clone(), result) {
-            (Command::CreateGroup(_), result) => self.create_answered(number, asked, result),
+            (Command::CreateGroup(_) | Command::CreateGroupWith(_), result) => {
+                self.create_answered(number, asked, result)
+            }
             (Command::Invite(_) | Command::Propose(_), Ok(Answer::KeyPackages(clients))) => {
                 self.key_packages_claimed(number, clients)
             }

@@ -19,3 +19,4 @@ mod races;
 mod returning;
 mod servers;
 mod story;
+mod suites;
