@@ -47,6 +47,7 @@ mod room_lost;
 mod room_record;
 mod submit_commit;
 mod submit_proposal;
+mod successor;
 mod sweep;
 mod turn;
 mod welcomes;

@@ -44,6 +44,7 @@ mod propose;
 mod psks;
 mod ratchet;
 mod receive;
+mod reinit;
 mod rejoin;
 mod remove;
 mod requests;
@@ -51,16 +52,17 @@ mod rooms;
 mod rotate;
 mod seen;
 mod send;
+mod successor;
 mod summary;
 mod welcome;
 
 pub use command::{
-    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, SendCommand,
-    SettingsCommand, UsePastEpoch, UsePsk, Wish,
+    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, ReInitCommand,
+    SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
-    MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
+    MessageEvent, RemovedEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};

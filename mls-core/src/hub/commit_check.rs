@@ -12,6 +12,7 @@ use super::committer::{Committer, Way};
 use super::group_record::GroupRecord;
 use super::handshake_log;
 use super::removal::proposed_by_hub;
+use super::successor::Successor;
 use super::turn::{Stop, Turn, invalid_commit, machine};
 use crate::address::{ClientId, UserId};
 use crate::engine::{PublicGroup, cipher_suite, mls_time, sha256};
@@ -27,6 +28,8 @@ use crate::wire::refusal::Refusal;
 pub(super) struct Change {
     /// Those whom it added.
     pub(super) added: Vec<FitPackage>,
+    /// What follows, if it ended the group.
+    pub(super) successor: Option<Successor>,
     /// Who joined by itself.
     pub(super) joined: Option<ClientId>,
     /// The leaves that it removed, and whose they were.
@@ -47,13 +50,18 @@ impl Turn<'_> {
         let mut change = Change {
             added: Vec::new(),
             joined: None,
+            successor: None,
             removed: BTreeMap::new(),
             balance: BTreeMap::new(),
         };
         let applied = match &commit.effect {
             CommitEffect::NewEpoch(epoch) => epoch.applied_proposals(),
             // A ReInit stands alone in its commit (RFC 9420 12.2).
-            CommitEffect::ReInit(_) => &[],
+            CommitEffect::ReInit(info) => {
+                let client = &committer.client;
+                change.successor = Some(self.check_reinit(before, client, &info.proposal)?);
+                &[]
+            }
             CommitEffect::Removed { .. } => return Err(invalid_commit("the hub has no leaf")),
         };
         for info in applied {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mls_rs::group::Sender;
 use mls_rs::group::proposal::Proposal;
 
-use super::group_record::GroupRecord;
+use super::group_record::{self, GroupRecord};
 use super::leaves;
 use super::turn::{Turn, machine};
 use crate::address::{ClientId, UserId};
@@ -39,6 +39,18 @@ impl Turn<'_> {
             if leaves::count(self.store, &record.group, user)? > 0 {
                 gone.insert(user.clone());
             }
+        }
+        let follows = match &record.successor {
+            Some(successor) => group_record::read(self.store, &successor.group)?,
+            None => None,
+        };
+        if let Some(mut follows) = follows {
+            return self.propose_removal(&mut follows, users);
+        }
+        if let Some(successor) = &mut record.successor {
+            // An ended group takes no handshake: who leaves it now leaves the one that follows.
+            successor.left.extend(gone);
+            return record.write(self.store);
         }
         self.propose_removal_where(record, |client| gone.contains(&client.user()), gone.is_empty())
     }

@@ -69,7 +69,9 @@ impl Turn<'_> {
         epoch: u64,
         from: &UserId,
     ) -> Result<(), Stop> {
-        if epoch != record.epoch {
+        if record.successor.is_some() {
+            return Err(not_allowed("a ReInit has ended this group: another follows"));
+        } else if epoch != record.epoch {
             return Err(Refusal::WrongEpoch(record.epoch).into());
         }
         self.rates
@@ -139,6 +141,7 @@ impl Turn<'_> {
     ) -> Result<Receipt, StoreError> {
         let Passed { after, change, leaves, still_to_go } = passed;
         record.leaves = leaves;
+        record.successor = change.successor.clone();
         self.release_of_leaving(record, &change)?;
         let receipt = self.append(record, ReceiptKind::Commit, &parts.commit, &after)?;
         let seq = record.seq();
@@ -146,6 +149,7 @@ impl Turn<'_> {
         self.keep_group_info(&record.group, parts.group_info);
         if let Some(welcome) = parts.welcome {
             let content = WelcomeContent {
+                former: None,
                 group: record.group.clone(),
                 epoch: record.epoch,
                 receipt: receipt.to_bytes().map_err(machine)?,

@@ -69,6 +69,10 @@ impl Member {
         if self.record(group).is_some_and(|r| r.state == State::Registering) {
             return self.fail(number, "the group is not registered yet").map(|()| Step::Next);
         }
+        if self.record(group).is_some_and(|r| r.state == State::Ended) {
+            let why = "the group has ended: another follows in its place";
+            return self.fail(number, why).map(|()| Step::Next);
+        }
         self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
         self.change_record(group, |record| {

@@ -18,5 +18,6 @@ mod psks;
 mod races;
 mod returning;
 mod servers;
+mod starting_anew;
 mod story;
 mod suites;

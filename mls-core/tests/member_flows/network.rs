@@ -87,13 +87,23 @@ impl World {
     /// A hub and these devices, e.g. `@alice:a.org PHONE` or `juliet@x.org 0011223344556677`;
     /// all are connected and have published.
     pub(crate) fn new(devices: &[(&str, &str)]) -> Self {
+        Self::new_at(START_MS, devices)
+    }
+
+    /// The same, today: where the engine looks at the machine's own clock.
+    pub(crate) fn new_today(devices: &[(&str, &str)]) -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Self::new_at(now.as_millis().try_into().unwrap(), devices)
+    }
+
+    fn new_at(now_ms: u64, devices: &[(&str, &str)]) -> Self {
         let hub_store = MemoryStore::default();
         let (hub, hub_writes) = make_hub(&hub_store);
         let mut world = Self {
             hub,
             nodes: Vec::new(),
             queue: VecDeque::new(),
-            now_ms: START_MS,
+            now_ms,
             restarts: Restarts::Never,
             doubled: false,
             shuffled: None,
