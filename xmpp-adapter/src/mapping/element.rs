@@ -157,7 +157,8 @@ impl<'a> Fields<'a> {
     pub(crate) fn optional_group(self, name: &str) -> Result<Option<GroupId>, Broken> {
         let Some(text) = self.optional_attr(name)? else { return Ok(None) };
         let bytes = hex::decode(text);
-        let group = bytes.map(GroupId).map_err(|_| self.broken(format!("attribute {name} is not hex")));
+        let group =
+            bytes.map(GroupId).map_err(|_| self.broken(format!("attribute {name} is not hex")));
         group.map(Some)
     }
 
