@@ -17,6 +17,7 @@ mod power;
 mod psks;
 mod races;
 mod returning;
+mod secrecy;
 mod servers;
 mod starting_anew;
 mod story;

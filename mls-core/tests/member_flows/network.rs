@@ -224,6 +224,14 @@ impl World {
         self.nodes[index].sync();
     }
 
+    /// A copy of all that a member has stored, as somebody takes it who steals the profile.
+    pub(crate) fn copy_store(&self, index: usize) -> MemoryStore {
+        let copy = MemoryStore::default();
+        copy.apply(&self.nodes[index].synced);
+        copy.apply(&self.nodes[index].unsynced);
+        copy
+    }
+
     /// The machine loses its power, and the member comes back with what was on the disk.
     pub(crate) fn lose_power(&mut self, index: usize) {
         let node = &mut self.nodes[index];
