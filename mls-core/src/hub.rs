@@ -28,6 +28,7 @@ mod handshake_log;
 mod held;
 mod held_queue;
 mod hub_info;
+mod idle;
 mod input;
 mod keys;
 mod leave_room;

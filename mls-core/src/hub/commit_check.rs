@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs::MlsMessage;
 use mls_rs::group::proposal::Proposal;
-use mls_rs::group::{CommitEffect, CommitMessageDescription};
+use mls_rs::group::{CommitEffect, CommitMessageDescription, Sender};
 use mls_rs_codec::MlsEncode;
 use mls_rs_core::extension::ExtensionType;
 
@@ -28,6 +28,8 @@ use crate::wire::refusal::Refusal;
 pub(super) struct Change {
     /// Those whom it added.
     pub(super) added: Vec<FitPackage>,
+    /// Whose leaves it renewed.
+    pub(super) renewed: Vec<ClientId>,
     /// What follows, if it ended the group.
     pub(super) successor: Option<Successor>,
     /// Who joined by itself.
@@ -49,6 +51,7 @@ impl Turn<'_> {
     ) -> Result<Change, Stop> {
         let mut change = Change {
             added: Vec::new(),
+            renewed: Vec::new(),
             joined: None,
             successor: None,
             removed: BTreeMap::new(),
@@ -78,8 +81,20 @@ impl Turn<'_> {
                     *change.balance.entry(client.user()).or_default() -= 1;
                     change.removed.insert(index, client);
                 }
+                Proposal::Update(_) => {
+                    if let Sender::Member(index) = info.sender {
+                        let leaf = before.roster().member_with_index(index);
+                        let leaf = leaf.map_err(invalid_commit)?;
+                        change
+                            .renewed
+                            .push(client_id(&leaf.signing_identity).map_err(invalid_commit)?);
+                    }
+                }
                 _ => {}
             }
+        }
+        if committer.has_path {
+            change.renewed.push(committer.client.clone());
         }
         if committer.is_external() {
             *change.balance.entry(committer.client.user()).or_default() += 1;

@@ -55,6 +55,15 @@ impl Turn<'_> {
         self.propose_removal_where(record, |client| gone.contains(&client.user()), gone.is_empty())
     }
 
+    /// Proposes to remove the leaf of one client.
+    pub(super) fn propose_removal_of(
+        &mut self,
+        record: &mut GroupRecord,
+        client: &ClientId,
+    ) -> Result<(), StoreError> {
+        self.propose_removal_where(record, |other| other == client, false)
+    }
+
     /// Proposes again what an external commit has cleared: these clients are still to go.
     pub(super) fn propose_removal_again(
         &mut self,

@@ -162,6 +162,7 @@ impl Turn<'_> {
         for fit in &change.added {
             self.use_claim(&record.group, fit)?;
         }
+        self.note_leaves(record, &change)?;
         self.groups.change(&record.group, after);
         self.admit_and_expel(record, &change)?;
         self.propose_removal_again(record, &still_to_go)?;
@@ -181,6 +182,20 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes until when the leaves that came or were renewed must be renewed again.
+    fn note_leaves(&self, record: &GroupRecord, change: &Change) -> Result<(), StoreError> {
+        for client in change.removed.values() {
+            self.leaf_went(&record.group, client);
+        }
+        for fit in &change.added {
+            self.leaf_came(&record.group, &fit.client, fit.until_ms)?;
+        }
+        if let Some(client) = &change.joined {
+            self.leaf_came(&record.group, client, u64::MAX)?;
+        }
+        change.renewed.iter().try_for_each(|client| self.leaf_renewed(&record.group, client))
     }
 
     /// Lets in whose first leaf came, and puts out whose last leaf went.
