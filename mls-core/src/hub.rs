@@ -110,6 +110,13 @@ impl Hub {
         Ok((Self { store, setup, keys, groups, rates: Rates::default() }, writes))
     }
 
+    /// Has the hub's keys replaced when it is opened next: open it again. Groups go on with the old ones
+    /// until a member commits the new ones.
+    pub fn replace_keys(&self) -> Result<Vec<Write>, StoreError> {
+        HubKeys::replace(&self.store)?;
+        Ok(self.store.take_writes())
+    }
+
     /// Decides about one input. `now_ms` is the time in milliseconds since 1970.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Result<Outcome, StoreError> {
         let mut turn = Turn {

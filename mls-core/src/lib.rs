@@ -54,6 +54,7 @@ pub mod delivery;
 pub mod door;
 pub mod engine;
 pub mod group_settings;
+pub mod handover;
 pub mod hpke_keys;
 pub mod hub;
 pub mod identity;

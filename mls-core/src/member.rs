@@ -26,6 +26,7 @@ mod exporter;
 mod future;
 mod group_record;
 mod handshake;
+mod hub_keys;
 mod hub_pin;
 mod input;
 mod intents;
@@ -241,7 +242,7 @@ impl Member {
     }
 
     fn connected(&mut self) -> Result<(), StoreError> {
-        self.need_hub()?;
+        self.ask_hub_again()?;
         self.hurry_requests();
         self.fetched_for.clear();
         self.watch_left_rooms();

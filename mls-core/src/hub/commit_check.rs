@@ -62,7 +62,8 @@ impl Turn<'_> {
             // A ReInit stands alone in its commit (RFC 9420 12.2).
             CommitEffect::ReInit(info) => {
                 let client = &committer.client;
-                change.successor = Some(self.check_reinit(before, client, &info.proposal)?);
+                change.successor =
+                    Some(self.check_reinit(record, before, client, &info.proposal)?);
                 &[]
             }
             CommitEffect::Removed { .. } => return Err(invalid_commit("the hub has no leaf")),

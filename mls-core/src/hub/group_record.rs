@@ -28,6 +28,8 @@ pub(super) struct GroupRecord {
     pub(super) creator: UserId,
     /// Its rooms, at most one on each network; a room that is lost is taken away.
     pub(super) rooms: Vec<RoomAddress>,
+    /// The receipt key that the group names.
+    pub(super) receipt_key: Vec<u8>,
     /// The current epoch.
     pub(super) epoch: u64,
     /// The last receipt; its `seq` is the group's.

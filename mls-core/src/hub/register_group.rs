@@ -121,7 +121,7 @@ impl Turn<'_> {
         let none = String::new();
         let names = bridge_group.hub_matrix == *self.setup.matrix.as_ref().unwrap_or(&none)
             && bridge_group.hub_xmpp == *self.setup.xmpp.as_ref().unwrap_or(&none);
-        if !names || bridge_group.receipt_key != self.keys.receipt_public.to_vec() {
+        if !names || bridge_group.receipt_key != self.keys.current.receipt_public.to_vec() {
             return Err(invalid("extension 0xFB71 must name this hub as HubInfo does"));
         } else if bridge_group.order != Order::Hub {
             return Err(invalid("a group that is registered is ordered by the hub"));
@@ -131,6 +131,20 @@ impl Turn<'_> {
         let context = public.group_context();
         check_external_senders(self, context.cipher_suite, &context.extensions)?;
         Ok(bridge_group)
+    }
+
+    /// Has the binding written into the rooms of a group.
+    pub(super) fn bind_rooms(&mut self, record: &GroupRecord) {
+        for room in &record.rooms {
+            let cause = [&room_record::key(room), &*record.group.0, &*record.receipt_key];
+            self.effects.push(Effect::BindRoom(BindRoom {
+                id: effect_id("bind room", &cause),
+                room: room.clone(),
+                group: record.group.clone(),
+                receipt_key: record.receipt_key.clone(),
+                suite: record.suite,
+            }));
+        }
     }
 
     fn free_rooms(
@@ -157,7 +171,7 @@ impl Turn<'_> {
         let context = public.group_context();
         let (id, epoch) = (&GroupId(context.group_id.clone()), context.epoch);
         let kind = ReceiptKind::Group;
-        let key = &self.keys.receipt;
+        let key = &self.keys.current.receipt;
         let receipt =
             Receipt::sign(key, None, kind, id, epoch, group_info, self.now_ms).map_err(machine)?;
         let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
@@ -175,19 +189,13 @@ impl Turn<'_> {
         let suite = u16::from(context.cipher_suite);
         for record in *rooms {
             RoomRecord { group: Some(id.clone()), ..record.clone() }.write(self.store)?;
-            self.effects.push(Effect::BindRoom(BindRoom {
-                id: effect_id("bind room", &[&room_record::key(&record.room), &id.0]),
-                room: record.room.clone(),
-                group: id.clone(),
-                receipt_key: self.keys.receipt_public.to_vec(),
-                suite,
-            }));
         }
         let record = GroupRecord {
             group: id.clone(),
             suite,
             creator: (*creator).clone(),
             rooms: rooms.iter().map(|record| record.room.clone()).collect(),
+            receipt_key: self.keys.current.receipt_public.to_vec(),
             epoch,
             last: receipt.clone(),
             proposals: 0,
@@ -197,6 +205,7 @@ impl Turn<'_> {
             snapshot_seq: 0,
         };
         record.write(self.store)?;
+        self.bind_rooms(&record);
         self.groups.change(id, (*public).clone());
         Ok(receipt)
     }
@@ -209,7 +218,7 @@ pub(super) fn check_external_senders(
     extensions: &ExtensionList,
 ) -> Result<(), Stop> {
     let senders: Option<ExternalSendersExt> = extensions.get_as().ok().flatten();
-    let own = turn.keys.sender(suite);
+    let own = turn.keys.current.sender(suite);
     let only_own = matches!(
         (senders.as_ref().map(ExternalSendersExt::allowed_senders), own),
         (Some([one]), Some(own)) if *one == own.identity

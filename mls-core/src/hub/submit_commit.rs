@@ -8,7 +8,8 @@ use mls_rs::group::CommitMessageDescription;
 use super::added::{check_members, check_welcome};
 use super::commit_check::{Change, check_group_info};
 use super::committer::{Committer, committer};
-use super::group_record::GroupRecord;
+use super::group_record::{GroupRecord, bridge_group};
+use super::public_group::write_snapshot;
 use super::rates::Rate;
 use super::removal::proposed_by_hub;
 use super::turn::{Stop, Turn, effect_id, invalid_commit, machine, not_allowed};
@@ -163,7 +164,7 @@ impl Turn<'_> {
             self.use_claim(&record.group, fit)?;
         }
         self.note_leaves(record, &change)?;
-        self.groups.change(&record.group, after);
+        self.take_new_key(record, after)?;
         self.admit_and_expel(record, &change)?;
         self.propose_removal_again(record, &still_to_go)?;
         Ok(receipt)
@@ -181,6 +182,30 @@ impl Turn<'_> {
                 self.release_before_leaving(record, user)?;
             }
         }
+        Ok(())
+    }
+
+    /// Takes the group's new state; if it names another key, the rooms are told and the next handshake
+    /// is signed with that.
+    fn take_new_key(
+        &mut self,
+        record: &mut GroupRecord,
+        after: PublicGroup,
+    ) -> Result<(), StoreError> {
+        let named = bridge_group(&after)?.receipt_key;
+        if named == record.receipt_key {
+            self.groups.change(&record.group, after);
+            return Ok(());
+        }
+        record.receipt_key = named;
+        record.write(self.store)?;
+        self.bind_rooms(record);
+        let after = self.groups.with_keys_of(record, &after)?;
+        // From here on the log is replayed with the new keys.
+        write_snapshot(self.store, &record.group, record.seq(), &after)?;
+        record.snapshot_seq = record.seq();
+        record.write(self.store)?;
+        self.groups.change(&record.group, after);
         Ok(())
     }
 

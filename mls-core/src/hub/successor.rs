@@ -53,11 +53,15 @@ impl Turn<'_> {
     /// or nobody could go on.
     pub(super) fn check_reinit(
         &self,
+        record: &GroupRecord,
         before: &PublicGroup,
         committer: &ClientId,
         reinit: &ReInitProposal,
     ) -> Result<Successor, Stop> {
         let successor = Successor::new(reinit)?;
+        if record.receipt_key != *self.keys.current.receipt_public {
+            return Err(invalid_commit("the hub's new key must be taken into the group first"));
+        }
         let (suite, extensions) =
             (reinit.new_cipher_suite(), reinit.new_group_context_extensions());
         check_external_senders(self, suite, extensions).map_err(|_| {

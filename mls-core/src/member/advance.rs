@@ -31,7 +31,10 @@ impl Member {
             Some((State::Rejoining, false)) => self.lost(group),
             Some((State::Rejoining | State::Live, true)) => self.step_rejoin(group),
             Some((State::Live, false)) => {
-                if !self.commit_by_rank(group)? && waits_for_nothing {
+                if !self.commit_by_rank(group)?
+                    && waits_for_nothing
+                    && !self.take_hub_keys(group)?
+                {
                     self.update_if_due(group)?;
                 }
                 Ok(())

@@ -61,7 +61,7 @@ impl Member {
     ) -> Result<Admitted, AdmissionError> {
         let bound = check_context(context, &welcome.group, hub)?;
         let receipt =
-            check_receipt(&welcome.receipt, &welcome.group, context.epoch, hub, self.now_ms)?;
+            check_receipt(&welcome.receipt, &welcome.group, context.epoch, &bound, self.now_ms)?;
         Ok(Admitted { message, receipt, bound, suite: context.cipher_suite })
     }
 

@@ -64,7 +64,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         let context = loaded.group.context();
         let epoch = context.epoch;
-        let rooms = BridgeGroup::from_extensions(&context.extensions).map(|bound| bound.rooms());
+        let bound = BridgeGroup::from_extensions(&context.extensions);
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });
@@ -74,8 +74,9 @@ impl Member {
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms = None;
             record.broken_seq = None;
-            if let Ok(rooms) = rooms {
-                record.rooms = rooms;
+            if let Ok(bound) = bound {
+                record.rooms = bound.rooms();
+                record.receipt_key = bound.receipt_key;
             }
         })
     }

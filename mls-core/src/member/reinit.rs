@@ -10,7 +10,6 @@ use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
-use super::admission::hub_sender;
 use super::command::ReInitCommand;
 use super::commit::{Changes, ReInit};
 use super::intents::{Stage, StartingAnew, Step};
@@ -211,7 +210,7 @@ fn extensions(
     let mut extensions = loaded.group.context().extensions.clone();
     let bound = BridgeGroup::from_extensions(&extensions)
         .map_err(|e| EngineError::Crypto(e.to_string()))?;
-    let sender = hub_sender(hub, command.suite).ok_or(EngineError::Suite(command.suite))?;
+    let sender = hub.sender(command.suite).ok_or(EngineError::Suite(command.suite))?;
     extensions.set_from(command.settings.applied_to(&bound)).map_err(codec)?;
     extensions.set_from(ExternalSendersExt::new(vec![sender])).map_err(codec)?;
     Ok(extensions)

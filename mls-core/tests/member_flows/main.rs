@@ -10,6 +10,7 @@
 
 mod attacks;
 mod disorder;
+mod hub_keys;
 mod membership;
 mod network;
 mod operations;

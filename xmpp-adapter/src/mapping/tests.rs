@@ -12,7 +12,7 @@ use mls_core::wire::fetch_handshakes::{FetchHandshakes, Handshakes};
 use mls_core::wire::fetch_welcomes::{FetchWelcomes, Welcomes};
 use mls_core::wire::find_group::{FindGroup, GroupFound};
 use mls_core::wire::handshake::Handshake;
-use mls_core::wire::hub_info::{HubInfo, SuiteSender};
+use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
 use mls_core::wire::leave_room::LeaveRoom;
 use mls_core::wire::membership_warning::MembershipWarning;
@@ -136,6 +136,11 @@ fn every_answer_survives_the_way() {
         Answer::HubInfo(HubInfo {
             receipt_key: vec![1; 32],
             senders: vec![SuiteSender { suite: 1, identity: vec![2] }],
+            former: vec![FormerKeys {
+                receipt_key: vec![6; 32],
+                senders: vec![SuiteSender { suite: 1, identity: vec![7] }],
+                handovers: vec![SuiteSignature { suite: 1, signature: vec![8] }],
+            }],
             hub_matrix: Some("@mls:example.org".into()),
             hub_xmpp: None,
             inline_bytes_max: 32768,
