@@ -64,7 +64,7 @@ impl Turn<'_> {
         }
         let (suite, extensions) =
             (reinit.new_cipher_suite(), reinit.new_group_context_extensions());
-        check_external_senders(self, suite, extensions).map_err(|_| {
+        check_external_senders(&self.keys.current, suite, extensions).map_err(|_| {
             invalid_commit("external_senders must hold this hub's sender and nobody else")
         })?;
         for client in clients(&before.roster()) {
