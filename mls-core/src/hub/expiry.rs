@@ -13,6 +13,7 @@ const SPACE: Space = "expiry";
 
 /// Something that ends.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Expiring {
     /// A remembered answer.
@@ -35,6 +36,7 @@ pub(super) enum Expiring {
 
 /// Whose upload of which blob.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct UploadKey {
     /// Who uploads.
     pub(super) user: UserId,
@@ -44,6 +46,7 @@ pub(super) struct UploadKey {
 
 /// Which Welcome of which client.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct WelcomeKey {
     /// For whom.
     pub(super) client: ClientId,
@@ -53,6 +56,7 @@ pub(super) struct WelcomeKey {
 
 /// Which key package was claimed for which group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct ClaimKey {
     /// The group.
     pub(super) group: GroupId,
@@ -85,3 +89,6 @@ pub(super) fn take_due(
     }
     Ok(due)
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Expiring, UploadKey, WelcomeKey, ClaimKey);

@@ -27,6 +27,7 @@ const LOW_STEP: u32 = 10;
 
 /// What a client has in the pool.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Pool {
     /// Whose it is.
     pub(super) client: ClientId,
@@ -170,3 +171,6 @@ impl Turn<'_> {
 fn one_time_key(client: &ClientId, number: u64) -> Vec<u8> {
     [client.as_str().as_bytes(), &[0], &number.to_be_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Pool);

@@ -8,6 +8,7 @@ use crate::wire::GroupId;
 
 /// An event and its number: 1, 2, 3, … in the profile's life; none is given twice.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct EventRecord {
     /// The number.
     pub number: u64,
@@ -19,6 +20,7 @@ pub struct EventRecord {
 
 /// Who sent a message, by the leaf that signed it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Sender {
     /// The client in the leaf's credential.
     pub client: ClientId,
@@ -29,6 +31,7 @@ pub struct Sender {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Event {
     /// A command was fulfilled.
@@ -55,6 +58,7 @@ pub enum Event {
 
 /// A command was fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CommandDone {
     /// The command.
     pub id: CommandId,
@@ -64,6 +68,7 @@ pub struct CommandDone {
 
 /// A command cannot be fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CommandFailed {
     /// The command.
     pub id: CommandId,
@@ -73,6 +78,7 @@ pub struct CommandFailed {
 
 /// This device is a member now.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Joined {
     /// The group.
     pub group: GroupId,
@@ -86,6 +92,7 @@ pub struct Joined {
 
 /// A decrypted message.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MessageEvent {
     /// The group.
     pub group: GroupId,
@@ -102,6 +109,7 @@ pub struct MessageEvent {
 
 /// A commit was applied.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct EpochEvent {
     /// The group.
     pub group: GroupId,
@@ -121,6 +129,7 @@ pub struct EpochEvent {
 
 /// This device was removed, or left.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RemovedEvent {
     /// The group.
     pub group: GroupId,
@@ -130,6 +139,7 @@ pub struct RemovedEvent {
 
 /// A message cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Undecryptable {
     /// The group.
     pub group: GroupId,
@@ -143,6 +153,7 @@ pub struct Undecryptable {
 
 /// Something about a group that people should know.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct WarningEvent {
     /// The group.
     pub group: GroupId,
@@ -153,9 +164,26 @@ pub struct WarningEvent {
 /// A device asks to be added to a group. That it belongs to its user is the hub's word only:
 /// people should know of the device before they add it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct DeviceWaiting {
     /// The group.
     pub group: GroupId,
     /// The device.
     pub client: ClientId,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(
+    EventRecord,
+    Sender,
+    Event,
+    CommandDone,
+    CommandFailed,
+    Joined,
+    MessageEvent,
+    EpochEvent,
+    RemovedEvent,
+    Undecryptable,
+    WarningEvent,
+    DeviceWaiting
+);

@@ -26,6 +26,7 @@ const RESULTS_MAX: usize = 10_000;
 
 /// A command that is not yet fulfilled.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Intent {
     pub(super) number: u64,
     pub(super) id: CommandId,
@@ -35,6 +36,7 @@ pub(super) struct Intent {
 
 /// How far a command has come.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Stage {
     /// Not begun.
@@ -53,6 +55,7 @@ pub(super) enum Stage {
 
 /// How far an invitation has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Inviting {
     /// Users whose key packages were claimed, from the front of the command's list.
     pub(super) claimed: u32,
@@ -81,6 +84,7 @@ pub(super) type Intents = BTreeMap<u64, Intent>;
 pub(super) type Ended = HashSet<CommandId>;
 
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct StoredResult {
     /// Number of its event.
     number: u64,
@@ -260,3 +264,6 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Intent, Stage, Inviting, StoredResult);

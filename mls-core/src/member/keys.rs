@@ -19,9 +19,12 @@ const OWN: &[u8] = b"own";
 
 /// The key pair, and whose it is.
 #[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 pub(super) struct SignatureKey {
     client: ClientId,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     secret: SignatureSecretKey,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     public: SignaturePublicKey,
 }
 
@@ -54,3 +57,6 @@ impl SignatureKey {
         engine::sign(SUITE, &self.secret, bytes)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(SignatureKey);
