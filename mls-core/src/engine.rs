@@ -33,7 +33,7 @@ pub enum EngineError {
     #[error("the crypto provider: {0}")]
     Crypto(String),
     /// We do not do this suite.
-    #[error("cipher suite {0} is not supported: use 1")]
+    #[error("cipher suite {0} is not supported: use 1, 2 or 3")]
     Suite(u16),
 }
 

@@ -5,7 +5,7 @@
 //! What an admin may change is in [`Settings`].
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
-use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::extension::{ExtensionList, ExtensionType};
 use thiserror::Error;
 
 use crate::address::UserId;
@@ -85,6 +85,20 @@ pub(crate) fn check_change(
     } else {
         Ok(())
     }
+}
+
+/// Whether a group that follows a ReInit may have `after`, where the group before had `before`. The
+/// external sender depends on the suite; hub and members check it by name.
+pub(crate) fn check_successor(
+    before: &ExtensionList,
+    after: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let without_senders = |extensions: &ExtensionList| {
+        let mut extensions = extensions.clone();
+        extensions.remove(ExtensionType::EXTERNAL_SENDERS);
+        extensions
+    };
+    check_change(&without_senders(before), &without_senders(after))
 }
 
 /// The context without the bridge's own extension.

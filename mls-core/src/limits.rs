@@ -45,6 +45,8 @@ pub const PSKS_HELD_MAX: usize = 32;
 pub const PSK_BYTES_MAX: usize = 1024;
 /// An external PSK has at least 128 bits.
 pub const PSK_BYTES_MIN: usize = 16;
+/// Bytes that one export gives at most; RFC 9420's KDF gives 255 times its hash's length.
+pub const EXPORT_BYTES_MAX: usize = 8160;
 /// PreSharedKey proposals in one commit.
 pub const PSKS_PER_COMMIT_MAX: usize = 8;
 /// Leaves in one group.

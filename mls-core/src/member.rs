@@ -21,6 +21,7 @@ mod engine_storage;
 mod epoch_change;
 mod event;
 mod events;
+mod exporter;
 mod future;
 mod group_record;
 mod handshake;
@@ -44,6 +45,7 @@ mod propose;
 mod psks;
 mod ratchet;
 mod receive;
+mod reinit;
 mod rejoin;
 mod remove;
 mod requests;
@@ -51,17 +53,19 @@ mod rooms;
 mod rotate;
 mod seen;
 mod send;
+mod successor;
 mod summary;
 mod welcome;
 
 pub use command::{
-    Command, CommandId, HoldPsk, MembersCommand, ProposeCommand, SendCommand, SettingsCommand,
-    UsePastEpoch, UsePsk, Wish,
+    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, ReInitCommand,
+    SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
-    MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
+    MessageEvent, RemovedEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
+pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
@@ -71,6 +75,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mls_rs::error::MlsError;
+use mls_rs_core::crypto::CipherSuite;
 
 use crate::address::{ClientId, RoomAddress};
 use crate::engine::EngineError;
@@ -80,7 +85,8 @@ use crate::wire::{GroupId, Notice};
 use counters::Counters;
 use engine_storage::{MemberClient, Slot};
 use group_record::GroupRecords;
-use keys::SignatureKey;
+use key_packages::Fill;
+use keys::{SUITE, SignatureKeys};
 use loaded::Loaded;
 use ratchet::Ratchet;
 
@@ -88,7 +94,8 @@ use ratchet::Ratchet;
 pub struct Member {
     overlay: Overlay,
     client: ClientId,
-    keys: SignatureKey,
+    keys: SignatureKeys,
+    /// Loads groups of any suite.
     engine: MemberClient,
     /// Time of the input under way.
     now_ms: u64,
@@ -129,8 +136,8 @@ impl Member {
     /// commit the writes first. A store of another client, or a damaged one, is an error.
     pub fn open(store: Arc<dyn Store>, client: ClientId) -> Result<(Self, Vec<Write>), StoreError> {
         let overlay = Overlay::new(store);
-        let keys = SignatureKey::open(&overlay, &client)?;
-        let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys);
+        let keys = SignatureKeys::open(&overlay, &client)?;
+        let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys, SUITE);
         let (intents, ended) = intents::open(&overlay)?;
         let member = Self {
             groups: group_record::open(&overlay)?,
@@ -192,7 +199,7 @@ impl Member {
             Input::Notice(Notice::Handshake(handshake)) => self.handshake(handshake),
             Input::Notice(Notice::Welcome(welcome)) => self.welcome(welcome),
             Input::Notice(Notice::KeyPackagesLow(low)) if low.device == self.client.device() => {
-                self.key_packages_left(low.count)
+                self.key_packages_left(low.suite.into(), low.count)
             }
             Input::Notice(Notice::KeyPackagesLow(_)) => Ok(()),
             Input::Notice(Notice::MembershipWarning(warning)) => {
@@ -211,7 +218,7 @@ impl Member {
             Input::RoomJoined(room) => self.room_joined(&room),
             Input::RoomLeft(room) => self.room_left(&room),
             Input::CleartextInRoom { room, sender } => self.cleartext(&room, sender),
-            Input::KeyPackagesLeft(left) => self.key_packages_left(left),
+            Input::KeyPackagesLeft { suite, count } => self.key_packages_left(suite.into(), count),
             Input::Connected => self.connected(),
             Input::Tick => self.tick(),
         }
@@ -239,7 +246,7 @@ impl Member {
         self.fetched_for.clear();
         self.watch_left_rooms();
         self.look_for_newest()?;
-        self.fill_pool(crate::policy::KEY_PACKAGE_REFILL)?;
+        self.fill_pools(Fill::BelowHalf)?;
         self.try_welcomes()?;
         self.fetch_welcomes()?;
         self.tick()
@@ -279,15 +286,21 @@ impl Member {
         &self.client
     }
 
-    /// The Ed25519 public key in all credentials of this device.
+    /// The Ed25519 public key in this device's credentials in groups of suites 1 and 3; what
+    /// [`Member::sign`] signs with.
     pub fn signature_key(&self) -> &[u8] {
-        self.keys.public()
+        self.keys.own().public()
+    }
+
+    /// The engine's client that makes and joins groups of a suite.
+    fn engine_of(&self, suite: CipherSuite) -> MemberClient {
+        engine_storage::client(&self.overlay, Slot::Current, &self.client, &self.keys, suite)
     }
 
     /// Signs with the device's signature key, for announcements outside MLS. Whoever calls puts
     /// a label of its own before `bytes`. An error means that the crypto provider failed.
     pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
-        self.keys.sign(bytes)
+        self.keys.own().sign(SUITE, bytes)
     }
 }
 

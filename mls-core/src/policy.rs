@@ -6,8 +6,9 @@ use mls_rs_core::extension::ExtensionType;
 
 use crate::limits::DAY_MS;
 
-/// Suites that we can use, the one that everybody must have first.
-pub const CIPHER_SUITES: [CipherSuite; 1] = [CipherSuite::CURVE25519_AES128];
+/// Suites that we can use, the one that everybody must have first. All are of 128 bits.
+pub const CIPHER_SUITES: [CipherSuite; 3] =
+    [CipherSuite::CURVE25519_AES128, CipherSuite::P256_AES128, CipherSuite::CURVE25519_CHACHA];
 /// The GroupContext extension that binds a group to its hub and rooms.
 pub const BRIDGE_GROUP_EXTENSION: ExtensionType = ExtensionType::new(0xFB71);
 /// The KeyPackage extension that marks a last-resort package.
@@ -22,12 +23,18 @@ pub const KEY_PACKAGE_LIFETIME_S: u64 = 84 * 24 * 3600;
 pub const KEY_PACKAGE_BACKDATING_S: u64 = 3600;
 /// Key packages are replaced at this age.
 pub const KEY_PACKAGE_ROTATE_MS: u64 = 30 * DAY_MS;
-/// One-time key packages that a device keeps published.
+/// One-time key packages that a device keeps published of the suite that everybody must have.
 pub const KEY_PACKAGE_POOL: u32 = 100;
-/// The pool is filled again below this.
-pub const KEY_PACKAGE_REFILL: u32 = 50;
+/// The same of each other suite, whose groups are few.
+pub const KEY_PACKAGE_POOL_OTHER: u32 = 10;
 /// Epochs before the current one whose messages are still read and relayed.
 pub const PAST_EPOCHS: u64 = 32;
+/// One-time key packages of a suite that a device keeps published; it fills the pool again below
+/// half of that.
+pub fn key_package_pool(suite: CipherSuite) -> u32 {
+    if CIPHER_SUITES.first() == Some(&suite) { KEY_PACKAGE_POOL } else { KEY_PACKAGE_POOL_OTHER }
+}
+
 /// Length of a group id.
 pub const GROUP_ID_BYTES: usize = 16;
 /// After joining and then this often a member renews its leaf.
@@ -40,6 +47,10 @@ pub const LEAF_UPDATE_BEFORE_MESSAGE_MEMBERS_MAX: usize = 8;
 pub const BUSY_TREE_UPDATE_MS: u64 = 3600 * 1000;
 /// After a commit without a path its committer renews its leaf within this.
 pub const PATHLESS_UPDATE_MS: u64 = DAY_MS;
+/// A leaf that was not renewed for so long is proposed for removal.
+pub const LEAF_IDLE_MS: u64 = 77 * DAY_MS;
+/// A leaf is proposed for removal this long before its key package's lifetime ends.
+pub const LEAF_LIFETIME_LEFT_MS: u64 = 7 * DAY_MS;
 /// Past epochs are deleted at this age, even if no new one comes.
 pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.

@@ -18,6 +18,7 @@ use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, KeyPackageCount, PublishKeyPackages};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::register_group::RegisterGroup;
+use mls_core::wire::register_successor::RegisterSuccessor;
 use mls_core::wire::report_invalid::ReportInvalid;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::submit_proposal::SubmitProposal;
@@ -47,6 +48,7 @@ fn welcome() -> Welcome {
         id: Digest([1; 32]),
         client,
         group: group(),
+        former: Some(GroupId(vec![8; 16])),
         epoch: 4,
         receipt: vec![9],
         tree: blob(),
@@ -64,6 +66,12 @@ fn requests() -> Vec<Request> {
         Request::FindGroup(FindGroup { room: RoomAddress::matrix("!r:b") }),
         Request::FindGroup(FindGroup { room: RoomAddress::xmpp("r@muc.b") }),
         Request::RegisterGroup(RegisterGroup { group_info: vec![1].into(), tree: blob() }),
+        Request::RegisterSuccessor(RegisterSuccessor {
+            former: GroupId(vec![9; 16]),
+            group_info: vec![1].into(),
+            tree: blob(),
+            welcome: vec![2].into(),
+        }),
         Request::PublishKeyPackages(PublishKeyPackages {
             device: "d".into(),
             one_time: vec![package.clone(), package.clone()],
@@ -73,6 +81,7 @@ fn requests() -> Vec<Request> {
             group: group(),
             users: vec![bob, juliet],
             suites: vec![1, 3],
+            successor: Some(GroupId(vec![9; 16])),
         }),
         Request::SubmitCommit(SubmitCommit {
             group: group(),
@@ -194,7 +203,7 @@ fn every_notice_comes_back_as_it_was() {
     for said in [
         Notice::Handshake(handshake()),
         Notice::Welcome(welcome()),
-        Notice::KeyPackagesLow(KeyPackagesLow { device: "d".into(), count: 3 }),
+        Notice::KeyPackagesLow(KeyPackagesLow { device: "d".into(), suite: 1, count: 3 }),
         Notice::MembershipWarning(MembershipWarning { group: group(), text: "x".into() }),
         Notice::DeviceWaiting(DeviceWaiting {
             group: group(),

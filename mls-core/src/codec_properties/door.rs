@@ -20,12 +20,13 @@ use crate::engine;
 use crate::hpke_keys;
 use crate::identity::{ClientIdentity, credential};
 use crate::key_package;
-use crate::policy::BRIDGE_GROUP_EXTENSION;
+use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES};
 use crate::psk::HeldPsks;
 use crate::receipt::Receipt;
 use crate::wire::GroupId;
 
 const NOW_MS: u64 = 1_800_000_000_000;
+const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
 
 /// Valid messages of one group.
 struct Samples {
@@ -37,14 +38,13 @@ struct Samples {
 fn samples() -> &'static Samples {
     static SAMPLES: OnceLock<Samples> = OnceLock::new();
     SAMPLES.get_or_init(|| {
-        let suite = CipherSuite::CURVE25519_AES128;
-        let (key, public) = engine::generate_signature_key(suite).unwrap();
+        let (key, public) = engine::generate_signature_key(SUITE).unwrap();
         let id = UserId::matrix("@alice:example.org").unwrap().device("DEV").unwrap();
         let client = Client::builder()
             .crypto_provider(engine::crypto_provider())
             .identity_provider(ClientIdentity)
             .mls_rules(DefaultMlsRules::new())
-            .signing_identity(SigningIdentity::new(credential(&id), public), key, suite)
+            .signing_identity(SigningIdentity::new(credential(&id), public), key, SUITE)
             .build();
         let package =
             client.generate_key_package_message(<_>::default(), <_>::default(), None).unwrap();
@@ -68,6 +68,11 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// The suite of the group, or another that we do.
+fn suite() -> impl Strategy<Value = CipherSuite> {
+    prop::sample::select(CIPHER_SUITES.to_vec())
+}
+
 fn group() -> impl Strategy<Value = GroupId> {
     prop_oneof![4 => Just(samples().group.clone()), 1 => any::<GroupId>()]
 }
@@ -77,7 +82,7 @@ fn the_valid_messages_get_in_by_their_own_way_only() {
     let Samples { group, messages } = samples();
     let bytes = messages.each_ref().map(encode);
     let by_room = bytes.each_ref().map(|bytes| door::from_room(bytes, group, 0).is_ok());
-    let by_hub = bytes.each_ref().map(|bytes| door::handshake(bytes, group).is_ok());
+    let by_hub = bytes.each_ref().map(|bytes| door::handshake(bytes, group, SUITE).is_ok());
     assert_eq!(by_room, [true, false, false, false]);
     assert_eq!(by_hub, [false, true, true, false]);
 }
@@ -95,24 +100,28 @@ proptest! {
     }
 
     #[test]
-    fn what_comes_in_as_a_handshake_is_of_its_group(bytes in bytes(), group in group()) {
-        if let Ok(handshake) = door::handshake(&bytes, &group) {
+    fn what_comes_in_as_a_handshake_is_of_its_group(
+        bytes in bytes(), group in group(), suite in suite()
+    ) {
+        if let Ok(handshake) = door::handshake(&bytes, &group, suite) {
             prop_assert_eq!(handshake.message.group_id(), Some(group.0.as_slice()));
             prop_assert_eq!(handshake.message.epoch(), Some(handshake.epoch));
         }
     }
 
     #[test]
-    fn no_bytes_make_the_readers_of_paths_and_key_packages_panic(bytes in bytes()) {
-        let _ = hpke_keys::check_path(&bytes);
+    fn no_bytes_make_the_readers_of_paths_and_key_packages_panic(bytes in bytes(), suite in suite()) {
+        let _ = hpke_keys::check_path(suite, &bytes);
         let _ = key_package::check(&bytes, NOW_MS);
     }
 
     #[test]
-    fn no_proposal_makes_its_readers_panic(bytes in bytes(), at: prop::sample::Index) {
+    fn no_proposal_makes_its_readers_panic(
+        bytes in bytes(), at: prop::sample::Index, suite in suite()
+    ) {
         let from = at.index(bytes.len() + 1);
         if let Ok(proposal) = Proposal::mls_decode(&mut &bytes[from..]) {
-            let _ = hpke_keys::check_proposal(&proposal);
+            let _ = hpke_keys::check_proposal(suite, &proposal);
         }
     }
 

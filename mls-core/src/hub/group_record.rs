@@ -3,6 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::CipherSuite;
 
+use super::successor::Successor;
 use super::turn::{Stop, Turn, not_allowed};
 use super::{leaves, listed};
 use crate::address::{Network, RoomAddress, UserId};
@@ -40,6 +41,8 @@ pub(super) struct GroupRecord {
     pub(super) oldest_seq: u64,
     /// The handshake after which the newest snapshot was taken.
     pub(super) snapshot_seq: u64,
+    /// What follows, if a ReInit has ended the group: it takes no handshake any more.
+    pub(super) successor: Option<Successor>,
 }
 
 impl GroupRecord {

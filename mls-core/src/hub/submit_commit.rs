@@ -69,7 +69,9 @@ impl Turn<'_> {
         epoch: u64,
         from: &UserId,
     ) -> Result<(), Stop> {
-        if epoch != record.epoch {
+        if record.successor.is_some() {
+            return Err(not_allowed("a ReInit has ended this group: another follows"));
+        } else if epoch != record.epoch {
             return Err(Refusal::WrongEpoch(record.epoch).into());
         }
         self.rates
@@ -84,7 +86,8 @@ impl Turn<'_> {
         request: &SubmitCommit,
         parts: &Parts,
     ) -> Result<Passed, Stop> {
-        let handshake = door::handshake(&parts.commit, &record.group).map_err(invalid_commit)?;
+        let handshake = door::handshake(&parts.commit, &record.group, record.cipher_suite())
+            .map_err(invalid_commit)?;
         if handshake.kind != ReceiptKind::Commit || handshake.epoch != record.epoch {
             return Err(invalid_commit("the message is not a commit of this epoch"));
         }
@@ -138,6 +141,7 @@ impl Turn<'_> {
     ) -> Result<Receipt, StoreError> {
         let Passed { after, change, leaves, still_to_go } = passed;
         record.leaves = leaves;
+        record.successor = change.successor.clone();
         self.release_of_leaving(record, &change)?;
         let receipt = self.append(record, ReceiptKind::Commit, &parts.commit, &after)?;
         let seq = record.seq();
@@ -145,6 +149,7 @@ impl Turn<'_> {
         self.keep_group_info(&record.group, parts.group_info);
         if let Some(welcome) = parts.welcome {
             let content = WelcomeContent {
+                former: None,
                 group: record.group.clone(),
                 epoch: record.epoch,
                 receipt: receipt.to_bytes().map_err(machine)?,
@@ -157,6 +162,7 @@ impl Turn<'_> {
         for fit in &change.added {
             self.use_claim(&record.group, fit)?;
         }
+        self.note_leaves(record, &change)?;
         self.groups.change(&record.group, after);
         self.admit_and_expel(record, &change)?;
         self.propose_removal_again(record, &still_to_go)?;
@@ -176,6 +182,20 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes until when the leaves that came or were renewed must be renewed again.
+    fn note_leaves(&self, record: &GroupRecord, change: &Change) -> Result<(), StoreError> {
+        for client in change.removed.values() {
+            self.leaf_went(&record.group, client);
+        }
+        for fit in &change.added {
+            self.leaf_came(&record.group, &fit.client, fit.until_ms)?;
+        }
+        if let Some(client) = &change.joined {
+            self.leaf_came(&record.group, client, u64::MAX)?;
+        }
+        change.renewed.iter().try_for_each(|client| self.leaf_renewed(&record.group, client))
     }
 
     /// Lets in whose first leaf came, and puts out whose last leaf went.

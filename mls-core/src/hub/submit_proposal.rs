@@ -33,7 +33,7 @@ impl Turn<'_> {
         if usize::try_from(record.proposals).unwrap_or(usize::MAX) >= PROPOSALS_PENDING_MAX {
             return Err(not_allowed("too many proposals wait in this epoch: commit them"));
         }
-        let handshake = door::handshake(bytes, group).map_err(invalid)?;
+        let handshake = door::handshake(bytes, group, record.cipher_suite()).map_err(invalid)?;
         if handshake.kind != ReceiptKind::Proposal || handshake.epoch != record.epoch {
             return Err(invalid("the message is not a proposal of this epoch"));
         }

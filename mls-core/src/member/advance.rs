@@ -55,7 +55,10 @@ impl Member {
                     Step::Next
                 }
                 (Command::Leave(_), _) => self.step_leave(number)?,
-                (_, Some(State::Registering | State::Rejoining)) => Step::Wait,
+                (Command::ReInit(c), Some(State::Live | State::Ended)) => {
+                    self.step_reinit(number, c)?
+                }
+                (_, Some(State::Registering | State::Rejoining | State::Ended)) => Step::Wait,
                 (Command::Invite(_), _) => self.step_invite(number)?,
                 (Command::Remove(_), _) => self.step_remove(number)?,
                 (Command::Send(_), _) => self.step_send(number)?,
@@ -65,9 +68,13 @@ impl Member {
                 (Command::UsePsk(c), _) => self.step_use_psk(number, c)?,
                 (Command::UsePastEpoch(c), _) => self.step_use_past_epoch(number, c)?,
                 (Command::Propose(c), _) => self.step_propose(number, c)?,
-                (Command::CreateGroup(_) | Command::PublishKeyPackages | Command::Join(_), _) => {
-                    Step::Next
-                }
+                (
+                    Command::CreateGroup(_)
+                    | Command::CreateGroupWith(_)
+                    | Command::PublishKeyPackages
+                    | Command::Join(_),
+                    _,
+                ) => Step::Next,
             };
             if step == Step::Wait {
                 return Ok(false);
@@ -81,8 +88,8 @@ impl Member {
         let Some(intent) = self.intents.get(&number) else { return Ok(()) };
         self.touched.extend(intent.group().cloned());
         match intent.command {
-            // An invitation sees by the tree who was added.
-            Command::Invite(_) => Ok(()),
+            // An invitation sees by the tree who was added, a new start that the group has ended.
+            Command::Invite(_) | Command::ReInit(_) => Ok(()),
             _ => self.set_stage(number, Stage::Committed),
         }
     }
@@ -95,6 +102,7 @@ impl Member {
         self.house_kept_ms = self.now_ms;
         self.snapshot_idle_groups()?;
         self.forget_past_epochs()?;
+        self.forget_ended_groups()?;
         self.forget_old_messages()?;
         self.sweep_key_packages()
     }

@@ -6,13 +6,14 @@
 
 use mls_rs::MlsMessage;
 use mls_rs::group::CommitOutput;
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::protocol_version::ProtocolVersion;
 use mls_rs_core::psk::ExternalPskId;
 
 use super::Member;
 use super::engine_storage::{self, Slot};
 use super::group_record::{GroupRecord, PendingCommit, State};
-use super::keys::SUITE;
 use super::loaded::Loaded;
 use super::requests::Purpose;
 use crate::engine::{self, EngineError, mls_time, sha256};
@@ -40,6 +41,18 @@ pub(super) struct Changes {
     pub(super) psks: Vec<ExternalPskId>,
     /// Epochs whose resumption PSKs to use.
     pub(super) past_epochs: Vec<u64>,
+    /// The end of the group.
+    pub(super) reinit: Option<ReInit>,
+}
+
+/// What follows a group that ends.
+pub(super) struct ReInit {
+    /// The id of the group that follows.
+    pub(super) successor: GroupId,
+    /// Its suite.
+    pub(super) suite: CipherSuite,
+    /// Its GroupContext extensions.
+    pub(super) extensions: ExtensionList,
 }
 
 /// A commit, and what goes to the hub with it.
@@ -48,10 +61,12 @@ pub(super) struct Built {
     pub(super) welcome: Option<Vec<u8>>,
     pub(super) group_info: Vec<u8>,
     pub(super) has_path: bool,
+    /// The group's.
+    pub(super) suite: CipherSuite,
 }
 
 impl Built {
-    pub(super) fn new(output: &CommitOutput) -> Result<Self, EngineError> {
+    pub(super) fn new(suite: CipherSuite, output: &CommitOutput) -> Result<Self, EngineError> {
         let info = output
             .external_commit_group_info()
             .ok_or_else(|| EngineError::Crypto("the commit came without a GroupInfo".to_owned()))?;
@@ -61,6 +76,7 @@ impl Built {
             welcome,
             group_info: info.to_bytes()?,
             has_path: output.contains_update_path,
+            suite,
         })
     }
 }
@@ -113,7 +129,7 @@ impl Member {
             group_info: &built.group_info,
         };
         let signature = submission
-            .sign(SUITE, self.keys.secret())
+            .sign(built.suite, self.keys.of(built.suite).secret())
             .map_err(|e| StoreError(format!("a submission could not be signed: {e}")))?;
         let hash = sha256(&built.commit);
         let request = Request::SubmitCommit(SubmitCommit {
@@ -267,6 +283,7 @@ impl Member {
 }
 
 fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, EngineError> {
+    let suite = loaded.group.cipher_suite();
     let mut builder = loaded.group.commit_builder().commit_time(mls_time(now_ms));
     for package in changes.add {
         builder = builder.add_member(package)?;
@@ -286,5 +303,9 @@ fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, En
     for epoch in changes.past_epochs {
         builder = builder.add_resumption_psk(epoch)?;
     }
-    Built::new(&builder.build()?)
+    if let Some(ReInit { successor, suite, extensions }) = changes.reinit {
+        let version = ProtocolVersion::MLS_10;
+        builder = builder.reinit(Some(successor.0), version, suite, extensions)?;
+    }
+    Built::new(suite, &builder.build()?)
 }

@@ -13,6 +13,8 @@ use mls_rs::client_builder::{
     BaseConfig, ClientBuilder, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
     WithKeyPackageRepo, WithMlsRules, WithPskStore,
 };
+use mls_rs::group::ReinitClient;
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
 use mls_rs_core::identity::{IdentityProvider, SigningIdentity};
@@ -21,7 +23,7 @@ use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use zeroize::Zeroizing;
 
-use super::keys::{SUITE, SignatureKey};
+use super::keys::SignatureKeys;
 use crate::address::ClientId;
 use crate::engine;
 use crate::identity::{ClientIdentity, credential};
@@ -61,6 +63,7 @@ pub(super) type EngineConfig<R, I> = WithKeyPackageRepo<
 pub(super) type MemberConfig = EngineConfig<GroupRules, ClientIdentity>;
 pub(super) type MemberClient = Client<MemberConfig>;
 pub(super) type MemberGroup = Group<MemberConfig>;
+pub(super) type ReInitClient = ReinitClient<MemberConfig>;
 
 /// Which of the two states of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,19 +83,21 @@ pub(super) struct EngineStorage {
     slot: Slot,
 }
 
-/// The engine's client for one slot.
+/// The engine's client for one slot and suite.
 pub(super) fn client(
     overlay: &Overlay,
     slot: Slot,
     client: &ClientId,
-    key: &SignatureKey,
+    keys: &SignatureKeys,
+    suite: CipherSuite,
 ) -> MemberClient {
+    let key = keys.of(suite);
     let identity = SigningIdentity::new(credential(client), key.public().clone());
     let lifetime = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
     builder(overlay, slot, engine::crypto_provider(), GroupRules, ClientIdentity)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
         .key_package_lifetime(Duration::from_secs(lifetime))
-        .signing_identity(identity, key.secret().clone(), SUITE)
+        .signing_identity(identity, key.secret().clone(), suite)
         .build()
 }
 

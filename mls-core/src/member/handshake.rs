@@ -286,7 +286,8 @@ fn process(
     receipt: &Receipt,
     message: &[u8],
 ) -> Result<Result<Processed, MlsError>, String> {
-    let handshake = door::handshake(message, group).map_err(|e| e.to_string())?;
+    let handshake =
+        door::handshake(message, group, loaded.group.cipher_suite()).map_err(|e| e.to_string())?;
     if handshake.kind != receipt.tbs.kind || handshake.epoch != receipt.tbs.epoch {
         return Err("the receipt names another kind or epoch than the message".to_owned());
     }

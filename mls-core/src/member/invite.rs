@@ -68,7 +68,7 @@ impl Member {
         inviting.claimed =
             inviting.claimed.saturating_add(u32::try_from(users.len()).unwrap_or(u32::MAX));
         inviting.claiming = true;
-        let claim = ClaimKeyPackages { group: group.clone(), users, suites };
+        let claim = ClaimKeyPackages { group: group.clone(), users, suites, successor: None };
         self.request(Purpose::Intent(number), Request::ClaimKeyPackages(claim))?;
         self.set_stage(number, Stage::Inviting(inviting)).map(|()| Step::Wait)
     }

@@ -7,7 +7,7 @@
 use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::ExportedTree;
-use mls_rs_core::crypto::{CipherSuiteProvider, HpkeCiphertext};
+use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkeCiphertext};
 use mls_rs_core::psk::ExternalPskId;
 
 use super::admission::{check_context, check_receipt, check_roster};
@@ -68,6 +68,10 @@ impl Member {
         }
         if self.record(group).is_some_and(|r| r.state == State::Registering) {
             return self.fail(number, "the group is not registered yet").map(|()| Step::Next);
+        }
+        if self.record(group).is_some_and(|r| r.state == State::Ended) {
+            let why = "the group has ended: another follows in its place";
+            return self.fail(number, why).map(|()| Step::Next);
         }
         self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
@@ -227,7 +231,7 @@ impl Member {
                 who.join(", ")
             )));
         }
-        let leaf = self.own_leaf(&tree);
+        let leaf = self.own_leaf(&tree, context.cipher_suite);
         let joins = self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.joins);
         if leaf.is_none() && !(joins && bound.open_join) {
             let leafless = "this device has no leaf with its key in the group: be invited";
@@ -242,10 +246,10 @@ impl Member {
     }
 
     /// The leaf that has our client and key.
-    fn own_leaf(&self, tree: &ExportedTree<'_>) -> Option<u32> {
+    fn own_leaf(&self, tree: &ExportedTree<'_>, suite: CipherSuite) -> Option<u32> {
         let own = tree.roster().members_iter().find(|member| {
             client_id(&member.signing_identity).as_ref() == Ok(&self.client)
-                && member.signing_identity.signature_key == *self.keys.public()
+                && member.signing_identity.signature_key == *self.keys.of(suite).public()
         });
         own.map(|member| member.index)
     }
@@ -258,8 +262,9 @@ impl Member {
         leaf: Option<u32>,
         bound: &BridgeGroup,
     ) -> Result<Built, MlsError> {
+        let suite = group_info.cipher_suite().ok_or(MlsError::UnexpectedMessageType)?;
         let client =
-            engine_storage::client(&self.overlay, Slot::Candidate, &self.client, &self.keys);
+            engine_storage::client(&self.overlay, Slot::Candidate, &self.client, &self.keys, suite);
         let mut builder = client.external_commit_builder()?.with_tree_data(tree);
         if let Some(leaf) = leaf {
             builder = builder.with_removal(leaf);
@@ -274,6 +279,7 @@ impl Member {
             welcome: None,
             group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?,
             has_path: true,
+            suite,
         })
     }
 
@@ -296,8 +302,10 @@ impl Member {
         let loaded = self.engine.load_group(&group.0).map_err(|e| engine_fault(&e))?;
         let loaded = self.new_group(loaded)?;
         let epoch = loaded.group.current_epoch();
+        let suite = u16::from(loaded.group.cipher_suite());
         self.change_record(group, |record| {
             record.state = State::Live;
+            record.suite = suite;
             record.pending = None;
             record.rejoin = None;
             record.attempts = 0;

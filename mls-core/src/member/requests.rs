@@ -104,7 +104,7 @@ impl Member {
         let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
         let client = self.client.as_str().as_bytes();
         let Digest(hash) =
-            sha256_parts(&[client, self.keys.public(), &number.to_be_bytes(), &bytes]);
+            sha256_parts(&[client, self.keys.own().public(), &number.to_be_bytes(), &bytes]);
         let id = Digest(hash).to_string().chars().take(32).collect::<RequestId>();
         self.overlay.put(REQUEST, id.as_bytes(), bytes);
         let in_flight = InFlight {

@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs::MlsMessage;
-use mls_rs::group::ExportedTree;
+use mls_rs::group::{ExportedTree, GroupContext};
+use mls_rs_core::crypto::CipherSuite;
 
-use super::admission::{check_context, check_receipt, check_roster};
+use super::admission::{AdmissionError, check_context, check_receipt, check_roster};
+use super::engine_storage::MemberGroup;
 use super::event::Joined;
 use super::group_record::{GroupRecord, State};
 use super::loaded::Loaded;
@@ -48,6 +50,8 @@ pub(super) struct Doubts {
 enum Verdict {
     /// Enter the group.
     Join(Box<Admitted>),
+    /// Enter the group that follows this one.
+    Follow(GroupId),
     /// Look again later.
     Wait,
     /// It leads nowhere; with a reason if people should know.
@@ -59,6 +63,7 @@ struct Admitted {
     message: MlsMessage,
     receipt: Receipt,
     bound: BridgeGroup,
+    suite: CipherSuite,
 }
 
 /// The Welcomes that wait in a store.
@@ -108,13 +113,24 @@ impl Member {
                 Ok(())
             }
             Verdict::Drop(Some(why)) => self.unusable(&welcome, &why),
-            Verdict::Join(admitted) => match self.join(&welcome, *admitted)? {
-                Ok(()) => {
-                    self.handled(id);
-                    Ok(())
-                }
-                Err(why) => self.unusable(&welcome, &why),
-            },
+            Verdict::Join(admitted) => {
+                let joined = self.join(&welcome, *admitted)?;
+                self.joined(&welcome, joined)
+            }
+            Verdict::Follow(former) => {
+                let joined = self.follow(&former, &welcome, &hub)?;
+                self.joined(&welcome, joined)
+            }
+        }
+    }
+
+    fn joined(&mut self, welcome: &Welcome, result: Result<(), String>) -> Result<(), StoreError> {
+        match result {
+            Ok(()) => {
+                self.handled(&welcome.id);
+                Ok(())
+            }
+            Err(why) => self.unusable(welcome, &why),
         }
     }
 
@@ -136,6 +152,10 @@ impl Member {
         if let Some(verdict) = self.judge_held(welcome)? {
             return Ok(verdict);
         }
+        if let Some(former) = welcome.former.clone().filter(|former| self.record(former).is_some())
+        {
+            return self.judge_successor(&former, welcome);
+        }
         let admitted = match self.examine(welcome, hub)? {
             Ok(admitted) => admitted,
             Err(why) => return Ok(Verdict::Drop(Some(why))),
@@ -153,13 +173,43 @@ impl Member {
         let Some(record) = self.record(&welcome.group) else { return Ok(None) };
         match record.state {
             State::Gone | State::Rejoining => Ok(None),
-            State::Registering => Ok(Some(Verdict::Drop(None))),
+            // Perhaps somebody else was first in starting a group anew.
+            State::Registering if welcome.former.is_some() => Ok(Some(Verdict::Wait)),
+            State::Registering | State::Ended => Ok(Some(Verdict::Drop(None))),
             State::Live if record.epoch >= welcome.epoch => Ok(Some(Verdict::Drop(None))),
             State::Live => {
                 // We were removed and added again, and have not heard of the former yet.
                 self.fetch_handshakes(&welcome.group)?;
                 Ok(Some(Verdict::Wait))
             }
+        }
+    }
+
+    /// What follows a group of ours that has ended, or is to end.
+    fn judge_successor(
+        &mut self,
+        former: &GroupId,
+        welcome: &Welcome,
+    ) -> Result<Verdict, StoreError> {
+        let record = self.record(former);
+        let named = record.and_then(|r| r.successor.as_ref()) == Some(&welcome.group);
+        if named && self.can_follow(former)? {
+            return Ok(Verdict::Follow(former.clone()));
+        }
+        match self.record(former).map(|record| (record.state, record.rooms.clone())) {
+            Some((State::Live, _)) => {
+                self.fetch_handshakes(former)?;
+                Ok(Verdict::Wait)
+            }
+            Some((State::Rejoining, rooms)) => {
+                // The PSK is lost with the group's state, but a leaf is there.
+                let network = self.client.network();
+                if let Some(room) = rooms.iter().find(|room| room.network == network) {
+                    self.rejoin_found(&welcome.group, room)?;
+                }
+                Ok(Verdict::Drop(None))
+            }
+            _ => Ok(Verdict::Drop(Some("it does not follow a group of this device".to_owned()))),
         }
     }
 
@@ -180,13 +230,22 @@ impl Member {
             Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let context = info.group_context();
-        let admitted = check_context(context, &welcome.group, hub).and_then(|bound| {
-            let receipt =
-                check_receipt(&welcome.receipt, &welcome.group, context.epoch, hub, self.now_ms)?;
-            Ok(Admitted { message, receipt, bound })
-        });
+        let admitted = self.admit(welcome, message, info.group_context(), hub);
         Ok(admitted.map_err(|error| error.to_string()))
+    }
+
+    /// Checks what the Welcome leads to.
+    fn admit(
+        &self,
+        welcome: &Welcome,
+        message: MlsMessage,
+        context: &GroupContext,
+        hub: &HubInfo,
+    ) -> Result<Admitted, AdmissionError> {
+        let bound = check_context(context, &welcome.group, hub)?;
+        let receipt =
+            check_receipt(&welcome.receipt, &welcome.group, context.epoch, hub, self.now_ms)?;
+        Ok(Admitted { message, receipt, bound, suite: context.cipher_suite })
     }
 
     /// Enters the group. The inner error is why the Welcome cannot be used.
@@ -195,27 +254,64 @@ impl Member {
         welcome: &Welcome,
         admitted: Admitted,
     ) -> Result<Result<(), String>, StoreError> {
+        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
+        let engine = self.engine_of(admitted.suite);
+        let joined = tree.and_then(|tree| engine.join_group(Some(tree), &admitted.message, None));
+        match joined {
+            Ok((group, _)) => self.enter(welcome, group, admitted),
+            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+
+    /// Enters the group that follows one of ours. Its context can only be read with the former's
+    /// PSK, so it is checked after the engine has joined.
+    fn follow(
+        &mut self,
+        former: &GroupId,
+        welcome: &Welcome,
+        hub: &HubInfo,
+    ) -> Result<Result<(), String>, StoreError> {
+        let bytes = welcome.welcome.inline().unwrap_or_default();
+        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
+        let (Ok(message), Ok(tree)) = (MlsMessage::from_bytes(bytes), tree) else {
+            return Ok(Err("it is not an MLS message with its tree".to_owned()));
+        };
+        let group = match self.join_successor(former, tree, &message)? {
+            Ok(group) => group,
+            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let admitted = match self.admit(welcome, message, group.context(), hub) {
+            Ok(admitted) => admitted,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let entered = self.enter(welcome, group, admitted)?;
+        if entered.is_ok() {
+            self.take_place(former, &welcome.group)?;
+        }
+        Ok(entered)
+    }
+
+    fn enter(
+        &mut self,
+        welcome: &Welcome,
+        group: MemberGroup,
+        admitted: Admitted,
+    ) -> Result<Result<(), String>, StoreError> {
         let references: Vec<_> = admitted
             .message
             .welcome_key_package_references()
             .into_iter()
             .map(|reference| reference.to_vec())
             .collect();
-        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
-        let joined =
-            tree.and_then(|tree| self.engine.join_group(Some(tree), &admitted.message, None));
-        let group = match joined {
-            Ok((group, _)) => group,
-            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
         if let Err(error) = check_roster(&group.roster()) {
             return Ok(Err(error.to_string()));
         }
         self.take_pending(&welcome.group)?;
         self.delete_secrets(&welcome.group)?;
         let loaded = self.new_group(group)?;
-        self.key_packages_used(&references)?;
+        self.key_packages_used(admitted.suite, &references)?;
         self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
         self.apply_early(&welcome.group)?;
         self.read_future(&welcome.group)?;

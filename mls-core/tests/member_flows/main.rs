@@ -17,5 +17,8 @@ mod power;
 mod psks;
 mod races;
 mod returning;
+mod secrecy;
 mod servers;
+mod starting_anew;
 mod story;
+mod suites;

@@ -46,9 +46,9 @@ pub(crate) struct Node {
     unsynced: Vec<Write>,
     pub(crate) events: Vec<Event>,
     seen: BTreeSet<u64>,
-    /// One-time packages at the homeserver, and the last resort.
-    pub(crate) one_time: VecDeque<Vec<u8>>,
-    pub(crate) last_resort: Option<Vec<u8>>,
+    /// One-time packages at the homeserver, and the last resorts, by suite.
+    pub(crate) one_time: BTreeMap<u16, VecDeque<Vec<u8>>>,
+    pub(crate) last_resort: BTreeMap<u16, Vec<u8>>,
     /// Nothing reaches a device that is away; what is for it waits.
     pub(crate) away: bool,
     waiting: VecDeque<Input>,
@@ -87,13 +87,23 @@ impl World {
     /// A hub and these devices, e.g. `@alice:a.org PHONE` or `juliet@x.org 0011223344556677`;
     /// all are connected and have published.
     pub(crate) fn new(devices: &[(&str, &str)]) -> Self {
+        Self::new_at(START_MS, devices)
+    }
+
+    /// The same, today: where the engine looks at the machine's own clock.
+    pub(crate) fn new_today(devices: &[(&str, &str)]) -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Self::new_at(now.as_millis().try_into().unwrap(), devices)
+    }
+
+    fn new_at(now_ms: u64, devices: &[(&str, &str)]) -> Self {
         let hub_store = MemoryStore::default();
         let (hub, hub_writes) = make_hub(&hub_store);
         let mut world = Self {
             hub,
             nodes: Vec::new(),
             queue: VecDeque::new(),
-            now_ms: START_MS,
+            now_ms,
             restarts: Restarts::Never,
             doubled: false,
             shuffled: None,
@@ -127,8 +137,8 @@ impl World {
             unsynced: Vec::new(),
             events: Vec::new(),
             seen: BTreeSet::new(),
-            one_time: VecDeque::new(),
-            last_resort: None,
+            one_time: BTreeMap::new(),
+            last_resort: BTreeMap::new(),
             away: false,
             waiting: VecDeque::new(),
         };
@@ -212,6 +222,14 @@ impl World {
     /// The member's database is synced, as it is before anybody is answered.
     pub(crate) fn sync(&mut self, index: usize) {
         self.nodes[index].sync();
+    }
+
+    /// A copy of all that a member has stored, as somebody takes it who steals the profile.
+    pub(crate) fn copy_store(&self, index: usize) -> MemoryStore {
+        let copy = MemoryStore::default();
+        copy.apply(&self.nodes[index].synced);
+        copy.apply(&self.nodes[index].unsynced);
+        copy
     }
 
     /// The machine loses its power, and the member comes back with what was on the disk.

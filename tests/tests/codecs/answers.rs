@@ -71,8 +71,8 @@ pub(crate) fn notice() -> impl Strategy<Value = Notice> {
     prop_oneof![
         handshake().prop_map(Notice::Handshake),
         welcome().prop_map(Notice::Welcome),
-        (name(), any::<u32>()).prop_map(|(device, count)| {
-            Notice::KeyPackagesLow(KeyPackagesLow { device, count })
+        (name(), any::<u16>(), any::<u32>()).prop_map(|(device, suite, count)| {
+            Notice::KeyPackagesLow(KeyPackagesLow { device, suite, count })
         }),
         (group(), text()).prop_map(|(group, text)| {
             Notice::MembershipWarning(MembershipWarning { group, text })
@@ -132,11 +132,12 @@ fn handshake() -> impl Strategy<Value = Handshake> {
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
-    let parts = (digest(), client(), group(), any::<u64>(), bytes(), part(), part());
-    parts.prop_map(|(id, client, group, epoch, receipt, tree, welcome)| Welcome {
+    let parts = (digest(), client(), group(), of(group()), any::<u64>(), bytes(), part(), part());
+    parts.prop_map(|(id, client, group, former, epoch, receipt, tree, welcome)| Welcome {
         id,
         client,
         group,
+        former,
         epoch,
         receipt,
         tree,

@@ -12,6 +12,7 @@ use mls_core::wire::find_group::FindGroup;
 use mls_core::wire::leave_room::LeaveRoom;
 use mls_core::wire::publish_key_packages::PublishKeyPackages;
 use mls_core::wire::register_group::RegisterGroup;
+use mls_core::wire::register_successor::RegisterSuccessor;
 use mls_core::wire::report_invalid::ReportInvalid;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::submit_proposal::SubmitProposal;
@@ -40,9 +41,11 @@ fn rooms_and_devices() -> impl Strategy<Value = Request> {
         (name(), some(package()), of(package())).prop_map(|(device, one_time, last_resort)| {
             Request::PublishKeyPackages(PublishKeyPackages { device, one_time, last_resort })
         }),
-        (group(), some(user()), some(any::<u16>())).prop_map(|(group, users, suites)| {
-            Request::ClaimKeyPackages(ClaimKeyPackages { group, users, suites })
-        }),
+        (group(), some(user()), some(any::<u16>()), of(group())).prop_map(
+            |(group, users, suites, successor)| {
+                Request::ClaimKeyPackages(ClaimKeyPackages { group, users, suites, successor })
+            }
+        ),
         group().prop_map(|group| Request::LeaveRoom(LeaveRoom { group })),
         name().prop_map(|device| Request::AskToJoin(AskToJoin { device })),
     ]
@@ -65,6 +68,9 @@ fn handshakes() -> impl Strategy<Value = Request> {
                 })
             }
         ),
+        (group(), part(), part(), part()).prop_map(|(former, group_info, tree, welcome)| {
+            Request::RegisterSuccessor(RegisterSuccessor { former, group_info, tree, welcome })
+        }),
         (group(), any::<u64>(), bytes()).prop_map(|(group, epoch, proposal)| {
             Request::SubmitProposal(SubmitProposal { group, epoch, proposal })
         }),

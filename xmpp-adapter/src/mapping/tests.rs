@@ -18,6 +18,7 @@ use mls_core::wire::leave_room::LeaveRoom;
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, KeyPackageCount, PublishKeyPackages};
 use mls_core::wire::register_group::RegisterGroup;
+use mls_core::wire::register_successor::RegisterSuccessor;
 use mls_core::wire::report_invalid::ReportInvalid;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::submit_proposal::SubmitProposal;
@@ -48,6 +49,7 @@ fn welcome() -> Welcome {
         id: Digest([3; 32]),
         client: user().device("D E/V").unwrap(),
         group: group(),
+        former: Some(GroupId(vec![8; 16])),
         epoch: 1,
         receipt: vec![4],
         tree: blob(),
@@ -76,6 +78,12 @@ fn every_request_survives_the_way() {
         }),
         Request::FindGroup(FindGroup { room: RoomAddress::matrix("!r'oom:example.org") }),
         Request::RegisterGroup(RegisterGroup { group_info: vec![0].into(), tree: blob() }),
+        Request::RegisterSuccessor(RegisterSuccessor {
+            former: GroupId(vec![9; 16]),
+            group_info: vec![1].into(),
+            tree: blob(),
+            welcome: vec![2].into(),
+        }),
         Request::PublishKeyPackages(PublishKeyPackages {
             device: "00112233445566ff".into(),
             one_time: vec![KeyPackageBytes(vec![1]), KeyPackageBytes(vec![2])],
@@ -85,6 +93,7 @@ fn every_request_survives_the_way() {
             group: group(),
             users: vec![user(), UserId::xmpp("b@x.test").unwrap()],
             suites: vec![1, 3],
+            successor: Some(GroupId(vec![9; 16])),
         }),
         Request::SubmitCommit(commit.clone()),
         Request::SubmitCommit(SubmitCommit { welcome: None, ..commit }),
@@ -170,7 +179,11 @@ fn every_notice_survives_the_way() {
     let notices = [
         Notice::Handshake(handshake_of(vec![1; 9].into())),
         Notice::Welcome(welcome()),
-        Notice::KeyPackagesLow(KeyPackagesLow { device: "00112233445566ff".into(), count: 3 }),
+        Notice::KeyPackagesLow(KeyPackagesLow {
+            device: "00112233445566ff".into(),
+            suite: 1,
+            count: 3,
+        }),
         Notice::MembershipWarning(MembershipWarning { group: group(), text: "bob left".into() }),
         Notice::DeviceWaiting(DeviceWaiting {
             group: group(),
