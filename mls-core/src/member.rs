@@ -18,6 +18,7 @@ mod commit;
 mod counters;
 mod create;
 mod engine_storage;
+mod enter;
 mod epoch_change;
 mod event;
 mod events;

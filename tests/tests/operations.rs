@@ -1,7 +1,7 @@
 //! What members do with a group beside talking, on real servers: settings, pre-shared keys,
 //! proposals, open groups, other suites, a new start.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::error::RigError;
 use tests::group::Group;
@@ -13,7 +13,13 @@ fn create(creator: &Bot, suite: u16) -> Result<Group, RigError> {
     let done = creator.command(json!({
         "command": "create", "name": "Tea", "networks": ["matrix", "xmpp"], "suite": suite,
     }))?;
-    Ok(Group { id: done["group"].as_str().unwrap_or_default().to_owned() })
+    Ok(named(&done))
+}
+
+/// The group that the end of a command names.
+fn named(done: &Value) -> Group {
+    let id = done.get("group").and_then(Value::as_str).unwrap_or_default();
+    Group { id: id.to_owned() }
 }
 
 fn hold_psk(group: &Group, bots: &[&Bot]) -> Result<(), RigError> {
@@ -108,7 +114,7 @@ fn a_group_is_started_anew_with_another_suite_and_nobody_misses_a_word() -> Resu
         group.converge_to(&[&alice, &bob, &carol], 3)?;
         group.say(&bob, &[&alice, &carol], "said before the new start")?;
         let done = alice.command(json!({"command": "reinit", "group": group.id, "suite": 3}))?;
-        let next = Group { id: done["group"].as_str().unwrap_or_default().to_owned() };
+        let next = named(&done);
         assert_ne!(next.id, group.id);
         next.converge_to(&[&alice, &bob, &carol], 3)?;
         assert!(group.room(&alice, "matrix").is_err(), "the former group is still listed");

@@ -45,10 +45,10 @@ impl Member {
 
     fn inviting(&self, number: u64) -> Option<(GroupId, Vec<UserId>, Inviting)> {
         let intent = self.intents.get(&number)?;
-        let (group, users) = match &intent.command {
-            Command::Invite(MembersCommand { group, users })
-            | Command::Propose(ProposeCommand { group, wish: Wish::Add(users) }) => (group, users),
-            _ => return None,
+        let (Command::Invite(MembersCommand { group, users })
+        | Command::Propose(ProposeCommand { group, wish: Wish::Add(users) })) = &intent.command
+        else {
+            return None;
         };
         let inviting = match &intent.stage {
             Stage::Inviting(inviting) => inviting.clone(),
@@ -119,7 +119,7 @@ impl Member {
             let first = inviting.packages.first().and_then(claimed_package::client);
             self.set_stage(number, Stage::Inviting(inviting))?;
             return match first {
-                Some((_, package)) => self.propose(number, group, Next::Add(package)),
+                Some((_, package)) => self.propose(number, group, Next::Add(Box::new(package))),
                 None => self.fail(number, "a key package is broken").map(|()| Step::Next),
             };
         }

@@ -16,6 +16,7 @@ mod operations;
 mod power;
 mod psks;
 mod races;
+mod restarts;
 mod returning;
 mod secrecy;
 mod servers;
