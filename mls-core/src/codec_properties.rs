@@ -127,9 +127,9 @@ impl Arbitrary for UserId {
     type Strategy = BoxedStrategy<Self>;
 
     fn arbitrary_with((): ()) -> Self::Strategy {
-        let matrix = ("[^:\\PC]{1,20}", "[a-z]{1,9}(\\.[a-z]{1,9}){0,2}(:[0-9]{1,5})?")
+        let matrix = ("[^:\\pC]{1,20}", "[a-z]{1,9}(\\.[a-z]{1,9}){0,2}(:[0-9]{1,5})?")
             .prop_map(|(local, server)| UserId::matrix(&format!("@{local}:{server}")).unwrap());
-        let xmpp = ("[^@/\\PC]{1,20}", "[a-z]{1,9}(\\.[a-z]{1,9}){0,2}")
+        let xmpp = ("[^\"&'/:<>@\\pC]{1,20}", "[a-z]{1,9}(\\.[a-z]{1,9}){0,2}")
             .prop_map(|(local, domain)| UserId::xmpp(&format!("{local}@{domain}")).unwrap());
         prop_oneof![matrix, xmpp].boxed()
     }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod json;
+mod lines;
 mod matrix;
 mod requests;
 mod stanzas;

@@ -48,11 +48,11 @@ pub(crate) fn name() -> impl Strategy<Value = String> {
     prop_oneof![8 => text(), 1 => Just("n".repeat(NAME_BYTES_MAX))]
 }
 
-/// A user of either network.
+/// A user of either network; on XMPP with a name as servers write it, all of it folded.
 pub(crate) fn user() -> impl Strategy<Value = UserId> {
-    let matrix = ("[^:\\PC]{1,12}", "[a-z]{1,9}\\.[a-z]{2,3}(:[0-9]{1,5})?")
+    let matrix = ("[^:\\pC]{1,12}", "[a-z]{1,9}\\.[a-z]{2,3}(:[0-9]{1,5})?")
         .prop_map(|(local, server)| UserId::matrix(&format!("@{local}:{server}")).unwrap());
-    let xmpp = ("[^\"&'/:<>@\\PC]{1,12}", "[a-z]{1,9}\\.[a-z]{2,3}")
+    let xmpp = ("[a-z0-9.%=+_\u{fc}\u{4e2d}-]{1,12}", "[a-z]{1,9}\\.[a-z]{2,3}")
         .prop_map(|(local, domain)| UserId::xmpp(&format!("{local}@{domain}")).unwrap());
     prop_oneof![matrix, xmpp]
 }
