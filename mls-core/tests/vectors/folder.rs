@@ -1,5 +1,6 @@
 //! Where the vectors are.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Names the folder; `cargo xtask vectors FOLDER` sets it.
@@ -8,6 +9,7 @@ const VARIABLE: &str = "MLS_VECTORS_DIR";
 const SIBLING: &str = "../shared/vectors";
 
 /// What was found.
+#[derive(Debug)]
 pub(crate) enum Found {
     /// The folder that was asked for: it must hold vectors.
     Named(PathBuf),
@@ -18,12 +20,16 @@ pub(crate) enum Found {
 }
 
 pub(crate) fn find() -> Found {
-    // A relative path is meant from where the user is, and tests run in their crate's folder:
-    // xtask makes it absolute.
-    if let Some(folder) = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    find_from(std::env::var_os(VARIABLE), root)
+}
+
+/// A relative path is meant from where the user is, and tests run in their crate's folder: xtask
+/// makes it absolute.
+pub(crate) fn find_from(named: Option<OsString>, root: &Path) -> Found {
+    if let Some(folder) = named.filter(|folder| !folder.is_empty()) {
         return Found::Named(folder.into());
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = root.join(SIBLING);
     match folder.canonicalize() {
         Ok(folder) if folder.is_dir() => Found::Sibling(folder),

@@ -1,6 +1,7 @@
 //! The runner can fail: what it says of vectors that are damaged, foreign or of other schemas.
 
 use crate::case::{self, Case, Hex};
+use crate::folder::{self, Found};
 use crate::report::{FileReport, Outcome, Report};
 use crate::{made, run};
 
@@ -76,4 +77,12 @@ fn other_files_are_told_from_damaged_ones() {
     let ours = r#"[{"init_priv": "no hex", "external_psks": [], "welcome": "",
         "initial_epoch_authenticator": "", "epochs": []}]"#;
     assert!(matches!(case::read(ours), Ok(Some(cases)) if cases[0].is_err()));
+}
+
+#[test]
+fn a_folder_that_is_named_comes_before_the_sibling_and_both_may_be_missing() {
+    let find = |named: &str, root: &str| folder::find_from(Some(named.into()), root.as_ref());
+    assert!(matches!(find("/named", "/no/checkout"), Found::Named(f) if f == *"/named"));
+    let nowhere = find("", "/no/checkout");
+    assert!(matches!(&nowhere, Found::Nowhere(f) if f.ends_with("shared/vectors")), "{nowhere:?}");
 }
