@@ -25,6 +25,7 @@ use crate::wire::{Answer, Digest, GroupId};
 
 /// What a ReInit says of the group that is to follow.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Successor {
     /// Its id.
     pub(super) group: GroupId,
@@ -193,3 +194,6 @@ impl Turn<'_> {
         self.begin_group(&founding)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Successor);
