@@ -27,6 +27,7 @@ pub struct HubInfo {
 
 /// Keys of a hub that others have replaced.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct FormerKeys {
     /// Ed25519 key of its receipts, 32 bytes.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
@@ -40,6 +41,7 @@ pub struct FormerKeys {
 
 /// A signature that goes with one suite.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SuiteSignature {
     /// RFC 9420 number of the suite.
     pub suite: u16,
@@ -60,4 +62,4 @@ pub struct SuiteSender {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(HubInfo, SuiteSender);
+crate::codec_properties::hold!(HubInfo, FormerKeys, SuiteSignature, SuiteSender);

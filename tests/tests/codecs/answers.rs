@@ -9,7 +9,7 @@ use mls_core::wire::fetch_handshakes::Handshakes;
 use mls_core::wire::fetch_welcomes::Welcomes;
 use mls_core::wire::find_group::GroupFound;
 use mls_core::wire::handshake::Handshake;
-use mls_core::wire::hub_info::{HubInfo, SuiteSender};
+use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::publish_key_packages::KeyPackageCount;
@@ -82,23 +82,28 @@ pub(crate) fn notice() -> impl Strategy<Value = Notice> {
     ]
 }
 
+fn sender() -> impl Strategy<Value = SuiteSender> {
+    (any::<u16>(), bytes()).prop_map(|(suite, identity)| SuiteSender { suite, identity })
+}
+
+fn former() -> impl Strategy<Value = FormerKeys> {
+    let handover =
+        (any::<u16>(), bytes()).prop_map(|(suite, signature)| SuiteSignature { suite, signature });
+    (bytes(), some(sender()), some(handover)).prop_map(|(receipt_key, senders, handovers)| {
+        FormerKeys { receipt_key, senders, handovers }
+    })
+}
+
 fn hub_info() -> impl Strategy<Value = HubInfo> {
-    let sender =
-        (any::<u16>(), bytes()).prop_map(|(suite, identity)| SuiteSender { suite, identity });
-    let parts = (
-        bytes(),
-        some(sender),
-        of(name()),
-        of(name()),
-        any::<u32>(),
-        some(any::<u8>()),
-        any::<bool>(),
-    );
-    parts.prop_map(
-        |(receipt_key, senders, hub_matrix, hub_xmpp, inline_bytes_max, versions, recovering)| {
+    let keys = (bytes(), some(sender()), some(former()));
+    let names = (of(name()), of(name()));
+    (keys, names, any::<u32>(), some(any::<u8>()), any::<bool>()).prop_map(
+        |(keys, (hub_matrix, hub_xmpp), inline_bytes_max, versions, recovering)| {
+            let (receipt_key, senders, former) = keys;
             HubInfo {
                 receipt_key,
                 senders,
+                former,
                 hub_matrix,
                 hub_xmpp,
                 inline_bytes_max,
