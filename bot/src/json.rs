@@ -1,7 +1,9 @@
 //! The JSON interface: one object a line, commands in and events out (docs/bot.md).
 
+mod alarm;
 mod line;
 mod request;
 
+pub use alarm::AlarmLine;
 pub use line::{GroupLine, Line, MemberLine, RoomLine};
 pub use request::{JsonRequest, MalformedLine, Mistake, Wish};

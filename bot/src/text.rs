@@ -1,5 +1,7 @@
 //! What people read: each line of output as a sentence or a table.
 
+mod alarm;
+
 use std::fmt::Write as _;
 
 use mls_core::address::ClientId;
@@ -56,6 +58,7 @@ pub fn render(line: &Line) -> String {
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
         Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
+        Line::Alarm(alarm) => alarm::render(alarm),
     }
 }
 
@@ -155,7 +158,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::RoomLine;
+    use crate::json::{AlarmLine, RoomLine};
 
     const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
     const ALICE: &str = "matrix:u/alice:matrix.example/ALICEPHONE";
@@ -174,6 +177,11 @@ mod tests {
             purpose: None,
             content_type: None,
         }
+    }
+
+    fn missing(count: u32) -> Line {
+        let (group, sender) = (GROUP.into(), BOB.into());
+        Line::Alarm(AlarmLine::MessagesMissing { n: 1, group, epoch: 7, sender, count })
     }
 
     #[test]
@@ -231,6 +239,27 @@ mod tests {
                 group: GROUP.into(),
                 client: "matrix:u/alice:a.org/PHONE".into(),
             },
+            Line::Alarm(AlarmLine::HubContradicts {
+                n: 1,
+                group: GROUP.into(),
+                seq: 7,
+                evidence: "ab".repeat(32),
+            }),
+            Line::Alarm(AlarmLine::OtherState {
+                n: 1,
+                group: GROUP.into(),
+                epoch: 7,
+                client: BOB.into(),
+                evidence: "cd".repeat(32),
+            }),
+            Line::Alarm(AlarmLine::NoCheckpoints { n: 1, group: GROUP.into(), network: "xmpp" }),
+            missing(3),
+            missing(0),
+            Line::Alarm(AlarmLine::ReAddNeeded {
+                n: 1,
+                group: GROUP.into(),
+                why: "the hub's handshakes cannot be processed".into(),
+            }),
             Line::Groups { id: None, groups: vec![] },
             Line::Groups { id: None, groups: vec![group.clone()] },
             Line::Error { why: "not a command".into(), line: None },

@@ -9,10 +9,12 @@
 
 pub mod address;
 pub mod bridge_group;
+pub mod checkpoint;
 pub mod content;
 pub mod delivery;
 pub mod door;
 pub mod engine;
+pub mod evidence;
 pub mod hpke_keys;
 pub mod hub;
 pub mod identity;

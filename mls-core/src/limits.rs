@@ -114,6 +114,15 @@ pub const INVITATION_WAIT_MS: u64 = 60_000;
 /// A room without a group makes a member ask for its group after this.
 pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 
+/// One encoded checkpoint (see [`crate::checkpoint`]).
+pub const CHECKPOINT_BYTES_MAX: usize = 512;
+/// One encoded piece of evidence (see [`crate::evidence`]).
+pub const EVIDENCE_BYTES_MAX: usize = 2 * INLINE_BYTES_MAX + 4096;
+/// Pieces of evidence that a member keeps of one group: the first ones.
+pub const EVIDENCE_PER_GROUP_MAX: usize = 16;
+/// Handshakes of one group that a member keeps with their receipts, to compare others with.
+pub const HANDSHAKES_REMEMBERED: u64 = 64;
+
 /// Groups whose public state the hub keeps in memory.
 pub const HUB_GROUPS_IN_MEMORY_MAX: usize = 1024;
 /// Leaves of those groups together; the group that was used longest ago goes first.

@@ -10,6 +10,7 @@
 
 mod admission;
 mod advance;
+mod alarm;
 mod ask_to_join;
 mod claimed_package;
 mod command;
@@ -20,6 +21,7 @@ mod engine_storage;
 mod epoch_change;
 mod event;
 mod events;
+mod followed;
 mod future;
 mod group_record;
 mod handshake;
@@ -27,6 +29,7 @@ mod hub_pin;
 mod input;
 mod intents;
 mod invite;
+mod kept_evidence;
 mod key_packages;
 mod keys;
 mod known_keys;
@@ -48,6 +51,7 @@ mod send;
 mod summary;
 mod welcome;
 
+pub use alarm::{Alarm, AlarmEvent, HubContradicts, MessagesMissing, OtherStateSeen};
 pub use command::{Command, CommandId, MembersCommand, SendCommand};
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,

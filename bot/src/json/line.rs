@@ -7,6 +7,8 @@ use mls_core::member::{
 };
 use serde::Serialize;
 
+use super::AlarmLine;
+
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -167,6 +169,9 @@ pub enum Line {
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<String>,
     },
+    /// An alarm.
+    #[serde(untagged)]
+    Alarm(AlarmLine),
 }
 
 /// One group.
@@ -256,6 +261,7 @@ impl From<&EventRecord> for Line {
                 Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }
             }
             Event::KeyPackagesPublished(count) => Self::KeyPackagesPublished { n, count: *count },
+            Event::Alarm(alarm) => Self::Alarm(AlarmLine::new(n, alarm)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::CommandId;
+use super::{AlarmEvent, CommandId};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::wire::GroupId;
 
@@ -51,6 +51,8 @@ pub enum Event {
     KeyPackagesPublished(u32) = 9u8,
     /// A device asks to be added to a group; an Invite of its user adds it.
     DeviceWaiting(DeviceWaiting) = 10u8,
+    /// Something that may mean deceit, or that this device fell out of step.
+    Alarm(AlarmEvent) = 21u8,
 }
 
 /// A command was fulfilled.

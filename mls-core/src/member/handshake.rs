@@ -61,7 +61,16 @@ impl Member {
             return Ok(Turn::Settled);
         };
         let Some(message) = handshake.message.inline() else { return Ok(Turn::Settled) };
-        match self.check(&record, &handshake, message) {
+        let signed = signed(&record, &handshake, message);
+        let two = match &signed {
+            Ok(receipt) => self.contradiction(&record, receipt, message)?,
+            Err(_) => None,
+        };
+        let told = two.is_some();
+        if let Some(two) = two {
+            self.hub_contradicts(two)?;
+        }
+        match signed.and_then(|receipt| self.in_order(&record, receipt)) {
             Ok(None) => Ok(Turn::Settled),
             Ok(Some(receipt))
                 if receipt.tbs.seq > record.next_seq() && !is_ours(&record, &receipt) =>
@@ -70,10 +79,16 @@ impl Member {
                 Ok(Turn::Early)
             }
             Ok(Some(receipt)) => {
+                if is_ours(&record, &receipt) {
+                    // The order may be another than the one that was followed before.
+                    self.forget_followed(&group)?;
+                }
+                self.remember_handshake(&receipt, message)?;
                 self.apply(&record, &receipt, message)?;
                 self.apply_early(&group)?;
                 Ok(Turn::Settled)
             }
+            Err(_) if told => Ok(Turn::Settled),
             Err(error) => {
                 self.warn(&group, format!("a handshake was ignored: {error}"))?;
                 Ok(Turn::Settled)
@@ -81,16 +96,13 @@ impl Member {
         }
     }
 
-    /// The receipt, if it is good; nothing for a handshake that we have had, or cannot follow.
-    fn check(
+    /// The receipt, if its turn has come or will; nothing for a handshake that we have had, or
+    /// cannot follow.
+    fn in_order(
         &self,
         record: &GroupRecord,
-        handshake: &Handshake,
-        message: &[u8],
+        receipt: Receipt,
     ) -> Result<Option<Receipt>, ReceiptError> {
-        let receipt = Receipt::from_bytes(&handshake.receipt)?;
-        receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
-        receipt.covers(&record.group, message)?;
         let follows = record.state == State::Live && record.broken_seq.is_none();
         let Some(last) = record.last_receipt.as_ref().filter(|_| follows) else {
             // Only our own way back in counts.
@@ -160,9 +172,12 @@ impl Member {
     fn keep_early(&mut self, handshake: &Handshake) -> Result<(), StoreError> {
         let prefix = group_prefix(&handshake.group);
         let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
+        let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq);
+        let key = [prefix, seq.unwrap_or_default().to_be_bytes().to_vec()].concat();
+        if let Some((_, before)) = kept.iter().find(|(k, _)| *k == key) {
+            return self.early_twice(&crate::overlay::decode(EARLY, before)?, handshake);
+        }
         if kept.len() < HANDSHAKES_BUFFERED_MAX {
-            let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq);
-            let key = [prefix, seq.unwrap_or_default().to_be_bytes().to_vec()].concat();
             self.overlay.write(EARLY, &key, handshake)?;
         }
         Ok(())
@@ -273,6 +288,18 @@ impl Member {
             ),
         )
     }
+}
+
+/// The receipt, if the group's hub signed it for this message.
+pub(super) fn signed(
+    record: &GroupRecord,
+    handshake: &Handshake,
+    message: &[u8],
+) -> Result<Receipt, ReceiptError> {
+    let receipt = Receipt::from_bytes(&handshake.receipt)?;
+    receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
+    receipt.covers(&record.group, message)?;
+    Ok(receipt)
 }
 
 /// Gives a handshake to the engine. The outer error is what is wrong before the engine.

@@ -229,6 +229,7 @@ impl Member {
         receipt: Receipt,
         bound: &BridgeGroup,
     ) -> Result<(), StoreError> {
+        self.forget_followed(id)?;
         let mut record = GroupRecord::new(id.clone(), State::Live, self.now_ms);
         record.suite = u16::from(loaded.group.cipher_suite());
         record.rooms = bound.rooms();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mls_core::engine::sha256;
-use mls_core::hub::{self, Effect};
+use mls_core::hub;
 use mls_core::member::{Command, Event, Input, Member, ReceivedMessage};
 use mls_core::receipt::Receipt;
 use mls_core::wire::blob::Part;
@@ -333,31 +333,4 @@ fn a_commit_that_only_the_hub_can_accept_is_reported_and_overcome_by_rejoining()
     world.assert_done(2, &waiting);
     world.assert_agree(&group, &[0, 1, 2]);
     assert_eq!(world.heard(0), ["0011223344556677: we go on"]);
-}
-
-#[test]
-fn two_receipts_for_one_place_in_the_order_are_told_to_people() {
-    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
-    let mut liar = world.hub_twin();
-    world.hub_inputs.clear();
-    // Two commits race. The hub takes the first; its liar of a twin takes the second.
-    world.command(0, Command::Rotate(group.clone()));
-    world.command(1, Command::Rotate(group.clone()));
-    world.run();
-    let second = world.hub_inputs.iter().filter(|input| is_commit(input)).nth(1).unwrap().clone();
-    let effects = liar.handle(world.now_ms, second).unwrap().effects;
-    let lie = effects.into_iter().find_map(|effect| match effect {
-        Effect::PostHandshake(post) => Some(post.handshake),
-        _ => None,
-    });
-    world.give(2, Input::Notice(Notice::Handshake(lie.unwrap())));
-    world.run();
-    let warnings = world.warnings(2).join("; ");
-    assert!(warnings.contains("does not follow"), "{warnings}");
-    world.pass(30);
-    world.assert_agree(&group, &[0, 1, 2]);
-}
-
-fn is_commit(input: &hub::Input) -> bool {
-    matches!(input, hub::Input::Request(request) if matches!(request.request, Request::SubmitCommit(_)))
 }

@@ -10,6 +10,7 @@
 
 mod attacks;
 mod disorder;
+mod evidence;
 mod membership;
 mod network;
 mod power;

@@ -1,11 +1,12 @@
 //! Pins every line that is printed: other programs read them.
 
-use mls_core::address::UserId;
+use mls_core::address::{Network, UserId};
 use mls_core::content::encode_text;
 use mls_core::member::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, RemovedEvent, Sender, WarningEvent,
+    Alarm, AlarmEvent, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, HubContradicts,
+    MessagesMissing, OtherStateSeen, RemovedEvent, Sender, WarningEvent,
 };
-use mls_core::wire::GroupId;
+use mls_core::wire::{Digest, GroupId};
 
 use super::*;
 
@@ -29,6 +30,10 @@ fn message(content: Vec<u8>, network_says: Option<UserId>) -> Event {
     let sender = Sender { client: bob(), network_says };
     let sent_ms = 1_700_000_000_000;
     Event::Message(MessageEvent { group: group(), epoch: 3, sender, sent_ms, content })
+}
+
+fn alarm(alarm: Alarm) -> Event {
+    Event::Alarm(AlarmEvent { group: group(), alarm })
 }
 
 fn events() -> Vec<Event> {
@@ -66,6 +71,15 @@ fn events() -> Vec<Event> {
         Event::Warning(WarningEvent { group: group(), text: "a message in clear".into() }),
         Event::KeyPackagesPublished(100),
         Event::DeviceWaiting(DeviceWaiting { group: group(), client: bob() }),
+        alarm(Alarm::HubContradicts(HubContradicts { seq: 7, evidence: Digest([0xab; 32]) })),
+        alarm(Alarm::OtherState(OtherStateSeen {
+            epoch: 7,
+            client: bob(),
+            evidence: Digest([0xcd; 32]),
+        })),
+        alarm(Alarm::NoCheckpoints(Network::Xmpp)),
+        alarm(Alarm::MessagesMissing(MessagesMissing { epoch: 7, sender: bob(), count: 3 })),
+        alarm(Alarm::ReAddNeeded("a handshake cannot be processed".into())),
     ]
 }
 
