@@ -51,6 +51,17 @@ pub struct Checkpoint {
     pub signature: Vec<u8>,
 }
 
+/// An encoded checkpoint as it travels, at most [`CHECKPOINT_BYTES_MAX`] long.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct CheckpointBytes(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
+
+impl CheckpointBytes {
+    /// What came beside a message; nothing where it is too long to be one.
+    pub fn of(bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() <= CHECKPOINT_BYTES_MAX).then_some(Self(bytes))
+    }
+}
+
 /// What one member knows of an epoch, to compare with the checkpoints of others.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 pub struct EpochMark {

@@ -118,7 +118,7 @@ pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 pub const CHECKPOINT_BYTES_MAX: usize = 512;
 /// One encoded piece of evidence (see [`crate::evidence`]).
 pub const EVIDENCE_BYTES_MAX: usize = 2 * INLINE_BYTES_MAX + 4096;
-/// Pieces of evidence that a member keeps of one group: the first ones.
+/// Pieces of evidence of one kind that a member keeps of one group: the first ones.
 pub const EVIDENCE_PER_GROUP_MAX: usize = 16;
 /// Handshakes of one group that a member keeps with their receipts, to compare others with.
 pub const HANDSHAKES_REMEMBERED: u64 = 64;

@@ -12,6 +12,7 @@ mod admission;
 mod advance;
 mod alarm;
 mod ask_to_join;
+mod checkpoints;
 mod claimed_package;
 mod command;
 mod commit;
@@ -109,6 +110,7 @@ pub struct Member {
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
     welcomes: welcome::Welcomes,
     doubts: welcome::Doubts,
+    checkpoints: checkpoints::Checkpoints,
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
@@ -135,6 +137,7 @@ impl Member {
             future: future::open(&overlay)?,
             welcomes: welcome::open(&overlay)?,
             doubts: welcome::Doubts::default(),
+            checkpoints: checkpoints::Checkpoints::default(),
             rooms: rooms::open(&overlay)?,
             intents,
             ended,

@@ -38,6 +38,10 @@ pub const BUSY_TREE_UPDATE_MS: u64 = 3600 * 1000;
 pub const PATHLESS_UPDATE_MS: u64 = DAY_MS;
 /// Past epochs are deleted at this age, even if no new one comes.
 pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
+/// A member says its checkpoint again after this, where an epoch lasts that long.
+pub const CHECKPOINT_REPEAT_MS: u64 = DAY_MS / 4;
+/// People are told where the other network sends messages, and for so long no checkpoint.
+pub const NO_CHECKPOINT_NOTICE_MS: u64 = DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.
 pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
 /// Commits per hour, group and user.

@@ -203,6 +203,7 @@ impl Member {
         let Some(loaded) = self.take_group(group)? else {
             return self.fail(number, "the group's state is gone");
         };
+        self.mark_epoch(group, &loaded, &receipt)?;
         self.change_record(group, |record| {
             record.state = State::Live;
             record.last_receipt = Some(receipt);

@@ -60,6 +60,7 @@ impl Member {
         loaded: &Loaded,
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
+        self.mark_epoch(group, loaded, receipt)?;
         let context = loaded.group.context();
         let epoch = context.epoch;
         let rooms = BridgeGroup::from_extensions(&context.extensions).map(|bound| bound.rooms());

@@ -36,11 +36,18 @@ pub(super) struct Loaded {
     read: u32,
     /// When the first message after the snapshot was sent or read.
     since_ms: Option<u64>,
+    /// Generations of the own ratchet that were skipped at loading, as long as that was not said.
+    skipped: u32,
 }
 
 impl Loaded {
     fn id(&self) -> GroupId {
         GroupId(self.group.group_id().to_vec())
+    }
+
+    /// The generations that were skipped at loading; said once.
+    pub(super) fn take_skipped(&mut self) -> u32 {
+        std::mem::take(&mut self.skipped)
     }
 }
 
@@ -81,12 +88,14 @@ impl Member {
             group.clear_pending_commit();
         }
         let unsaved = (used > 0).then_some(self.now_ms);
-        Ok(Loaded { group: Box::new(group), read: 0, since_ms: unsaved })
+        // In this process it is known which were used; a former one may have used fewer.
+        let skipped = if self.ratchets.contains_key(id) { 0 } else { used };
+        Ok(Loaded { group: Box::new(group), read: 0, since_ms: unsaved, skipped })
     }
 
     /// A group that was just made or joined.
     pub(super) fn new_group(&mut self, group: MemberGroup) -> Result<Loaded, StoreError> {
-        let mut loaded = Loaded { group: Box::new(group), read: 0, since_ms: None };
+        let mut loaded = Loaded { group: Box::new(group), read: 0, since_ms: None, skipped: 0 };
         self.new_ratchet(&loaded.id());
         self.snapshot(&mut loaded)?;
         Ok(loaded)

@@ -94,10 +94,12 @@ impl Member {
             return self.keep_for_future(group, epoch, hash, received);
         };
         self.mark_seen(group, epoch, hash);
+        let checkpoint = self.judge_checkpoint(group, epoch, &loaded, &received)?;
         match decrypt(&mut loaded, message.message) {
             Ok(Some((sender, content))) => {
                 self.count_decrypted(group, &mut loaded)?;
                 self.give_back(group, loaded);
+                self.heard_from(group, &sender, checkpoint.is_some())?;
                 self.show(group, epoch, sender, content, &received)
             }
             // Our own, whose content was shown long ago.

@@ -230,6 +230,7 @@ impl Member {
         bound: &BridgeGroup,
     ) -> Result<(), StoreError> {
         self.forget_followed(id)?;
+        self.mark_epoch(id, &loaded, &receipt)?;
         let mut record = GroupRecord::new(id.clone(), State::Live, self.now_ms);
         record.suite = u16::from(loaded.group.cipher_suite());
         record.rooms = bound.rooms();

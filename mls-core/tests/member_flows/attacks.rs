@@ -184,8 +184,9 @@ fn a_handshake_that_comes_through_the_room_is_refused() {
     let sender = world.user(0);
     for message in kept.take() {
         let sent_ms = world.now_ms;
-        let (room, sender) = (room.clone(), Some(sender.clone()));
-        world.give(1, Input::Message(ReceivedMessage { room, sender, sent_ms, message }));
+        let (room, sender, checkpoint) = (room.clone(), Some(sender.clone()), None);
+        let received = ReceivedMessage { room, sender, sent_ms, message, checkpoint };
+        world.give(1, Input::Message(received));
     }
     world.run();
     assert_eq!(world.epoch(1, &group), before);

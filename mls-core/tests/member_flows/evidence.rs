@@ -16,13 +16,13 @@ use crate::story::{ALICE, BOB, JULIET};
 
 /// Two commits race: the hub took the first, which all follow. What a twin of the hub, which took
 /// the second, would have said.
-fn two_stories() -> (World, GroupId, Handshake) {
+pub(crate) fn two_stories() -> (World, GroupId, Handshake) {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     let lie = race(&mut world, &group);
     (world, group, lie)
 }
 
-fn race(world: &mut World, group: &GroupId) -> Handshake {
+pub(crate) fn race(world: &mut World, group: &GroupId) -> Handshake {
     let mut liar = world.hub_twin();
     world.hub_inputs.clear();
     world.command(0, Command::Rotate(group.clone()));
@@ -59,7 +59,7 @@ fn receipt_key(world: &mut World) -> SignaturePublicKey {
     info.unwrap().receipt_key.into()
 }
 
-fn told(world: &World, index: usize) -> Vec<HubContradicts> {
+pub(crate) fn told(world: &World, index: usize) -> Vec<HubContradicts> {
     let events = world.nodes[index].events.iter();
     let told = events.filter_map(|event| match event {
         Event::Alarm(AlarmEvent { alarm: Alarm::HubContradicts(told), .. }) => Some(told.clone()),

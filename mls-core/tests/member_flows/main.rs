@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod checkpoints;
 mod disorder;
 mod evidence;
 mod membership;
