@@ -2,8 +2,10 @@
 
 mod alarm;
 mod line;
+mod membership;
 mod request;
 
 pub use alarm::AlarmLine;
 pub use line::{GroupLine, Line, MemberLine, RoomLine};
+pub use membership::{ChangeLine, MembershipLine};
 pub use request::{JsonRequest, MalformedLine, Mistake, Wish};

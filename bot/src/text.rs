@@ -1,6 +1,7 @@
 //! What people read: each line of output as a sentence or a table.
 
 mod alarm;
+mod membership;
 
 use std::fmt::Write as _;
 
@@ -58,6 +59,7 @@ pub fn render(line: &Line) -> String {
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
         Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
+        Line::Membership(entry) => membership::render(entry),
         Line::Alarm(alarm) => alarm::render(alarm),
     }
 }
@@ -158,7 +160,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{AlarmLine, RoomLine};
+    use crate::json::{AlarmLine, ChangeLine, MembershipLine, RoomLine};
 
     const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
     const ALICE: &str = "matrix:u/alice:matrix.example/ALICEPHONE";
@@ -176,6 +178,18 @@ mod tests {
             text: Some(text.into()),
             purpose: None,
             content_type: None,
+        }
+    }
+
+    fn logged() -> MembershipLine {
+        let change = |kind, by: &str| ChangeLine { kind, client: BOB.into(), by: Some(by.into()) };
+        MembershipLine {
+            group: GROUP.into(),
+            seq: 12,
+            epoch: 3,
+            time_ms: 1_700_000_000_500,
+            committer: Some(ALICE.into()),
+            changes: vec![change("added", ALICE), change("removed", "hub"), change("updated", BOB)],
         }
     }
 
@@ -260,6 +274,7 @@ mod tests {
                 group: GROUP.into(),
                 why: "the hub's handshakes cannot be processed".into(),
             }),
+            Line::Membership(logged()),
             Line::Groups { id: None, groups: vec![] },
             Line::Groups { id: None, groups: vec![group.clone()] },
             Line::Error { why: "not a command".into(), line: None },

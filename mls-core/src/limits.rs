@@ -118,6 +118,8 @@ pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 pub const CHECKPOINT_BYTES_MAX: usize = 512;
 /// One encoded piece of evidence (see [`crate::evidence`]).
 pub const EVIDENCE_BYTES_MAX: usize = 2 * INLINE_BYTES_MAX + 4096;
+/// Handshakes back to which a member keeps the log of a group's membership.
+pub const MEMBERSHIP_LOG_MAX: u64 = 10_000;
 /// Pieces of evidence of one kind that a member keeps of one group: the first ones.
 pub const EVIDENCE_PER_GROUP_MAX: usize = 16;
 /// Handshakes of one group that a member keeps with their receipts, to compare others with.

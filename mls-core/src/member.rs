@@ -37,6 +37,7 @@ mod known_keys;
 mod leaf_update;
 mod leave;
 mod loaded;
+mod membership_log;
 mod outcome;
 mod output;
 mod pending_proposals;
@@ -59,6 +60,7 @@ pub use event::{
     MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
 };
 pub use input::{Confirmation, Input, ReceivedMessage};
+pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 pub use summary::{GroupSummary, MemberSummary};

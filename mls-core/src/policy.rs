@@ -42,6 +42,8 @@ pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
 pub const CHECKPOINT_REPEAT_MS: u64 = DAY_MS / 4;
 /// People are told where the other network sends messages, and for so long no checkpoint.
 pub const NO_CHECKPOINT_NOTICE_MS: u64 = DAY_MS;
+/// How long a member keeps the log of a group's membership.
+pub const MEMBERSHIP_LOG_KEEP_MS: u64 = 365 * DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.
 pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
 /// Commits per hour, group and user.

@@ -7,7 +7,7 @@ use mls_core::member::{
 };
 use serde::Serialize;
 
-use super::AlarmLine;
+use super::{AlarmLine, MembershipLine};
 
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
@@ -169,6 +169,9 @@ pub enum Line {
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<String>,
     },
+    /// An entry of the membership log.
+    #[serde(untagged)]
+    Membership(MembershipLine),
     /// An alarm.
     #[serde(untagged)]
     Alarm(AlarmLine),

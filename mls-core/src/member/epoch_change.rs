@@ -7,6 +7,7 @@ use mls_rs_core::identity::SigningIdentity;
 use super::event::{EpochEvent, RemovedEvent};
 use super::group_record::{PastEpoch, PendingCommit, Rejoin, State};
 use super::loaded::Loaded;
+use super::membership_log::changes;
 use super::{Event, Member};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -32,9 +33,14 @@ impl Member {
         }
         if let CommitEffect::Removed { new_epoch, .. } = &commit.effect {
             let by = committer(commit, &new_epoch.prior_state.roster());
+            self.log_removal(receipt, commit)?;
             return self.removed(&group, by.unwrap_or_else(|| self.client.clone()));
         }
         let event = describe(&loaded, receipt, commit);
+        if let Some(event) = &event {
+            let (committer, changes) = (event.committer.clone(), event.changes.clone());
+            self.log_changes(receipt, event.epoch, Some(committer), changes)?;
+        }
         if own.as_ref().is_some_and(|pending| pending.has_path) {
             self.leaf_renewed(&group);
         }
@@ -51,6 +57,19 @@ impl Member {
             }
         }
         self.read_future(&group)
+    }
+
+    /// This device is no longer a member: by whose proposal stays known.
+    fn log_removal(
+        &self,
+        receipt: &Receipt,
+        commit: &CommitMessageDescription,
+    ) -> Result<(), StoreError> {
+        let CommitEffect::Removed { new_epoch, .. } = &commit.effect else { return Ok(()) };
+        let before = new_epoch.prior_state.roster();
+        let Some(by) = committer(commit, &before) else { return Ok(()) };
+        let changes = changes(new_epoch, &before, &by, commit.is_external);
+        self.log_changes(receipt, new_epoch.epoch, Some(by), changes)
     }
 
     /// Writes the new epoch into the record.
@@ -173,6 +192,7 @@ fn describe(
         group: receipt.tbs.group.clone(),
         epoch: epoch.epoch,
         seq: receipt.tbs.seq,
+        changes: changes(epoch, &before, &committer, commit.is_external),
         committer,
         added,
         // A leaf that came back by an external commit did not go.

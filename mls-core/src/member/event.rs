@@ -2,7 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::{AlarmEvent, CommandId};
+use super::{AlarmEvent, CommandId, MembershipChange};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::wire::GroupId;
 
@@ -117,6 +117,8 @@ pub struct EpochEvent {
     pub added: Vec<ClientId>,
     /// Clients that went.
     pub removed: Vec<ClientId>,
+    /// All that changed, each with who proposed it.
+    pub changes: Vec<MembershipChange>,
     /// Number of members now.
     pub members: u32,
 }

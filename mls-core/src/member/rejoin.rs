@@ -15,6 +15,7 @@ use super::engine_storage::{self, Slot, adopt_candidate};
 use super::group_record::{GroupRecord, Rejoin, SealKey, State};
 use super::intents::Step;
 use super::keys::SUITE;
+use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
@@ -286,6 +287,8 @@ impl Member {
             record.joined_epoch = record.joined_epoch.min(epoch);
         })?;
         self.advance_record(group, &loaded, receipt)?;
+        let by = Proposer::Member(self.client.clone());
+        self.log_own(receipt, epoch, ChangeKind::Returned, by)?;
         self.plan_update(group, &loaded, true)?;
         self.emit_joined(group, &loaded, record.rooms)?;
         self.give_back(group, loaded);

@@ -13,6 +13,7 @@ use super::admission::{check_context, check_receipt, check_roster};
 use super::event::Joined;
 use super::group_record::{GroupRecord, State};
 use super::loaded::Loaded;
+use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
 use super::{Event, Member, engine_fault, is_storage_fault};
 use crate::address::RoomAddress;
@@ -231,6 +232,8 @@ impl Member {
     ) -> Result<(), StoreError> {
         self.forget_followed(id)?;
         self.mark_epoch(id, &loaded, &receipt)?;
+        let epoch = loaded.group.current_epoch();
+        self.log_own(&receipt, epoch, ChangeKind::Added, Proposer::Unknown)?;
         let mut record = GroupRecord::new(id.clone(), State::Live, self.now_ms);
         record.suite = u16::from(loaded.group.cipher_suite());
         record.rooms = bound.rooms();

@@ -13,6 +13,7 @@ mod checkpoints;
 mod disorder;
 mod evidence;
 mod membership;
+mod membership_log;
 mod network;
 mod power;
 mod races;

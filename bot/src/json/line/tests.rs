@@ -3,8 +3,9 @@
 use mls_core::address::{Network, UserId};
 use mls_core::content::encode_text;
 use mls_core::member::{
-    Alarm, AlarmEvent, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, HubContradicts,
-    MessagesMissing, OtherStateSeen, RemovedEvent, Sender, WarningEvent,
+    Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
+    HubContradicts, MembershipChange, MembershipEntry, MessagesMissing, OtherStateSeen, Proposer,
+    RemovedEvent, Sender, WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -30,6 +31,22 @@ fn message(content: Vec<u8>, network_says: Option<UserId>) -> Event {
     let sender = Sender { client: bob(), network_says };
     let sent_ms = 1_700_000_000_000;
     Event::Message(MessageEvent { group: group(), epoch: 3, sender, sent_ms, content })
+}
+
+fn logged() -> MembershipEntry {
+    let change = |kind, by| MembershipChange { kind, client: bob(), by };
+    MembershipEntry {
+        seq: 12,
+        epoch: 3,
+        time_ms: 1_700_000_000_500,
+        committer: Some(alice()),
+        changes: vec![
+            change(ChangeKind::Added, Proposer::Member(alice())),
+            change(ChangeKind::Removed, Proposer::Hub),
+            change(ChangeKind::Returned, Proposer::Member(bob())),
+            change(ChangeKind::Updated, Proposer::Unknown),
+        ],
+    }
 }
 
 fn alarm(alarm: Alarm) -> Event {
@@ -59,6 +76,11 @@ fn events() -> Vec<Event> {
             committer: alice(),
             added: vec![bob()],
             removed: vec![],
+            changes: vec![MembershipChange {
+                kind: ChangeKind::Added,
+                client: bob(),
+                by: Proposer::Member(alice()),
+            }],
             members: 5,
         }),
         Event::Removed(RemovedEvent { group: group(), by: alice() }),
@@ -111,6 +133,7 @@ fn every_answer_has_its_pinned_line() {
         Line::Ready { client: alice().to_string() },
         Line::groups(Some("7".into()), &[summary]),
         Line::groups(None, &[]),
+        Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },
         Line::Error { why: "the server is away".into(), line: None },
