@@ -79,6 +79,9 @@ pub const REQUEST_RETRY_MS: u64 = 15_000;
 pub const MESSAGES_PER_SNAPSHOT: u32 = 64;
 /// After so many, the message itself does.
 pub const MESSAGES_WITHOUT_SNAPSHOT_MAX: u32 = 128;
+/// Between two snapshots a member reads a group again at most so often for a message that lacks
+/// its key.
+pub const GROUP_READINGS_MAX: u32 = 32;
 /// Generations of the own ratchet that are reserved at once: at least these,
 pub const GENERATIONS_RESERVED_MIN: u32 = 4;
 /// as many as were sent, at most these.
@@ -118,6 +121,12 @@ pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 pub const CHECKPOINT_BYTES_MAX: usize = 512;
 /// One encoded piece of evidence (see [`crate::evidence`]).
 pub const EVIDENCE_BYTES_MAX: usize = 2 * INLINE_BYTES_MAX + 4096;
+/// A gap in a sender's messages is told when it has lasted this long.
+pub const GAP_SHOWN_MS: u64 = 60_000;
+/// Senders whose messages a member counts, each in one epoch of one group.
+pub const GAP_SENDERS_MAX: usize = 1024;
+/// Gaps of one sender in one epoch that a member remembers.
+pub const GAP_RANGES_MAX: usize = 16;
 /// Handshakes back to which a member keeps the log of a group's membership.
 pub const MEMBERSHIP_LOG_MAX: u64 = 10_000;
 /// Pieces of evidence of one kind that a member keeps of one group: the first ones.

@@ -24,6 +24,7 @@ mod event;
 mod events;
 mod followed;
 mod future;
+mod gaps;
 mod group_record;
 mod handshake;
 mod hub_pin;
@@ -113,6 +114,7 @@ pub struct Member {
     welcomes: welcome::Welcomes,
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
+    gaps: gaps::Gaps,
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
@@ -140,6 +142,7 @@ impl Member {
             welcomes: welcome::open(&overlay)?,
             doubts: welcome::Doubts::default(),
             checkpoints: checkpoints::Checkpoints::default(),
+            gaps: gaps::Gaps::default(),
             rooms: rooms::open(&overlay)?,
             intents,
             ended,

@@ -71,10 +71,11 @@ impl Member {
     pub(super) fn commit(
         &mut self,
         group: &GroupId,
-        mut loaded: Loaded,
+        loaded: Loaded,
         intent: Option<u64>,
         changes: Changes,
     ) -> Result<Result<(), EngineError>, StoreError> {
+        let mut loaded = self.without_doubt(group, loaded)?;
         let built = match build(&mut loaded, changes, self.now_ms) {
             Ok(built) => built,
             Err(error) => return Ok(Err(error)),

@@ -44,6 +44,7 @@ impl Member {
         if own.as_ref().is_some_and(|pending| pending.has_path) {
             self.leaf_renewed(&group);
         }
+        self.gaps.epoch_begins(&group, loaded.group.current_epoch());
         self.snapshot(&mut loaded)?;
         self.advance_record(&group, &loaded, receipt)?;
         if let Some(pending) = own {

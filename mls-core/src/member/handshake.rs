@@ -130,7 +130,8 @@ impl Member {
         if own.as_ref().is_some_and(|pending| pending.external) {
             return self.came_back(group, receipt);
         }
-        let Some(mut loaded) = self.take_group(group)? else { return Ok(()) };
+        let Some(loaded) = self.take_group(group)? else { return Ok(()) };
+        let mut loaded = self.without_doubt(group, loaded)?;
         let ready = own.is_some() && loaded.group.has_pending_commit();
         let processed = if ready {
             loaded.group.apply_pending_commit().map(|c| Processed::Commit(Box::new(c)))

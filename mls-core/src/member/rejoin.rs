@@ -272,6 +272,7 @@ impl Member {
         }
         self.forget_request(&pending.request);
         self.loaded.remove(group);
+        self.gaps.forget_group(group);
         if !adopt_candidate(&self.overlay, &group.0)? {
             return self.lost(group);
         }

@@ -12,6 +12,8 @@ mod attacks;
 mod checkpoints;
 mod disorder;
 mod evidence;
+mod gaps;
+mod junk;
 mod membership;
 mod membership_log;
 mod network;
