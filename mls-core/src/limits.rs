@@ -127,6 +127,10 @@ pub const GAP_SHOWN_MS: u64 = 60_000;
 pub const GAP_SENDERS_MAX: usize = 1024;
 /// Gaps of one sender in one epoch that a member remembers.
 pub const GAP_RANGES_MAX: usize = 16;
+/// A larger state of a group is not kept beyond its epoch for recovery.
+pub const PREVIOUS_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Attempts to come back by itself after a commit that could not be processed.
+pub const RETURN_ATTEMPTS_MAX: u32 = 3;
 /// Handshakes back to which a member keeps the log of a group's membership.
 pub const MEMBERSHIP_LOG_MAX: u64 = 10_000;
 /// Pieces of evidence of one kind that a member keeps of one group: the first ones.

@@ -44,6 +44,7 @@ mod output;
 mod pending_proposals;
 mod ratchet;
 mod receive;
+mod recovery;
 mod rejoin;
 mod remove;
 mod requests;

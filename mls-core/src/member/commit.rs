@@ -246,7 +246,7 @@ impl Member {
     }
 
     /// Random up to [`COMMIT_RETRY_MS`], times the attempts.
-    fn random_wait(&self, attempts: u32) -> Result<u64, StoreError> {
+    pub(super) fn random_wait(&self, attempts: u32) -> Result<u64, StoreError> {
         let bytes = engine::random_bytes(8).map_err(|e| StoreError(e.to_string()))?;
         let random = bytes.iter().fold(0u64, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
         let wait_ms = random.checked_rem(COMMIT_RETRY_MS).unwrap_or_default();

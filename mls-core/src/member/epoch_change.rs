@@ -45,6 +45,7 @@ impl Member {
             self.leaf_renewed(&group);
         }
         self.gaps.epoch_begins(&group, loaded.group.current_epoch());
+        self.keep_previous(receipt)?;
         self.snapshot(&mut loaded)?;
         self.advance_record(&group, &loaded, receipt)?;
         if let Some(pending) = own {

@@ -36,7 +36,7 @@ enum Turn {
 }
 
 /// What the engine made of a handshake.
-enum Processed {
+pub(super) enum Processed {
     Commit(Box<CommitMessageDescription>),
     Proposal,
 }
@@ -138,20 +138,25 @@ impl Member {
         } else {
             match process(&mut loaded, group, receipt, message) {
                 Ok(result) => result,
-                Err(why) => return self.invalid(group, receipt, &why),
+                Err(why) => return self.recover(record, receipt, message, &why),
             }
         };
         match processed {
             Ok(Processed::Commit(commit)) => self.new_epoch(loaded, receipt, &commit, own),
             Ok(Processed::Proposal) => self.proposal_came(group, loaded, receipt),
             Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
-            Err(error) => self.invalid(group, receipt, &error.to_string()),
+            Err(error) => self.recover(record, receipt, message, &error.to_string()),
         }
     }
 
     /// A handshake that the hub accepted and that cannot be. The group was dropped from memory
     /// and is read again. A proposal is passed over; after a commit we cannot follow the group.
-    fn invalid(&mut self, group: &GroupId, receipt: &Receipt, why: &str) -> Result<(), StoreError> {
+    pub(super) fn invalid(
+        &mut self,
+        group: &GroupId,
+        receipt: &Receipt,
+        why: &str,
+    ) -> Result<(), StoreError> {
         let seq = receipt.tbs.seq;
         if self.record(group).is_some_and(|record| record.broken_seq == Some(seq)) {
             return Ok(());
@@ -165,7 +170,8 @@ impl Member {
             return self.warn(group, format!("a proposal (seq {seq}) is not valid: {why}"));
         }
         self.change_record(group, |record| record.broken_seq = Some(seq))?;
-        let text = format!("a commit (seq {seq}) is not valid: {why}; rejoin to follow the group");
+        let text =
+            format!("a commit (seq {seq}) is not valid: {why}; this device tries to come back");
         self.warn(group, text)
     }
 
@@ -304,7 +310,7 @@ pub(super) fn signed(
 }
 
 /// Gives a handshake to the engine. The outer error is what is wrong before the engine.
-fn process(
+pub(super) fn process(
     loaded: &mut Loaded,
     group: &GroupId,
     receipt: &Receipt,

@@ -58,6 +58,12 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// A group that is not one of those in memory.
+    pub(super) fn apart(group: MemberGroup) -> Self {
+        let group = Box::new(group);
+        Self { group, read: 0, since_ms: None, doubt_ms: None, readings: 0, skipped: 0 }
+    }
+
     fn id(&self) -> GroupId {
         GroupId(self.group.group_id().to_vec())
     }
@@ -258,6 +264,9 @@ impl Member {
             }
             engine_storage::delete_epochs_until(&self.overlay, Slot::Current, &group.0, epoch)?;
             self.change_record(&group, |record| record.past_epochs.retain(|past| !too_old(past)))?;
+            if self.record(&group).is_some_and(|record| record.past_epochs.is_empty()) {
+                self.forget_previous(&group);
+            }
         }
         Ok(())
     }
@@ -266,6 +275,7 @@ impl Member {
     pub(super) fn delete_secrets(&mut self, group: &GroupId) -> Result<(), StoreError> {
         self.loaded.remove(group);
         self.gaps.forget_group(group);
+        self.forget_previous(group);
         self.forget_ratchet(group);
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
         engine_storage::delete(&self.overlay, Slot::Current, &group.0)

@@ -187,6 +187,9 @@ impl Member {
                 record.commit_after_ms = after_ms;
             })?;
         }
+        if rejoin.intent.is_none() {
+            self.return_failed(group, why, out)?;
+        }
         match rejoin.intent {
             Some(number) => self.fail(number, format!("no way back into the group: {why}")),
             None if never_joined => Ok(()),
@@ -273,6 +276,8 @@ impl Member {
         self.forget_request(&pending.request);
         self.loaded.remove(group);
         self.gaps.forget_group(group);
+        self.forget_previous(group);
+        self.returned(group);
         if !adopt_candidate(&self.overlay, &group.0)? {
             return self.lost(group);
         }

@@ -154,6 +154,8 @@ impl Member {
         let Some(record) = self.record(&welcome.group) else { return Ok(None) };
         match record.state {
             State::Gone | State::Rejoining => Ok(None),
+            // What we have cannot follow the group any more: somebody added us again.
+            State::Live if record.broken_seq.is_some() && record.epoch < welcome.epoch => Ok(None),
             State::Registering => Ok(Some(Verdict::Drop(None))),
             State::Live if record.epoch >= welcome.epoch => Ok(Some(Verdict::Drop(None))),
             State::Live => {
@@ -231,6 +233,7 @@ impl Member {
         bound: &BridgeGroup,
     ) -> Result<(), StoreError> {
         self.forget_followed(id)?;
+        self.returned(id);
         self.mark_epoch(id, &loaded, &receipt)?;
         let epoch = loaded.group.current_epoch();
         self.log_own(&receipt, epoch, ChangeKind::Added, Proposer::Unknown)?;

@@ -19,6 +19,7 @@ mod membership_log;
 mod network;
 mod power;
 mod races;
+mod recovery;
 mod returning;
 mod servers;
 mod story;
