@@ -97,6 +97,8 @@ pub enum Action {
     Groups,
     /// List the members of a group with their identities
     Members(Group),
+    /// Show who came into a group and who went, and who wanted it so
+    Log(Group),
     /// Wait to be added to a group, and join it
     Join,
     /// Join the group of a room that this account is in, where the group is open

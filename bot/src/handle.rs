@@ -5,7 +5,9 @@ use std::sync::Arc;
 use mls_core::address::ClientId;
 use mls_core::content::{self, ContentError};
 use mls_core::delivery::DeliveryError;
-use mls_core::member::{Command, CommandId, EventRecord, GroupSummary, Member, SendCommand};
+use mls_core::member::{
+    Command, CommandId, EventRecord, GroupSummary, Member, MembershipEntry, SendCommand,
+};
 use mls_core::store::StoreError;
 use mls_core::wire::GroupId;
 use thiserror::Error;
@@ -134,6 +136,17 @@ impl Bot {
     pub async fn groups(&self) -> Result<Vec<GroupSummary>, RunError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::Groups(reply), answer).await
+    }
+
+    /// A page of a group's membership log (see [`mls_core::member::Member::membership_log`]).
+    pub async fn membership_log(
+        &self,
+        group: &GroupId,
+        from_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<MembershipEntry>, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::MembershipLog(group.clone(), from_seq, limit, reply), answer).await
     }
 
     /// Waits until the connection is there and nothing is under way.

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::group_actions;
 use crate::handle::{Bot, random_id, random_salt};
 use crate::interrupt::Interrupt;
-use crate::json::{GroupLine, Line};
+use crate::json::{GroupLine, Line, MembershipLine};
 use crate::screen::Screen;
 use crate::text;
 use crate::user;
@@ -27,6 +27,8 @@ const CONNECT_WAIT: Duration = Duration::from_secs(30);
 const SETTLE_WAIT: Duration = Duration::from_secs(5);
 /// Digits of a whole group id.
 const GROUP_DIGITS: usize = 2 * mls_core::policy::GROUP_ID_BYTES;
+/// Entries of the membership log that are read at once.
+const LOG_PAGE: usize = 256;
 
 /// One connection for one thing.
 pub struct OneShot {
@@ -58,6 +60,7 @@ impl OneShot {
         match action {
             Action::Groups => self.groups().await?,
             Action::Members(group) => self.members(&group.group).await?,
+            Action::Log(group) => self.log(&group.group).await?,
             Action::Join => self.join().await?,
             action => {
                 let command = self.command(action).await?;
@@ -170,6 +173,20 @@ impl OneShot {
         self.settle().await?;
         let groups = self.bot.groups().await?;
         Ok(self.screen.show(&Line::groups(None, &groups))?)
+    }
+
+    async fn log(&mut self, digits: &str) -> Result<(), Exit> {
+        self.settle().await?;
+        let group = find_group(&self.bot, digits).await?;
+        let mut from_seq = 0;
+        loop {
+            let page = self.bot.membership_log(&group, from_seq, LOG_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            from_seq = last.seq.saturating_add(1);
+            for entry in &page {
+                self.screen.show(&Line::Membership(MembershipLine::new(&group, entry)))?;
+            }
+        }
     }
 
     async fn members(&mut self, digits: &str) -> Result<(), Exit> {

@@ -200,6 +200,9 @@ impl Runner {
                 Ask::Groups(reply) => {
                     let _ = reply.send(self.member.groups()?);
                 }
+                Ask::MembershipLog(group, from_seq, limit, reply) => {
+                    let _ = reply.send(self.member.membership_log(&group, from_seq, limit)?);
+                }
                 Ask::Settled(reply) => self.settling.push(reply),
                 Ask::Seen(number) => self.seen = self.seen.max(Some(number)),
                 Ask::Stop => self.stopping = true,

@@ -1,5 +1,8 @@
 //! What people read: each line of output as a sentence or a table.
 
+mod alarm;
+mod membership;
+
 use std::fmt::Write as _;
 
 use mls_core::address::ClientId;
@@ -62,6 +65,8 @@ pub fn render(line: &Line) -> String {
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
         Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
+        Line::Membership(entry) => membership::render(entry),
+        Line::Alarm(alarm) => alarm::render(alarm),
     }
 }
 
@@ -161,7 +166,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::RoomLine;
+    use crate::json::{AlarmLine, ChangeLine, MembershipLine, RoomLine};
 
     const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
     const ALICE: &str = "matrix:u/alice:matrix.example/ALICEPHONE";
@@ -180,6 +185,23 @@ mod tests {
             purpose: None,
             content_type: None,
         }
+    }
+
+    fn logged() -> MembershipLine {
+        let change = |kind, by: &str| ChangeLine { kind, client: BOB.into(), by: Some(by.into()) };
+        MembershipLine {
+            group: GROUP.into(),
+            seq: 12,
+            epoch: 3,
+            time_ms: 1_700_000_000_500,
+            committer: Some(ALICE.into()),
+            changes: vec![change("added", ALICE), change("removed", "hub"), change("updated", BOB)],
+        }
+    }
+
+    fn missing(count: u32) -> Line {
+        let (group, sender) = (GROUP.into(), BOB.into());
+        Line::Alarm(AlarmLine::MessagesMissing { n: 1, group, epoch: 7, sender, count })
     }
 
     #[test]
@@ -244,6 +266,28 @@ mod tests {
                 group: GROUP.into(),
                 client: "matrix:u/alice:a.org/PHONE".into(),
             },
+            Line::Alarm(AlarmLine::HubContradicts {
+                n: 1,
+                group: GROUP.into(),
+                seq: 7,
+                evidence: "ab".repeat(32),
+            }),
+            Line::Alarm(AlarmLine::OtherState {
+                n: 1,
+                group: GROUP.into(),
+                epoch: 7,
+                client: BOB.into(),
+                evidence: "cd".repeat(32),
+            }),
+            Line::Alarm(AlarmLine::NoCheckpoints { n: 1, group: GROUP.into(), network: "xmpp" }),
+            missing(3),
+            missing(0),
+            Line::Alarm(AlarmLine::ReAddNeeded {
+                n: 1,
+                group: GROUP.into(),
+                why: "the hub's handshakes cannot be processed".into(),
+            }),
+            Line::Membership(logged()),
             Line::Groups { id: None, groups: vec![] },
             Line::Groups { id: None, groups: vec![group.clone()] },
             Line::Error { why: "not a command".into(), line: None },

@@ -107,7 +107,8 @@ impl Connection {
         let room = matrix_room(&message.room)?;
         let algorithm = namespace::algorithm(message.suite)
             .ok_or_else(|| refused(format!("there is no cipher suite {}", message.suite)))?;
-        let content = application_message::encode(&algorithm, &message.message);
+        let content =
+            application_message::encode(&algorithm, &message.message, message.checkpoint.as_ref());
         let transaction = transaction_id(&[b"message", &message.id.0]);
         self.post(&room, namespace::ROOM_ENCRYPTED, &transaction, &content).await
     }

@@ -54,12 +54,14 @@
 
 pub mod address;
 pub mod bridge_group;
+pub mod checkpoint;
 #[cfg(test)]
 mod codec_properties;
 pub mod content;
 pub mod delivery;
 pub mod door;
 pub mod engine;
+pub mod evidence;
 pub mod group_settings;
 pub mod handover;
 pub mod hpke_keys;

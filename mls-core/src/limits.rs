@@ -89,6 +89,9 @@ pub const REQUEST_RETRY_MS: u64 = 15_000;
 pub const MESSAGES_PER_SNAPSHOT: u32 = 64;
 /// After so many, the message itself does.
 pub const MESSAGES_WITHOUT_SNAPSHOT_MAX: u32 = 128;
+/// Between two snapshots a member reads a group again at most so often for a message that lacks
+/// its key.
+pub const GROUP_READINGS_MAX: u32 = 32;
 /// Generations of the own ratchet that are reserved at once: at least these,
 pub const GENERATIONS_RESERVED_MIN: u32 = 4;
 /// as many as were sent, at most these.
@@ -128,6 +131,27 @@ pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 
 /// How often a hub's keys may be replaced: each set that a group may name is kept.
 pub const HUB_KEYS_MAX: usize = 16;
+/// One encoded checkpoint (see [`crate::checkpoint`]).
+pub const CHECKPOINT_BYTES_MAX: usize = 512;
+/// One encoded piece of evidence (see [`crate::evidence`]).
+pub const EVIDENCE_BYTES_MAX: usize = 2 * INLINE_BYTES_MAX + 4096;
+/// A gap in a sender's messages is told when it has lasted this long.
+pub const GAP_SHOWN_MS: u64 = 60_000;
+/// Senders whose messages a member counts, each in one epoch of one group.
+pub const GAP_SENDERS_MAX: usize = 1024;
+/// Gaps of one sender in one epoch that a member remembers.
+pub const GAP_RANGES_MAX: usize = 16;
+/// A larger state of a group is not kept beyond its epoch for recovery.
+pub const PREVIOUS_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Attempts to come back by itself after a commit that could not be processed.
+pub const RETURN_ATTEMPTS_MAX: u32 = 3;
+/// Handshakes back to which a member keeps the log of a group's membership.
+pub const MEMBERSHIP_LOG_MAX: u64 = 10_000;
+/// Pieces of evidence of one kind that a member keeps of one group: the first ones.
+pub const EVIDENCE_PER_GROUP_MAX: usize = 16;
+/// Handshakes of one group that a member keeps with their receipts, to compare others with.
+pub const HANDSHAKES_REMEMBERED: u64 = 64;
+
 /// Groups whose public state the hub keeps in memory.
 pub const HUB_GROUPS_IN_MEMORY_MAX: usize = 1024;
 /// Leaves of those groups together; the group that was used longest ago goes first.

@@ -10,8 +10,10 @@
 
 mod admission;
 mod advance;
+mod alarm;
 mod ask_to_join;
 mod change_settings;
+mod checkpoints;
 mod claimed_package;
 mod command;
 mod commit;
@@ -23,7 +25,9 @@ mod epoch_change;
 mod event;
 mod events;
 mod exporter;
+mod followed;
 mod future;
+mod gaps;
 mod group_record;
 mod handshake;
 mod hub_keys;
@@ -32,12 +36,14 @@ mod input;
 mod intents;
 mod invite;
 mod join;
+mod kept_evidence;
 mod key_packages;
 mod keys;
 mod known_keys;
 mod leaf_update;
 mod leave;
 mod loaded;
+mod membership_log;
 mod one_commit;
 mod outcome;
 mod output;
@@ -47,6 +53,7 @@ mod propose;
 mod psks;
 mod ratchet;
 mod receive;
+mod recovery;
 mod reinit;
 mod rejoin;
 mod remove;
@@ -59,6 +66,7 @@ mod successor;
 mod summary;
 mod welcome;
 
+pub use alarm::{Alarm, AlarmEvent, HubContradicts, MessagesMissing, OtherStateSeen};
 pub use command::{
     Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, ReInitCommand,
     SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
@@ -69,6 +77,7 @@ pub use event::{
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
+pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 pub use summary::{GroupSummary, MemberSummary};
@@ -123,6 +132,8 @@ pub struct Member {
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
     welcomes: welcome::Welcomes,
     doubts: welcome::Doubts,
+    checkpoints: checkpoints::Checkpoints,
+    gaps: gaps::Gaps,
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
@@ -149,6 +160,8 @@ impl Member {
             future: future::open(&overlay)?,
             welcomes: welcome::open(&overlay)?,
             doubts: welcome::Doubts::default(),
+            checkpoints: checkpoints::Checkpoints::default(),
+            gaps: gaps::Gaps::default(),
             rooms: rooms::open(&overlay)?,
             intents,
             ended,

@@ -53,6 +53,12 @@ pub const LEAF_IDLE_MS: u64 = 77 * DAY_MS;
 pub const LEAF_LIFETIME_LEFT_MS: u64 = 7 * DAY_MS;
 /// Past epochs are deleted at this age, even if no new one comes.
 pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
+/// A member says its checkpoint again after this, where an epoch lasts that long.
+pub const CHECKPOINT_REPEAT_MS: u64 = DAY_MS / 4;
+/// People are told where the other network sends messages, and for so long no checkpoint.
+pub const NO_CHECKPOINT_NOTICE_MS: u64 = DAY_MS;
+/// How long a member keeps the log of a group's membership.
+pub const MEMBERSHIP_LOG_KEEP_MS: u64 = 365 * DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.
 pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
 /// Commits per hour, group and user.

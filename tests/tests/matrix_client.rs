@@ -35,7 +35,7 @@ fn our_room(invite: &[&str]) -> Value {
 }
 
 fn say(session: &MatrixSession, room: &str, text: &str) -> Result<(), RigError> {
-    let content = application_message::encode(&algorithm(), text.as_bytes());
+    let content = application_message::encode(&algorithm(), text.as_bytes(), None);
     session.send(room, ROOM_ENCRYPTED, text, &content).map(drop)
 }
 

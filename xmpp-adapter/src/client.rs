@@ -146,6 +146,7 @@ impl Connection {
             group: message.group.clone(),
             epoch: message.epoch,
             message: message.message.clone(),
+            checkpoint: message.checkpoint.clone(),
         };
         let id = message.id.to_string();
         let stanza = application_message::message(&message.room.address, &id, &application);

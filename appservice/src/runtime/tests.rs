@@ -263,6 +263,7 @@ async fn what_cannot_be_decided_is_not_acknowledged_and_holds_nobody_up() {
         event: "$1".to_owned(),
         sent_ms: 0,
         message: Vec::new(),
+        checkpoint: None,
     });
     let damaged = rig.deliver(vec![ask("!a", "1"), message], Some("lost")).await;
     assert!(timeout(SOON, damaged).await.unwrap().is_err());
@@ -367,6 +368,7 @@ fn relay(message: &Input) -> Effect {
         group: GroupId(vec![1]),
         epoch: 0,
         message: message.message.clone(),
+        checkpoint: message.checkpoint.clone(),
     })
 }
 

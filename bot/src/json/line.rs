@@ -7,6 +7,8 @@ use mls_core::member::{
 };
 use serde::Serialize;
 
+use super::{AlarmLine, MembershipLine};
+
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -180,6 +182,12 @@ pub enum Line {
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<String>,
     },
+    /// An entry of the membership log.
+    #[serde(untagged)]
+    Membership(MembershipLine),
+    /// An alarm.
+    #[serde(untagged)]
+    Alarm(AlarmLine),
 }
 
 /// One group.
@@ -276,6 +284,7 @@ impl From<&EventRecord> for Line {
                 committer: anew.committer.to_string(),
             },
             Event::KeyPackagesPublished(count) => Self::KeyPackagesPublished { n, count: *count },
+            Event::Alarm(alarm) => Self::Alarm(AlarmLine::new(n, alarm)),
         }
     }
 }

@@ -154,8 +154,8 @@ impl EventReader {
 
 /// An application message of our algorithm.
 fn message(event: RoomEvent) -> Option<Incoming> {
-    let message = match application_message::decode(event.content) {
-        Ok(message) => message,
+    let (message, checkpoint) = match application_message::decode(event.content) {
+        Ok(read) => read,
         Err(DecodeError::Mismatch) => return None,
         Err(DecodeError::Invalid(why)) => {
             tracing::warn!(room = event.room_id, sender = event.sender, %why, "a broken message");
@@ -168,6 +168,7 @@ fn message(event: RoomEvent) -> Option<Incoming> {
         event: event.event_id,
         sent_ms: event.origin_server_ts,
         message,
+        checkpoint,
     })))
 }
 
@@ -245,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn messages_count_from_people_only_and_broken_ones_are_passed_over() {
         let (reader, _stop) = reader();
-        let ours = application_message::encode(&algorithm(1).unwrap(), b"m");
+        let ours = application_message::encode(&algorithm(1).unwrap(), b"m", None);
         let megolm = json!({"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"});
         let broken = json!({"algorithm": algorithm(1).unwrap(), "ciphertext": "?"});
         for (sender, content, counts) in [

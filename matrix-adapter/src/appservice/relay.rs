@@ -110,7 +110,7 @@ async fn post(
     let path = ["_matrix", "client", "v3", "rooms", room, "send", ROOM_ENCRYPTED, &transaction];
     let request = HomeserverRequest::new(Method::PUT, &path).by(ghost);
     let request = request.query("ts", relay.sent_ms.min(now_ms()).to_string());
-    let content = application_message::encode(algorithm, &relay.message);
+    let content = application_message::encode(algorithm, &relay.message, relay.checkpoint.as_ref());
     homeserver.send(request.body(content)).await.map(|_| ())
 }
 

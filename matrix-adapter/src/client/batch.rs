@@ -65,11 +65,13 @@ impl Reader<'_> {
     }
 
     fn message(&self, room: &RoomId, event: &RoomEvent) -> Result<Input, DecodeError> {
+        let (message, checkpoint) = application_message::decode(event.content.clone())?;
         Ok(Input::Message(ReceivedMessage {
             room: RoomAddress::matrix(room.as_str()),
             sender: self.account(&event.sender),
             sent_ms: event.origin_server_ts,
-            message: application_message::decode(event.content.clone())?,
+            message,
+            checkpoint,
         }))
     }
 
@@ -175,7 +177,7 @@ mod tests {
             ("@mls_juliet=40x:hs", None),
             ("@mls_juliet=40x:other", UserId::matrix("@mls_juliet=40x:other").ok()),
         ] {
-            let content = application_message::encode(&algorithm(1).unwrap(), b"m");
+            let content = application_message::encode(&algorithm(1).unwrap(), b"m", None);
             let input = reader.timeline_event(&room, event(ROOM_ENCRYPTED, sender, content));
             let Some(Input::Message(message)) = input else { panic!("no message") };
             assert_eq!((message.sender, message.message), (expected, b"m".to_vec()));

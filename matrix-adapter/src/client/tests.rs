@@ -55,7 +55,7 @@ fn limited_room(text: &str) -> Value {
         "type": "m.room.encryption", "state_key": "", "sender": "@mls:hs", "event_id": "$1",
         "origin_server_ts": 1, "content": {"algorithm": algorithm(1).unwrap()},
     });
-    let content = application_message::encode(&algorithm(1).unwrap(), text.as_bytes());
+    let content = application_message::encode(&algorithm(1).unwrap(), text.as_bytes(), None);
     let message = json!({
         "type": namespace::ROOM_ENCRYPTED, "sender": "@bob:hs", "event_id": format!("${text}"),
         "origin_server_ts": 1, "content": content,
@@ -114,6 +114,7 @@ async fn a_page_of_a_proxy_gives_no_message_up() {
         epoch: 1,
         suite: 1,
         message: vec![1],
+        checkpoint: None,
     };
     let sent = connection.send(&message).await;
     assert!(matches!(sent, Err(DeliveryError::Later { .. })), "{sent:?}");

@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::ReplyTo;
 use crate::address::{ClientId, Network, RoomAddress, UserId};
+use crate::checkpoint::CheckpointBytes;
 use crate::wire::create_room::CreateRoom;
 use crate::wire::handshake::Handshake;
 use crate::wire::refusal::Refusal;
@@ -100,6 +101,8 @@ pub struct Relay {
     /// The MLSMessage, as it came.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub message: Vec<u8>,
+    /// What came beside it.
+    pub checkpoint: Option<CheckpointBytes>,
 }
 
 /// Make rooms for a new group.

@@ -3,6 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use crate::address::{RoomAddress, UserId};
+use crate::checkpoint::CheckpointBytes;
 use crate::wire::claim_key_packages::ClaimedClient;
 use crate::wire::create_room::RoomCreated;
 use crate::wire::{Digest, Request, RequestId};
@@ -92,6 +93,8 @@ pub struct RoomMessage {
     pub sent_ms: u64,
     /// What should be an MLSMessage.
     pub message: Vec<u8>,
+    /// What came beside it in clear, to be passed on unread.
+    pub checkpoint: Option<CheckpointBytes>,
 }
 
 /// A change in a room's list.

@@ -8,6 +8,7 @@ use super::turn::{Turn, effect_id};
 use super::{Effect, Relay, RoomMessage};
 use super::{group_record, leaves, room_record};
 use crate::address::{RoomAddress, UserId};
+use crate::checkpoint::CheckpointBytes;
 use crate::door::{self, ApplicationMessage};
 use crate::engine::sha256;
 use crate::limits::SEEN_MESSAGES_MAX;
@@ -38,13 +39,16 @@ pub(super) struct Accepted {
     /// The MLSMessage.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub(super) message: Vec<u8>,
+    /// What came beside it.
+    pub(super) checkpoint: Option<CheckpointBytes>,
 }
 
 impl Turn<'_> {
     /// Relays a message, or drops it silently: nobody waits for an answer, and whoever sent what
     /// does not belong here is told nothing.
     pub(super) fn relay(&mut self, message: RoomMessage) -> Result<(), StoreError> {
-        let RoomMessage { room, sender, sent_ms, message, .. } = message;
+        let RoomMessage { room, sender, sent_ms, message, checkpoint, .. } = message;
+        let checkpoint = checkpoint.and_then(|bytes| CheckpointBytes::of(bytes.0));
         let Some((record, application)) = self.let_in(&room, &message)? else { return Ok(()) };
         if record.rooms.len() < 2 || sender.network() != room.network {
             return Ok(());
@@ -60,7 +64,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let (group, epoch) = (record.group.clone(), application.epoch);
-        let accepted = Accepted { group, room, sender, sent_ms, epoch, message };
+        let accepted = Accepted { group, room, sender, sent_ms, epoch, message, checkpoint };
         if self.copy_or_hold(&record, accepted)? {
             self.remember_message(&record.group, &hash)?;
         }
@@ -96,6 +100,7 @@ impl Turn<'_> {
                 group: accepted.group.clone(),
                 epoch: accepted.epoch,
                 message: accepted.message.clone(),
+                checkpoint: accepted.checkpoint.clone(),
             }));
         }
     }

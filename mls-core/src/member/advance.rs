@@ -117,6 +117,7 @@ impl Member {
         self.warn_of_uninvited()?;
         self.look_at_watched()?;
         self.age_future()?;
+        self.tell_of_gaps()?;
         self.start_creates()?;
         self.start_joins()?;
         self.snapshot_busy_groups()?;

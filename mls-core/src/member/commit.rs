@@ -98,10 +98,11 @@ impl Member {
     pub(super) fn commit(
         &mut self,
         group: &GroupId,
-        mut loaded: Loaded,
+        loaded: Loaded,
         intent: Option<u64>,
         changes: Changes,
     ) -> Result<Result<(), EngineError>, StoreError> {
+        let mut loaded = self.without_doubt(group, loaded)?;
         let built = match build(&mut loaded, changes, self.now_ms) {
             Ok(built) => built,
             Err(error) => return Ok(Err(error)),
@@ -273,7 +274,7 @@ impl Member {
     }
 
     /// Random up to [`COMMIT_RETRY_MS`], times the attempts.
-    fn random_wait(&self, attempts: u32) -> Result<u64, StoreError> {
+    pub(super) fn random_wait(&self, attempts: u32) -> Result<u64, StoreError> {
         let bytes = engine::random_bytes(8).map_err(|e| StoreError(e.to_string()))?;
         let random = bytes.iter().fold(0u64, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
         let wait_ms = random.checked_rem(COMMIT_RETRY_MS).unwrap_or_default();

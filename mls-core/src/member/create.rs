@@ -9,6 +9,7 @@ use super::engine_storage::MemberGroup;
 use super::group_record::{GroupRecord, State};
 use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
+use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
 use super::{Command, Member};
 use crate::address::Network;
@@ -212,6 +213,9 @@ impl Member {
         let Some(loaded) = self.take_group(group)? else {
             return self.fail(number, "the group's state is gone");
         };
+        self.mark_epoch(group, &loaded, &receipt)?;
+        let by = Proposer::Member(self.client.clone());
+        self.log_own(&receipt, loaded.group.current_epoch(), ChangeKind::Added, by)?;
         self.change_record(group, |record| {
             record.state = State::Live;
             record.last_receipt = Some(receipt);

@@ -33,7 +33,7 @@ use crate::policy::{
     LAST_RESORT_EXTENSION, PAST_EPOCHS,
 };
 use crate::rules::GroupRules;
-use crate::store::{Space, StoreError};
+use crate::store::{Space, StoreError, Value};
 
 /// A group's whole private state, by slot and group.
 pub(super) const GROUP_STATE: Space = "group_state";
@@ -74,6 +74,8 @@ pub(super) enum Slot {
     Candidate,
     /// The group with a proposal of our own that has no receipt yet.
     Proposed,
+    /// An older state of the group, from which handshakes are replayed within one input.
+    Replay,
 }
 
 /// The engine's storage over an overlay.
@@ -179,6 +181,37 @@ pub(super) fn set_aside<T>(
     Ok(changed)
 }
 
+/// Puts the replayed state into the place of the current group, and the end of the epochs between
+/// with it. Past epochs that are there already stay as they are: their keys are used up further.
+pub(super) fn adopt_replay(overlay: &Overlay, group: &[u8]) -> Result<(), StoreError> {
+    if let Some(state) = state(overlay, Slot::Replay, group)? {
+        set_state(overlay, Slot::Current, group, &state);
+    }
+    let prefix = epoch_prefix(Slot::Replay, group);
+    for (key, value) in overlay.scan(EPOCH, &prefix, &prefix, EPOCHS_READ_MAX)? {
+        let number = key.get(prefix.len()..).unwrap_or_default();
+        let current = [epoch_prefix(Slot::Current, group).as_slice(), number].concat();
+        if overlay.get(EPOCH, &current)?.is_none() {
+            overlay.put(EPOCH, &current, value.to_vec());
+        }
+    }
+    Ok(())
+}
+
+/// A group's whole private state, as the engine wrote it.
+pub(super) fn state(
+    overlay: &Overlay,
+    slot: Slot,
+    group: &[u8],
+) -> Result<Option<Value>, StoreError> {
+    overlay.get(GROUP_STATE, &state_key(slot, group))
+}
+
+/// Puts a state that the engine wrote.
+pub(super) fn set_state(overlay: &Overlay, slot: Slot, group: &[u8], state: &[u8]) {
+    overlay.put(GROUP_STATE, &state_key(slot, group), state.to_vec());
+}
+
 /// Whether there is a state of the group.
 pub(super) fn exists(overlay: &Overlay, slot: Slot, group: &[u8]) -> Result<bool, StoreError> {
     Ok(overlay.get(GROUP_STATE, &state_key(slot, group))?.is_some())
@@ -203,6 +236,7 @@ fn slot_byte(slot: Slot) -> u8 {
         Slot::Current => 0,
         Slot::Candidate => 1,
         Slot::Proposed => 2,
+        Slot::Replay => 3,
     }
 }
 

@@ -10,6 +10,7 @@ use super::engine_storage::MemberGroup;
 use super::event::Joined;
 use super::group_record::{GroupRecord, State};
 use super::loaded::Loaded;
+use super::membership_log::{ChangeKind, Proposer};
 use super::{Event, Member, engine_fault, is_storage_fault};
 use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
@@ -142,6 +143,11 @@ impl Member {
         receipt: Receipt,
         bound: &BridgeGroup,
     ) -> Result<(), StoreError> {
+        self.forget_followed(id)?;
+        self.returned(id);
+        self.mark_epoch(id, &loaded, &receipt)?;
+        let epoch = loaded.group.current_epoch();
+        self.log_own(&receipt, epoch, ChangeKind::Added, Proposer::Unknown)?;
         let mut record = GroupRecord::new(id.clone(), State::Live, self.now_ms);
         record.suite = u16::from(loaded.group.cipher_suite());
         record.rooms = bound.rooms();

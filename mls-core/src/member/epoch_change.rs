@@ -7,6 +7,7 @@ use mls_rs_core::identity::SigningIdentity;
 use super::event::{EpochEvent, RemovedEvent};
 use super::group_record::{PastEpoch, PendingCommit, Rejoin, State};
 use super::loaded::Loaded;
+use super::membership_log::changes;
 use super::{Event, Member};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -32,13 +33,20 @@ impl Member {
         }
         if let CommitEffect::Removed { new_epoch, .. } = &commit.effect {
             let by = committer(commit, &new_epoch.prior_state.roster());
+            self.log_removal(receipt, commit)?;
             return self.removed(&group, by.unwrap_or_else(|| self.client.clone()));
         }
         let event = describe(&loaded, receipt, commit);
         let by = committer(commit, &loaded.group.roster());
+        if let Some(event) = &event {
+            let (committer, changes) = (event.committer.clone(), event.changes.clone());
+            self.log_changes(receipt, event.epoch, Some(committer), changes)?;
+        }
         if own.as_ref().is_some_and(|pending| pending.has_path) {
             self.leaf_renewed(&group);
         }
+        self.gaps.epoch_begins(&group, loaded.group.current_epoch());
+        self.keep_previous(receipt)?;
         self.snapshot(&mut loaded)?;
         self.advance_record(&group, &loaded, receipt)?;
         if let Some(pending) = own {
@@ -55,6 +63,19 @@ impl Member {
         }
     }
 
+    /// This device is no longer a member: by whose proposal stays known.
+    fn log_removal(
+        &self,
+        receipt: &Receipt,
+        commit: &CommitMessageDescription,
+    ) -> Result<(), StoreError> {
+        let CommitEffect::Removed { new_epoch, .. } = &commit.effect else { return Ok(()) };
+        let before = new_epoch.prior_state.roster();
+        let Some(by) = committer(commit, &before) else { return Ok(()) };
+        let changes = changes(new_epoch, &before, &by, commit.is_external);
+        self.log_changes(receipt, new_epoch.epoch, Some(by), changes)
+    }
+
     /// Writes the new epoch into the record.
     pub(super) fn advance_record(
         &mut self,
@@ -62,6 +83,7 @@ impl Member {
         loaded: &Loaded,
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
+        self.mark_epoch(group, loaded, receipt)?;
         let context = loaded.group.context();
         let epoch = context.epoch;
         let bound = BridgeGroup::from_extensions(&context.extensions);
@@ -175,6 +197,7 @@ fn describe(
         group: receipt.tbs.group.clone(),
         epoch: epoch.epoch,
         seq: receipt.tbs.seq,
+        changes: changes(epoch, &before, &committer, commit.is_external),
         committer,
         added,
         // A leaf that came back by an external commit did not go.

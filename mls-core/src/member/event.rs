@@ -2,7 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::CommandId;
+use super::{AlarmEvent, CommandId, MembershipChange};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::wire::GroupId;
 
@@ -56,6 +56,8 @@ pub enum Event {
     DeviceWaiting(DeviceWaiting) = 10u8,
     /// A group has ended and is started anew; a Joined of the one that follows comes next.
     StartedAnew(StartedAnew) = 11u8,
+    /// Something that may mean deceit, or that this device fell out of step.
+    Alarm(AlarmEvent) = 21u8,
 }
 
 /// A group has ended by a ReInit (RFC 9420 11.2).
@@ -139,6 +141,8 @@ pub struct EpochEvent {
     pub added: Vec<ClientId>,
     /// Clients that went.
     pub removed: Vec<ClientId>,
+    /// All that changed, each with who proposed it.
+    pub changes: Vec<MembershipChange>,
     /// Number of members now.
     pub members: u32,
 }

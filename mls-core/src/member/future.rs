@@ -11,6 +11,7 @@ use super::group_record::State;
 use super::seen::{group_prefix, message_key};
 use super::{Member, ReceivedMessage};
 use crate::address::{RoomAddress, UserId};
+use crate::checkpoint::CheckpointBytes;
 use crate::door;
 use crate::engine::sha256;
 use crate::limits::{APPLICATION_BYTES_MAX, FUTURE_FETCH_MS, FUTURE_KEEP_MS, FUTURE_MESSAGES_MAX};
@@ -36,6 +37,7 @@ struct Waiting {
     sent_ms: u64,
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     message: Vec<u8>,
+    checkpoint: Option<CheckpointBytes>,
 }
 
 /// What waits for one group.
@@ -138,6 +140,7 @@ impl Member {
             sender: received.sender,
             sent_ms: received.sent_ms,
             message: received.message,
+            checkpoint: received.checkpoint,
         };
         note(&mut self.future, &waiting);
         self.overlay.write(FUTURE, &key, &waiting)
@@ -247,6 +250,7 @@ impl Waiting {
             sender: self.sender,
             sent_ms: self.sent_ms,
             message: self.message,
+            checkpoint: self.checkpoint,
         }
     }
 }

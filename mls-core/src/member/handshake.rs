@@ -36,7 +36,7 @@ enum Turn {
 }
 
 /// What the engine made of a handshake.
-enum Processed {
+pub(super) enum Processed {
     Commit(Box<CommitMessageDescription>),
     Proposal,
 }
@@ -65,7 +65,16 @@ impl Member {
             // Until our proposal is answered.
             return self.keep_early(&handshake).map(|()| Turn::Settled);
         }
-        match self.check(&record, &handshake, message) {
+        let signed = signed(&record, &handshake, message);
+        let two = match &signed {
+            Ok(receipt) => self.contradiction(&record, receipt, message)?,
+            Err(_) => None,
+        };
+        let told = two.is_some();
+        if let Some(two) = two {
+            self.hub_contradicts(two)?;
+        }
+        match signed.and_then(|receipt| self.in_order(&record, receipt)) {
             Ok(None) => Ok(Turn::Settled),
             Ok(Some(receipt))
                 if receipt.tbs.seq > record.next_seq() && !is_ours(&record, &receipt) =>
@@ -74,10 +83,16 @@ impl Member {
                 Ok(Turn::Early)
             }
             Ok(Some(receipt)) => {
+                if is_ours(&record, &receipt) {
+                    // The order may be another than the one that was followed before.
+                    self.forget_followed(&group)?;
+                }
+                self.remember_handshake(&receipt, message)?;
                 self.apply(&record, &receipt, message)?;
                 self.apply_early(&group)?;
                 Ok(Turn::Settled)
             }
+            Err(_) if told => Ok(Turn::Settled),
             Err(error) => {
                 self.warn(&group, format!("a handshake was ignored: {error}"))?;
                 Ok(Turn::Settled)
@@ -85,16 +100,23 @@ impl Member {
         }
     }
 
-    /// The receipt, if it is good; nothing for a handshake that we have had, or cannot follow.
+    /// The receipt of what came for a group, if it is good and its turn has come or will.
     pub(super) fn check(
         &self,
         record: &GroupRecord,
         handshake: &Handshake,
         message: &[u8],
     ) -> Result<Option<Receipt>, ReceiptError> {
-        let receipt = Receipt::from_bytes(&handshake.receipt)?;
-        receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
-        receipt.covers(&record.group, message)?;
+        signed(record, handshake, message).and_then(|receipt| self.in_order(record, receipt))
+    }
+
+    /// The receipt, if its turn has come or will; nothing for a handshake that we have had, or
+    /// cannot follow.
+    fn in_order(
+        &self,
+        record: &GroupRecord,
+        receipt: Receipt,
+    ) -> Result<Option<Receipt>, ReceiptError> {
         let follows = record.state == State::Live && record.broken_seq.is_none();
         let Some(last) = record.last_receipt.as_ref().filter(|_| follows) else {
             // Only our own way back in counts.
@@ -122,27 +144,33 @@ impl Member {
         if own.as_ref().is_some_and(|pending| pending.external) {
             return self.came_back(group, receipt);
         }
-        let Some(mut loaded) = self.take_group(group)? else { return Ok(()) };
+        let Some(loaded) = self.take_group(group)? else { return Ok(()) };
+        let mut loaded = self.without_doubt(group, loaded)?;
         let ready = own.is_some() && loaded.group.has_pending_commit();
         let processed = if ready {
             loaded.group.apply_pending_commit().map(|c| Processed::Commit(Box::new(c)))
         } else {
             match process(&mut loaded, group, receipt, message) {
                 Ok(result) => result,
-                Err(why) => return self.invalid(group, receipt, &why),
+                Err(why) => return self.recover(record, receipt, message, &why),
             }
         };
         match processed {
             Ok(Processed::Commit(commit)) => self.new_epoch(loaded, receipt, &commit, own),
             Ok(Processed::Proposal) => self.proposal_came(group, loaded, receipt),
             Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
-            Err(error) => self.invalid(group, receipt, &error.to_string()),
+            Err(error) => self.recover(record, receipt, message, &error.to_string()),
         }
     }
 
     /// A handshake that the hub accepted and that cannot be. The group was dropped from memory
     /// and is read again. A proposal is passed over; after a commit we cannot follow the group.
-    fn invalid(&mut self, group: &GroupId, receipt: &Receipt, why: &str) -> Result<(), StoreError> {
+    pub(super) fn invalid(
+        &mut self,
+        group: &GroupId,
+        receipt: &Receipt,
+        why: &str,
+    ) -> Result<(), StoreError> {
         let seq = receipt.tbs.seq;
         if self.record(group).is_some_and(|record| record.broken_seq == Some(seq)) {
             return Ok(());
@@ -156,7 +184,8 @@ impl Member {
             return self.warn(group, format!("a proposal (seq {seq}) is not valid: {why}"));
         }
         self.change_record(group, |record| record.broken_seq = Some(seq))?;
-        let text = format!("a commit (seq {seq}) is not valid: {why}; rejoin to follow the group");
+        let text =
+            format!("a commit (seq {seq}) is not valid: {why}; this device tries to come back");
         self.warn(group, text)
     }
 
@@ -164,9 +193,12 @@ impl Member {
     fn keep_early(&mut self, handshake: &Handshake) -> Result<(), StoreError> {
         let prefix = group_prefix(&handshake.group);
         let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
+        let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq);
+        let key = [prefix, seq.unwrap_or_default().to_be_bytes().to_vec()].concat();
+        if let Some((_, before)) = kept.iter().find(|(k, _)| *k == key) {
+            return self.early_twice(&crate::overlay::decode(EARLY, before)?, handshake);
+        }
         if kept.len() < HANDSHAKES_BUFFERED_MAX {
-            let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq);
-            let key = [prefix, seq.unwrap_or_default().to_be_bytes().to_vec()].concat();
             self.overlay.write(EARLY, &key, handshake)?;
         }
         Ok(())
@@ -279,8 +311,20 @@ impl Member {
     }
 }
 
+/// The receipt, if the group's hub signed it for this message.
+pub(super) fn signed(
+    record: &GroupRecord,
+    handshake: &Handshake,
+    message: &[u8],
+) -> Result<Receipt, ReceiptError> {
+    let receipt = Receipt::from_bytes(&handshake.receipt)?;
+    receipt.verify(&SignaturePublicKey::from(record.receipt_key.clone()))?;
+    receipt.covers(&record.group, message)?;
+    Ok(receipt)
+}
+
 /// Gives a handshake to the engine. The outer error is what is wrong before the engine.
-fn process(
+pub(super) fn process(
     loaded: &mut Loaded,
     group: &GroupId,
     receipt: &Receipt,

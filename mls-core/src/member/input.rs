@@ -2,6 +2,7 @@
 
 use super::{Command, CommandId};
 use crate::address::{RoomAddress, UserId};
+use crate::checkpoint::CheckpointBytes;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Digest, Notice, RequestId};
 
@@ -54,6 +55,8 @@ pub struct ReceivedMessage {
     pub sent_ms: u64,
     /// What should be an MLSMessage.
     pub message: Vec<u8>,
+    /// What came beside it in clear: what should be a [`Checkpoint`](crate::checkpoint::Checkpoint).
+    pub checkpoint: Option<CheckpointBytes>,
 }
 
 /// What is done, by the id of its output.

@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::EventRecord;
 use crate::address::RoomAddress;
+use crate::checkpoint::CheckpointBytes;
 use crate::wire::{Digest, GroupId, Request, RequestId};
 
 /// One thing to do; all but events are repeated by [`super::Member::pending`] until confirmed.
@@ -40,6 +41,8 @@ pub struct OutgoingMessage {
     /// An MLSMessage that holds a PrivateMessage.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub message: Vec<u8>,
+    /// What travels beside it in clear: see [`crate::checkpoint`].
+    pub checkpoint: Option<CheckpointBytes>,
 }
 
 /// Key packages to upload.

@@ -2,8 +2,8 @@
 //!
 //! The sender that is shown is the leaf's; where the network names another account, that is
 //! said beside it, and the message is never dropped for it, or a server could burn a message by
-//! sending a copy. A message that fails to decrypt may have consumed a key, so the group is
-//! read again from its snapshot.
+//! sending a copy. A message that fails to decrypt may have consumed a key: see
+//! [`super::loaded`] for what follows.
 
 use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
@@ -22,6 +22,15 @@ use crate::engine::sha256;
 use crate::limits::EPOCHS_REMEMBERED;
 use crate::store::StoreError;
 use crate::wire::{Digest, GroupId};
+
+/// A message that was read.
+struct Decrypted {
+    sender: ClientId,
+    leaf: u32,
+    /// Which of the sender's messages of the epoch it is; nobody signed that.
+    generation: Option<u32>,
+    content: Vec<u8>,
+}
 
 impl Member {
     /// A message came in a room.
@@ -115,10 +124,16 @@ impl Member {
             return self.keep_for_future(group, epoch, hash, received);
         };
         self.mark_seen(group, epoch, hash);
-        match decrypt(&mut loaded, message.message) {
-            Ok(Some((sender, content))) => {
+        let checkpoint = self.judge_checkpoint(group, epoch, &loaded, &received)?;
+        match self.decrypt_certainly(group, &mut loaded, message.message)? {
+            Ok(Some(Decrypted { sender, leaf, generation, content })) => {
                 self.count_decrypted(group, &mut loaded)?;
                 self.give_back(group, loaded);
+                self.heard_from(group, &sender, checkpoint.is_some())?;
+                if let Some(generation) = generation {
+                    let key = (group.clone(), epoch, leaf);
+                    self.generation_came(key, &sender, generation, checkpoint.as_ref())?;
+                }
                 self.show(group, epoch, sender, content, &received)
             }
             // Our own, whose content was shown long ago.
@@ -127,7 +142,33 @@ impl Member {
                 Ok(())
             }
             Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
-            Err(error) => self.undecryptable(group, epoch, &received, error.to_string()),
+            Err(error) => {
+                if !left_untouched(&error) {
+                    loaded.doubt(self.now_ms);
+                }
+                self.give_back(group, loaded);
+                self.undecryptable(group, epoch, &received, error.to_string())
+            }
+        }
+    }
+
+    /// Decrypts; where the key is gone and a damaged copy may have taken it, once more with the
+    /// group as it was before.
+    fn decrypt_certainly(
+        &self,
+        group: &GroupId,
+        loaded: &mut Loaded,
+        message: MlsMessage,
+    ) -> Result<Result<Option<Decrypted>, MlsError>, StoreError> {
+        if !loaded.is_in_doubt() {
+            return Ok(decrypt(loaded, message));
+        }
+        match decrypt(loaded, message.clone()) {
+            Err(MlsError::KeyMissing(_)) if loaded.may_be_read_again() => {
+                loaded.renew(self.read_group(group)?);
+                Ok(decrypt(loaded, message))
+            }
+            result => Ok(result),
         }
     }
 
@@ -229,11 +270,22 @@ impl Member {
     }
 }
 
+/// Whether the engine refuses like this before it takes a key (mls-rs 0.57: `check_metadata`, the
+/// epoch's lookup, and `SecretKeyRatchet::get_message_key` before it derives).
+fn left_untouched(error: &MlsError) -> bool {
+    matches!(
+        error,
+        MlsError::EpochNotFound
+            | MlsError::InvalidEpoch
+            | MlsError::GroupIdMismatch
+            | MlsError::ProtocolVersionMismatch
+            | MlsError::KeyMissing(_)
+            | MlsError::InvalidFutureGeneration(_)
+    )
+}
+
 /// The sender and the content; nothing for a message of our own.
-fn decrypt(
-    loaded: &mut Loaded,
-    message: MlsMessage,
-) -> Result<Option<(ClientId, Vec<u8>)>, MlsError> {
+fn decrypt(loaded: &mut Loaded, message: MlsMessage) -> Result<Option<Decrypted>, MlsError> {
     let received = match loaded.group.process_incoming_message(message) {
         Ok(Received::ApplicationMessage(received)) => received,
         Ok(_) => return Err(MlsError::UnexpectedMessageType),
@@ -242,5 +294,10 @@ fn decrypt(
     };
     let sender =
         client_at(&loaded.group.roster(), received.sender_index).ok_or(MlsError::MemberNotFound)?;
-    Ok(Some((sender, received.data().to_vec())))
+    Ok(Some(Decrypted {
+        sender,
+        leaf: received.sender_index,
+        generation: received.unauthenticated_key_generation,
+        content: received.data().to_vec(),
+    }))
 }

@@ -16,6 +16,7 @@ use super::engine_storage::{self, Slot, adopt_candidate};
 use super::group_record::{GroupRecord, Rejoin, SealKey, State};
 use super::intents::Step;
 use super::keys::SUITE;
+use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
@@ -193,6 +194,9 @@ impl Member {
                 record.commit_after_ms = after_ms;
             })?;
         }
+        if rejoin.intent.is_none() {
+            self.return_failed(group, why, out)?;
+        }
         match rejoin.intent {
             Some(number) => self.fail(number, format!("no way back into the group: {why}")),
             None if never_joined => Ok(()),
@@ -296,6 +300,9 @@ impl Member {
         }
         self.forget_request(&pending.request);
         self.loaded.remove(group);
+        self.gaps.forget_group(group);
+        self.forget_previous(group);
+        self.returned(group);
         if !adopt_candidate(&self.overlay, &group.0)? {
             return self.lost(group);
         }
@@ -313,6 +320,8 @@ impl Member {
             record.joined_epoch = record.joined_epoch.min(epoch);
         })?;
         self.advance_record(group, &loaded, receipt)?;
+        let by = Proposer::Member(self.client.clone());
+        self.log_own(receipt, epoch, ChangeKind::Returned, by)?;
         self.plan_update(group, &loaded, true)?;
         self.emit_joined(group, &loaded, record.rooms)?;
         self.give_back(group, loaded);

@@ -84,6 +84,7 @@ impl Member {
         }
         let Some(loaded) = self.take_group(&group)? else { return Ok(Step::Wait) };
         let Some(mut loaded) = self.clear_way(&group, loaded)? else { return Ok(Step::Wait) };
+        let checkpoint = self.next_checkpoint(&group, &mut loaded)?;
         let message = match loaded.group.encrypt_application_message(&send.content, Vec::new()) {
             Ok(message) => message.to_bytes().map_err(|e| engine_fault(&e))?,
             Err(error) => {
@@ -104,6 +105,7 @@ impl Member {
             epoch: loaded.group.current_epoch(),
             group: group.clone(),
             message,
+            checkpoint,
         };
         self.count_sent(&group, &loaded)?;
         self.give_back(&group, loaded);

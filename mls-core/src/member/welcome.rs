@@ -158,6 +158,8 @@ impl Member {
             // Perhaps somebody else was first in starting a group anew.
             State::Registering if welcome.former.is_some() => Ok(Some(Verdict::Wait)),
             State::Registering | State::Ended => Ok(Some(Verdict::Drop(None))),
+            // What we have cannot follow the group any more: somebody added us again.
+            State::Live if record.broken_seq.is_some() && record.epoch < welcome.epoch => Ok(None),
             State::Live if record.epoch >= welcome.epoch => Ok(Some(Verdict::Drop(None))),
             State::Live => {
                 // We were removed and added again, and have not heard of the former yet.

@@ -157,6 +157,7 @@ impl World {
             event: "$event".to_owned(),
             sent_ms: self.now,
             message: message.to_vec(),
+            checkpoint: None,
         }))
     }
 

@@ -9,14 +9,20 @@
 )]
 
 mod attacks;
+mod checkpoints;
 mod disorder;
+mod evidence;
+mod gaps;
 mod hub_keys;
+mod junk;
 mod membership;
+mod membership_log;
 mod network;
 mod operations;
 mod power;
 mod psks;
 mod races;
+mod recovery;
 mod restarts;
 mod returning;
 mod secrecy;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use mls_core::address::{ClientId, Network, RoomAddress, UserId};
+use mls_core::checkpoint::CheckpointBytes;
 use mls_core::hub::{self, Hub, HubSetup, ReplyTo};
 use mls_core::member::{
     Command, Confirmation, Durability, Event, Input, Member, Output, ReceivedMessage,
@@ -242,7 +243,7 @@ impl World {
                 Output::Send(message) => {
                     let (room, sender) = (message.room.clone(), self.user(index));
                     self.give(index, Input::Confirmed(Confirmation::Sent(message.id)));
-                    self.post(&room, &sender, message.message);
+                    self.post(&room, &sender, message.message, message.checkpoint);
                 }
                 Output::UploadKeyPackages(upload) => self.upload(index, upload),
                 Output::JoinRoom(room) => self.join_room(index, &room),
@@ -274,7 +275,13 @@ impl World {
     }
 
     /// Somebody posts an encrypted message into a room.
-    pub(crate) fn post(&mut self, room: &RoomAddress, sender: &UserId, message: Vec<u8>) {
+    pub(crate) fn post(
+        &mut self,
+        room: &RoomAddress,
+        sender: &UserId,
+        message: Vec<u8>,
+        checkpoint: Option<CheckpointBytes>,
+    ) {
         let sent_ms = self.now_ms;
         let posted = hub::RoomMessage {
             room: room.clone(),
@@ -282,10 +289,11 @@ impl World {
             event: format!("event{}", self.queue.len()),
             sent_ms,
             message: message.clone(),
+            checkpoint: checkpoint.clone(),
         };
         self.queue.push_back(Task::ToHub(hub::Input::Message(posted)));
-        let received =
-            ReceivedMessage { room: room.clone(), sender: Some(sender.clone()), sent_ms, message };
+        let (room_of, sender) = (room.clone(), Some(sender.clone()));
+        let received = ReceivedMessage { room: room_of, sender, sent_ms, message, checkpoint };
         self.post_into_room(room, Input::Message(received));
     }
 

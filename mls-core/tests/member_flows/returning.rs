@@ -283,7 +283,7 @@ fn who_was_removed_while_away_learns_it_by_the_commit_that_did_it() {
 }
 
 /// Everything that a device keeps.
-const ALL_SPACES: [&str; 25] = [
+const ALL_SPACES: [&str; 31] = [
     "asked_to_join",
     "command_result",
     "command_result_order",
@@ -292,6 +292,9 @@ const ALL_SPACES: [&str; 25] = [
     "epoch",
     "event",
     "future_message",
+    "epoch_mark",
+    "evidence",
+    "followed_handshake",
     "group_record",
     "group_state",
     "handled_welcome",
@@ -301,9 +304,12 @@ const ALL_SPACES: [&str; 25] = [
     "key_package",
     "key_package_pool",
     "key_package_upload",
+    "membership_log",
     "outgoing_message",
     "own_message",
+    "previous_state",
     "request",
+    "return_attempts",
     "room",
     "seen_message",
     "shown_device",

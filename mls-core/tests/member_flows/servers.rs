@@ -105,6 +105,7 @@ impl World {
                     sender: None,
                     sent_ms: relay.sent_ms,
                     message: relay.message,
+                    checkpoint: relay.checkpoint,
                 };
                 self.post_into_room(&relay.room, Input::Message(received));
             }

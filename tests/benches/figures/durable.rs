@@ -165,6 +165,7 @@ fn comes_home(world: &mut World, message: &OutgoingMessage, content: &[u8]) {
         sender: Some(alice.client.user()),
         sent_ms: now_ms,
         message: message.message.clone(),
+        checkpoint: message.checkpoint.clone(),
     };
     assert_eq!(shown(&alice.input(now_ms, Input::Message(own))), content);
 }
@@ -177,8 +178,13 @@ fn read(
     times: &mut Times,
 ) {
     let (_, room) = world.rooms(group);
-    let received =
-        ReceivedMessage { room, sender: None, sent_ms: world.now_ms, message: message.message };
+    let received = ReceivedMessage {
+        room,
+        sender: None,
+        sent_ms: world.now_ms,
+        message: message.message,
+        checkpoint: message.checkpoint,
+    };
     let outputs = measure_input(world, 1, Input::Message(received), times);
     assert_eq!(shown(&outputs), content);
     let begin = Instant::now();

@@ -117,6 +117,7 @@ fn group_messages(world: &mut World, members: &mut [Peer]) -> Vec<RoomMessage> {
                 event: format!("{number} of {}", peer.id),
                 sent_ms: now_ms(),
                 message: peer.encrypt(&content()),
+                checkpoint: None,
             });
         }
     }

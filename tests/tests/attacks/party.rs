@@ -128,7 +128,7 @@ impl Party {
     pub(crate) fn post_on_matrix(&self, rig: &Rig, message: &[u8]) -> Result<(), RigError> {
         let session = MatrixSession::login(rig.synapse.port, &self.alice.account)?;
         let algorithm = algorithm(1).unwrap_or_default();
-        let content = matrix::application_message::encode(&algorithm, message);
+        let content = matrix::application_message::encode(&algorithm, message, None);
         let room = self.group.room(&self.alice, "matrix")?;
         session.send(&room, "m.room.encrypted", "attack", &content).map(drop)
     }
@@ -139,7 +139,7 @@ impl Party {
         let chat = self.group.room(&self.bob, "xmpp")?;
         session.enter(&chat, "attack")?;
         let (group, epoch) = (self.group_id()?, self.before.epoch);
-        let application = Application { group, epoch, message: message.to_vec() };
+        let application = Application { group, epoch, message: message.to_vec(), checkpoint: None };
         session.send(&String::from(&application_message::message(&chat, "attack", &application)))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::json::{any_json, change};
 use crate::requests::id;
-use crate::values::{bytes, group, text};
+use crate::values::{bytes, checkpoint, group, text};
 use crate::{answers, requests};
 
 /// As a homeserver passes it on.
@@ -60,11 +60,14 @@ proptest! {
 
     #[test]
     fn every_application_message_and_binding_comes_back(
-        suite in 1..8u16, message in bytes(), group in group(), hub in text(), key in bytes()
+        suite in 1..8u16, message in bytes(), checkpoint in checkpoint(),
+        group in group(), hub in text(), key in bytes()
     ) {
         let algorithm = namespace::algorithm(suite).unwrap();
-        let content = through_text(&application_message::encode(&algorithm, &message));
-        prop_assert_eq!(application_message::decode(content), Ok(message));
+        let content = through_text(&application_message::encode(
+            &algorithm, &message, checkpoint.as_ref(),
+        ));
+        prop_assert_eq!(application_message::decode(content), Ok((message, checkpoint)));
         let state = group_state::GroupState { group, hub, receipt_key: key };
         let content = through_text(&group_state::encode(&state));
         prop_assert_eq!(group_state::decode(content), Ok(state));

@@ -1,6 +1,8 @@
 //! Strategies for what messages are made of, within the bounds of docs/wire.md.
 
 use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::checkpoint::CheckpointBytes;
+use mls_core::limits::CHECKPOINT_BYTES_MAX;
 use mls_core::limits::NAME_BYTES_MAX;
 use mls_core::wire::blob::{BlobRef, Part};
 use mls_core::wire::publish_key_packages::KeyPackageBytes;
@@ -18,6 +20,11 @@ pub(crate) fn some<T: std::fmt::Debug>(
 /// Bytes that travel inside.
 pub(crate) fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..200)
+}
+
+/// A checkpoint as it travels, or none.
+pub(crate) fn checkpoint() -> impl Strategy<Value = Option<CheckpointBytes>> {
+    prop::option::of(vec(any::<u8>(), 0..=CHECKPOINT_BYTES_MAX).prop_map(CheckpointBytes))
 }
 
 /// A SHA-256 digest.

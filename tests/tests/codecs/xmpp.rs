@@ -14,7 +14,7 @@ use xmpp_adapter::mapping::{
 
 use crate::requests::id;
 use crate::stanzas::{any_element, change};
-use crate::values::{bytes, group};
+use crate::values::{bytes, checkpoint, group};
 use crate::{answers, requests};
 
 /// As a server passes it on.
@@ -68,9 +68,10 @@ proptest! {
 
     #[test]
     fn every_application_message_and_key_package_comes_back(
-        id in id(), group in group(), epoch: u64, message in bytes(), reference in bytes()
+        id in id(), group in group(), epoch: u64, message in bytes(), checkpoint in checkpoint(),
+        reference in bytes()
     ) {
-        let said = Application { group, epoch, message: message.clone() };
+        let said = Application { group, epoch, message: message.clone(), checkpoint };
         let stanza = through_text(&application_message::message("r@muc.test", &id, &said));
         prop_assert_eq!(application_message::from_message(&stanza), Ok(said));
         let published = key_package::publish(&id, &reference, &message);

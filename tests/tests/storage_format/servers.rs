@@ -61,6 +61,7 @@ impl World {
             event: message.id.to_string(),
             sent_ms: self.now_ms,
             message: message.message,
+            checkpoint: message.checkpoint,
         };
         self.queue.push_back(Task::ToHub(hub::Input::Message(posted)));
     }
@@ -82,6 +83,7 @@ impl World {
                     sender: Some(relay.sender),
                     sent_ms: relay.sent_ms,
                     message: relay.message,
+                    checkpoint: relay.checkpoint,
                 };
                 self.give(inside(&relay.room), Input::Message(message));
             }

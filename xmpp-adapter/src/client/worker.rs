@@ -285,9 +285,13 @@ impl Worker {
         match application_message::from_message(&message.stanza) {
             Ok(application) => {
                 let sent_ms = message.sent_ms.unwrap_or_else(now_ms);
-                let message = application.message;
-                let received =
-                    ReceivedMessage { room: room_address, sender: shown, sent_ms, message };
+                let received = ReceivedMessage {
+                    room: room_address,
+                    sender: shown,
+                    sent_ms,
+                    message: application.message,
+                    checkpoint: application.checkpoint,
+                };
                 return Some(Input::Message(received));
             }
             Err(Unread::NotMine | Unread::Unknown(_)) => {}

@@ -72,6 +72,7 @@ impl Component {
             group: relay.group.clone(),
             epoch: relay.epoch,
             message: relay.message.clone(),
+            checkpoint: relay.checkpoint.clone(),
         };
         let message = application_message::message(room, &id, &application);
         self.shared.session.wait_until_live(room).await?;

@@ -331,6 +331,7 @@ impl Worker {
             event: event.unwrap_or_default(),
             sent_ms: message.sent_ms.unwrap_or_else(now_ms),
             message: application.message,
+            checkpoint: application.checkpoint,
         })))
     }
 }

@@ -2,6 +2,7 @@
 
 use minidom::Element;
 use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::checkpoint::CheckpointBytes;
 use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::blob::{BlobChunk, BlobRef, GetBlob, Part, PutBlob};
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
@@ -204,7 +205,8 @@ fn every_notice_survives_the_way() {
 
 #[test]
 fn an_application_message_survives_the_way_and_shows_no_body() {
-    let application = Application { group: group(), epoch: 3, message: vec![1; 500] };
+    let checkpoint = Some(CheckpointBytes(vec![2; 300]));
+    let application = Application { group: group(), epoch: 3, message: vec![1; 500], checkpoint };
     let message = through_text(&application_message::message("r@muc.test", "id1", &application));
     assert_eq!(application_message::from_message(&message), Ok(application));
     assert_eq!(hints::sender_id(&message), Some("id1"));

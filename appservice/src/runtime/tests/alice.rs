@@ -94,6 +94,7 @@ impl World {
                     event: "$event".to_owned(),
                     sent_ms: now_ms(),
                     message: message.message,
+                    checkpoint: message.checkpoint,
                 }));
                 self.confirm(Confirmation::Sent(message.id));
             }

@@ -1,12 +1,13 @@
 //! Pins every line that is printed: other programs read them.
 
-use mls_core::address::UserId;
+use mls_core::address::{Network, UserId};
 use mls_core::content::encode_text;
 use mls_core::member::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, RemovedEvent, Sender, StartedAnew,
-    WarningEvent,
+    Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
+    HubContradicts, MembershipChange, MembershipEntry, MessagesMissing, OtherStateSeen, Proposer,
+    RemovedEvent, Sender, StartedAnew, WarningEvent,
 };
-use mls_core::wire::GroupId;
+use mls_core::wire::{Digest, GroupId};
 
 use super::*;
 
@@ -32,6 +33,26 @@ fn message(content: Vec<u8>, network_says: Option<UserId>) -> Event {
     Event::Message(MessageEvent { group: group(), epoch: 3, sender, sent_ms, content })
 }
 
+fn logged() -> MembershipEntry {
+    let change = |kind, by| MembershipChange { kind, client: bob(), by };
+    MembershipEntry {
+        seq: 12,
+        epoch: 3,
+        time_ms: 1_700_000_000_500,
+        committer: Some(alice()),
+        changes: vec![
+            change(ChangeKind::Added, Proposer::Member(alice())),
+            change(ChangeKind::Removed, Proposer::Hub),
+            change(ChangeKind::Returned, Proposer::Member(bob())),
+            change(ChangeKind::Updated, Proposer::Unknown),
+        ],
+    }
+}
+
+fn alarm(alarm: Alarm) -> Event {
+    Event::Alarm(AlarmEvent { group: group(), alarm })
+}
+
 fn events() -> Vec<Event> {
     let text = encode_text("Grüße,\n\"Bob\" \u{1b}[31m", [7; 16]).unwrap();
     let carol = UserId::matrix("@carol:matrix.example").unwrap();
@@ -55,6 +76,11 @@ fn events() -> Vec<Event> {
             committer: alice(),
             added: vec![bob()],
             removed: vec![],
+            changes: vec![MembershipChange {
+                kind: ChangeKind::Added,
+                client: bob(),
+                by: Proposer::Member(alice()),
+            }],
             members: 5,
         }),
         Event::Removed(RemovedEvent { group: group(), by: alice() }),
@@ -73,6 +99,15 @@ fn events() -> Vec<Event> {
             suite: 3,
             committer: alice(),
         }),
+        alarm(Alarm::HubContradicts(HubContradicts { seq: 7, evidence: Digest([0xab; 32]) })),
+        alarm(Alarm::OtherState(OtherStateSeen {
+            epoch: 7,
+            client: bob(),
+            evidence: Digest([0xcd; 32]),
+        })),
+        alarm(Alarm::NoCheckpoints(Network::Xmpp)),
+        alarm(Alarm::MessagesMissing(MessagesMissing { epoch: 7, sender: bob(), count: 3 })),
+        alarm(Alarm::ReAddNeeded("a handshake cannot be processed".into())),
     ]
 }
 
@@ -104,6 +139,7 @@ fn every_answer_has_its_pinned_line() {
         Line::Ready { client: alice().to_string() },
         Line::groups(Some("7".into()), &[summary]),
         Line::groups(None, &[]),
+        Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },
         Line::Error { why: "the server is away".into(), line: None },

@@ -59,6 +59,7 @@ fn message(room: &str, number: u8) -> OutgoingMessage {
         epoch: number.into(),
         suite: 1,
         message: vec![number],
+        checkpoint: None,
     }
 }
 

@@ -1,0 +1,96 @@
+//! Alarms, as they are printed.
+
+use mls_core::member::{Alarm, AlarmEvent};
+use serde::Serialize;
+
+/// Something that may mean that a server or the hub deceives, or that this device fell out of step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum AlarmLine {
+    /// The hub signed two orders of a group.
+    HubContradicts {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The place in the group's order.
+        seq: u64,
+        /// SHA-256 of the evidence that is kept, in hex.
+        evidence: String,
+    },
+    /// A member signed another state of an epoch than the one that is here.
+    OtherState {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The epoch.
+        epoch: u64,
+        /// Who signed.
+        client: String,
+        /// SHA-256 of the evidence that is kept, in hex.
+        evidence: String,
+    },
+    /// Members of a network send messages, and none of their checkpoints came for a day.
+    NoCheckpoints {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// `matrix` or `xmpp`.
+        network: &'static str,
+    },
+    /// Messages of a sender did not come.
+    MessagesMissing {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The epoch in which they were sent.
+        epoch: u64,
+        /// Whose.
+        sender: String,
+        /// How many, at most; 0 takes back what was said before.
+        count: u32,
+    },
+    /// This device cannot come back by itself.
+    ReAddNeeded {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// One sentence.
+        why: String,
+    },
+}
+
+impl AlarmLine {
+    /// The line of an alarm.
+    pub fn new(n: u64, event: &AlarmEvent) -> Self {
+        let group = event.group.to_string();
+        match &event.alarm {
+            Alarm::HubContradicts(told) => {
+                let evidence = told.evidence.to_string();
+                Self::HubContradicts { n, group, seq: told.seq, evidence }
+            }
+            Alarm::OtherState(seen) => Self::OtherState {
+                n,
+                group,
+                epoch: seen.epoch,
+                client: seen.client.to_string(),
+                evidence: seen.evidence.to_string(),
+            },
+            Alarm::NoCheckpoints(network) => {
+                Self::NoCheckpoints { n, group, network: network.name() }
+            }
+            Alarm::MessagesMissing(missing) => Self::MessagesMissing {
+                n,
+                group,
+                epoch: missing.epoch,
+                sender: missing.sender.to_string(),
+                count: missing.count,
+            },
+            Alarm::ReAddNeeded(why) => Self::ReAddNeeded { n, group, why: why.clone() },
+        }
+    }
+}

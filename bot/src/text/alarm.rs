@@ -1,0 +1,47 @@
+//! Alarms, as sentences that say what to do.
+
+use super::{plain, short, who};
+use crate::json::AlarmLine;
+
+/// The sentence.
+pub(super) fn render(alarm: &AlarmLine) -> String {
+    match alarm {
+        AlarmLine::HubContradicts { group, seq, evidence, .. } => format!(
+            "{} ALARM: the hub signed two different orders of this group (position {seq}): it \
+             deceives somebody, or went on from an old copy of its database. Proof {} is kept",
+            short(group),
+            digits(evidence)
+        ),
+        AlarmLine::OtherState { group, epoch, client, evidence, .. } => format!(
+            "{} ALARM: {} signed another state of epoch {epoch} than the one here: ask them over \
+             another way which epoch and members they see. What they signed ({}) is kept",
+            short(group),
+            who(client),
+            digits(evidence)
+        ),
+        AlarmLine::NoCheckpoints { group, network, .. } => format!(
+            "{} notice: members on {network} send messages, but for a day nothing came that shows \
+             whether they follow the same group: somebody on the way may hold it back",
+            short(group)
+        ),
+        AlarmLine::MessagesMissing { group, epoch, sender, count: 0, .. } => {
+            format!("{} nothing of {} in epoch {epoch} is missing now", short(group), who(sender))
+        }
+        AlarmLine::MessagesMissing { group, epoch, sender, count, .. } => format!(
+            "{} notice: up to {count} messages of {} in epoch {epoch} did not come; they may have \
+             been held back, or were never sent (a crash or a refused message skips numbers)",
+            short(group),
+            who(sender)
+        ),
+        AlarmLine::ReAddNeeded { group, why, .. } => format!(
+            "{} ALARM: this device cannot follow the group any more: {}. An admin has to remove its \
+             user and invite them again",
+            short(group),
+            plain(why)
+        ),
+    }
+}
+
+fn digits(evidence: &str) -> &str {
+    evidence.get(..16).unwrap_or(evidence)
+}

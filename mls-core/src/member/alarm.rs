@@ -1,0 +1,85 @@
+//! What may mean that a server or the hub deceives, or that this device fell out of step. People
+//! are told; no alarm changes a group.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::{Event, Member};
+use crate::address::{ClientId, Network};
+use crate::store::StoreError;
+use crate::wire::{Digest, GroupId};
+
+/// An alarm about a group.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct AlarmEvent {
+    /// The group.
+    pub group: GroupId,
+    /// What.
+    pub alarm: Alarm,
+}
+
+/// What an alarm is about.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[repr(u8)]
+pub enum Alarm {
+    /// The hub signed two orders of the group.
+    HubContradicts(HubContradicts) = 1u8,
+    /// A member signed another state of an epoch than the one that is here.
+    OtherState(OtherStateSeen) = 2u8,
+    /// Members of a network send messages, and none of their checkpoints came for a day.
+    NoCheckpoints(Network) = 3u8,
+    /// Messages of a sender did not come.
+    MessagesMissing(MessagesMissing) = 4u8,
+    /// This device cannot come back by itself: a member has to remove it and add it again. One
+    /// sentence that says why.
+    ReAddNeeded(String) = 5u8,
+}
+
+/// The hub signed two receipts that cannot both be true: it told two stories, or it lost its
+/// database and went on from an old copy. The group goes on as this device followed it.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct HubContradicts {
+    /// The position in the group's order that the second of them is for.
+    pub seq: u64,
+    /// SHA-256 of the evidence, which [`Member::evidence`] gives.
+    pub evidence: Digest,
+}
+
+/// A member's signed checkpoint does not agree with the state that is here: the group is forked, or
+/// that member's device is at fault. Ask them over another way which epoch they see.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct OtherStateSeen {
+    /// The epoch.
+    pub epoch: u64,
+    /// Who signed.
+    pub client: ClientId,
+    /// SHA-256 of the evidence, which [`Member::evidence`] gives.
+    pub evidence: Digest,
+}
+
+/// Messages that their sender's counter says were sent, and that did not come for a minute. Said
+/// again when some come late, with what is missing then. It is no proof of suppression: a sender
+/// also skips numbers for a message that its network refused, or after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct MessagesMissing {
+    /// The epoch in which they were sent.
+    pub epoch: u64,
+    /// Whose.
+    pub sender: ClientId,
+    /// How many, at most; 0 takes back what was said before.
+    pub count: u32,
+}
+
+impl Member {
+    /// Tells people.
+    pub(super) fn alarm(&mut self, group: &GroupId, alarm: Alarm) -> Result<(), StoreError> {
+        self.emit(Event::Alarm(AlarmEvent { group: group.clone(), alarm })).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+crate::codec_properties::hold!(AlarmEvent, Alarm, HubContradicts, OtherStateSeen, MessagesMissing);

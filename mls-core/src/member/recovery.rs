@@ -1,0 +1,225 @@
+//! The way back after a commit with a good receipt that cannot be processed: step by step, each
+//! once, and none of them started by anything that the hub did not sign as next.
+//!
+//! 1. The group is read again from its snapshot, and the commit given to it once more. (Fetching
+//!    it again would bring the same bytes: its receipt holds their hash.)
+//! 2. The state before the last commit is taken out, and the handshakes since then are replayed
+//!    from it, beside the group; only when the commit passes there is that the group.
+//! 3. The commit is reported, and an external commit brings this device back, at most
+//!    [`RETURN_ATTEMPTS_MAX`] times with pauses ([`super::rejoin`]).
+//! 4. People are told that a member has to add this device again; the Welcome is taken.
+//!
+//! **What step 2 costs.** The state before the last commit holds that epoch's secrets as they were
+//! at its last snapshot, so whoever steals the database can derive the keys of messages that were
+//! read after it in that epoch. It is replaced by the next commit and deleted with the last past
+//! epoch, two days after it ended ([`PAST_EPOCH_KEEP_MS`](crate::policy::PAST_EPOCH_KEEP_MS)); its
+//! path secrets let a thief follow the one commit whose result is in the database anyhow. It is
+//! one more write a commit, of the size of the group, and not done above
+//! [`PREVIOUS_STATE_BYTES_MAX`].
+
+use mls_rs::group::CommitMessageDescription;
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::alarm::Alarm;
+use super::engine_storage::{self, Slot};
+use super::group_record::{GroupRecord, Rejoin};
+use super::handshake::{Processed, process};
+use super::keys::SUITE;
+use super::loaded::Loaded;
+use super::{Member, engine_fault};
+use crate::limits::{HANDSHAKES_REMEMBERED, PREVIOUS_STATE_BYTES_MAX, RETURN_ATTEMPTS_MAX};
+use crate::receipt::{Receipt, ReceiptKind};
+use crate::store::{Space, StoreError};
+use crate::wire::GroupId;
+
+/// The state of each group before its last commit.
+const PREVIOUS: Space = "previous_state";
+/// Attempts to come back, of groups whose last commit could not be processed.
+const ATTEMPTS: Space = "return_attempts";
+
+/// A state before a commit.
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
+struct Previous {
+    /// Seq of the commit that ended its epoch.
+    commit_seq: u64,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    state: Vec<u8>,
+}
+
+impl Drop for Previous {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.state);
+    }
+}
+
+impl Member {
+    /// A commit was processed: keeps the stored state of before, while the new one is not written.
+    pub(super) fn keep_previous(&self, receipt: &Receipt) -> Result<(), StoreError> {
+        let group = &receipt.tbs.group;
+        let state = engine_storage::state(&self.overlay, Slot::Current, &group.0)?;
+        match state.filter(|state| state.len() <= PREVIOUS_STATE_BYTES_MAX) {
+            Some(state) => {
+                let previous = Previous { commit_seq: receipt.tbs.seq, state: state.to_vec() };
+                self.overlay.write(PREVIOUS, &group.0, &previous)
+            }
+            None => {
+                self.overlay.delete(PREVIOUS, &group.0);
+                Ok(())
+            }
+        }
+    }
+
+    /// Forgets the state of before the last commit.
+    pub(super) fn forget_previous(&self, group: &GroupId) {
+        self.overlay.delete(PREVIOUS, &group.0);
+    }
+
+    /// A handshake with the next receipt cannot be processed by the group as it is in memory.
+    pub(super) fn recover(
+        &mut self,
+        record: &GroupRecord,
+        receipt: &Receipt,
+        message: &[u8],
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let group = &record.group;
+        if receipt.tbs.kind == ReceiptKind::Proposal {
+            return self.invalid(group, receipt, why);
+        }
+        let again = match self.try_again(group, receipt, message)? {
+            None => self.replay(record, receipt, message)?,
+            again => again,
+        };
+        match again {
+            Some((loaded, commit)) => {
+                // Where it was replayed, what is stored is no longer the state of before.
+                let own = record.pending.clone();
+                let own = own.filter(|pending| pending.hash == receipt.tbs.message_hash);
+                self.new_epoch(loaded, receipt, &commit, own)?;
+                self.forget_previous(group);
+                Ok(())
+            }
+            None => {
+                self.invalid(group, receipt, why)?;
+                self.come_back_by_itself(group)
+            }
+        }
+    }
+
+    fn try_again(
+        &mut self,
+        group: &GroupId,
+        receipt: &Receipt,
+        message: &[u8],
+    ) -> Result<Option<(Loaded, CommitMessageDescription)>, StoreError> {
+        self.loaded.remove(group);
+        let Some(mut loaded) = self.take_group(group)? else { return Ok(None) };
+        match process(&mut loaded, group, receipt, message) {
+            Ok(Ok(Processed::Commit(commit))) => Ok(Some((loaded, *commit))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Goes from the state before the last commit to after this one, beside the group. What does
+    /// not lead there leaves the group as it is: nothing is ever sent from the states between, so
+    /// no generation is used twice.
+    fn replay(
+        &mut self,
+        record: &GroupRecord,
+        receipt: &Receipt,
+        message: &[u8],
+    ) -> Result<Option<(Loaded, CommitMessageDescription)>, StoreError> {
+        let group = &record.group;
+        let Some(previous) = self.overlay.read::<Previous>(PREVIOUS, &group.0)? else {
+            return Ok(None);
+        };
+        engine_storage::set_state(&self.overlay, Slot::Replay, &group.0, &previous.state);
+        let commit = self.replay_from(record, previous.commit_seq, receipt, message)?;
+        let replayed = match commit {
+            Some(commit) => {
+                engine_storage::adopt_replay(&self.overlay, &group.0)?;
+                self.read_group(group).map(|loaded| Some((loaded, commit)))
+            }
+            None => Ok(None),
+        };
+        engine_storage::delete(&self.overlay, Slot::Replay, &group.0)?;
+        replayed
+    }
+
+    fn replay_from(
+        &self,
+        record: &GroupRecord,
+        from_seq: u64,
+        receipt: &Receipt,
+        message: &[u8],
+    ) -> Result<Option<CommitMessageDescription>, StoreError> {
+        let group = &record.group;
+        // Any suite: it only loads.
+        let (client, keys) = (&self.client, &self.keys);
+        let client = engine_storage::client(&self.overlay, Slot::Replay, client, keys, SUITE);
+        let Ok(state) = client.load_group(&group.0) else { return Ok(None) };
+        let mut loaded = Loaded::apart(state);
+        let many = receipt.tbs.seq.saturating_sub(from_seq) > HANDSHAKES_REMEMBERED;
+        for seq in (from_seq..receipt.tbs.seq).filter(|_| !many) {
+            let Some(followed) = self.followed(record, seq)? else { return Ok(None) };
+            let Some(bytes) = followed.message else { return Ok(None) };
+            // A proposal that was passed over then is passed over now.
+            let processed = process(&mut loaded, group, &followed.receipt, &bytes.0);
+            let passed = followed.receipt.tbs.kind == ReceiptKind::Proposal;
+            if !passed && !matches!(processed, Ok(Ok(_))) {
+                return Ok(None);
+            }
+        }
+        match process(&mut loaded, group, receipt, message) {
+            Ok(Ok(Processed::Commit(commit))) => {
+                loaded.group.write_to_storage().map_err(|e| engine_fault(&e))?;
+                Ok(Some(*commit))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Plans the external commit; all who could not follow do that, so not all at once.
+    fn come_back_by_itself(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let Some(loaded) = self.take_group(group)? else { return Ok(()) };
+        let members = loaded.group.roster().members_iter().count();
+        self.give_back(group, loaded);
+        let spread = u32::try_from(members).unwrap_or(u32::MAX);
+        let after_ms = self.now_ms.saturating_add(self.random_wait(spread)?);
+        self.take_pending(group)?;
+        self.change_record(group, |record| {
+            record.rejoin.get_or_insert(Rejoin::by_itself());
+            record.commit_after_ms = after_ms;
+        })
+    }
+
+    /// An attempt to come back by itself failed; `never` says that no other can succeed. After the
+    /// last one people are told what to do.
+    pub(super) fn return_failed(
+        &mut self,
+        group: &GroupId,
+        why: &str,
+        never: bool,
+    ) -> Result<(), StoreError> {
+        if self.record(group).is_none_or(|record| record.broken_seq.is_none()) {
+            return Ok(());
+        }
+        let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
+        let attempts = before.saturating_add(1);
+        self.overlay.write(ATTEMPTS, &group.0, &attempts)?;
+        if !never && attempts < RETURN_ATTEMPTS_MAX {
+            return Ok(());
+        }
+        self.change_record(group, |record| record.rejoin = None)?;
+        self.alarm(group, Alarm::ReAddNeeded(why.to_owned()))
+    }
+
+    /// This device follows the group again.
+    pub(super) fn returned(&self, group: &GroupId) {
+        self.overlay.delete(ATTEMPTS, &group.0);
+    }
+}
+
+#[cfg(test)]
+crate::codec_properties::hold!(Previous);
