@@ -1,0 +1,13 @@
+//! A member whose engine is OpenMLS, in groups with members on mls-rs, through one hub.
+//!
+//! `memory` is without servers; `networks` is on a real Synapse and a real Prosody.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
+mod joining;
+mod memory;
+mod peer;

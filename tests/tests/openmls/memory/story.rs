@@ -1,0 +1,153 @@
+//! What a test says: short words for commands, and what it asks of both kinds of members.
+
+use mls_core::address::UserId;
+use mls_core::content::{Content, decode, encode_text};
+use mls_core::member::{Command, Event, Input, MembersCommand, SendCommand};
+use mls_core::wire::GroupId;
+use mls_core::wire::create_room::CreateRoom;
+use openmls::prelude::Ciphersuite;
+
+use super::World;
+use crate::peer::OpenMlsPeer;
+
+pub(crate) const ALICE: (&str, &str) = ("@alice:a.org", "PHONE");
+pub(crate) const BOB: (&str, &str) = ("@bob:a.org", "DESK");
+pub(crate) const JULIET: (&str, &str) = ("juliet@x.org", "0011223344556677");
+pub(crate) const ROMEO: (&str, &str) = ("romeo@x.org", "8899aabbccddeeff");
+
+impl World {
+    /// A peer on OpenMLS, which has published key packages.
+    pub(crate) fn peer(&mut self, device: (&str, &str), suite: u16) -> OpenMlsPeer {
+        let client = UserId::from_human(device.0).unwrap().device(device.1).unwrap();
+        let suite = Ciphersuite::try_from(suite).unwrap();
+        let mut peer = OpenMlsPeer::new(client, suite).unwrap();
+        self.place(&peer.client);
+        peer.publish(&mut self.at(&peer.client), 5).unwrap();
+        peer
+    }
+
+    /// Gives a command under a fresh id, which is returned.
+    pub(crate) fn command(&mut self, index: usize, command: Command) -> String {
+        self.numbers += 1;
+        let id = format!("c{}", self.numbers);
+        self.give(index, Input::Command(id.clone(), command));
+        id
+    }
+
+    /// A member makes a group in both networks.
+    pub(crate) fn found(&mut self, index: usize) -> GroupId {
+        let rooms = both_rooms();
+        let id = self.command(index, Command::CreateGroup(rooms));
+        self.run();
+        match self.result(index, &id) {
+            Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
+            other => panic!("no group was made: {other:?}"),
+        }
+    }
+
+    /// A member invites users, and has done so.
+    pub(crate) fn invite(&mut self, index: usize, group: &GroupId, users: Vec<UserId>) {
+        let members = MembersCommand { group: group.clone(), users };
+        self.done(index, Command::Invite(members));
+    }
+
+    /// A member removes a user, and has done so.
+    pub(crate) fn remove(&mut self, index: usize, group: &GroupId, user: UserId) {
+        let members = MembersCommand { group: group.clone(), users: vec![user] };
+        self.done(index, Command::Remove(members));
+    }
+
+    /// A member says something.
+    pub(crate) fn say(&mut self, index: usize, group: &GroupId, text: &str) {
+        let content = encode_text(text, [7; 16]).unwrap();
+        self.done(index, Command::Send(SendCommand { group: group.clone(), content }));
+    }
+
+    /// Gives a command and sees it fulfilled.
+    pub(crate) fn done(&mut self, index: usize, command: Command) {
+        let id = self.command(index, command);
+        self.run();
+        self.assert_done(index, &id);
+    }
+
+    pub(crate) fn assert_done(&self, index: usize, id: &str) {
+        let result = self.result(index, id);
+        let events = &self.nodes[index].events;
+        assert!(matches!(result, Some(Event::CommandDone(_))), "{id}: {result:?}; {events:#?}");
+    }
+
+    /// The result of a command, or none yet.
+    pub(crate) fn result(&self, index: usize, id: &str) -> Option<&Event> {
+        self.nodes[index].events.iter().find(|event| match event {
+            Event::CommandDone(done) => done.id == id,
+            Event::CommandFailed(failed) => failed.id == id,
+            _ => false,
+        })
+    }
+
+    pub(crate) fn user(&self, index: usize) -> UserId {
+        self.nodes[index].client.user()
+    }
+
+    /// The texts that a member saw, in order, with the device that the leaf names.
+    pub(crate) fn heard(&self, index: usize) -> Vec<String> {
+        let text = |event: &Event| match event {
+            Event::Message(message) => match decode(&message.content).unwrap() {
+                Content::Text(text) => {
+                    Some(format!("{}: {text}", message.sender.client.device()))
+                }
+                other => panic!("{other:?} was sent by nobody"),
+            },
+            _ => None,
+        };
+        self.nodes[index].events.iter().filter_map(text).collect()
+    }
+
+    /// All that a member warned of.
+    pub(crate) fn warnings(&self, index: usize) -> Vec<String> {
+        let warning = |event: &Event| match event {
+            Event::Warning(warning) => Some(warning.text.clone()),
+            Event::Undecryptable(message) => Some(message.why.clone()),
+            _ => None,
+        };
+        self.nodes[index].events.iter().filter_map(warning).collect()
+    }
+
+    /// Whether a member is in the group.
+    pub(crate) fn is_in(&self, index: usize, group: &GroupId) -> bool {
+        let groups = self.nodes[index].member.groups().unwrap();
+        groups.iter().any(|summary| summary.group == *group)
+    }
+}
+
+/// Rooms on both networks.
+pub(crate) fn both_rooms() -> CreateRoom {
+    CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() }
+}
+
+/// The members and the peers are in one epoch with the same members, the same authenticator and
+/// without a warning.
+pub(crate) fn everybody_agrees(world: &mut World, members: &[usize], peers: &mut [&mut OpenMlsPeer]) {
+    world.run();
+    for peer in peers.iter_mut() {
+        world.deliver(peer).unwrap();
+    }
+    world.run();
+    let group = peers[0].group_id().unwrap();
+    let (epoch, roster) = (peers[0].epoch().unwrap(), peers[0].members().unwrap());
+    let authenticator = peers[0].epoch_authenticator().unwrap();
+    for peer in &peers[1..] {
+        assert_eq!(peer.epoch().unwrap(), epoch);
+        assert_eq!(peer.members().unwrap(), roster);
+        assert_eq!(peer.epoch_authenticator().unwrap(), authenticator);
+    }
+    for index in members {
+        let groups = world.nodes[*index].member.groups().unwrap();
+        let summary = groups.into_iter().find(|summary| summary.group == group).unwrap();
+        let clients: Vec<_> = summary.members.into_iter().map(|member| member.client).collect();
+        assert_eq!((summary.epoch, clients), (epoch, roster.clone()), "member {index}");
+        assert_eq!(world.epoch_authenticator(*index, &group), authenticator, "member {index}");
+        assert_eq!(world.warnings(*index), Vec::<String>::new(), "member {index}");
+    }
+    assert_eq!(roster.len(), members.len() + peers.len());
+}

@@ -1,0 +1,77 @@
+//! What has to be set in OpenMLS for groups of this bridge. Its defaults differ in each of these.
+
+use mls_core::policy::{
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, KEY_PACKAGE_LIFETIME_S, PAST_EPOCHS,
+};
+use openmls::prelude::{
+    Capabilities, Ciphersuite, CredentialType, ExtensionType, Lifetime, MlsGroupCreateConfig,
+    MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    SenderRatchetConfiguration,
+};
+
+use super::PeerError;
+
+/// 0xFB71: the GroupContext extension that names the hub and the rooms.
+pub(super) const BRIDGE_GROUP: u16 = BRIDGE_GROUP_EXTENSION.raw_value();
+/// The GroupContext extension and the mark of a last-resort package, which every leaf lists.
+const EXTENSIONS: [ExtensionType; 2] =
+    [ExtensionType::Unknown(BRIDGE_GROUP), ExtensionType::LastResort];
+/// Every leaf lists both, so that a group can move to certificates.
+pub(super) const CREDENTIALS: [CredentialType; 2] = [CredentialType::Basic, CredentialType::X509];
+/// Generations of one sender in one epoch that may be missing before one that is read.
+const OUT_OF_ORDER: u32 = 1024;
+/// Generations that one message may be ahead.
+const FORWARD: u32 = 1000;
+/// Messages are padded to a multiple of so many bytes.
+const PADDING_BYTES: usize = 128;
+
+/// What every leaf lists: of a key package, of a group's creator, of an update and of an
+/// external commit.
+pub(super) fn capabilities() -> Result<Capabilities, PeerError> {
+    let suite = |suite: &mls_rs_core::crypto::CipherSuite| {
+        Ciphersuite::try_from(u16::from(*suite)).map_err(PeerError::new)
+    };
+    let suites = CIPHER_SUITES.iter().map(suite).collect::<Result<Vec<_>, _>>()?;
+    Ok(Capabilities::new(
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&suites),
+        Some(&EXTENSIONS),
+        None,
+        Some(&CREDENTIALS),
+    ))
+}
+
+/// 84 days, and one hour before now.
+pub(super) fn lifetime() -> Lifetime {
+    Lifetime::new(KEY_PACKAGE_LIFETIME_S)
+}
+
+/// For joining by a Welcome or an external commit. Handshakes are PublicMessages, which the hub
+/// can check, and nothing else is taken for one; the ratchet tree travels beside the Welcome.
+pub(super) fn join_config() -> Result<MlsGroupJoinConfig, PeerError> {
+    Ok(MlsGroupJoinConfig::builder()
+        .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+        .use_ratchet_tree_extension(false)
+        .sender_ratchet_configuration(SenderRatchetConfiguration::new(OUT_OF_ORDER, FORWARD))
+        .max_past_epochs(usize::try_from(PAST_EPOCHS).map_err(PeerError::new)?)
+        .padding_size(PADDING_BYTES)
+        .build())
+}
+
+/// The same for a group that this device creates.
+pub(super) fn create_config(
+    suite: Ciphersuite,
+    extensions: openmls::prelude::Extensions<openmls::prelude::GroupContext>,
+) -> Result<MlsGroupCreateConfig, PeerError> {
+    Ok(MlsGroupCreateConfig::builder()
+        .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+        .use_ratchet_tree_extension(false)
+        .sender_ratchet_configuration(SenderRatchetConfiguration::new(OUT_OF_ORDER, FORWARD))
+        .max_past_epochs(usize::try_from(PAST_EPOCHS).map_err(PeerError::new)?)
+        .padding_size(PADDING_BYTES)
+        .ciphersuite(suite)
+        .lifetime(lifetime())
+        .capabilities(capabilities()?)
+        .with_group_context_extensions(extensions)
+        .build())
+}
