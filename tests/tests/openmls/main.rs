@@ -2,12 +2,13 @@
 //!
 //! `memory` is without servers; `networks` is on a real Synapse and a real Prosody.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+mod commits;
+mod disorder;
 mod joining;
 mod memory;
 mod peer;
+mod proposals;
+mod races;
+mod returning;

@@ -10,17 +10,20 @@ mod place;
 mod story;
 
 pub(crate) use place::{At, Place};
-pub(crate) use story::{ALICE, BOB, JULIET, ROMEO, everybody_agrees};
+pub(crate) use story::{
+    ALICE, BOB, JULIET, OTTO, PETRA, both_rooms, everybody_agrees, group_of, group_with,
+};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mls_core::address::{ClientId, Network, RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::hub::{self, Hub, HubSetup, Reply, ReplyTo, RequestInput};
 use mls_core::member::{Confirmation, Event, Input, Member, Output};
 use mls_core::store::MemoryStore;
-use mls_core::wire::Request;
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, Request};
 
 /// More steps than any test needs.
 const STEPS_MAX: usize = 50_000;
@@ -207,6 +210,19 @@ impl World {
         self.replies.remove(&id).expect("an answer at once")
     }
 
+    /// A request in the name of any account.
+    pub(crate) fn ask_as(&mut self, from: &UserId, request: Request) -> Result<Answer, Refusal> {
+        match self.ask(from, request) {
+            Reply::Ok(answer) => Ok(answer),
+            Reply::Refused(refusal) => Err(refusal),
+        }
+    }
+
+    /// What is on its way comes the other way round.
+    pub(crate) fn turn_around(&mut self) {
+        self.queue = std::mem::take(&mut self.queue).into_iter().rev().collect();
+    }
+
     /// The node of a client.
     fn node_of(&self, client: &ClientId) -> Option<usize> {
         self.nodes.iter().position(|node| node.client == *client)
@@ -215,10 +231,5 @@ impl World {
     /// Whether a user's own network is the room's.
     fn is_at_home(user: &UserId, room: &RoomAddress) -> bool {
         user.network() == room.network
-    }
-
-    /// The network of a member.
-    pub(crate) fn network(&self, index: usize) -> Network {
-        self.nodes[index].client.network()
     }
 }

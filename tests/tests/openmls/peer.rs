@@ -17,8 +17,9 @@ mod link;
 mod message;
 mod proposal;
 mod rejoin;
+mod rotate;
 
-pub(crate) use commit::{Change, Prepared};
+pub(crate) use commit::Change;
 pub(crate) use error::PeerError;
 pub(crate) use link::Link;
 
@@ -29,9 +30,7 @@ use mls_core::member::Input;
 use mls_core::receipt::Receipt;
 use mls_core::wire::hub_info::HubInfo;
 use mls_core::wire::{Answer, Digest, GroupId, Notice, Request};
-use openmls::prelude::{
-    BasicCredential, Ciphersuite, CredentialWithKey, MlsGroup, OpenMlsProvider as _,
-};
+use openmls::prelude::{BasicCredential, Ciphersuite, CredentialWithKey, MlsGroup};
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
@@ -48,6 +47,8 @@ pub(crate) struct OpenMlsPeer {
     joined: Option<Joined>,
     /// What was said in the group: which device says what.
     pub(crate) heard: Vec<(ClientId, String)>,
+    /// Why messages could not be read.
+    pub(crate) unread: Vec<String>,
 }
 
 /// The group that the device is in.
@@ -73,6 +74,11 @@ impl OpenMlsPeer {
         Self::with_key(self.client, self.suite, self.signer)
     }
 
+    /// Somebody who says to be the same device and has not its key.
+    pub(crate) fn impostor(&self) -> Result<Self, PeerError> {
+        Self::new(self.client.clone(), self.suite)
+    }
+
     fn with_key(client: ClientId, suite: Ciphersuite, signer: SignatureKeyPair) -> Self {
         let credential = CredentialWithKey {
             credential: BasicCredential::new(client.as_str().as_bytes().to_vec()).into(),
@@ -88,6 +94,7 @@ impl OpenMlsPeer {
             hub: None,
             joined: None,
             heard: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -96,7 +103,10 @@ impl OpenMlsPeer {
         match input {
             Input::Notice(Notice::Welcome(welcome)) => self.welcome(link, &welcome),
             Input::Notice(Notice::Handshake(handshake)) => self.handshake(link, &handshake),
-            Input::Message(received) => self.message(&received.message),
+            Input::Message(received) => {
+                self.read(&received.message);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -114,6 +124,11 @@ impl OpenMlsPeer {
     /// The group's epoch.
     pub(crate) fn epoch(&self) -> Result<u64, PeerError> {
         Ok(self.group()?.epoch().as_u64())
+    }
+
+    /// What was said, with the device that the leaf names.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.heard.iter().map(|(client, text)| format!("{}: {text}", client.device())).collect()
     }
 
     /// What all members of an epoch, and nobody else, have in common (RFC 9420 8.7).
@@ -154,10 +169,5 @@ impl OpenMlsPeer {
     /// Whether somebody's proposal waits for a commit.
     pub(crate) fn has_pending_proposals(&self) -> Result<bool, PeerError> {
         Ok(self.group()?.has_pending_proposals())
-    }
-
-    /// The engine's storage, as it is written.
-    fn storage(&self) -> &<OpenMlsRustCrypto as openmls::prelude::OpenMlsProvider>::StorageProvider {
-        self.provider.storage()
     }
 }

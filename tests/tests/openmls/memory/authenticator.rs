@@ -1,19 +1,37 @@
-//! The epoch authenticator of a member: read from what it has stored, for it tells nobody.
+//! A member's engine, read from what it has stored: a member tells nobody its secrets.
 
 use mls_core::engine;
 use mls_core::identity::ClientIdentity;
 use mls_core::rules::GroupRules;
 use mls_core::store::Store as _;
 use mls_core::wire::GroupId;
-use mls_rs::Client;
+use mls_rs::client_builder::{
+    BaseConfig, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider, WithMlsRules,
+};
 use mls_rs::storage_provider::in_memory::InMemoryGroupStateStorage;
+use mls_rs::{Client, Group};
 use mls_rs_core::group::{GroupState, GroupStateStorage as _};
+use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 
 use super::World;
+
+/// An engine like a member's.
+pub(crate) type Engine = WithGroupStateStorage<
+    InMemoryGroupStateStorage,
+    WithMlsRules<
+        GroupRules,
+        WithIdentityProvider<ClientIdentity, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
+    >,
+>;
 
 impl World {
     /// RFC 9420 8.7: equal for all members of an epoch, and for nobody else.
     pub(crate) fn epoch_authenticator(&mut self, index: usize, group: &GroupId) -> Vec<u8> {
+        self.engine(index, group).epoch_authenticator().unwrap().as_bytes().to_vec()
+    }
+
+    /// A member's group as it is stored, in an engine of its own.
+    pub(crate) fn engine(&mut self, index: usize, group: &GroupId) -> Group<Engine> {
         let node = &mut self.nodes[index];
         let writes = node.member.rest().unwrap();
         node.store.apply(&writes);
@@ -28,7 +46,6 @@ impl World {
             .mls_rules(GroupRules)
             .group_state_storage(storage)
             .build();
-        let group = client.load_group(&group.0).unwrap();
-        group.epoch_authenticator().unwrap().as_bytes().to_vec()
+        client.load_group(&group.0).unwrap()
     }
 }

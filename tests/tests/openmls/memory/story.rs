@@ -8,21 +8,34 @@ use mls_core::wire::create_room::CreateRoom;
 use openmls::prelude::Ciphersuite;
 
 use super::World;
-use crate::peer::OpenMlsPeer;
+use crate::peer::{Change, OpenMlsPeer};
 
 pub(crate) const ALICE: (&str, &str) = ("@alice:a.org", "PHONE");
 pub(crate) const BOB: (&str, &str) = ("@bob:a.org", "DESK");
 pub(crate) const JULIET: (&str, &str) = ("juliet@x.org", "0011223344556677");
-pub(crate) const ROMEO: (&str, &str) = ("romeo@x.org", "8899aabbccddeeff");
+/// On OpenMLS.
+pub(crate) const PETRA: (&str, &str) = ("petra@x.org", "00000000000000a1");
+/// On OpenMLS.
+pub(crate) const OTTO: (&str, &str) = ("@otto:a.org", "OPENMLS");
 
 impl World {
     /// A peer on OpenMLS, which has published key packages.
     pub(crate) fn peer(&mut self, device: (&str, &str), suite: u16) -> OpenMlsPeer {
+        self.peer_with(device, suite, 5)
+    }
+
+    /// A peer on OpenMLS with so many one-time packages, and a last resort.
+    pub(crate) fn peer_with(
+        &mut self,
+        device: (&str, &str),
+        suite: u16,
+        one_time: usize,
+    ) -> OpenMlsPeer {
         let client = UserId::from_human(device.0).unwrap().device(device.1).unwrap();
         let suite = Ciphersuite::try_from(suite).unwrap();
         let mut peer = OpenMlsPeer::new(client, suite).unwrap();
         self.place(&peer.client);
-        peer.publish(&mut self.at(&peer.client), 5).unwrap();
+        peer.publish(&mut self.at(&peer.client.clone()), one_time).unwrap();
         peer
     }
 
@@ -93,9 +106,7 @@ impl World {
     pub(crate) fn heard(&self, index: usize) -> Vec<String> {
         let text = |event: &Event| match event {
             Event::Message(message) => match decode(&message.content).unwrap() {
-                Content::Text(text) => {
-                    Some(format!("{}: {text}", message.sender.client.device()))
-                }
+                Content::Text(text) => Some(format!("{}: {text}", message.sender.client.device())),
                 other => panic!("{other:?} was sent by nobody"),
             },
             _ => None,
@@ -125,12 +136,37 @@ pub(crate) fn both_rooms() -> CreateRoom {
     CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() }
 }
 
+/// Member 0 makes a group with all other members and these peers.
+pub(crate) fn group_with(world: &mut World, peers: &mut [&mut OpenMlsPeer]) -> GroupId {
+    let group = world.found(0);
+    let mut users: Vec<UserId> = (1..world.nodes.len()).map(|index| world.user(index)).collect();
+    users.extend(peers.iter().map(|peer| peer.client.user()));
+    world.invite(0, &group, users);
+    let members: Vec<usize> = (0..world.nodes.len()).collect();
+    everybody_agrees(world, &members, peers);
+    group
+}
+
+/// A peer makes a group with these members.
+pub(crate) fn group_of(world: &mut World, peer: &mut OpenMlsPeer, members: &[usize]) -> GroupId {
+    let client = peer.client.clone();
+    peer.create(&mut world.at(&client), both_rooms()).unwrap();
+    let users = members.iter().map(|index| world.user(*index)).collect();
+    peer.commit(&mut world.at(&client), &Change::Add(users)).unwrap();
+    peer.group_id().unwrap()
+}
+
 /// The members and the peers are in one epoch with the same members, the same authenticator and
 /// without a warning.
-pub(crate) fn everybody_agrees(world: &mut World, members: &[usize], peers: &mut [&mut OpenMlsPeer]) {
+pub(crate) fn everybody_agrees(
+    world: &mut World,
+    members: &[usize],
+    peers: &mut [&mut OpenMlsPeer],
+) {
     world.run();
     for peer in peers.iter_mut() {
         world.deliver(peer).unwrap();
+        assert_eq!(peer.unread, Vec::<String>::new(), "{}", peer.client);
     }
     world.run();
     let group = peers[0].group_id().unwrap();

@@ -76,11 +76,7 @@ pub(super) fn check_proposal(group: &MlsGroup, queued: &QueuedProposal) -> Resul
     }
 }
 
-fn check_member(
-    group: &MlsGroup,
-    proposal: &Proposal,
-    proposer: &UserId,
-) -> Result<(), PeerError> {
+fn check_member(group: &MlsGroup, proposal: &Proposal, proposer: &UserId) -> Result<(), PeerError> {
     let bound = bridge_group(group.extensions())?;
     let allowed = match proposal {
         Proposal::Update(_) => true,
@@ -108,8 +104,7 @@ fn check_return(group: &MlsGroup, commit: &StagedCommit) -> Result<(), PeerError
         _ => None,
     };
     let same = old.zip(leaf).is_some_and(|(old, new)| {
-        old.credential == *new.credential()
-            && old.signature_key == new.signature_key().as_slice()
+        old.credential == *new.credential() && old.signature_key == new.signature_key().as_slice()
     });
     let why = "an external commit must replace its committer's own leaf, with the same key";
     if same { Ok(()) } else { Err(PeerError::new(why)) }

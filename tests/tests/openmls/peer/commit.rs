@@ -2,6 +2,7 @@
 //! receipt; built anew when another was first.
 
 use mls_core::address::{ClientId, UserId};
+use mls_core::bridge_group::BridgeGroup;
 use mls_core::engine::sha256;
 use mls_core::limits::COMMIT_ATTEMPTS_MAX;
 use mls_core::wire::refusal::Refusal;
@@ -9,10 +10,13 @@ use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::{Answer, Digest, GroupId, Request};
 use mls_rs_codec::MlsEncode as _;
 use openmls::prelude::tls_codec::Serialize as _;
-use openmls::prelude::{CommitMessageBundle, KeyPackage, LeafNodeIndex, OpenMlsProvider as _};
+use openmls::prelude::{
+    CommitMessageBundle, Extension, Extensions, GroupContext, KeyPackage, LeafNodeIndex,
+    OpenMlsProvider as _, UnknownExtension,
+};
 use openmls_traits::signatures::Signer as _;
 
-use super::{Link, OpenMlsPeer, PeerError, admission};
+use super::{Link, OpenMlsPeer, PeerError, admission, engine};
 
 /// What a commit should do, beside committing what waits.
 #[derive(Clone, Debug)]
@@ -23,8 +27,19 @@ pub(crate) enum Change {
     Add(Vec<UserId>),
     /// Remove these devices.
     Remove(Vec<ClientId>),
+    /// Let every member add.
+    MembersMayAdd,
     /// Only what waits.
     Pending,
+}
+
+/// The same, for the engine.
+#[derive(Default)]
+struct Parts {
+    update: bool,
+    added: Vec<KeyPackage>,
+    removed: Vec<LeafNodeIndex>,
+    settings: Option<Extensions<GroupContext>>,
 }
 
 /// A commit that is pending, and its submission.
@@ -54,14 +69,15 @@ impl OpenMlsPeer {
         link: &mut impl Link,
         change: &Change,
     ) -> Result<Prepared, PeerError> {
-        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        let mut parts = Parts::default();
         match change {
-            Change::Add(users) => added = self.claim(link, users)?,
-            Change::Remove(clients) => removed = self.leaves(clients)?,
-            Change::Update | Change::Pending => {}
+            Change::Update => parts.update = true,
+            Change::Add(users) => parts.added = self.claim(link, users)?,
+            Change::Remove(clients) => parts.removed = self.leaves(clients)?,
+            Change::MembersMayAdd => parts.settings = Some(self.open_to_members()?),
+            Change::Pending => {}
         }
-        let update = matches!(change, Change::Update);
-        let bundle = self.build(added, removed, update)?;
+        let bundle = self.build(parts)?;
         self.submission(&bundle).map(Prepared)
     }
 
@@ -84,30 +100,37 @@ impl OpenMlsPeer {
         }
     }
 
-    fn build(
-        &mut self,
-        added: Vec<KeyPackage>,
-        removed: Vec<LeafNodeIndex>,
-        update: bool,
-    ) -> Result<CommitMessageBundle, PeerError> {
+    fn build(&mut self, parts: Parts) -> Result<CommitMessageBundle, PeerError> {
         let (provider, signer) = (&self.provider, &self.signer);
         let joined = self.joined.as_mut().ok_or_else(|| PeerError::new("in no group"))?;
-        let builder = joined
+        let mut builder = joined
             .group
             .commit_builder()
-            .force_self_update(update)
-            .propose_adds(added)
-            .propose_removals(removed)
+            .force_self_update(parts.update)
+            .propose_adds(parts.added)
+            .propose_removals(parts.removed);
+        if let Some(settings) = parts.settings {
+            builder = builder.propose_group_context_extensions(settings).map_err(PeerError::new)?;
+        }
+        builder
             .load_psks(provider.storage())
             .map_err(PeerError::new)?
             // The hub keeps it for those who come back; the tree it has itself.
             .create_group_info(true)
-            .use_ratchet_tree_extension(false);
-        builder
+            .use_ratchet_tree_extension(false)
             .build(provider.rand(), provider.crypto(), signer, |_| true)
             .map_err(PeerError::new)?
             .stage_commit(provider)
             .map_err(PeerError::new)
+    }
+
+    /// The GroupContext's extensions with the one setting changed.
+    fn open_to_members(&self) -> Result<Extensions<GroupContext>, PeerError> {
+        let mut extensions = self.group()?.extensions().clone();
+        let bound = BridgeGroup { members_may_add: true, ..admission::bridge_group(&extensions)? };
+        let bytes = UnknownExtension(bound.mls_encode_to_vec()?);
+        extensions.add_or_replace(Extension::Unknown(engine::BRIDGE_GROUP, bytes))?;
+        Ok(extensions)
     }
 
     pub(super) fn leaves(&self, clients: &[ClientId]) -> Result<Vec<LeafNodeIndex>, PeerError> {
@@ -122,7 +145,10 @@ impl OpenMlsPeer {
         clients.iter().map(leaf).collect()
     }
 
-    fn submission(&self, bundle: &CommitMessageBundle) -> Result<SubmitCommit, PeerError> {
+    pub(super) fn submission(
+        &self,
+        bundle: &CommitMessageBundle,
+    ) -> Result<SubmitCommit, PeerError> {
         let group = self.group()?;
         self.signed(GroupId(group.group_id().to_vec()), group.epoch().as_u64(), bundle)
     }
@@ -141,8 +167,7 @@ impl OpenMlsPeer {
         let info = info.ok_or_else(|| PeerError::new("the commit came without a GroupInfo"))?;
         let info = openmls::prelude::MlsMessageOut::from(info).tls_serialize_detached()?;
         let signed = signed_bytes(&group, epoch, &commit, welcome.as_deref(), &info)?;
-        let signature =
-            self.signer.sign(&signed).map_err(|e| PeerError::new(format!("{e:?}")))?;
+        let signature = self.signer.sign(&signed).map_err(|e| PeerError::new(format!("{e:?}")))?;
         Ok(SubmitCommit {
             group,
             epoch,

@@ -43,8 +43,7 @@ impl OpenMlsPeer {
             }
             other => return Err(PeerError::answer(&other)),
         };
-        self.joined =
-            Some(Joined { group, last, proposed: Vec::new(), early: VecDeque::new() });
+        self.joined = Some(Joined { group, last, proposed: Vec::new(), early: VecDeque::new() });
         self.enter_rooms(link)
     }
 

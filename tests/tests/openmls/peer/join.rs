@@ -19,9 +19,9 @@ impl OpenMlsPeer {
         link: &mut impl Link,
         welcome: &Welcome,
     ) -> Result<(), PeerError> {
-        let inside = self.group().is_ok_and(|group| {
-            group.is_active() && group.group_id().as_slice() == welcome.group.0
-        });
+        let inside = self
+            .group()
+            .is_ok_and(|group| group.is_active() && group.group_id().as_slice() == welcome.group.0);
         if inside || welcome.client != self.client {
             return Ok(());
         }
@@ -53,18 +53,15 @@ impl OpenMlsPeer {
             return Err(PeerError::new("this is not a Welcome"));
         };
         let tree = RatchetTreeIn::tls_deserialize_exact(inline(&welcome.tree)?)?;
-        let staged = StagedWelcome::build_from_welcome(
-            &self.provider,
-            &engine::join_config()?,
-            mls_welcome,
-        )
-        .map_err(PeerError::new)?
-        .with_ratchet_tree(tree)
-        // A group may hold leaves that expired without an update; they are the hub's to remove.
-        .skip_lifetime_validation()
-        .replace_old_group()
-        .build()
-        .map_err(PeerError::new)?;
+        let staged =
+            StagedWelcome::build_from_welcome(&self.provider, &engine::join_config()?, mls_welcome)
+                .map_err(PeerError::new)?
+                .with_ratchet_tree(tree)
+                // A group may hold leaves that expired without an update; they are the hub's to remove.
+                .skip_lifetime_validation()
+                .replace_old_group()
+                .build()
+                .map_err(PeerError::new)?;
         let context = staged.group_context();
         admission::check_context(context, &hub)?;
         let last = Receipt::from_bytes(&welcome.receipt)?;

@@ -5,17 +5,17 @@ use mls_core::engine::sha256_parts;
 use mls_core::member::KeyPackageUpload;
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome};
 use mls_core::wire::{Answer, Request};
+use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
     KeyPackage, KeyPackageBuilder, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
     ProtocolVersion,
 };
-use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls_traits::signatures::Signer as _;
 
 use super::{Link, OpenMlsPeer, PeerError, engine};
 
 /// A KeyPackageRef, and the MLSMessage with the package.
-type Package = (Vec<u8>, Vec<u8>);
+pub(crate) type Package = (Vec<u8>, Vec<u8>);
 
 impl OpenMlsPeer {
     /// Publishes so many one-time packages and a last resort.
@@ -24,26 +24,53 @@ impl OpenMlsPeer {
         link: &mut impl Link,
         one_time: usize,
     ) -> Result<(), PeerError> {
-        let one_time: Vec<Package> =
-            (0..one_time).map(|_| self.key_package(false)).collect::<Result<_, _>>()?;
-        let last_resort = self.key_package(true)?;
+        let one_time = (0..one_time).map(|_| self.key_package(false)).collect::<Result<_, _>>()?;
+        let last_resort = Some(self.key_package(true)?);
+        self.upload(link, one_time, last_resort)
+    }
+
+    /// Publishes these one-time packages.
+    pub(crate) fn publish_these(
+        &self,
+        link: &mut impl Link,
+        one_time: Vec<Package>,
+    ) -> Result<(), PeerError> {
+        self.upload(link, one_time, None)
+    }
+
+    fn upload(
+        &self,
+        link: &mut impl Link,
+        one_time: Vec<Package>,
+        last_resort: Option<Package>,
+    ) -> Result<(), PeerError> {
+        let references: Vec<&[u8]> = one_time
+            .iter()
+            .chain(&last_resort)
+            .map(|(reference, _)| reference.as_slice())
+            .collect();
         let upload = KeyPackageUpload {
-            id: sha256_parts(&[&last_resort.0]),
+            id: sha256_parts(&references),
             suite: self.suite.into(),
             signature_key: self.signer.to_public_vec(),
             one_time,
-            last_resort: Some(last_resort),
+            last_resort,
         };
         let sign = |bytes: &[u8]| self.signer.sign(bytes).map_err(|e| format!("{e:?}"));
         link.upload(&upload, sign)
     }
 
     /// A new package; its private parts stay in the storage until it is used.
-    pub(super) fn key_package(&self, last_resort: bool) -> Result<Package, PeerError> {
-        let builder = KeyPackage::builder()
-            .key_package_lifetime(engine::lifetime())
-            .leaf_node_capabilities(engine::capabilities()?);
+    fn key_package(&self, last_resort: bool) -> Result<Package, PeerError> {
+        let builder = self.key_package_builder()?;
         self.build_key_package(if last_resort { builder.mark_as_last_resort() } else { builder })
+    }
+
+    /// What makes packages that fit.
+    pub(crate) fn key_package_builder(&self) -> Result<KeyPackageBuilder, PeerError> {
+        Ok(KeyPackage::builder()
+            .key_package_lifetime(engine::lifetime())
+            .leaf_node_capabilities(engine::capabilities()?))
     }
 
     /// A package as `builder` says.

@@ -36,9 +36,16 @@ impl OpenMlsPeer {
         Ok(OutgoingMessage { id: sha256(&message), room, group, epoch, suite, message })
     }
 
-    /// A message came in a room. One of an epoch to come is kept until that has come; what this
+    /// A message came in a room; one that cannot be read stops nothing.
+    pub(super) fn read(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.message(bytes) {
+            self.unread.push(error.to_string());
+        }
+    }
+
+    /// One of an epoch to come is kept until that has come; what this
     /// device itself has said is passed over.
-    pub(super) fn message(&mut self, bytes: &[u8]) -> Result<(), PeerError> {
+    fn message(&mut self, bytes: &[u8]) -> Result<(), PeerError> {
         let message = MlsMessageIn::tls_deserialize_exact(bytes)?;
         let message = message.try_into_protocol_message().map_err(PeerError::new)?;
         let provider = &self.provider;
@@ -71,6 +78,7 @@ impl OpenMlsPeer {
     /// Reads what came before its epoch.
     pub(super) fn read_early(&mut self) -> Result<(), PeerError> {
         let early = std::mem::take(&mut self.joined()?.early);
-        early.iter().try_for_each(|bytes| self.message(bytes))
+        early.iter().for_each(|bytes| self.read(bytes));
+        Ok(())
     }
 }

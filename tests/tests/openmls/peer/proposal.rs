@@ -6,18 +6,14 @@ use mls_core::wire::submit_proposal::SubmitProposal;
 use mls_core::wire::{Answer, Request};
 use openmls::ciphersuite::hash_ref::ProposalRef;
 use openmls::prelude::tls_codec::Serialize as _;
-use openmls::prelude::{
-    LeafNodeParameters, OpenMlsProvider as _, ProposalOrRefType, Propose,
-};
+use openmls::prelude::{LeafNodeParameters, OpenMlsProvider as _, ProposalOrRefType, Propose};
 
 use super::{Link, OpenMlsPeer, PeerError, engine};
 
 impl OpenMlsPeer {
     /// Proposes to renew the own leaf; somebody else commits it.
     pub(crate) fn propose_update(&mut self, link: &mut impl Link) -> Result<(), PeerError> {
-        let leaf = LeafNodeParameters::builder()
-            .with_capabilities(engine::capabilities()?)
-            .build();
+        let leaf = LeafNodeParameters::builder().with_capabilities(engine::capabilities()?).build();
         self.propose(link, Propose::Update(leaf))
     }
 

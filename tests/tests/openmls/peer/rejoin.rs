@@ -6,12 +6,11 @@ use mls_core::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::{Answer, GroupId, Request};
 use openmls::prelude::tls_codec::{Deserialize as _, VLBytes};
-use openmls::prelude::{
-    HpkeCiphertext, HpkeConfig, HpkeKeyPair, LeafNodeParameters, MlsGroup,
-    MlsMessageBodyIn, MlsMessageIn, OpenMlsCrypto as _, OpenMlsProvider as _, OpenMlsRand as _,
-    RatchetTreeIn,
-};
 use openmls::prelude::{HpkeAeadType, HpkeKdfType, HpkeKemType};
+use openmls::prelude::{
+    HpkeCiphertext, HpkeConfig, HpkeKeyPair, LeafNodeParameters, MlsGroup, MlsMessageBodyIn,
+    MlsMessageIn, OpenMlsCrypto as _, OpenMlsProvider as _, OpenMlsRand as _, RatchetTreeIn,
+};
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::join::inline;
@@ -68,9 +67,7 @@ impl OpenMlsPeer {
         let epoch = info.epoch().as_u64();
         let storage = OpenMlsRustCrypto::default();
         let tree = RatchetTreeIn::tls_deserialize_exact(inline(&sealed.tree)?)?;
-        let leaf = LeafNodeParameters::builder()
-            .with_capabilities(engine::capabilities()?)
-            .build();
+        let leaf = LeafNodeParameters::builder().with_capabilities(engine::capabilities()?).build();
         // It removes the leaf with the same signature key by itself.
         let (mls_group, bundle) = MlsGroup::external_commit_builder()
             .with_config(engine::join_config()?)
@@ -128,7 +125,7 @@ impl OpenMlsPeer {
     fn adopt(&self, other: OpenMlsRustCrypto) -> Result<(), PeerError> {
         let poisoned = |_| PeerError::new("a thread panicked");
         let new = other.storage().values.read().map_err(|_| poisoned(()))?.clone();
-        self.storage().values.write().map_err(|_| poisoned(()))?.extend(new);
+        self.provider.storage().values.write().map_err(|_| poisoned(()))?.extend(new);
         Ok(())
     }
 }
