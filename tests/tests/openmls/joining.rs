@@ -5,7 +5,7 @@ use mls_core::wire::refusal::Refusal;
 use openmls::prelude::{KeyPackage, Lifetime};
 
 use crate::memory::{
-    ALICE, BOB, JULIET, OTTO, PETRA, World, both_rooms, everybody_agrees, group_with,
+    ALICE, BOB, JULIET, OTTO, PETRA, World, both_rooms, everybody_agrees, group_of, group_with,
 };
 use crate::peer::{Change, PeerError};
 
@@ -66,6 +66,21 @@ fn a_last_resort_package_of_openmls_leads_into_the_group_again_and_again() {
         // A claim for the same group within a day gets the same package only if it was not used.
         world.pass(1);
     }
+}
+
+#[test]
+fn openmls_adds_by_last_resort_packages_of_both_engines() {
+    let mut world = World::new(&[ALICE, BOB]);
+    let (mut petra, mut otto) = (world.peer(PETRA, 1), world.peer_with(OTTO, 1, 0));
+    world.use_up_one_time_packages(1);
+    let group = group_of(&mut world, &mut petra, &[0]);
+    everybody_agrees(&mut world, &[0], &mut [&mut petra]);
+    let add = Change::Add(vec![world.user(1), otto.client.user()]);
+    petra.commit(&mut world.at(&petra.client.clone()), &add).unwrap();
+    everybody_agrees(&mut world, &[0, 1], &mut [&mut petra, &mut otto]);
+    world.say(1, &group, "by the last resort");
+    everybody_agrees(&mut world, &[0, 1], &mut [&mut petra, &mut otto]);
+    assert_eq!(otto.texts(), ["DESK: by the last resort"]);
 }
 
 #[test]

@@ -5,10 +5,12 @@
 //! OpenMLS looks at its clock, and goes on only when a test lets it.
 
 mod authenticator;
+mod bare;
 mod carry;
 mod place;
 mod story;
 
+pub(crate) use bare::Bare;
 pub(crate) use place::{At, Place};
 pub(crate) use story::{
     ALICE, BOB, JULIET, OTTO, PETRA, both_rooms, everybody_agrees, group_of, group_with,

@@ -5,7 +5,7 @@ use mls_core::wire::submit_proposal::SubmitProposal;
 use mls_core::wire::{Answer, Request};
 
 use crate::memory::{
-    ALICE, BOB, JULIET, OTTO, PETRA, World, everybody_agrees, group_of, group_with,
+    ALICE, BOB, Bare, JULIET, OTTO, PETRA, World, everybody_agrees, group_of, group_with,
 };
 use crate::peer::{Change, Link as _};
 
@@ -122,4 +122,28 @@ fn openmls_commits_what_mls_rs_proposes() {
     otto.commit(&mut world.at(&otto.client.clone()), &Change::Pending).unwrap();
     everybody_agrees(&mut world, &[0, 1], &mut [&mut petra, &mut otto]);
     assert!(world.at(&otto.client).now_ms() > 0 && !world.is_in(2, &group));
+}
+
+#[test]
+fn openmls_commits_the_update_that_mls_rs_proposes() {
+    let mut world = World::new(&[ALICE]);
+    let (mut petra, mut otto) = (world.peer(PETRA, 1), world.peer(OTTO, 1));
+    let group = group_with(&mut world, &mut [&mut petra, &mut otto]);
+    let mut daisy = Bare::new(&mut world, "daisy@x.org", "00000000000000d1");
+    world.invite(0, &group, vec![daisy.client.user()]);
+    daisy.look(&mut world);
+    daisy.enter(&mut world, &petra.rooms().unwrap()[1]);
+    daisy.propose_update(&mut world);
+    for peer in [&mut petra, &mut otto] {
+        world.deliver(peer).unwrap();
+    }
+    daisy.look(&mut world);
+    petra.commit(&mut world.at(&petra.client.clone()), &Change::Pending).unwrap();
+    daisy.look(&mut world);
+    world.deliver(&mut otto).unwrap();
+    world.run();
+    let authenticator = daisy.epoch_authenticator();
+    assert_eq!(petra.epoch_authenticator().unwrap(), authenticator);
+    assert_eq!(otto.epoch_authenticator().unwrap(), authenticator);
+    assert_eq!(world.epoch_authenticator(0, &group), authenticator);
 }

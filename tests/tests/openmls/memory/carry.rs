@@ -152,6 +152,11 @@ impl World {
         self.give(index, Input::Confirmed(Confirmation::KeyPackagesUploaded(id)));
     }
 
+    /// The homeserver hands out this member's last resort only.
+    pub(crate) fn use_up_one_time_packages(&mut self, index: usize) {
+        self.nodes[index].packages.one_time.clear();
+    }
+
     fn claim(&mut self, user: &UserId, device: Option<&str>) -> Vec<ClaimedClient> {
         let nodes = self.nodes.iter_mut().map(|node| (&node.client, &mut node.packages));
         let places = self.places.iter_mut().map(|place| (&place.client, &mut place.packages));
