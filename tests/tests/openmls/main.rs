@@ -8,6 +8,7 @@ mod commits;
 mod disorder;
 mod joining;
 mod memory;
+mod networks;
 mod peer;
 mod proposals;
 mod races;
