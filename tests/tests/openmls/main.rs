@@ -2,7 +2,13 @@
 //!
 //! `memory` is without servers; `networks` is on a real Synapse and a real Prosody.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
 
 mod commits;
 mod disorder;
@@ -13,3 +19,4 @@ mod peer;
 mod proposals;
 mod races;
 mod returning;
+mod rogue_hub;

@@ -8,6 +8,7 @@ mod authenticator;
 mod bare;
 mod carry;
 mod place;
+mod rogue;
 mod story;
 
 pub(crate) use bare::Bare;

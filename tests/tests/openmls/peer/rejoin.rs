@@ -129,3 +129,10 @@ impl OpenMlsPeer {
         Ok(())
     }
 }
+
+impl WayBack {
+    /// The external commit.
+    pub(crate) fn commit(&self) -> Result<Vec<u8>, PeerError> {
+        Ok(inline(&self.submission.commit)?.to_vec())
+    }
+}
