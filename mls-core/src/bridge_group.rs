@@ -45,8 +45,11 @@ pub struct BridgeGroup {
     pub members_may_add: bool,
     /// Whether basic credentials are accepted.
     pub basic_allowed: bool,
-    /// Whether anybody may join by external commit.
+    /// Whether who is in a room's list may join by external commit.
     pub open_join: bool,
+    /// The external PSK that every external commit must use; empty for none.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub join_psk: Vec<u8>,
 }
 
 /// A GroupContext that is not one of ours, or is broken; its creator's fault.
@@ -73,7 +76,9 @@ impl BridgeGroup {
             Err(BridgeGroupError::Broken("its version is not 0"))
         } else if group.receipt_key.len() != 32 {
             Err(BridgeGroupError::Broken("its receipt key is not 32 bytes long"))
-        } else if names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+        } else if names.iter().any(|name| name.len() > NAME_BYTES_MAX)
+            || group.join_psk.len() > NAME_BYTES_MAX
+        {
             Err(BridgeGroupError::Broken("a name in it is too long"))
         } else if group.admins.lines().count() > ADMINS_MAX {
             Err(BridgeGroupError::Broken("it names too many admins"))

@@ -6,6 +6,7 @@
 
 use mls_rs::group::{ContentType, Sender};
 use mls_rs::{MlsMessage, MlsMessageDescription};
+use mls_rs_core::crypto::CipherSuite;
 use thiserror::Error;
 
 use crate::hpke_keys::{self, UnusableKey};
@@ -85,8 +86,13 @@ pub fn from_room(
     Ok(ApplicationMessage { epoch, message })
 }
 
-/// From the hub, or to it: only a PublicMessage with a proposal or a commit, for that group.
-pub fn handshake(bytes: &[u8], group: &GroupId) -> Result<HandshakeMessage, DoorError> {
+/// From the hub, or to it: only a PublicMessage with a proposal or a commit, for that group, which
+/// is of this suite.
+pub fn handshake(
+    bytes: &[u8],
+    group: &GroupId,
+    suite: CipherSuite,
+) -> Result<HandshakeMessage, DoorError> {
     let message = decode(bytes, OBJECT_BYTES_MAX)?;
     let (epoch, sender, kind) = match message.description() {
         MlsMessageDescription::PublicProtocolMessage {
@@ -109,7 +115,7 @@ pub fn handshake(bytes: &[u8], group: &GroupId) -> Result<HandshakeMessage, Door
         _ => return Err(DoorError::WrongKind("a handshake must be a PublicMessage")),
     };
     if kind == ReceiptKind::Commit {
-        hpke_keys::check_path(bytes)?;
+        hpke_keys::check_path(suite, bytes)?;
     }
     Ok(HandshakeMessage { epoch, sender, kind, message })
 }

@@ -17,7 +17,9 @@ use mls_rs_crypto_awslc::{AwsLcCipherSuite, AwsLcCryptoProvider};
 use thiserror::Error;
 
 use crate::identity::ClientIdentity;
-use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, LAST_RESORT_EXTENSION};
+use crate::policy::{
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, HELD_PSKS_EXTENSION, LAST_RESORT_EXTENSION,
+};
 use crate::rules::GroupRules;
 use crate::wire::Digest;
 
@@ -31,7 +33,7 @@ pub enum EngineError {
     #[error("the crypto provider: {0}")]
     Crypto(String),
     /// We do not do this suite.
-    #[error("cipher suite {0} is not supported: use 1")]
+    #[error("cipher suite {0} is not supported: use 1, 2 or 3")]
     Suite(u16),
 }
 
@@ -69,6 +71,7 @@ fn observer_builder() -> ExternalClientBuilder<HubConfig> {
         .mls_rules(GroupRules)
         .extension_type(BRIDGE_GROUP_EXTENSION)
         .extension_type(LAST_RESORT_EXTENSION)
+        .extension_type(HELD_PSKS_EXTENSION)
 }
 
 /// The crypto provider, with the suites that the policy allows.

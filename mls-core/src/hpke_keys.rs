@@ -9,12 +9,11 @@ use mls_rs::KeyPackage;
 use mls_rs::group::LeafNode;
 use mls_rs::group::proposal::Proposal;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
-use mls_rs_core::crypto::{CipherSuiteProvider as _, HpkePublicKey};
+use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider as _, HpkePublicKey};
 use thiserror::Error;
 
 use crate::engine::cipher_suite;
 use crate::key_package::leaf_node;
-use crate::policy::CIPHER_SUITES;
 
 /// A key that nobody can encrypt to, or a place for keys that holds none; its maker's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -23,12 +22,13 @@ pub struct UnusableKey;
 
 /// The init key and the leaf's key of a key package (RFC 9420 10).
 pub(crate) fn check_package(package: &KeyPackage) -> Result<(), UnusableKey> {
-    check(&package.hpke_init_key)?;
-    check(&leaf_node(package).ok_or(UnusableKey)?.public_key)
+    let suite = package.cipher_suite();
+    check(suite, &package.hpke_init_key)?;
+    check(suite, &leaf_node(package).ok_or(UnusableKey)?.public_key)
 }
 
-/// The keys that a proposal brings (RFC 9420 12.1).
-pub(crate) fn check_proposal(proposal: &Proposal) -> Result<(), UnusableKey> {
+/// The keys that a proposal brings (RFC 9420 12.1), in a group of this suite.
+pub(crate) fn check_proposal(suite: CipherSuite, proposal: &Proposal) -> Result<(), UnusableKey> {
     match proposal {
         Proposal::Add(add) => check_package(add.key_package()),
         // The engine keeps the leaf to itself: it stands behind the proposal's type.
@@ -36,23 +36,22 @@ pub(crate) fn check_proposal(proposal: &Proposal) -> Result<(), UnusableKey> {
             let bytes = proposal.mls_encode_to_vec().map_err(|_| UnusableKey)?;
             let mut rest = bytes.as_slice();
             u16::mls_decode(&mut rest).map_err(|_| UnusableKey)?;
-            check(&LeafNode::mls_decode(&mut rest).map_err(|_| UnusableKey)?.public_key)
+            check(suite, &LeafNode::mls_decode(&mut rest).map_err(|_| UnusableKey)?.public_key)
         }
         _ => Ok(()),
     }
 }
 
-/// The keys in the path of a commit, if it has one. `commit` is a whole MLSMessage that the engine
+/// The keys in the path of a commit, if it has one, in a group of this suite. `commit` is a whole MLSMessage that the engine
 /// could decode as a PublicMessage with a commit.
-pub(crate) fn check_path(commit: &[u8]) -> Result<(), UnusableKey> {
+pub(crate) fn check_path(suite: CipherSuite, commit: &[u8]) -> Result<(), UnusableKey> {
     let Some(path) = path(commit).map_err(|_| UnusableKey)? else { return Ok(()) };
-    check(&path.leaf_node.public_key)?;
-    path.nodes.iter().try_for_each(|node| check(&node.public_key))
+    check(suite, &path.leaf_node.public_key)?;
+    path.nodes.iter().try_for_each(|node| check(suite, &node.public_key))
 }
 
 /// By a trial: the provider itself says whether it can.
-fn check(key: &HpkePublicKey) -> Result<(), UnusableKey> {
-    let [suite] = CIPHER_SUITES;
+fn check(suite: CipherSuite, key: &HpkePublicKey) -> Result<(), UnusableKey> {
     let suite = cipher_suite(suite).map_err(|_| UnusableKey)?;
     suite.hpke_seal(key, b"", None, b"").map(drop).map_err(|_| UnusableKey)
 }
@@ -101,17 +100,31 @@ mod tests {
         let mut one = [0; 32];
         one[0] = 1;
         for bad in [&[0; 32][..], &one, &[9; 31], &[9; 33], &[]] {
-            assert_eq!(check(&key(bad)), Err(UnusableKey), "{bad:?}");
+            for suite in [CipherSuite::CURVE25519_AES128, CipherSuite::CURVE25519_CHACHA] {
+                assert_eq!(check(suite, &key(bad)), Err(UnusableKey), "{bad:?}");
+            }
         }
         let mut nine = [0; 32];
         nine[0] = 9;
-        assert_eq!(check(&key(&nine)), Ok(()));
+        assert_eq!(check(CipherSuite::CURVE25519_AES128, &key(&nine)), Ok(()));
+    }
+
+    #[test]
+    fn a_point_that_is_not_on_the_curve_is_unusable() {
+        let suite = CipherSuite::P256_AES128;
+        let (_, good) = cipher_suite(suite).unwrap().kem_generate().unwrap();
+        assert_eq!(check(suite, &good), Ok(()));
+        let mut off = good.to_vec();
+        *off.last_mut().unwrap() ^= 1;
+        for bad in [off, vec![4; 65], vec![0], vec![9; 32]] {
+            assert_eq!(check(suite, &HpkePublicKey::from(bad)), Err(UnusableKey));
+        }
     }
 
     #[test]
     fn what_is_no_commit_has_no_usable_path() {
         for bytes in [&[][..], &[0, 1, 0, 1], &[0xFF; 64]] {
-            assert_eq!(check_path(bytes), Err(UnusableKey));
+            assert_eq!(check_path(CipherSuite::CURVE25519_AES128, bytes), Err(UnusableKey));
         }
     }
 }

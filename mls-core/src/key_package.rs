@@ -43,7 +43,7 @@ pub(crate) enum Unfit {
     #[error("not an MLSMessage with a KeyPackage of at most {KEY_PACKAGE_BYTES_MAX} bytes")]
     Broken,
     /// A suite that we do not do.
-    #[error("its cipher suite is not supported: use 1")]
+    #[error("its cipher suite is not supported: use 1, 2 or 3")]
     Suite,
     /// The engine finds it invalid: a signature, or its time is over.
     #[error("it is not valid: {0}")]

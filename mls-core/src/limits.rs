@@ -39,6 +39,16 @@ pub const DEVICES_PER_USER_MAX: usize = 32;
 pub const USERS_PER_CLAIM_MAX: usize = 50;
 /// Adds in one commit.
 pub const ADDS_PER_COMMIT_MAX: usize = 50;
+/// External PSKs that a leaf names.
+pub const PSKS_HELD_MAX: usize = 32;
+/// An external PSK; RFC 9420 recommends the length of the suite's hash.
+pub const PSK_BYTES_MAX: usize = 1024;
+/// An external PSK has at least 128 bits.
+pub const PSK_BYTES_MIN: usize = 16;
+/// Bytes that one export gives at most; RFC 9420's KDF gives 255 times its hash's length.
+pub const EXPORT_BYTES_MAX: usize = 8160;
+/// PreSharedKey proposals in one commit.
+pub const PSKS_PER_COMMIT_MAX: usize = 8;
 /// Leaves in one group.
 pub const MEMBERS_MAX: usize = 10_000;
 /// Admins in one group.

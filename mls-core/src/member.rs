@@ -11,6 +11,7 @@
 mod admission;
 mod advance;
 mod ask_to_join;
+mod change_settings;
 mod claimed_package;
 mod command;
 mod commit;
@@ -20,6 +21,7 @@ mod engine_storage;
 mod epoch_change;
 mod event;
 mod events;
+mod exporter;
 mod future;
 mod group_record;
 mod handshake;
@@ -27,15 +29,19 @@ mod hub_pin;
 mod input;
 mod intents;
 mod invite;
+mod join;
 mod key_packages;
 mod keys;
 mod known_keys;
 mod leaf_update;
 mod leave;
 mod loaded;
+mod one_commit;
 mod outcome;
 mod output;
 mod pending_proposals;
+mod propose;
+mod psks;
 mod ratchet;
 mod receive;
 mod rejoin;
@@ -48,11 +54,15 @@ mod send;
 mod summary;
 mod welcome;
 
-pub use command::{Command, CommandId, MembersCommand, SendCommand};
+pub use command::{
+    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, SendCommand,
+    SettingsCommand, UsePastEpoch, UsePsk, Wish,
+};
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
     MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
 };
+pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
@@ -62,6 +72,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mls_rs::error::MlsError;
+use mls_rs_core::crypto::CipherSuite;
 
 use crate::address::{ClientId, RoomAddress};
 use crate::engine::EngineError;
@@ -71,7 +82,8 @@ use crate::wire::{GroupId, Notice};
 use counters::Counters;
 use engine_storage::{MemberClient, Slot};
 use group_record::GroupRecords;
-use keys::SignatureKey;
+use key_packages::Fill;
+use keys::{SUITE, SignatureKeys};
 use loaded::Loaded;
 use ratchet::Ratchet;
 
@@ -79,7 +91,8 @@ use ratchet::Ratchet;
 pub struct Member {
     overlay: Overlay,
     client: ClientId,
-    keys: SignatureKey,
+    keys: SignatureKeys,
+    /// Loads groups of any suite.
     engine: MemberClient,
     /// Time of the input under way.
     now_ms: u64,
@@ -120,8 +133,8 @@ impl Member {
     /// commit the writes first. A store of another client, or a damaged one, is an error.
     pub fn open(store: Arc<dyn Store>, client: ClientId) -> Result<(Self, Vec<Write>), StoreError> {
         let overlay = Overlay::new(store);
-        let keys = SignatureKey::open(&overlay, &client)?;
-        let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys);
+        let keys = SignatureKeys::open(&overlay, &client)?;
+        let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys, SUITE);
         let (intents, ended) = intents::open(&overlay)?;
         let member = Self {
             groups: group_record::open(&overlay)?,
@@ -183,7 +196,7 @@ impl Member {
             Input::Notice(Notice::Handshake(handshake)) => self.handshake(handshake),
             Input::Notice(Notice::Welcome(welcome)) => self.welcome(welcome),
             Input::Notice(Notice::KeyPackagesLow(low)) if low.device == self.client.device() => {
-                self.key_packages_left(low.count)
+                self.key_packages_left(low.suite.into(), low.count)
             }
             Input::Notice(Notice::KeyPackagesLow(_)) => Ok(()),
             Input::Notice(Notice::MembershipWarning(warning)) => {
@@ -202,7 +215,7 @@ impl Member {
             Input::RoomJoined(room) => self.room_joined(&room),
             Input::RoomLeft(room) => self.room_left(&room),
             Input::CleartextInRoom { room, sender } => self.cleartext(&room, sender),
-            Input::KeyPackagesLeft(left) => self.key_packages_left(left),
+            Input::KeyPackagesLeft { suite, count } => self.key_packages_left(suite.into(), count),
             Input::Connected => self.connected(),
             Input::Tick => self.tick(),
         }
@@ -212,6 +225,7 @@ impl Member {
         let publishes = matches!(command, Command::PublishKeyPackages);
         self.command(id, command)?;
         self.start_creates()?;
+        self.start_joins()?;
         let waiting: Vec<_> = self.intents.keys().copied().filter(|_| publishes).collect();
         for number in waiting {
             let publish =
@@ -229,7 +243,7 @@ impl Member {
         self.fetched_for.clear();
         self.watch_left_rooms();
         self.look_for_newest()?;
-        self.fill_pool(crate::policy::KEY_PACKAGE_REFILL)?;
+        self.fill_pools(Fill::BelowHalf)?;
         self.try_welcomes()?;
         self.fetch_welcomes()?;
         self.tick()
@@ -269,15 +283,21 @@ impl Member {
         &self.client
     }
 
-    /// The Ed25519 public key in all credentials of this device.
+    /// The Ed25519 public key in this device's credentials in groups of suites 1 and 3; what
+    /// [`Member::sign`] signs with.
     pub fn signature_key(&self) -> &[u8] {
-        self.keys.public()
+        self.keys.own().public()
+    }
+
+    /// The engine's client that makes and joins groups of a suite.
+    fn engine_of(&self, suite: CipherSuite) -> MemberClient {
+        engine_storage::client(&self.overlay, Slot::Current, &self.client, &self.keys, suite)
     }
 
     /// Signs with the device's signature key, for announcements outside MLS. Whoever calls puts
     /// a label of its own before `bytes`. An error means that the crypto provider failed.
     pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
-        self.keys.sign(bytes)
+        self.keys.own().sign(SUITE, bytes)
     }
 }
 

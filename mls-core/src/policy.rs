@@ -6,24 +6,35 @@ use mls_rs_core::extension::ExtensionType;
 
 use crate::limits::DAY_MS;
 
-/// Suites that we can use, the one that everybody must have first.
-pub const CIPHER_SUITES: [CipherSuite; 1] = [CipherSuite::CURVE25519_AES128];
+/// Suites that we can use, the one that everybody must have first. All are of 128 bits.
+pub const CIPHER_SUITES: [CipherSuite; 3] =
+    [CipherSuite::CURVE25519_AES128, CipherSuite::P256_AES128, CipherSuite::CURVE25519_CHACHA];
 /// The GroupContext extension that binds a group to its hub and rooms.
 pub const BRIDGE_GROUP_EXTENSION: ExtensionType = ExtensionType::new(0xFB71);
 /// The KeyPackage extension that marks a last-resort package.
 pub const LAST_RESORT_EXTENSION: ExtensionType = ExtensionType::new(0x000A);
+/// The leaf node extension that names the external PSKs that a member holds.
+pub const HELD_PSKS_EXTENSION: ExtensionType = ExtensionType::new(0xFB72);
+/// Resumption PSKs of so many epochs before the current one may be used.
+pub const RESUMPTION_PSK_EPOCHS: u64 = 3;
 /// A key package lives at most this long, in seconds; older engines' 365 days are refused.
 pub const KEY_PACKAGE_LIFETIME_S: u64 = 84 * 24 * 3600;
 /// A key package may start to live this long before it was made, in seconds.
 pub const KEY_PACKAGE_BACKDATING_S: u64 = 3600;
 /// Key packages are replaced at this age.
 pub const KEY_PACKAGE_ROTATE_MS: u64 = 30 * DAY_MS;
-/// One-time key packages that a device keeps published.
+/// One-time key packages that a device keeps published of the suite that everybody must have.
 pub const KEY_PACKAGE_POOL: u32 = 100;
-/// The pool is filled again below this.
-pub const KEY_PACKAGE_REFILL: u32 = 50;
+/// The same of each other suite, whose groups are few.
+pub const KEY_PACKAGE_POOL_OTHER: u32 = 10;
 /// Epochs before the current one whose messages are still read and relayed.
 pub const PAST_EPOCHS: u64 = 32;
+/// One-time key packages of a suite that a device keeps published; it fills the pool again below
+/// half of that.
+pub fn key_package_pool(suite: CipherSuite) -> u32 {
+    if CIPHER_SUITES.first() == Some(&suite) { KEY_PACKAGE_POOL } else { KEY_PACKAGE_POOL_OTHER }
+}
+
 /// Length of a group id.
 pub const GROUP_ID_BYTES: usize = 16;
 /// After joining and then this often a member renews its leaf.

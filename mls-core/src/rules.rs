@@ -17,9 +17,11 @@ use thiserror::Error;
 use crate::address::UserId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};
 use crate::engine::PADDING;
+use crate::group_settings::{self, SettingsError};
 use crate::hpke_keys::{self, UnusableKey};
 use crate::identity::{IdentityError, client_id};
-use crate::limits::ADDS_PER_COMMIT_MAX;
+use crate::limits::{ADDS_PER_COMMIT_MAX, PSKS_PER_COMMIT_MAX};
+use crate::psk::{self, PskError, PskName};
 
 /// A proposal or commit that the group's rules forbid; the proposer's or committer's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -45,6 +47,21 @@ pub enum RuleError {
     /// Too much at once.
     #[error("at most {ADDS_PER_COMMIT_MAX} clients can be added by one commit")]
     TooManyAdds,
+    /// A change of the context that is not allowed.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A PSK that may not be used.
+    #[error(transparent)]
+    Psk(#[from] PskError),
+    /// Too much at once.
+    #[error("at most {PSKS_PER_COMMIT_MAX} pre-shared keys can be used by one commit")]
+    TooManyPsks,
+    /// The group asks for a proof that was not given.
+    #[error("an external commit to this group must use its pre-shared key")]
+    NoProof,
+    /// By reference it would be somebody else's commit that it changes.
+    #[error("this may only be proposed inside the proposer's own commit")]
+    OnlyInCommit,
 }
 
 impl IntoAnyError for RuleError {
@@ -61,15 +78,19 @@ pub fn check_proposal(
     context: &GroupContext,
 ) -> Result<(), RuleError> {
     let group = BridgeGroup::from_extensions(&context.extensions)?;
-    hpke_keys::check_proposal(proposal)?;
+    hpke_keys::check_proposal(context.cipher_suite, proposal)?;
     match sender {
-        Sender::Member(index) => check_member(proposal, &user(roster, *index)?, roster, &group),
+        Sender::Member(index) => {
+            check_member(proposal, &user(roster, *index)?, roster, &group)?;
+            check_content(proposal, context)
+        }
         Sender::External(_) => match proposal {
             Proposal::Remove(_) => Ok(()),
             _ => Err(RuleError::Never("a proposal of the hub other than Remove")),
         },
         Sender::NewMemberCommit => match proposal {
             Proposal::Remove(_) | Proposal::ExternalInit(_) => Ok(()),
+            Proposal::Psk(_) if psk::check(proposal, context)? != PskName::Resumption => Ok(()),
             _ => Err(RuleError::NotAReturn),
         },
         _ => Err(RuleError::Never("a proposal of somebody who is not a member")),
@@ -92,11 +113,30 @@ fn check_member(
         Proposal::Remove(_) => admin("remove others"),
         Proposal::GroupContextExtensions(_) => admin("change the group's settings"),
         Proposal::Update(_) => Ok(()),
-        // Nobody holds a PSK or follows a new start yet: all others would fail at the commit.
-        Proposal::Psk(_) => Err(RuleError::Never("a pre-shared key")),
+        // Who lacks the key is shut out: no member may do that to another.
+        Proposal::Psk(_) => admin("use a pre-shared key"),
         Proposal::ReInit(_) => Err(RuleError::Never("a new start of the group")),
         Proposal::ExternalInit(_) => Err(RuleError::Never("ExternalInit by a member")),
         _ => Err(RuleError::Never("a proposal of an unknown type")),
+    }
+}
+
+/// What is proposed, whoever does.
+fn check_content(proposal: &Proposal, context: &GroupContext) -> Result<(), RuleError> {
+    match proposal {
+        Proposal::GroupContextExtensions(after) => {
+            Ok(group_settings::check_change(&context.extensions, after)?)
+        }
+        Proposal::Psk(_) => Ok(psk::check(proposal, context).map(|_| ())?),
+        _ => Ok(()),
+    }
+}
+
+/// Whether this may be proposed by reference, for anybody to commit.
+pub fn check_by_reference(proposal: &Proposal) -> Result<(), RuleError> {
+    match proposal {
+        Proposal::Add(_) | Proposal::Remove(_) | Proposal::Update(_) => Ok(()),
+        _ => Err(RuleError::OnlyInCommit),
     }
 }
 
@@ -117,7 +157,8 @@ impl MlsRules for GroupRules {
     ) -> Result<ProposalBundle, RuleError> {
         proposals.retain(|info| {
             let proposal = Proposal::from(info.proposal.clone());
-            match check_proposal(&proposal, &info.sender, roster, context) {
+            let way = if info.is_by_reference() { check_by_reference(&proposal) } else { Ok(()) };
+            match way.and_then(|()| check_proposal(&proposal, &info.sender, roster, context)) {
                 Err(_) if direction == CommitDirection::Send && info.is_by_reference() => Ok(false),
                 result => result.map(|()| true),
             }
@@ -125,8 +166,9 @@ impl MlsRules for GroupRules {
         if proposals.add_proposals().len() > ADDS_PER_COMMIT_MAX {
             return Err(RuleError::TooManyAdds);
         }
+        let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {
-            check_return(identity, roster, context, &proposals)?;
+            check_external(identity, roster, context, &proposals, &psks)?;
         }
         Ok(proposals)
     }
@@ -155,15 +197,40 @@ impl MlsRules for GroupRules {
     }
 }
 
-/// An external commit only brings a client back to its own leaf, with its own key.
-fn check_return(
+/// The PSKs of a commit: not too many, and none that those whom it adds cannot have.
+fn check_psks(
+    proposals: &ProposalBundle,
+    context: &GroupContext,
+) -> Result<Vec<PskName>, RuleError> {
+    let named = proposals.psk_proposals().iter();
+    let psks = named
+        .map(|info| psk::check(&Proposal::Psk(info.proposal.clone()), context))
+        .collect::<Result<Vec<_>, _>>()?;
+    if psks.len() > PSKS_PER_COMMIT_MAX {
+        Err(RuleError::TooManyPsks)
+    } else if psks.contains(&PskName::Resumption) && !proposals.add_proposals().is_empty() {
+        Err(RuleError::Never("adding somebody and using a resumption PSK in one commit"))
+    } else {
+        Ok(psks)
+    }
+}
+
+/// An external commit brings a client back to its own leaf, with its own key, or brings somebody
+/// new into an open group; with the proof that the group asks for.
+fn check_external(
     newcomer: &SigningIdentity,
     roster: &Roster<'_>,
     context: &GroupContext,
     proposals: &ProposalBundle,
+    psks: &[PskName],
 ) -> Result<(), RuleError> {
+    let group = BridgeGroup::from_extensions(&context.extensions)?;
+    let proof = PskName::External(group.join_psk.clone());
+    if !group.join_psk.is_empty() && !psks.contains(&proof) {
+        return Err(RuleError::NoProof);
+    }
     let removes = proposals.remove_proposals();
-    if removes.is_empty() && BridgeGroup::from_extensions(&context.extensions)?.open_join {
+    if removes.is_empty() && group.open_join {
         return Ok(());
     }
     let [remove] = removes else {

@@ -49,7 +49,7 @@ pub(super) fn announcement(
     upload: &KeyPackageUpload,
 ) -> Result<Vec<u8>, String> {
     let (user, device) = (client.user().address(), client.device());
-    let keys = UnsignedDeviceKeys::new(&user, &device, upload.suite, &upload.signature_key);
+    let keys = UnsignedDeviceKeys::new(&user, &device, &upload.suites, &upload.signature_key);
     keys.and_then(|keys| keys.to_be_signed()).map_err(|e| e.to_string())
 }
 

@@ -30,11 +30,11 @@ impl Runner {
                 self.work.not_asked(&id);
                 self.input(Input::Answer(id, Err(refusal)), Vec::new())?;
             }
-            Report::Uploaded(id, left) => {
+            Report::Uploaded(id, suite, count) => {
                 self.work.uploaded(&id);
                 let confirmed = Confirmation::KeyPackagesUploaded(id);
                 self.input(Input::Confirmed(confirmed), Vec::new())?;
-                self.input(Input::KeyPackagesLeft(left), Vec::new())?;
+                self.input(Input::KeyPackagesLeft { suite, count }, Vec::new())?;
             }
         }
         Ok(())

@@ -39,8 +39,8 @@ pub(super) enum Report {
     Fetched(Option<Input>),
     /// The network will never take this request.
     NotAsked(RequestId, Refusal),
-    /// Key packages are uploaded, and so many are there now.
-    Uploaded(Digest, u32),
+    /// Key packages are uploaded, and of their suite so many are there now.
+    Uploaded(Digest, u16, u32),
 }
 
 /// A message to be posted.
@@ -224,7 +224,7 @@ impl Work {
             let mut backoff = Backoff::default();
             loop {
                 match network.upload_key_packages(&upload, &signature).await {
-                    Ok(left) => return Report::Uploaded(upload.id, left),
+                    Ok(left) => return Report::Uploaded(upload.id, upload.suite, left),
                     // Even a refusal passes, when the hub or the server is mended; without key
                     // packages nobody could add this device.
                     Err(error) => {

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use mls_core::member::Input;
+use mls_core::policy::CIPHER_SUITES;
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::Value;
 
-use crate::mapping::application_message;
+use crate::mapping::{application_message, key_package};
 use crate::mapping::namespace::{
-    CREATE_ALGORITHM, HANDSHAKE, KEY_PACKAGE_PREFIX, ROOM_CREATE, ROOM_ENCRYPTED, ROOM_ENCRYPTION,
-    suite_of,
+    CREATE_ALGORITHM, HANDSHAKE, ROOM_CREATE, ROOM_ENCRYPTED, ROOM_ENCRYPTION, suite_of,
 };
 use crate::mapping::room_event::RoomEvent;
 
@@ -20,20 +20,28 @@ pub(super) struct Seen {
     joined: HashSet<OwnedRoomId>,
     /// Whether a room is marked as ours.
     ours: HashMap<OwnedRoomId, bool>,
-    /// The last count of key packages that was handed out.
-    key_packages: Option<u32>,
+    /// The last counts of key packages that were handed out, by suite.
+    key_packages: HashMap<u16, u32>,
 }
 
 impl Seen {
-    /// The number of one-time key packages, if it is not the one handed out last.
+    /// The numbers of one-time key packages that are not those handed out last; a homeserver leaves
+    /// out suites of which it has none.
     pub(super) fn key_packages<'a>(
         &mut self,
         counts: impl Iterator<Item = (&'a str, u64)>,
-    ) -> Option<Input> {
-        let ours = counts.filter(|(name, _)| name.starts_with(KEY_PACKAGE_PREFIX));
-        let count = u32::try_from(ours.map(|(_, count)| count).sum::<u64>()).unwrap_or(u32::MAX);
-        let changed = self.key_packages.replace(count) != Some(count);
-        changed.then_some(Input::KeyPackagesLeft(count))
+    ) -> Vec<Input> {
+        let ours = counts.filter_map(|(name, count)| Some((key_package::suite_of(name)?, count)));
+        let counts: HashMap<u16, u64> = ours.collect();
+        let count_of = |suite| {
+            let count = counts.get(&suite).copied().unwrap_or(0);
+            (suite, u32::try_from(count).unwrap_or(u32::MAX))
+        };
+        let now = CIPHER_SUITES.map(u16::from).map(count_of);
+        let news = now.into_iter().filter(|(suite, count)| {
+            self.key_packages.insert(*suite, *count) != Some(*count)
+        });
+        news.map(|(suite, count)| Input::KeyPackagesLeft { suite, count }).collect()
     }
 
     /// This account is in the room; whether that is news.
@@ -118,17 +126,20 @@ mod tests {
     #[test]
     fn the_count_of_key_packages_is_said_once_until_it_changes() {
         let mut seen = Seen::default();
-        let ours = crate::mapping::key_package::algorithm(1).unwrap();
-        for (count, said) in [(None, Some(0)), (Some(5), Some(5)), (Some(5), None), (None, Some(0))]
-        {
+        let ours = key_package::algorithm(1).unwrap();
+        for (count, said) in [
+            (None, vec![(1, 0), (2, 0), (3, 0)]),
+            (Some(5), vec![(1, 5)]),
+            (Some(5), vec![]),
+            (None, vec![(1, 0)]),
+        ] {
             let counts = [("signed_curve25519", 50)].into_iter();
             let counts = counts.chain(count.map(|count| (&*ours, count)));
-            let input = seen.key_packages(counts);
-            let told = input.map(|input| match input {
-                Input::KeyPackagesLeft(count) => count,
+            let told = seen.key_packages(counts).into_iter().map(|input| match input {
+                Input::KeyPackagesLeft { suite, count } => (suite, count),
                 other => panic!("{other:?}"),
             });
-            assert_eq!(told, said);
+            assert_eq!(told.collect::<Vec<_>>(), said);
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn request(
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
 ) -> Result<upload_keys::Request, DeliveryError> {
     let unknown_suite = || refused(format!("there is no cipher suite {}", upload.suite));
-    let keys = UnsignedDeviceKeys::new(user.as_str(), device, upload.suite, &upload.signature_key)
+    let keys = UnsignedDeviceKeys::new(user.as_str(), device, &upload.suites, &upload.signature_key)
         .map_err(|e| refused(e.to_string()))?;
     let signature = keys
         .to_be_signed()

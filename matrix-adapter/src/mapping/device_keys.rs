@@ -15,20 +15,21 @@ pub struct UnsignedDeviceKeys {
 }
 
 impl UnsignedDeviceKeys {
-    /// The keys of one device that speaks MLS with one suite.
+    /// The keys of one device that speaks MLS with these suites.
     pub fn new(
         user_id: &str,
         device_id: &str,
-        suite: u16,
+        suites: &[u16],
         signature_key: &[u8],
     ) -> Result<Self, Invalid> {
-        let algorithm = algorithm(suite)
-            .ok_or_else(|| Invalid("suite should be one of RFC 9420".to_owned()))?;
+        let algorithms = suites.iter().map(|suite| algorithm(*suite)).collect::<Option<Vec<_>>>();
+        let algorithms = algorithms
+            .ok_or_else(|| Invalid("suites should be among those of RFC 9420".to_owned()))?;
         let key_id = format!("{CREDENTIAL_KEY}:{device_id}");
         let object = json!({
             "user_id": user_id,
             "device_id": device_id,
-            "algorithms": [algorithm],
+            "algorithms": algorithms,
             "keys": { key_id.as_str(): base64_text(signature_key) },
         });
         Ok(Self { object, user_id: user_id.to_owned(), key_id })
@@ -74,11 +75,12 @@ mod tests {
 
     #[test]
     fn what_is_signed_is_canonical_json_without_the_signature() {
-        let keys = UnsignedDeviceKeys::new("@a:b", "DEV", 1, &[1]).unwrap();
+        let keys = UnsignedDeviceKeys::new("@a:b", "DEV", &[1, 3], &[1]).unwrap();
         let signed_text = String::from_utf8(keys.to_be_signed().unwrap()).unwrap();
         assert_eq!(
             signed_text,
-            "{\"algorithms\":[\"dev.mls_bridge.v1.MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519\"],\
+            "{\"algorithms\":[\"dev.mls_bridge.v1.MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519\",\
+             \"dev.mls_bridge.v1.MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519\"],\
              \"device_id\":\"DEV\",\"keys\":{\"dev.mls_bridge.v1.credential.ed25519:DEV\":\"AQ\"},\
              \"user_id\":\"@a:b\"}"
         );
@@ -87,7 +89,7 @@ mod tests {
             object["signatures"],
             json!({"@a:b": {"dev.mls_bridge.v1.credential.ed25519:DEV": "Ag"}})
         );
-        assert_eq!(announced_suites(&object), [1]);
+        assert_eq!(announced_suites(&object), [1, 3]);
     }
 
     #[test]

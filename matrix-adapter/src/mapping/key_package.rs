@@ -10,13 +10,18 @@ use mls_core::wire::claim_key_packages::ClaimOutcome;
 use serde_json::Value;
 
 use super::json::JsonForm;
-use super::namespace::{KEY_PACKAGE_PREFIX, suite_name};
+use super::namespace::{KEY_PACKAGE_PREFIX, suite_name, suite_of_name};
 
 const LAST_RESORT: &str = "last_resort.";
 
 /// The one-time key algorithm of a suite's key packages.
 pub fn algorithm(suite: u16) -> Option<String> {
     suite_name(suite).map(|name| format!("{KEY_PACKAGE_PREFIX}{name}"))
+}
+
+/// The suite of a one-time key algorithm, if it is one of ours.
+pub fn suite_of(algorithm: &str) -> Option<u16> {
+    suite_of_name(algorithm.strip_prefix(KEY_PACKAGE_PREFIX)?)
 }
 
 /// The key id of a one-time package, by its KeyPackageRef (RFC 9420 5.2).

@@ -77,7 +77,11 @@ pub fn algorithm(suite: u16) -> Option<String> {
 
 /// The suite of an algorithm, if the algorithm is ours.
 pub fn suite_of(algorithm: &str) -> Option<u16> {
-    let name = algorithm.strip_prefix(ALGORITHM_PREFIX)?;
+    suite_of_name(algorithm.strip_prefix(ALGORITHM_PREFIX)?)
+}
+
+/// The suite of this name.
+pub fn suite_of_name(name: &str) -> Option<u16> {
     SUITES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
 }
 

@@ -194,7 +194,7 @@ fn every_notice_comes_back_as_it_was() {
     for said in [
         Notice::Handshake(handshake()),
         Notice::Welcome(welcome()),
-        Notice::KeyPackagesLow(KeyPackagesLow { device: "d".into(), count: 3 }),
+        Notice::KeyPackagesLow(KeyPackagesLow { device: "d".into(), suite: 1, count: 3 }),
         Notice::MembershipWarning(MembershipWarning { group: group(), text: "x".into() }),
         Notice::DeviceWaiting(DeviceWaiting {
             group: group(),

@@ -6,7 +6,7 @@ use super::claim_jobs::ClaimJob;
 use super::group_record::bridge_group;
 use super::rates::Rate;
 use super::turn::{Stop, Turn, invalid, not_allowed};
-use crate::address::{Network, UserId};
+use crate::address::{ClientId, Network, UserId};
 use crate::limits::USERS_PER_CLAIM_MAX;
 use crate::store::StoreError;
 use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
@@ -37,7 +37,7 @@ impl Turn<'_> {
         for user in users {
             let before = self.claimed_before(&request.group, &user, &suites)?;
             if user.network() == Network::Xmpp || self.setup.matrix.is_none() {
-                found.extend(self.claim_from_pool(&request.group, &user, &suites, before)?);
+                found.extend(self.claim_from_pool(&request.group, &user, suite, before)?);
             } else if before.is_empty() {
                 waiting.push(ClaimTarget { user, device: None });
             } else {
@@ -92,16 +92,23 @@ impl Turn<'_> {
         &mut self,
         group: &GroupId,
         user: &UserId,
-        suites: &[u16],
+        suite: u16,
         before: Vec<ClaimedClient>,
     ) -> Result<Vec<ClaimedClient>, StoreError> {
         let mut found = before;
-        for pool in self.pools(user)? {
-            let client = pool.client.clone();
+        let pools = self.pools(user)?;
+        let mut clients: Vec<ClientId> = pools.iter().map(|pool| pool.client.clone()).collect();
+        clients.dedup();
+        for client in clients {
             if found.iter().any(|claimed| claimed.client.as_ref() == Some(&client)) {
                 continue;
             }
-            let outcome = match self.take_from_pool(pool, suites)? {
+            let pool = pools.iter().find(|pool| pool.client == client && pool.suite == suite);
+            let taken = match pool {
+                Some(pool) => self.take_from_pool(pool.clone())?,
+                None => Err(ClaimOutcome::Incompatible),
+            };
+            let outcome = match taken {
                 Ok(taken) => {
                     let last_resort = taken.fit.last_resort;
                     self.log_claim(group, &taken.fit, &taken.package, last_resort)?;

@@ -8,14 +8,12 @@ use mls_rs::group::{CommitEffect, CommitMessageDescription};
 use mls_rs_codec::MlsEncode;
 use mls_rs_core::extension::ExtensionType;
 
-use super::committer::Committer;
-use super::group_record::{GroupRecord, bridge_group};
+use super::committer::{Committer, Way};
+use super::group_record::GroupRecord;
 use super::handshake_log;
-use super::register_group::check_external_senders;
 use super::removal::proposed_by_hub;
 use super::turn::{Stop, Turn, invalid_commit, machine};
 use crate::address::{ClientId, UserId};
-use crate::bridge_group::BridgeGroup;
 use crate::engine::{PublicGroup, cipher_suite, mls_time, sha256};
 use crate::identity::client_id;
 use crate::key_package::FitPackage;
@@ -29,6 +27,8 @@ use crate::wire::refusal::Refusal;
 pub(super) struct Change {
     /// Those whom it added.
     pub(super) added: Vec<FitPackage>,
+    /// Who joined by itself.
+    pub(super) joined: Option<ClientId>,
     /// The leaves that it removed, and whose they were.
     pub(super) removed: BTreeMap<u32, ClientId>,
     /// By how many leaves each user has more or fewer.
@@ -44,8 +44,12 @@ impl Turn<'_> {
         commit: &CommitMessageDescription,
         committer: &Committer,
     ) -> Result<Change, Stop> {
-        let mut change =
-            Change { added: Vec::new(), removed: BTreeMap::new(), balance: BTreeMap::new() };
+        let mut change = Change {
+            added: Vec::new(),
+            joined: None,
+            removed: BTreeMap::new(),
+            balance: BTreeMap::new(),
+        };
         let applied = match &commit.effect {
             CommitEffect::NewEpoch(epoch) => epoch.applied_proposals(),
             // A ReInit stands alone in its commit (RFC 9420 12.2).
@@ -69,9 +73,10 @@ impl Turn<'_> {
                 _ => {}
             }
         }
-        if committer.returns {
+        if committer.is_external() {
             *change.balance.entry(committer.client.user()).or_default() += 1;
         }
+        change.joined = (committer.way == Way::Join).then(|| committer.client.clone());
         Ok(change)
     }
 
@@ -87,32 +92,11 @@ impl Turn<'_> {
             .into_iter()
             .filter(|index| !change.removed.contains_key(index))
             .collect();
-        if left.is_empty() || committer.returns {
+        if left.is_empty() || committer.is_external() {
             return Ok(());
         }
         let messages = self.messages_of(record, before, &left)?;
         Err(Refusal::MissingProposals(messages).into())
-    }
-
-    /// Whether the group still has the hub, the rooms and the order that it was registered with.
-    pub(super) fn check_settings(
-        &self,
-        before: &PublicGroup,
-        after: &PublicGroup,
-    ) -> Result<(), Stop> {
-        let old = bridge_group(before)?;
-        let new = BridgeGroup::from_extensions(&after.group_context().extensions)
-            .map_err(invalid_commit)?;
-        let same = old.receipt_key == new.receipt_key
-            && (old.hub_matrix, old.hub_xmpp) == (new.hub_matrix, new.hub_xmpp)
-            && (old.matrix_room, old.muc) == (new.matrix_room, new.muc)
-            && old.order == new.order;
-        if !same {
-            return Err(invalid_commit("a group's hub, rooms and order cannot be changed"));
-        }
-        check_external_senders(self, after).map_err(|_| {
-            invalid_commit("external_senders must hold this hub's sender and nobody else")
-        })
     }
 
     /// Hashes of the hub's proposals, in this epoch, to remove these leaves.

@@ -7,6 +7,7 @@ use mls_rs::identity::SigningIdentity;
 use super::removal::proposed_by_hub;
 use super::turn::{Stop, invalid_commit, not_allowed};
 use crate::address::{ClientId, UserId};
+use crate::bridge_group::BridgeGroup;
 use crate::door::HandshakeMessage;
 use crate::engine::PublicGroup;
 use crate::identity::client_id;
@@ -17,8 +18,26 @@ pub(super) struct Committer {
     pub(super) client: ClientId,
     /// Credential and key of its leaf; for an external commit both stay as they were.
     pub(super) identity: SigningIdentity,
-    /// Whether it comes back by an external commit.
-    pub(super) returns: bool,
+    /// How it came to commit.
+    pub(super) way: Way,
+}
+
+/// How a committer stands to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By its leaf.
+    Member,
+    /// Back to its leaf, by an external commit.
+    Return,
+    /// Into an open group, by an external commit.
+    Join,
+}
+
+impl Committer {
+    /// Whether the commit is an external one.
+    pub(super) fn is_external(&self) -> bool {
+        self.way != Way::Member
+    }
 }
 
 /// The committer, who must be a client of the asking account and have a leaf in the group.
@@ -44,23 +63,31 @@ fn member(public: &PublicGroup, index: u32) -> Result<Committer, Stop> {
         .member_with_index(index)
         .map_err(|_| invalid_commit("the committer has no leaf"))?;
     let client = client_id(&member.signing_identity).map_err(invalid_commit)?;
-    Ok(Committer { client, identity: member.signing_identity, returns: false })
+    Ok(Committer { client, identity: member.signing_identity, way: Way::Member })
 }
 
-/// An external commit may only bring a client back to its own leaf, with its own key. Whoever is
-/// to be removed does not come back.
+/// An external commit brings a client back to its own leaf, with its own key, or into an open
+/// group. Whoever is to be removed does not come back.
 fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, Stop> {
     let leaf = message
         .commit_path_leaf_node()
         .ok_or_else(|| invalid_commit("an external commit has an update path"))?;
     let client = client_id(&leaf.signing_identity).map_err(invalid_commit)?;
-    let old = public.get_member_with_identity(&leaf.signing_identity).map_err(|_| {
-        not_allowed("an external commit only brings a member back: ask to be added")
-    })?;
+    let Ok(old) = public.get_member_with_identity(&leaf.signing_identity) else {
+        let group = BridgeGroup::from_extensions(&public.group_context().extensions);
+        return match group.map_err(invalid_commit)?.open_join {
+            true => {
+                Ok(Committer { client, identity: leaf.signing_identity.clone(), way: Way::Join })
+            }
+            false => {
+                Err(not_allowed("an external commit only brings a member back: ask to be added"))
+            }
+        };
+    };
     if old.signing_identity != leaf.signing_identity {
         return Err(not_allowed("a member comes back with the signature key that it had"));
     } else if proposed_by_hub(public).contains(&old.index) {
         return Err(not_allowed("this member is being removed"));
     }
-    Ok(Committer { client, identity: old.signing_identity, returns: true })
+    Ok(Committer { client, identity: old.signing_identity, way: Way::Return })
 }

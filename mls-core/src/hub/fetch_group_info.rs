@@ -26,7 +26,7 @@ impl Turn<'_> {
         from: &UserId,
         fetch: &FetchGroupInfo,
     ) -> Result<Answer, Stop> {
-        let record = self.group_of_member(&fetch.group, from)?;
+        let record = self.group_to_enter(&fetch.group, from)?;
         self.rates
             .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;

@@ -3,7 +3,8 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::CipherSuite;
 
-use super::turn::{Stop, Turn};
+use super::turn::{Stop, Turn, not_allowed};
+use super::{leaves, listed};
 use crate::address::{Network, RoomAddress, UserId};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
@@ -83,6 +84,31 @@ impl Turn<'_> {
         Ok(read(self.store, group)?.ok_or(Refusal::UnknownGroup)?)
     }
 
+    /// The group, for an account that has a leaf in it, or may join it by itself.
+    pub(super) fn group_to_enter(
+        &mut self,
+        group: &GroupId,
+        user: &UserId,
+    ) -> Result<GroupRecord, Stop> {
+        let record = self.group(group)?;
+        if leaves::count(self.store, group, user)? == 0 && !self.may_join(&record, user)? {
+            return Err(not_allowed("this account is not in the group"));
+        }
+        Ok(record)
+    }
+
+    /// Whether the group is open and the account is in the list of its room.
+    fn may_join(&mut self, record: &GroupRecord, user: &UserId) -> Result<bool, StoreError> {
+        let own = record.rooms.iter().find(|room| room.network == user.network());
+        match own {
+            Some(room) if listed::is_listed(self.store, room, user)? => {
+                let public = self.groups.copy(self.store, record)?;
+                Ok(bridge_group(&public)?.open_join)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The group, asked for by an account that has a leaf in it.
     pub(super) fn group_of_member(
         &self,
@@ -90,8 +116,8 @@ impl Turn<'_> {
         user: &UserId,
     ) -> Result<GroupRecord, Stop> {
         let record = self.group(group)?;
-        if super::leaves::count(self.store, group, user)? == 0 {
-            return Err(super::turn::not_allowed("this account is not in the group"));
+        if leaves::count(self.store, group, user)? == 0 {
+            return Err(not_allowed("this account is not in the group"));
         }
         Ok(record)
     }

@@ -2,6 +2,7 @@
 //! first, and one last resort for each client.
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::crypto::CipherSuite;
 
 use super::rates::Rate;
 use super::turn::{Turn, effect_id};
@@ -10,18 +11,20 @@ use crate::address::{ClientId, UserId};
 use crate::key_package::{self, FitPackage};
 use crate::limits::{DEVICES_PER_USER_MAX, KEY_PACKAGES_PER_DEVICE_MAX};
 use crate::overlay::decode;
-use crate::policy::KEY_PACKAGE_REFILL;
+use crate::policy::{CIPHER_SUITES, key_package_pool};
 use crate::store::{Space, StoreError};
 use crate::wire::Notice;
 use crate::wire::claim_key_packages::ClaimOutcome;
 use crate::wire::key_packages_low::KeyPackagesLow;
 
-/// One entry a client.
+/// One entry a client and suite.
 const POOL: Space = "pool";
-/// One-time packages, by client and number.
+/// One-time packages, by client, suite and number.
 const ONE_TIME: Space = "pool_one_time";
-/// Last-resort packages, by client.
+/// Last-resort packages, by client and suite.
 const LAST_RESORT: Space = "pool_last_resort";
+/// Pools of one user.
+const POOLS_PER_USER_MAX: usize = DEVICES_PER_USER_MAX * CIPHER_SUITES.len();
 /// A client that runs low is told at the mark, and again after so many more.
 const LOW_STEP: u32 = 10;
 
@@ -30,6 +33,8 @@ const LOW_STEP: u32 = 10;
 pub(super) struct Pool {
     /// Whose it is.
     pub(super) client: ClientId,
+    /// RFC 9420 number of the packages' suite.
+    pub(super) suite: u16,
     /// One-time packages.
     pub(super) one_time: u32,
     /// The number of the next package.
@@ -47,22 +52,23 @@ pub(super) struct Taken {
 }
 
 impl Turn<'_> {
-    /// What the client has; nothing, if it never published.
-    pub(super) fn pool(&self, client: &ClientId) -> Result<Pool, StoreError> {
-        let empty = Pool { client: client.clone(), one_time: 0, next: 0, last_resort: false };
-        Ok(self.store.read(POOL, client.as_str().as_bytes())?.unwrap_or(empty))
+    /// What the client has of a suite; nothing, if it never published any.
+    pub(super) fn pool(&self, client: &ClientId, suite: u16) -> Result<Pool, StoreError> {
+        let client = client.clone();
+        let empty = Pool { client, suite, one_time: 0, next: 0, last_resort: false };
+        Ok(self.store.read(POOL, &empty.key())?.unwrap_or(empty))
     }
 
-    /// The pools of all clients of a user.
+    /// The pools of all clients of a user, those of one client together.
     pub(super) fn pools(&self, user: &UserId) -> Result<Vec<Pool>, StoreError> {
         let prefix = format!("{user}/");
-        let found = self.store.scan(POOL, prefix.as_bytes(), b"", DEVICES_PER_USER_MAX)?;
+        let found = self.store.scan(POOL, prefix.as_bytes(), b"", POOLS_PER_USER_MAX)?;
         found.iter().map(|(_, value)| decode(POOL, value)).collect()
     }
 
     /// Puts a one-time package in; of more than the bound, the oldest goes.
     pub(super) fn pool_one_time(&self, pool: &mut Pool, package: &[u8]) -> Result<(), StoreError> {
-        self.store.put(ONE_TIME, &one_time_key(&pool.client, pool.next), package.to_vec());
+        self.store.put(ONE_TIME, &pool.one_time_key(pool.next), package.to_vec());
         pool.next = pool.next.saturating_add(1);
         pool.one_time = pool.one_time.saturating_add(1);
         if usize::try_from(pool.one_time).unwrap_or(usize::MAX) > KEY_PACKAGES_PER_DEVICE_MAX {
@@ -73,25 +79,23 @@ impl Turn<'_> {
 
     /// Puts the last resort in, in place of the one before.
     pub(super) fn pool_last_resort(&self, pool: &mut Pool, package: &[u8]) {
-        self.store.put(LAST_RESORT, pool.client.as_str().as_bytes(), package.to_vec());
+        self.store.put(LAST_RESORT, &pool.key(), package.to_vec());
         pool.last_resort = true;
     }
 
     /// Stores the counts; a pool with nothing in it goes.
     pub(super) fn write_pool(&self, pool: &Pool) -> Result<(), StoreError> {
-        let key = pool.client.as_str().as_bytes();
         if pool.one_time == 0 && !pool.last_resort {
-            self.store.delete(POOL, key);
+            self.store.delete(POOL, &pool.key());
             return Ok(());
         }
-        self.store.write(POOL, key, pool)
+        self.store.write(POOL, &pool.key(), pool)
     }
 
     /// Forgets a client's pool, which has no one-time package.
     pub(super) fn drop_pool(&self, pool: &Pool) {
-        let key = pool.client.as_str().as_bytes();
-        self.store.delete(LAST_RESORT, key);
-        self.store.delete(POOL, key);
+        self.store.delete(LAST_RESORT, &pool.key());
+        self.store.delete(POOL, &pool.key());
     }
 
     /// Takes a package of the client: a one-time package, else its last resort. Packages that no
@@ -99,7 +103,6 @@ impl Turn<'_> {
     pub(super) fn take_from_pool(
         &mut self,
         mut pool: Pool,
-        suites: &[u16],
     ) -> Result<Result<Taken, ClaimOutcome>, StoreError> {
         let had_any = pool.one_time > 0 || pool.last_resort;
         let before = pool.one_time;
@@ -110,17 +113,17 @@ impl Turn<'_> {
         {
             while taken.is_none() {
                 let Some(package) = self.pop(&mut pool)? else { break };
-                taken = self.fitting(&pool.client, package, suites);
+                taken = self.fitting(&pool, package);
             }
         }
         if taken.is_none() && pool.last_resort {
-            let key = pool.client.as_str().as_bytes();
-            let package = self.store.get(LAST_RESORT, key)?.map(|p| p.to_vec()).unwrap_or_default();
+            let package =
+                self.store.get(LAST_RESORT, &pool.key())?.map(|p| p.to_vec()).unwrap_or_default();
             let over = key_package::check(&package, self.now_ms).is_err();
-            taken = self.fitting(&pool.client, package, suites);
+            taken = self.fitting(&pool, package);
             if over {
                 // Its time has ended, and nobody has replaced it.
-                self.store.delete(LAST_RESORT, key);
+                self.store.delete(LAST_RESORT, &pool.key());
                 pool.last_resort = false;
             }
         }
@@ -129,14 +132,14 @@ impl Turn<'_> {
         Ok(taken.ok_or(if had_any { ClaimOutcome::Incompatible } else { ClaimOutcome::Exhausted }))
     }
 
-    fn fitting(&self, client: &ClientId, package: Vec<u8>, suites: &[u16]) -> Option<Taken> {
+    fn fitting(&self, pool: &Pool, package: Vec<u8>) -> Option<Taken> {
         let fit = key_package::check(&package, self.now_ms).ok()?;
-        let fits = fit.client == *client && suites.contains(&fit.suite);
+        let fits = fit.client == pool.client && fit.suite == pool.suite;
         fits.then_some(Taken { fit, package })
     }
 
     fn pop(&self, pool: &mut Pool) -> Result<Option<Vec<u8>>, StoreError> {
-        let prefix = [pool.client.as_str().as_bytes(), &[0]].concat();
+        let prefix = pool.key();
         let Some((key, package)) = self.store.scan(ONE_TIME, &prefix, b"", 1)?.pop() else {
             pool.one_time = 0;
             return Ok(None);
@@ -148,25 +151,30 @@ impl Turn<'_> {
 
     /// Tells the client that its pool runs low, when it falls below the mark and at each step.
     fn tell_if_low(&mut self, pool: &Pool, before: u32) {
-        let fell = before >= KEY_PACKAGE_REFILL;
+        let mark = key_package_pool(CipherSuite::from(pool.suite)) / 2;
+        let fell = before >= mark;
         let stepped = before / LOW_STEP != pool.one_time / LOW_STEP || pool.one_time == 0;
-        if pool.one_time < KEY_PACKAGE_REFILL && (fell || stepped) {
+        if pool.one_time < mark && (fell || stepped) {
             let client = &pool.client;
             let id = effect_id(
                 "key packages low",
-                &[
-                    client.as_str().as_bytes(),
-                    &pool.next.to_be_bytes(),
-                    &pool.one_time.to_be_bytes(),
-                ],
+                &[&pool.key(), &pool.next.to_be_bytes(), &pool.one_time.to_be_bytes()],
             );
-            let notice = KeyPackagesLow { device: client.device(), count: pool.one_time };
+            let (device, suite) = (client.device(), pool.suite);
+            let notice = KeyPackagesLow { device, suite, count: pool.one_time };
             let notice = Notice::KeyPackagesLow(notice);
             self.effects.push(Effect::Notify(Notify { id, to: client.clone(), notice }));
         }
     }
 }
 
-fn one_time_key(client: &ClientId, number: u64) -> Vec<u8> {
-    [client.as_str().as_bytes(), &[0], &number.to_be_bytes()].concat()
+impl Pool {
+    /// No client's name holds a zero byte.
+    fn key(&self) -> Vec<u8> {
+        [self.client.as_str().as_bytes(), &[0], &self.suite.to_be_bytes()].concat()
+    }
+
+    fn one_time_key(&self, number: u64) -> Vec<u8> {
+        [self.key().as_slice(), &number.to_be_bytes()].concat()
+    }
 }

@@ -1,5 +1,10 @@
 //! `PublishKeyPackages`: an XMPP client fills its pool.
 
+use std::collections::BTreeSet;
+
+use mls_rs::MlsMessage;
+use mls_rs_core::crypto::CipherSuite;
+
 use super::expiry::{Expiring, expire_at};
 use super::rates::Rate;
 use super::turn::{Stop, Turn, invalid, not_allowed};
@@ -30,19 +35,12 @@ impl Turn<'_> {
             return Err(invalid(format!("at most {KEY_PACKAGES_PER_PUBLISH_MAX} at once")));
         }
         let client = from.device(&request.device).map_err(invalid)?;
-        let pools = self.pools(from)?;
         self.rates
             .take(Rate::Publications, &[from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
-        if pools.len() >= DEVICES_PER_USER_MAX && pools.iter().all(|pool| pool.client != client) {
-            // One that has long stopped filling its pool makes room.
-            let unused = pools.iter().find(|pool| pool.one_time == 0);
-            let unused = unused.ok_or_else(|| {
-                not_allowed(format!("at most {DEVICES_PER_USER_MAX} devices publish"))
-            })?;
-            self.drop_pool(unused);
-        }
-        let mut pool = self.pool(&client)?;
+        self.make_room(from, &client)?;
+        let suite = suite_of(request)?;
+        let mut pool = self.pool(&client, suite)?;
         for package in &request.one_time {
             let fit = self.own_package(&client, &package.0, false)?;
             if self.is_new(&package.0, &fit)? {
@@ -56,6 +54,25 @@ impl Turn<'_> {
         self.write_pool(&pool)?;
         let count = KeyPackageCount { one_time: pool.one_time, last_resort: pool.last_resort };
         Ok(Answer::KeyPackageCount(count))
+    }
+
+    /// Whether one more device may publish; one that has long stopped filling its pools makes room.
+    fn make_room(&self, from: &UserId, client: &ClientId) -> Result<(), Stop> {
+        let pools = self.pools(from)?;
+        let clients: BTreeSet<&ClientId> = pools.iter().map(|pool| &pool.client).collect();
+        if clients.len() < DEVICES_PER_USER_MAX || clients.contains(client) {
+            return Ok(());
+        }
+        let fills = |client: &&&ClientId| {
+            pools.iter().any(|pool| pool.client == ***client && pool.one_time > 0)
+        };
+        let unused = clients.iter().find(|client| !fills(client));
+        let unused = unused.ok_or_else(|| {
+            not_allowed(format!("at most {DEVICES_PER_USER_MAX} devices publish"))
+        })?;
+        let theirs = pools.iter().filter(|pool| pool.client == **unused);
+        theirs.for_each(|pool| self.drop_pool(pool));
+        Ok(())
     }
 
     /// A published package is no longer valid, so it need not be known any more.
@@ -90,5 +107,18 @@ impl Turn<'_> {
         self.store.put(PUBLISHED, &hash.0, Vec::new());
         expire_at(self.store, fit.until_ms, &Expiring::PublishedPackage(hash))?;
         Ok(true)
+    }
+}
+
+/// The one suite of all packages of a request; of none, the suite that everybody must have.
+fn suite_of(request: &PublishKeyPackages) -> Result<u16, Stop> {
+    let packages = request.one_time.iter().chain(&request.last_resort);
+    let suites: BTreeSet<u16> = packages
+        .filter_map(|package| MlsMessage::from_bytes(&package.0).ok()?.cipher_suite())
+        .map(u16::from)
+        .collect();
+    match suites.len() {
+        0 | 1 => Ok(suites.first().copied().unwrap_or(CipherSuite::CURVE25519_AES128.into())),
+        _ => Err(invalid("the packages of one request are of one cipher suite")),
     }
 }

@@ -74,7 +74,7 @@ impl Turn<'_> {
         let client = self
             .groups
             .client(suite)
-            .ok_or_else(|| invalid("the cipher suite is not supported: use 1"))?;
+            .ok_or_else(|| invalid("the cipher suite is not supported: use 1, 2 or 3"))?;
         let tree = ExportedTree::from_bytes(tree)
             .map_err(|_| invalid("tree is not a ratchet tree (RFC 9420 12.4.3.3)"))?;
         client
@@ -174,7 +174,7 @@ impl Turn<'_> {
 }
 
 /// The group must let this hub, and nobody else outside, propose.
-pub(super) fn check_external_senders(turn: &Turn<'_>, public: &PublicGroup) -> Result<(), Stop> {
+fn check_external_senders(turn: &Turn<'_>, public: &PublicGroup) -> Result<(), Stop> {
     let context = public.group_context();
     let senders: Option<ExternalSendersExt> = context.extensions.get_as().ok().flatten();
     let own = turn.keys.sender(context.cipher_suite);

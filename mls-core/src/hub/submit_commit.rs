@@ -55,7 +55,7 @@ impl Turn<'_> {
         }
         let welcome = request.welcome.as_ref().map(|part| self.part(from, part)).transpose()?;
         let parts = Parts { commit, welcome, group_info: self.part(from, &request.group_info)? };
-        let mut record = self.group_of_member(group, from)?;
+        let mut record = self.group_to_enter(group, from)?;
         self.check_turn(&record, request.epoch, from)?;
         let passed = self.check_commit(&record, from, request, &parts)?;
         let receipt = self.accept(&mut record, from, parts, passed)?;
@@ -84,7 +84,8 @@ impl Turn<'_> {
         request: &SubmitCommit,
         parts: &Parts,
     ) -> Result<Passed, Stop> {
-        let handshake = door::handshake(&parts.commit, &record.group).map_err(invalid_commit)?;
+        let handshake = door::handshake(&parts.commit, &record.group, record.cipher_suite())
+            .map_err(invalid_commit)?;
         if handshake.kind != ReceiptKind::Commit || handshake.epoch != record.epoch {
             return Err(invalid_commit("the message is not a commit of this epoch"));
         }
@@ -101,7 +102,6 @@ impl Turn<'_> {
             };
         let change = self.change(record, &before, &commit, &committer)?;
         self.check_pending(record, &before, &change, &committer)?;
-        self.check_settings(&before, &after)?;
         check_group_info(&mut after, &parts.group_info, commit.committer, time_ms)?;
         check_welcome(parts.welcome.as_deref(), &change.added)?;
         let leaves = check_members(&after, &change.added)?;
@@ -188,7 +188,8 @@ impl Turn<'_> {
             if before > 0 || after > 0 {
                 leaves::set(self.store, &record.group, user, after, seq)?;
             }
-            let added = change.added.iter().any(|fit| fit.client.user() == *user);
+            let added = change.added.iter().any(|fit| fit.client.user() == *user)
+                || change.joined.as_ref().is_some_and(|client| client.user() == *user);
             for room in &record.rooms {
                 if after == 0 && before > 0 {
                     self.expel(room, user, seq, "removed from the group")?;

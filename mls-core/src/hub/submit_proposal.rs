@@ -33,7 +33,7 @@ impl Turn<'_> {
         if usize::try_from(record.proposals).unwrap_or(usize::MAX) >= PROPOSALS_PENDING_MAX {
             return Err(not_allowed("too many proposals wait in this epoch: commit them"));
         }
-        let handshake = door::handshake(bytes, group).map_err(invalid)?;
+        let handshake = door::handshake(bytes, group, record.cipher_suite()).map_err(invalid)?;
         if handshake.kind != ReceiptKind::Proposal || handshake.epoch != record.epoch {
             return Err(invalid("the message is not a proposal of this epoch"));
         }
@@ -68,11 +68,9 @@ impl Turn<'_> {
         let context = before.group_context();
         rules::check_proposal(&proposal, &sender, &before.roster(), context)
             .map_err(not_allowed)?;
-        match &proposal {
-            Proposal::Add(add) => self.check_add(record, add.key_package()).map(|_| ())?,
-            Proposal::Remove(_) | Proposal::Update(_) => {}
-            // Settings and the end of a group are for one admin's own commit.
-            _ => return Err(not_allowed("this may only be proposed inside a commit")),
+        rules::check_by_reference(&proposal).map_err(not_allowed)?;
+        if let Proposal::Add(add) = &proposal {
+            self.check_add(record, add.key_package())?;
         }
         Ok(after)
     }

@@ -59,8 +59,19 @@ impl Member {
                 (Command::Invite(_), _) => self.step_invite(number)?,
                 (Command::Remove(_), _) => self.step_remove(number)?,
                 (Command::Send(_), _) => self.step_send(number)?,
-                (Command::Rotate(_), _) => self.step_rotate(number)?,
-                (Command::CreateGroup(_) | Command::PublishKeyPackages, _) => Step::Next,
+                (Command::Rotate(_), _) => self.step_rotate(number, group)?,
+                (Command::ChangeSettings(c), _) => self.step_change_settings(number, c)?,
+                (Command::HoldPsk(c), _) => self.step_hold_psk(number, c)?,
+                (Command::UsePsk(c), _) => self.step_use_psk(number, c)?,
+                (Command::UsePastEpoch(c), _) => self.step_use_past_epoch(number, c)?,
+                (Command::Propose(c), _) => self.step_propose(number, c)?,
+                (
+                    Command::CreateGroup(_)
+                    | Command::CreateGroupWith(_)
+                    | Command::PublishKeyPackages
+                    | Command::Join(_),
+                    _,
+                ) => Step::Next,
             };
             if step == Step::Wait {
                 return Ok(false);
@@ -74,9 +85,9 @@ impl Member {
         let Some(intent) = self.intents.get(&number) else { return Ok(()) };
         self.touched.extend(intent.group().cloned());
         match intent.command {
-            Command::Rotate(_) | Command::Remove(_) => self.set_stage(number, Stage::Committed),
             // An invitation sees by the tree who was added.
-            _ => Ok(()),
+            Command::Invite(_) => Ok(()),
+            _ => self.set_stage(number, Stage::Committed),
         }
     }
 
@@ -100,6 +111,7 @@ impl Member {
         self.look_at_watched()?;
         self.age_future()?;
         self.start_creates()?;
+        self.start_joins()?;
         self.snapshot_busy_groups()?;
         self.keep_house()?;
         let now_ms = self.now_ms;

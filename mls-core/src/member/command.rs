@@ -1,8 +1,10 @@
 //! What the user of a device can ask for.
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::psk::PreSharedKey;
 
-use crate::address::UserId;
+use crate::address::{RoomAddress, UserId};
+use crate::group_settings::Settings;
 use crate::wire::GroupId;
 use crate::wire::create_room::CreateRoom;
 
@@ -29,6 +31,30 @@ pub enum Command {
     Rejoin(GroupId) = 7u8,
     /// Fill the pool of key packages.
     PublishKeyPackages = 8u8,
+    /// Change a group's settings, as an admin.
+    ChangeSettings(SettingsCommand) = 9u8,
+    /// Keep an external PSK, and say in a group that this device holds it.
+    HoldPsk(HoldPsk) = 10u8,
+    /// Use an external PSK in a group, as an admin: who lacks it is shut out.
+    UsePsk(UsePsk) = 11u8,
+    /// Use the resumption PSK of a former epoch of a group, as an admin: who joined after it is
+    /// shut out.
+    UsePastEpoch(UsePastEpoch) = 12u8,
+    /// Propose, by reference, what the next commit of anybody is to do.
+    Propose(ProposeCommand) = 13u8,
+    /// Join the group of a room by external commit, where it is open.
+    Join(RoomAddress) = 14u8,
+    /// As [`Command::CreateGroup`], with another suite than the one that everybody must have.
+    CreateGroupWith(CreateGroupWith) = 15u8,
+}
+
+/// Rooms and a suite for a new group.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct CreateGroupWith {
+    /// The rooms.
+    pub rooms: CreateRoom,
+    /// RFC 9420 number of the suite, one of [`CIPHER_SUITES`](crate::policy::CIPHER_SUITES).
+    pub suite: u16,
 }
 
 /// A group and some users.
@@ -38,6 +64,71 @@ pub struct MembersCommand {
     pub group: GroupId,
     /// The users.
     pub users: Vec<UserId>,
+}
+
+/// A group and the change of its settings.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct SettingsCommand {
+    /// The group.
+    pub group: GroupId,
+    /// What changes.
+    pub settings: Settings,
+}
+
+/// An external PSK that people handed over (RFC 9420 8.4).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct HoldPsk {
+    /// The group in which to say so.
+    pub group: GroupId,
+    /// Its name, which is no secret; at most
+    /// [`NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX).
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub id: Vec<u8>,
+    /// The key, [`PSK_BYTES_MIN`](crate::limits::PSK_BYTES_MIN) to
+    /// [`PSK_BYTES_MAX`](crate::limits::PSK_BYTES_MAX) bytes.
+    pub secret: PreSharedKey,
+}
+
+/// The use of an external PSK.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct UsePsk {
+    /// The group.
+    pub group: GroupId,
+    /// The PSK's name.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub id: Vec<u8>,
+    /// Also if members do not say that they hold it: they will have to rejoin.
+    pub anyway: bool,
+}
+
+/// The use of a resumption PSK.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct UsePastEpoch {
+    /// The group.
+    pub group: GroupId,
+    /// The epoch, at most [`RESUMPTION_PSK_EPOCHS`](crate::policy::RESUMPTION_PSK_EPOCHS) ago.
+    pub epoch: u64,
+}
+
+/// Something to propose.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct ProposeCommand {
+    /// The group.
+    pub group: GroupId,
+    /// What.
+    pub wish: Wish,
+}
+
+/// What a member can propose by reference.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[repr(u8)]
+pub enum Wish {
+    /// A fresh leaf of its own.
+    Update = 1u8,
+    /// The removal of all devices of users.
+    Remove(Vec<UserId>) = 2u8,
+    /// All devices of users.
+    Add(Vec<UserId>) = 3u8,
 }
 
 /// A group and a content.

@@ -6,11 +6,13 @@
 
 use mls_rs::MlsMessage;
 use mls_rs::group::CommitOutput;
+use mls_rs_core::crypto::CipherSuite;
+use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::psk::ExternalPskId;
 
 use super::Member;
 use super::engine_storage::{self, Slot};
 use super::group_record::{GroupRecord, PendingCommit, State};
-use super::keys::SUITE;
 use super::loaded::Loaded;
 use super::requests::Purpose;
 use crate::engine::{self, EngineError, mls_time, sha256};
@@ -30,6 +32,14 @@ pub(super) struct Changes {
     pub(super) add: Vec<MlsMessage>,
     /// Leaves to remove.
     pub(super) remove: Vec<u32>,
+    /// The group's new context extensions.
+    pub(super) context: Option<ExtensionList>,
+    /// The own leaf's new extensions.
+    pub(super) leaf: Option<ExtensionList>,
+    /// External PSKs to use.
+    pub(super) psks: Vec<ExternalPskId>,
+    /// Epochs whose resumption PSKs to use.
+    pub(super) past_epochs: Vec<u64>,
 }
 
 /// A commit, and what goes to the hub with it.
@@ -38,10 +48,12 @@ pub(super) struct Built {
     pub(super) welcome: Option<Vec<u8>>,
     pub(super) group_info: Vec<u8>,
     pub(super) has_path: bool,
+    /// The group's.
+    pub(super) suite: CipherSuite,
 }
 
 impl Built {
-    pub(super) fn new(output: &CommitOutput) -> Result<Self, EngineError> {
+    pub(super) fn new(suite: CipherSuite, output: &CommitOutput) -> Result<Self, EngineError> {
         let info = output
             .external_commit_group_info()
             .ok_or_else(|| EngineError::Crypto("the commit came without a GroupInfo".to_owned()))?;
@@ -51,6 +63,7 @@ impl Built {
             welcome,
             group_info: info.to_bytes()?,
             has_path: output.contains_update_path,
+            suite,
         })
     }
 }
@@ -61,6 +74,7 @@ impl Member {
         self.record(group).is_some_and(|record| {
             record.state == State::Live
                 && record.pending.is_none()
+                && record.proposing.is_none()
                 && record.rejoin.is_none()
                 && record.broken_seq.is_none()
                 && record.commit_after_ms <= self.now_ms
@@ -102,7 +116,7 @@ impl Member {
             group_info: &built.group_info,
         };
         let signature = submission
-            .sign(SUITE, self.keys.secret())
+            .sign(built.suite, self.keys.of(built.suite).secret())
             .map_err(|e| StoreError(format!("a submission could not be signed: {e}")))?;
         let hash = sha256(&built.commit);
         let request = Request::SubmitCommit(SubmitCommit {
@@ -226,6 +240,7 @@ impl Member {
         &mut self,
         group: &GroupId,
     ) -> Result<Option<PendingCommit>, StoreError> {
+        self.take_proposing(group)?;
         let Some(pending) = self.record(group).and_then(|r| r.pending.clone()) else {
             return Ok(None);
         };
@@ -255,6 +270,7 @@ impl Member {
 }
 
 fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, EngineError> {
+    let suite = loaded.group.cipher_suite();
     let mut builder = loaded.group.commit_builder().commit_time(mls_time(now_ms));
     for package in changes.add {
         builder = builder.add_member(package)?;
@@ -262,5 +278,17 @@ fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, En
     for leaf in changes.remove {
         builder = builder.remove_member(leaf)?;
     }
-    Built::new(&builder.build()?)
+    if let Some(extensions) = changes.context {
+        builder = builder.set_group_context_ext(extensions)?;
+    }
+    if let Some(extensions) = changes.leaf {
+        builder = builder.set_leaf_node_extensions(extensions);
+    }
+    for psk in changes.psks {
+        builder = builder.add_external_psk(psk)?;
+    }
+    for epoch in changes.past_epochs {
+        builder = builder.add_resumption_psk(epoch)?;
+    }
+    Built::new(suite, &builder.build()?)
 }

@@ -1,14 +1,14 @@
 //! CreateGroup: rooms by the hub, a group of one leaf, and its registration.
 
 use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
-use mls_rs_core::crypto::SignaturePublicKey;
+use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::identity::CredentialType;
 
 use super::admission::hub_sender;
 use super::engine_storage::MemberGroup;
 use super::group_record::{GroupRecord, State};
-use super::intents::{Stage, Step};
+use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
 use super::requests::Purpose;
 use super::{Command, Member};
@@ -16,10 +16,12 @@ use crate::address::Network;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::{EngineError, mls_time, random_bytes};
 use crate::limits::CLOCK_SKEW_MS;
-use crate::policy::{BRIDGE_GROUP_EXTENSION, GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S};
+use crate::policy::{
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S,
+};
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
 use crate::store::StoreError;
-use crate::wire::create_room::RoomCreated;
+use crate::wire::create_room::{CreateRoom, RoomCreated};
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
 use crate::wire::register_group::RegisterGroup;
@@ -43,21 +45,22 @@ impl Member {
     }
 
     fn waiting_creates(&self) -> Vec<u64> {
-        let waits = |command: &Command, stage: &Stage| {
-            matches!(command, Command::CreateGroup(_)) && *stage == Stage::Waiting
-        };
-        let waiting = self.intents.values().filter(|i| waits(&i.command, &i.stage));
+        let waits = |i: &&Intent| wanted(&i.command).is_some() && i.stage == Stage::Waiting;
+        let waiting = self.intents.values().filter(waits);
         waiting.map(|intent| intent.number).collect()
     }
 
     /// Asks for the rooms, once the hub is known.
     pub(super) fn step_create(&mut self, number: u64) -> Result<Step, StoreError> {
-        let Some(Command::CreateGroup(rooms)) =
-            self.intents.get(&number).filter(|i| i.stage == Stage::Waiting).map(|i| &i.command)
-        else {
+        let waiting = self.intents.get(&number).filter(|i| i.stage == Stage::Waiting);
+        let Some((rooms, suite)) = waiting.and_then(|i| wanted(&i.command)) else {
             return Ok(Step::Wait);
         };
         let rooms = rooms.clone();
+        if !CIPHER_SUITES.contains(&suite) {
+            let why = EngineError::Suite(suite.into()).to_string();
+            return self.fail(number, why).map(|()| Step::Next);
+        }
         let own = match self.client.network() {
             Network::Matrix => rooms.matrix,
             Network::Xmpp => rooms.xmpp,
@@ -116,7 +119,9 @@ impl Member {
             return self.fail(number, "the hub made no room on this device's own network");
         }
         let bound = self.bind(&hub, rooms);
-        let made = self.new_mls_group(&hub, &bound).and_then(|group| {
+        let command = self.intents.get(&number).map(|intent| intent.command.clone());
+        let suite = command.as_ref().and_then(wanted).map_or(SUITE, |(_, suite)| suite);
+        let made = self.new_mls_group(suite, &hub, &bound).and_then(|group| {
             let info = group.group_info_message_allowing_ext_commit(false)?.to_bytes()?;
             let tree = group.export_tree().to_bytes()?;
             Ok((group, RegisterGroup { group_info: info.into(), tree: tree.into() }))
@@ -129,6 +134,7 @@ impl Member {
         let loaded = self.new_group(group)?;
         self.give_back(&id, loaded);
         let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
+        record.suite = suite.into();
         record.rooms = bound.rooms();
         record.receipt_key = bound.receipt_key;
         self.save_record(record)?;
@@ -155,15 +161,17 @@ impl Member {
             members_may_add: false,
             basic_allowed: true,
             open_join: false,
+            join_psk: Vec::new(),
         }
     }
 
     fn new_mls_group(
         &self,
+        suite: CipherSuite,
         hub: &HubInfo,
         bound: &BridgeGroup,
     ) -> Result<MemberGroup, EngineError> {
-        let sender = hub_sender(hub, SUITE.into()).ok_or(EngineError::Suite(SUITE.into()))?;
+        let sender = hub_sender(hub, suite.into()).ok_or(EngineError::Suite(suite.into()))?;
         let credentials = vec![CredentialType::BASIC, CredentialType::X509];
         let required =
             RequiredCapabilitiesExt::new(vec![BRIDGE_GROUP_EXTENSION], Vec::new(), credentials);
@@ -179,7 +187,7 @@ impl Member {
         let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
         let id = random_bytes(GROUP_ID_BYTES)?;
         let leaf = ExtensionList::new();
-        Ok(self.engine.create_group_with_id(id, extensions, leaf, Some(time))?)
+        Ok(self.engine_of(suite).create_group_with_id(id, extensions, leaf, Some(time))?)
     }
 
     /// The hub accepted the group.
@@ -211,6 +219,15 @@ impl Member {
         self.emit_joined(group, &loaded, record.rooms)?;
         self.give_back(group, loaded);
         self.done(number, Some(group.clone()))
+    }
+}
+
+/// The rooms and the suite of a command that makes a group.
+fn wanted(command: &Command) -> Option<(&CreateRoom, CipherSuite)> {
+    match command {
+        Command::CreateGroup(rooms) => Some((rooms, SUITE)),
+        Command::CreateGroupWith(with) => Some((&with.rooms, CipherSuite::from(with.suite))),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ use mls_rs::client_builder::{
     BaseConfig, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
     WithKeyPackageRepo, WithMlsRules, WithPskStore,
 };
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
 use mls_rs_core::identity::SigningIdentity;
@@ -20,13 +21,13 @@ use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use zeroize::Zeroizing;
 
-use super::keys::{SUITE, SignatureKey};
+use super::keys::SignatureKeys;
 use crate::address::ClientId;
 use crate::engine;
 use crate::identity::{ClientIdentity, credential};
 use crate::overlay::Overlay;
 use crate::policy::{
-    BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
+    BRIDGE_GROUP_EXTENSION, HELD_PSKS_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
     LAST_RESORT_EXTENSION, PAST_EPOCHS,
 };
 use crate::rules::GroupRules;
@@ -38,7 +39,8 @@ pub(super) const GROUP_STATE: Space = "group_state";
 pub(super) const EPOCH: Space = "epoch";
 /// Private parts of published key packages, by reference.
 pub(super) const KEY_PACKAGE: Space = "key_package";
-const PSK: Space = "psk";
+/// External PSKs, by id.
+pub(super) const PSK: Space = "psk";
 /// More past epochs of one group are never there.
 const EPOCHS_READ_MAX: usize = 64;
 
@@ -68,6 +70,8 @@ pub(super) enum Slot {
     Current,
     /// A group joined by an external commit that has no receipt yet.
     Candidate,
+    /// The group with a proposal of our own that has no receipt yet.
+    Proposed,
 }
 
 /// The engine's storage over an overlay.
@@ -77,13 +81,15 @@ pub(super) struct EngineStorage {
     slot: Slot,
 }
 
-/// The engine's client for one slot.
+/// The engine's client for one slot and suite.
 pub(super) fn client(
     overlay: &Overlay,
     slot: Slot,
     client: &ClientId,
-    key: &SignatureKey,
+    keys: &SignatureKeys,
+    suite: CipherSuite,
 ) -> MemberClient {
+    let key = keys.of(suite);
     let storage = EngineStorage { overlay: overlay.clone(), slot };
     let identity = SigningIdentity::new(credential(client), key.public().clone());
     let lifetime = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
@@ -94,9 +100,9 @@ pub(super) fn client(
         .group_state_storage(storage.clone())
         .psk_store(storage.clone())
         .key_package_repo(storage)
-        .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION])
+        .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
         .key_package_lifetime(Duration::from_secs(lifetime))
-        .signing_identity(identity, key.secret().clone(), SUITE)
+        .signing_identity(identity, key.secret().clone(), suite)
         .build()
 }
 
@@ -125,13 +131,39 @@ pub(super) fn delete_epochs_until(
 /// Puts the candidate into the place of the current group. Past epochs do not come along: the
 /// candidate has none that it could read.
 pub(super) fn adopt_candidate(overlay: &Overlay, group: &[u8]) -> Result<bool, StoreError> {
-    let Some(state) = overlay.get(GROUP_STATE, &state_key(Slot::Candidate, group))? else {
+    if !exists(overlay, Slot::Candidate, group)? {
+        return Ok(false);
+    }
+    delete_epochs_until(overlay, Slot::Current, group, u64::MAX)?;
+    delete_epochs_until(overlay, Slot::Candidate, group, u64::MAX)?;
+    adopt(overlay, Slot::Candidate, group)
+}
+
+/// Puts the state in `slot`, if there is one, into the place of the current one.
+pub(super) fn adopt(overlay: &Overlay, slot: Slot, group: &[u8]) -> Result<bool, StoreError> {
+    let Some(state) = overlay.get(GROUP_STATE, &state_key(slot, group))? else {
         return Ok(false);
     };
-    delete(overlay, Slot::Current, group)?;
-    delete(overlay, Slot::Candidate, group)?;
+    overlay.delete(GROUP_STATE, &state_key(slot, group));
     overlay.put(GROUP_STATE, &state_key(Slot::Current, group), state.to_vec());
     Ok(true)
+}
+
+/// Lets `change` write the current state of a group, then puts what it wrote into the slot of
+/// proposals and the state from before back into its place.
+pub(super) fn set_aside<T>(
+    overlay: &Overlay,
+    group: &[u8],
+    change: impl FnOnce() -> T,
+) -> Result<T, StoreError> {
+    let current = state_key(Slot::Current, group);
+    let before = overlay.get(GROUP_STATE, &current)?;
+    let changed = change();
+    if let (Some(before), Some(after)) = (before, overlay.get(GROUP_STATE, &current)?) {
+        overlay.put(GROUP_STATE, &state_key(Slot::Proposed, group), after.to_vec());
+        overlay.put(GROUP_STATE, &current, before.to_vec());
+    }
+    Ok(changed)
 }
 
 /// Whether there is a state of the group.
@@ -157,6 +189,7 @@ fn slot_byte(slot: Slot) -> u8 {
     match slot {
         Slot::Current => 0,
         Slot::Candidate => 1,
+        Slot::Proposed => 2,
     }
 }
 

@@ -8,6 +8,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{HpkePublicKey, HpkeSecretKey};
 
 use super::Member;
+use super::propose::Proposing;
 use crate::address::RoomAddress;
 use crate::overlay::{Overlay, decode};
 use crate::receipt::Receipt;
@@ -52,6 +53,8 @@ pub(super) struct GroupRecord {
     pub(super) last_receipt: Option<Receipt>,
     /// Our commit that waits for its receipt.
     pub(super) pending: Option<PendingCommit>,
+    /// Our proposal that waits for its receipt.
+    pub(super) proposing: Option<Proposing>,
     /// Lost races of what is to be committed.
     pub(super) attempts: u32,
     /// No commit before this.
@@ -104,12 +107,14 @@ pub(super) struct Rejoin {
     pub(super) base: Option<Receipt>,
     /// Whether this device had been removed, as far as it knew.
     pub(super) was_gone: bool,
+    /// Whether it never had a leaf, and comes into an open group.
+    pub(super) joins: bool,
 }
 
 impl Rejoin {
     /// A way back that nobody has commanded.
     pub(super) fn by_itself() -> Self {
-        Self { intent: None, seal_key: None, base: None, was_gone: false }
+        Self { intent: None, seal_key: None, base: None, was_gone: false, joins: false }
     }
 }
 
@@ -155,6 +160,7 @@ impl GroupRecord {
             joined_at_ms: now_ms,
             last_receipt: None,
             pending: None,
+            proposing: None,
             attempts: 0,
             commit_after_ms: 0,
             proposals_since_ms: None,

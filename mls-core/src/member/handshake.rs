@@ -16,7 +16,7 @@ use crate::door;
 use crate::engine::mls_time;
 use crate::limits::{HANDSHAKES_BUFFERED_MAX, LOOK_FOR_NEWEST_MS};
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
-use crate::rules::check_proposal;
+use crate::rules::{check_by_reference, check_proposal};
 use crate::store::{Space, StoreError};
 use crate::wire::fetch_handshakes::FetchHandshakes;
 use crate::wire::handshake::Handshake;
@@ -61,6 +61,10 @@ impl Member {
             return Ok(Turn::Settled);
         };
         let Some(message) = handshake.message.inline() else { return Ok(Turn::Settled) };
+        if record.proposing.is_some() {
+            // Until our proposal is answered.
+            return self.keep_early(&handshake).map(|()| Turn::Settled);
+        }
         match self.check(&record, &handshake, message) {
             Ok(None) => Ok(Turn::Settled),
             Ok(Some(receipt))
@@ -82,7 +86,7 @@ impl Member {
     }
 
     /// The receipt, if it is good; nothing for a handshake that we have had, or cannot follow.
-    fn check(
+    pub(super) fn check(
         &self,
         record: &GroupRecord,
         handshake: &Handshake,
@@ -282,7 +286,8 @@ fn process(
     receipt: &Receipt,
     message: &[u8],
 ) -> Result<Result<Processed, MlsError>, String> {
-    let handshake = door::handshake(message, group).map_err(|e| e.to_string())?;
+    let handshake =
+        door::handshake(message, group, loaded.group.cipher_suite()).map_err(|e| e.to_string())?;
     if handshake.kind != receipt.tbs.kind || handshake.epoch != receipt.tbs.epoch {
         return Err("the receipt names another kind or epoch than the message".to_owned());
     }
@@ -295,13 +300,10 @@ fn process(
                 ProposalSender::External(index) => Sender::External(index),
                 ProposalSender::NewMember => Sender::NewMemberProposal,
             };
-            check_proposal(
-                &proposal.proposal,
-                &sender,
-                &loaded.group.roster(),
-                loaded.group.context(),
-            )
-            .map_err(|e| e.to_string())?;
+            let (roster, context) = (loaded.group.roster(), loaded.group.context());
+            check_by_reference(&proposal.proposal)
+                .and_then(|()| check_proposal(&proposal.proposal, &sender, &roster, context))
+                .map_err(|e| e.to_string())?;
             Ok(Ok(Processed::Proposal))
         }
         Ok(_) => Err("it is neither a proposal nor a commit".to_owned()),

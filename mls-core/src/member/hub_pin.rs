@@ -45,6 +45,7 @@ impl Member {
             }
         }
         self.start_creates()?;
+        self.start_joins()?;
         self.try_welcomes()
     }
 }

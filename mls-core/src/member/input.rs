@@ -31,7 +31,12 @@ pub enum Input {
         sender: Option<UserId>,
     },
     /// How many one-time key packages of this device its network has left.
-    KeyPackagesLeft(u32),
+    KeyPackagesLeft {
+        /// RFC 9420 number of their suite.
+        suite: u16,
+        /// How many.
+        count: u32,
+    },
     /// The connection is there (again): what waits at the hub should be fetched.
     Connected,
     /// Time passed; send one each second or so.

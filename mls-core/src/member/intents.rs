@@ -112,8 +112,16 @@ impl Intent {
         match &self.command {
             Command::Invite(c) | Command::Remove(c) => Some(&c.group),
             Command::Send(c) => Some(&c.group),
+            Command::ChangeSettings(c) => Some(&c.group),
+            Command::HoldPsk(c) => Some(&c.group),
+            Command::UsePsk(c) => Some(&c.group),
+            Command::UsePastEpoch(c) => Some(&c.group),
+            Command::Propose(c) => Some(&c.group),
             Command::Leave(group) | Command::Rotate(group) | Command::Rejoin(group) => Some(group),
-            Command::CreateGroup(_) | Command::PublishKeyPackages => None,
+            Command::CreateGroup(_)
+            | Command::CreateGroupWith(_)
+            | Command::PublishKeyPackages
+            | Command::Join(_) => None,
         }
     }
 }
@@ -240,9 +248,14 @@ impl Member {
         let Some(intent) = self.intents.get(&number) else { return Ok(()) };
         self.touched.extend(intent.group().cloned());
         match (intent.command.clone(), result) {
-            (Command::CreateGroup(_), result) => self.create_answered(number, asked, result),
-            (Command::Invite(_), Ok(Answer::KeyPackages(clients))) => {
+            (Command::CreateGroup(_) | Command::CreateGroupWith(_), result) => {
+                self.create_answered(number, asked, result)
+            }
+            (Command::Invite(_) | Command::Propose(_), Ok(Answer::KeyPackages(clients))) => {
                 self.key_packages_claimed(number, clients)
+            }
+            (Command::Join(_), Ok(Answer::GroupFound(found))) => {
+                self.join_found(number, found.group)
             }
             (Command::Leave(group), Ok(_) | Err(Refusal::UnknownGroup)) => {
                 self.left(&group, number)

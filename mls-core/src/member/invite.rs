@@ -3,8 +3,9 @@
 use super::claimed_package;
 use super::commit::Changes;
 use super::intents::{Inviting, Stage, Step};
+use super::propose::{Next, proposed_to_add};
 use super::requests::Purpose;
-use super::{Command, Member};
+use super::{Command, Member, MembersCommand, ProposeCommand, Wish};
 use crate::address::UserId;
 use crate::identity::clients;
 use crate::limits::{ADDS_PER_COMMIT_MAX, USERS_PER_CLAIM_MAX};
@@ -44,12 +45,16 @@ impl Member {
 
     fn inviting(&self, number: u64) -> Option<(GroupId, Vec<UserId>, Inviting)> {
         let intent = self.intents.get(&number)?;
-        let Command::Invite(command) = &intent.command else { return None };
+        let (group, users) = match &intent.command {
+            Command::Invite(MembersCommand { group, users })
+            | Command::Propose(ProposeCommand { group, wish: Wish::Add(users) }) => (group, users),
+            _ => return None,
+        };
         let inviting = match &intent.stage {
             Stage::Inviting(inviting) => inviting.clone(),
             _ => Inviting::default(),
         };
-        Some((command.group.clone(), command.users.clone(), inviting))
+        Some((group.clone(), users.clone(), inviting))
     }
 
     fn claim(
@@ -89,7 +94,8 @@ impl Member {
     /// Leaves out devices that are in the group: added by us, by somebody else, or long ago.
     fn drop_added(&mut self, group: &GroupId, inviting: &mut Inviting) -> Result<(), StoreError> {
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
-        let members = clients(&loaded.group.roster());
+        let mut members = clients(&loaded.group.roster());
+        members.extend(proposed_to_add(&loaded));
         self.give_back(group, loaded);
         let before = inviting.packages.len();
         inviting.packages.retain(|package| {
@@ -108,6 +114,14 @@ impl Member {
         if !self.may_commit(group) {
             self.set_stage(number, Stage::Inviting(inviting))?;
             return Ok(Step::Wait);
+        }
+        if self.intents.get(&number).is_some_and(|i| matches!(i.command, Command::Propose(_))) {
+            let first = inviting.packages.first().and_then(claimed_package::client);
+            self.set_stage(number, Stage::Inviting(inviting))?;
+            return match first {
+                Some((_, package)) => self.propose(number, group, Next::Add(package)),
+                None => self.fail(number, "a key package is broken").map(|()| Step::Next),
+            };
         }
         let some = inviting.packages.iter().take(ADDS_PER_COMMIT_MAX);
         let add = some.filter_map(claimed_package::client).map(|(_, message)| message).collect();

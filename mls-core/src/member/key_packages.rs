@@ -1,4 +1,4 @@
-//! The pool of key packages: 100 one-time packages and one last resort, where our network
+//! The pools of key packages, one a suite: one-time packages and one last resort, where our network
 //! keeps them (RFC 9420 16.8 for why there is a last resort).
 //!
 //! Private parts stay here until the package is used or has expired. A last-resort package is
@@ -7,24 +7,22 @@
 
 use mls_rs::extension::recommended::LastResortKeyPackageExt;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::key_package::KeyPackageData;
 
-use super::engine_storage::KEY_PACKAGE;
+use super::engine_storage::{KEY_PACKAGE, MemberClient};
 use super::intents::{Stage, Step};
 use super::keys::SUITE;
 use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
 use crate::engine::{cipher_suite, mls_time, sha256_parts};
 use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
 use crate::overlay::decode;
-use crate::policy::{
-    KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_POOL, KEY_PACKAGE_REFILL, KEY_PACKAGE_ROTATE_MS,
-};
+use crate::policy::{CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_ROTATE_MS, key_package_pool};
 use crate::store::{Space, StoreError};
 use crate::wire::Digest;
 
 const POOL: Space = "key_package_pool";
-const OWN: &[u8] = b"own";
 /// Uploads that are not confirmed.
 const UPLOAD: Space = "key_package_upload";
 /// Private parts looked at in one sweep.
@@ -41,59 +39,95 @@ pub(super) struct Pool {
     last_resort_ms: u64,
     /// Packages in uploads that are not confirmed.
     uploading: u32,
-    /// When private parts were last looked through.
+    /// When private parts, of all suites, were last looked through; kept with the first suite.
     swept_ms: u64,
 }
 
+/// When a pool is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// Whatever is missing.
+    Whole,
+    /// When less than half is left.
+    BelowHalf,
+}
+
+fn pool_key(suite: CipherSuite) -> [u8; 2] {
+    u16::from(suite).to_be_bytes()
+}
+
 impl Member {
-    fn pool(&self) -> Result<Pool, StoreError> {
-        Ok(self.overlay.read(POOL, OWN)?.unwrap_or_default())
+    fn pool(&self, suite: CipherSuite) -> Result<Pool, StoreError> {
+        Ok(self.overlay.read(POOL, &pool_key(suite))?.unwrap_or_default())
+    }
+
+    fn write_pool(&self, suite: CipherSuite, pool: &Pool) -> Result<(), StoreError> {
+        self.overlay.write(POOL, &pool_key(suite), pool)
     }
 
     /// The network, or the hub for it, says how many one-time packages are left.
-    pub(super) fn key_packages_left(&mut self, left: u32) -> Result<(), StoreError> {
-        let pool = self.pool()?;
-        if pool.left != left {
-            self.overlay.write(POOL, OWN, &Pool { left, ..pool })?;
+    pub(super) fn key_packages_left(
+        &mut self,
+        suite: CipherSuite,
+        left: u32,
+    ) -> Result<(), StoreError> {
+        if !CIPHER_SUITES.contains(&suite) {
+            return Ok(());
         }
-        self.fill_pool(KEY_PACKAGE_REFILL).map(|_| ())
+        let pool = self.pool(suite)?;
+        if pool.left != left {
+            self.write_pool(suite, &Pool { left, ..pool })?;
+        }
+        self.fill_pool(suite, Fill::BelowHalf)
     }
 
-    /// Makes packages if fewer than `below` are left, or the last resort has to be replaced,
-    /// and nothing is on its way. Gives the new uploads.
-    pub(super) fn fill_pool(&mut self, below: u32) -> Result<Vec<Digest>, StoreError> {
-        let mut pool = self.pool()?;
+    /// Fills the pools of all suites, each as [`Member::fill_pool`] does.
+    pub(super) fn fill_pools(&mut self, fill: Fill) -> Result<(), StoreError> {
+        CIPHER_SUITES.into_iter().try_for_each(|suite| self.fill_pool(suite, fill))
+    }
+
+    /// Makes packages if too few are left, or the last resort has to be replaced, and nothing is on
+    /// its way.
+    fn fill_pool(&mut self, suite: CipherSuite, fill: Fill) -> Result<(), StoreError> {
+        let size = key_package_pool(suite);
+        let below = match fill {
+            Fill::Whole => size,
+            Fill::BelowHalf => size / 2,
+        };
+        let mut pool = self.pool(suite)?;
         if pool.uploading > 0 {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut missing = match pool.left < below {
-            true => KEY_PACKAGE_POOL.saturating_sub(pool.left),
+            true => size.saturating_sub(pool.left),
             false => 0,
         };
         let age_ms = self.now_ms.saturating_sub(pool.last_resort_ms);
         let mut stale = pool.last_resort.is_empty() || age_ms >= KEY_PACKAGE_ROTATE_MS;
         let portion = u32::try_from(KEY_PACKAGES_PER_PUBLISH_MAX).unwrap_or(u32::MAX);
-        let mut uploads = Vec::new();
         while missing > 0 || stale {
             // Halves of the pool, each small enough for one request.
-            let count = missing.min(portion).min(KEY_PACKAGE_POOL.div_ceil(2));
-            uploads.push(self.make_upload(&mut pool, count, stale)?);
+            let count = missing.min(portion).min(size.div_ceil(2));
+            self.make_upload(suite, &mut pool, count, stale)?;
             missing = missing.saturating_sub(count);
             stale = false;
         }
-        self.overlay.write(POOL, OWN, &pool)?;
-        Ok(uploads)
+        self.write_pool(suite, &pool)
     }
 
     fn make_upload(
         &mut self,
+        suite: CipherSuite,
         pool: &mut Pool,
         count: u32,
         last_resort: bool,
-    ) -> Result<Digest, StoreError> {
-        let one_time =
-            (0..count).map(|_| self.make_package(false)).collect::<Result<Vec<_>, _>>()?;
-        let last_resort = last_resort.then(|| self.make_package(true)).transpose()?;
+    ) -> Result<(), StoreError> {
+        let engine = self.engine_of(suite);
+        let one_time = (0..count)
+            .map(|_| self.make_package(&engine, suite, false))
+            .collect::<Result<Vec<_>, _>>()?;
+        let last_resort =
+            last_resort.then(|| self.make_package(&engine, suite, true)).transpose()?;
         if let Some((reference, _)) = &last_resort {
             pool.last_resort.clone_from(reference);
             pool.last_resort_ms = self.now_ms;
@@ -103,19 +137,25 @@ impl Member {
         let id = sha256_parts(&references.collect::<Vec<_>>());
         let upload = KeyPackageUpload {
             id,
-            suite: SUITE.into(),
-            signature_key: self.keys.public().to_vec(),
+            suite: suite.into(),
+            suites: CIPHER_SUITES.map(u16::from).to_vec(),
+            signature_key: self.keys.own().public().to_vec(),
             one_time,
             last_resort,
         };
         pool.uploading = pool.uploading.saturating_add(1);
         self.overlay.write(UPLOAD, &id.0, &upload)?;
         self.outputs.push(Output::UploadKeyPackages(upload));
-        Ok(id)
+        Ok(())
     }
 
     /// Reference and MLSMessage of a fresh package.
-    fn make_package(&self, last_resort: bool) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    fn make_package(
+        &self,
+        engine: &MemberClient,
+        suite: CipherSuite,
+        last_resort: bool,
+    ) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
         let mut extensions = ExtensionList::new();
         if last_resort {
             extensions.set_from(LastResortKeyPackageExt).map_err(|e| StoreError(e.to_string()))?;
@@ -124,11 +164,10 @@ impl Member {
         let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
         let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
         let leaf = ExtensionList::new();
-        let message = self
-            .engine
+        let message = engine
             .generate_key_package_message(extensions, leaf, Some(time))
             .map_err(|e| engine_fault(&e))?;
-        let suite = cipher_suite(SUITE).map_err(|e| StoreError(e.to_string()))?;
+        let suite = cipher_suite(suite).map_err(|e| StoreError(e.to_string()))?;
         let reference = message.key_package_reference(&suite).map_err(|e| engine_fault(&e))?;
         let bytes = message.to_bytes().map_err(|e| engine_fault(&e))?;
         Ok((reference.map(|reference| reference.to_vec()).unwrap_or_default(), bytes))
@@ -141,12 +180,16 @@ impl Member {
         };
         self.overlay.delete(UPLOAD, &id.0);
         let count = u32::try_from(upload.one_time.len()).unwrap_or(u32::MAX);
-        let mut pool = self.pool()?;
+        let suite = CipherSuite::from(upload.suite);
+        let mut pool = self.pool(suite)?;
         pool.uploading = pool.uploading.saturating_sub(1);
         pool.left = pool.left.saturating_add(count);
-        self.overlay.write(POOL, OWN, &pool)?;
-        if pool.uploading == 0 {
-            self.emit(Event::KeyPackagesPublished(pool.left))?;
+        self.write_pool(suite, &pool)?;
+        if self.uploads()?.is_empty() {
+            let pools = CIPHER_SUITES.map(|suite| self.pool(suite));
+            let left = pools.into_iter().map(|pool| pool.map(|pool| pool.left));
+            let left = left.sum::<Result<u32, StoreError>>()?;
+            self.emit(Event::KeyPackagesPublished(left))?;
             self.ask_to_join()?;
         }
         self.publishing_goes_on(id)
@@ -158,7 +201,7 @@ impl Member {
         if !waiting {
             return Ok(Step::Wait);
         }
-        self.fill_pool(KEY_PACKAGE_POOL)?;
+        self.fill_pools(Fill::Whole)?;
         let uploads = self.uploads()?.into_iter().map(|upload| upload.id).collect::<Vec<_>>();
         if uploads.is_empty() {
             return self.done(number, None).map(|()| Step::Next);
@@ -188,24 +231,28 @@ impl Member {
     }
 
     /// Packages were used to join: a last resort is replaced at once.
-    pub(super) fn key_packages_used(&mut self, references: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut pool = self.pool()?;
+    pub(super) fn key_packages_used(
+        &mut self,
+        suite: CipherSuite,
+        references: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let mut pool = self.pool(suite)?;
         if !pool.last_resort.is_empty() && references.contains(&pool.last_resort) {
             pool.last_resort.clear();
-            self.overlay.write(POOL, OWN, &pool)?;
-            self.fill_pool(KEY_PACKAGE_REFILL)?;
+            self.write_pool(suite, &pool)?;
+            self.fill_pool(suite, Fill::BelowHalf)?;
         }
         Ok(())
     }
 
     /// Once a day: deletes private parts that have expired, and rotates the last resort.
     pub(super) fn sweep_key_packages(&mut self) -> Result<(), StoreError> {
-        let mut pool = self.pool()?;
+        let mut pool = self.pool(SUITE)?;
         if pool.swept_ms.saturating_add(DAY_MS) > self.now_ms {
             return Ok(());
         }
         pool.swept_ms = self.now_ms;
-        self.overlay.write(POOL, OWN, &pool)?;
+        self.write_pool(SUITE, &pool)?;
         let expired_s = self.now_ms.saturating_sub(DAY_MS) / 1000;
         for (key, value) in self.overlay.scan(KEY_PACKAGE, &[], &[], SWEEP_MAX)? {
             if decode::<KeyPackageData>(KEY_PACKAGE, &value)?.expiration < expired_s {
@@ -213,7 +260,7 @@ impl Member {
             }
         }
         let published = !pool.last_resort.is_empty();
-        if published { self.fill_pool(KEY_PACKAGE_REFILL).map(|_| ()) } else { Ok(()) }
+        if published { self.fill_pools(Fill::BelowHalf) } else { Ok(()) }
     }
 
     /// Uploads that are not confirmed.

@@ -185,6 +185,7 @@ impl Member {
         self.loaded.remove(group);
         self.forget_ratchet(group);
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
+        engine_storage::delete(&self.overlay, Slot::Proposed, &group.0)?;
         engine_storage::delete(&self.overlay, Slot::Current, &group.0)
     }
 }

@@ -48,6 +48,9 @@ pub struct KeyPackageUpload {
     pub id: Digest,
     /// RFC 9420 number of their suite.
     pub suite: u16,
+    /// All suites that the device does, to be announced with it; the one that everybody must have
+    /// first.
+    pub suites: Vec<u16>,
     /// The device's Ed25519 signature public key, to be announced with the device.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub signature_key: Vec<u8>,

@@ -7,7 +7,8 @@
 use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::ExportedTree;
-use mls_rs_core::crypto::{CipherSuiteProvider, HpkeCiphertext};
+use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkeCiphertext};
+use mls_rs_core::psk::ExternalPskId;
 
 use super::admission::{check_context, check_receipt, check_roster};
 use super::commit::Built;
@@ -30,6 +31,8 @@ use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId, Request};
 
 const INFO: &[u8] = b"mls-bridge 0 group info";
+const NO_PSK: &str =
+    "the group asks for a pre-shared key that this device does not hold: get it from a member";
 
 /// A group that we came back into, to be confirmed by a receipt.
 struct Candidate {
@@ -224,15 +227,27 @@ impl Member {
                 who.join(", ")
             )));
         }
+        let leaf = self.own_leaf(&tree, context.cipher_suite);
+        let joins = self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.joins);
+        if leaf.is_none() && !(joins && bound.open_join) {
+            let leafless = "this device has no leaf with its key in the group: be invited";
+            return Err(NoWay::Ever(leafless.to_owned()));
+        }
+        let epoch = context.epoch;
+        let built = self.external_commit(message, tree, leaf, &bound).map_err(|e| match e {
+            MlsError::MissingRequiredPsk => NoWay::Ever(NO_PSK.to_owned()),
+            error => not_now(error),
+        })?;
+        Ok(Candidate { built, epoch, base, bound })
+    }
+
+    /// The leaf that has our client and key.
+    fn own_leaf(&self, tree: &ExportedTree<'_>, suite: CipherSuite) -> Option<u32> {
         let own = tree.roster().members_iter().find(|member| {
             client_id(&member.signing_identity).as_ref() == Ok(&self.client)
-                && member.signing_identity.signature_key == *self.keys.public()
+                && member.signing_identity.signature_key == *self.keys.of(suite).public()
         });
-        let leafless = "this device has no leaf with its key in the group: be invited";
-        let leaf = own.ok_or_else(|| NoWay::Ever(leafless.to_owned()))?.index;
-        let epoch = context.epoch;
-        let built = self.external_commit(message, tree, leaf).map_err(not_now)?;
-        Ok(Candidate { built, epoch, base, bound })
+        own.map(|member| member.index)
     }
 
     /// Builds the external commit and keeps its group in the candidate slot.
@@ -240,21 +255,27 @@ impl Member {
         &self,
         group_info: MlsMessage,
         tree: ExportedTree<'static>,
-        leaf: u32,
+        leaf: Option<u32>,
+        bound: &BridgeGroup,
     ) -> Result<Built, MlsError> {
+        let suite = group_info.cipher_suite().ok_or(MlsError::UnexpectedMessageType)?;
         let client =
-            engine_storage::client(&self.overlay, Slot::Candidate, &self.client, &self.keys);
-        let (mut group, commit) = client
-            .external_commit_builder()?
-            .with_removal(leaf)
-            .with_tree_data(tree)
-            .build(group_info)?;
+            engine_storage::client(&self.overlay, Slot::Candidate, &self.client, &self.keys, suite);
+        let mut builder = client.external_commit_builder()?.with_tree_data(tree);
+        if let Some(leaf) = leaf {
+            builder = builder.with_removal(leaf);
+        }
+        if !bound.join_psk.is_empty() {
+            builder = builder.with_external_psk(ExternalPskId::new(bound.join_psk.clone()));
+        }
+        let (mut group, commit) = builder.build(group_info)?;
         group.write_to_storage()?;
         Ok(Built {
             commit: commit.to_bytes()?,
             welcome: None,
             group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?,
             has_path: true,
+            suite,
         })
     }
 
@@ -277,8 +298,10 @@ impl Member {
         let loaded = self.engine.load_group(&group.0).map_err(|e| engine_fault(&e))?;
         let loaded = self.new_group(loaded)?;
         let epoch = loaded.group.current_epoch();
+        let suite = u16::from(loaded.group.cipher_suite());
         self.change_record(group, |record| {
             record.state = State::Live;
+            record.suite = suite;
             record.pending = None;
             record.rejoin = None;
             record.attempts = 0;

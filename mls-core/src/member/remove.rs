@@ -1,11 +1,11 @@
 //! Remove: all devices of some users, by one commit.
 
-use mls_rs_core::identity::SigningIdentity;
-
 use super::commit::Changes;
 use super::intents::{Stage, Step};
+use super::loaded::Loaded;
 use super::pending_proposals::leaves_to_remove;
 use super::{Command, Member};
+use crate::address::UserId;
 use crate::identity::client_id;
 use crate::store::StoreError;
 
@@ -23,16 +23,7 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         }
         let Some(loaded) = self.take_group(&group)? else { return Ok(Step::Wait) };
-        let named = |identity: &SigningIdentity| {
-            client_id(identity).is_ok_and(|client| command.users.contains(&client.user()))
-        };
-        let leaves: Vec<u32> = loaded
-            .group
-            .roster()
-            .members_iter()
-            .filter(|member| named(&member.signing_identity))
-            .map(|member| member.index)
-            .collect();
+        let leaves = leaves_of(&loaded, &command.users);
         if leaves.is_empty() {
             self.give_back(&group, loaded);
             return if stage == Stage::Waiting {
@@ -59,4 +50,12 @@ impl Member {
             }
         }
     }
+}
+
+/// The leaves of these users.
+pub(super) fn leaves_of(loaded: &Loaded, users: &[UserId]) -> Vec<u32> {
+    let named = |member: &mls_rs::group::Member| {
+        client_id(&member.signing_identity).is_ok_and(|client| users.contains(&client.user()))
+    };
+    loaded.group.roster().members_iter().filter(named).map(|member| member.index).collect()
 }

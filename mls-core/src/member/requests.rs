@@ -46,6 +46,8 @@ pub(super) enum Purpose {
     FindGroup(RoomAddress) = 7u8,
     /// A report; nothing follows from the answer.
     Report = 8u8,
+    /// A proposal in a group.
+    Proposal(GroupId) = 9u8,
 }
 
 /// A request as it is stored.
@@ -100,7 +102,7 @@ impl Member {
         let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
         let client = self.client.as_str().as_bytes();
         let Digest(hash) =
-            sha256_parts(&[client, self.keys.public(), &number.to_be_bytes(), &bytes]);
+            sha256_parts(&[client, self.keys.own().public(), &number.to_be_bytes(), &bytes]);
         let id = Digest(hash).to_string().chars().take(32).collect::<RequestId>();
         self.overlay.put(REQUEST, id.as_bytes(), bytes);
         let in_flight = InFlight {
@@ -230,6 +232,7 @@ impl Member {
             Purpose::Handshakes(group) => self.handshakes_answered(&group, result),
             Purpose::Welcomes(acknowledged) => self.welcomes_answered(&acknowledged, result),
             Purpose::FindGroup(room) => self.group_found(&room, result),
+            Purpose::Proposal(group) => self.proposal_answered(&group, asked, result),
             Purpose::Commit(_) | Purpose::Report => Ok(()),
         }
     }

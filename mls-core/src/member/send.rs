@@ -64,9 +64,12 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         }
         let group = send.group;
-        let busy = self
-            .record(&group)
-            .is_none_or(|r| r.pending.is_some() || r.rejoin.is_some() || r.broken_seq.is_some());
+        let busy = self.record(&group).is_none_or(|r| {
+            r.pending.is_some()
+                || r.proposing.is_some()
+                || r.rejoin.is_some()
+                || r.broken_seq.is_some()
+        });
         let Some(room) = self.own_room(&group) else {
             let why = "the group has no room on this device's network";
             return self.fail(number, why).map(|()| Step::Next);

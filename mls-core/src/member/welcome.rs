@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs::MlsMessage;
 use mls_rs::group::ExportedTree;
+use mls_rs_core::crypto::CipherSuite;
 
 use super::admission::{check_context, check_receipt, check_roster};
 use super::event::Joined;
@@ -59,6 +60,8 @@ struct Admitted {
     message: MlsMessage,
     receipt: Receipt,
     bound: BridgeGroup,
+    /// RFC 9420 number of the suite.
+    suite: u16,
 }
 
 /// The Welcomes that wait in a store.
@@ -184,7 +187,7 @@ impl Member {
         let admitted = check_context(context, &welcome.group, hub).and_then(|bound| {
             let receipt =
                 check_receipt(&welcome.receipt, &welcome.group, context.epoch, hub, self.now_ms)?;
-            Ok(Admitted { message, receipt, bound })
+            Ok(Admitted { message, receipt, bound, suite: context.cipher_suite.into() })
         });
         Ok(admitted.map_err(|error| error.to_string()))
     }
@@ -202,8 +205,9 @@ impl Member {
             .map(|reference| reference.to_vec())
             .collect();
         let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
-        let joined =
-            tree.and_then(|tree| self.engine.join_group(Some(tree), &admitted.message, None));
+        let suite = CipherSuite::from(admitted.suite);
+        let engine = self.engine_of(suite);
+        let joined = tree.and_then(|tree| engine.join_group(Some(tree), &admitted.message, None));
         let group = match joined {
             Ok((group, _)) => group,
             Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
@@ -215,7 +219,7 @@ impl Member {
         self.take_pending(&welcome.group)?;
         self.delete_secrets(&welcome.group)?;
         let loaded = self.new_group(group)?;
-        self.key_packages_used(&references)?;
+        self.key_packages_used(suite, &references)?;
         self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
         self.apply_early(&welcome.group)?;
         self.read_future(&welcome.group)?;

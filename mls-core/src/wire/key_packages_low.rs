@@ -7,6 +7,8 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 pub struct KeyPackagesLow {
     /// The device.
     pub device: String,
+    /// RFC 9420 number of the packages' suite.
+    pub suite: u16,
     /// One-time packages left.
     pub count: u32,
 }

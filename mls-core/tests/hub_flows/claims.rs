@@ -14,6 +14,7 @@ use mls_rs_core::crypto::CipherSuiteProvider;
 
 use crate::device::{self, Device, SUITE};
 use crate::group::{claim_request, package_of};
+use crate::lawless::Rules;
 use crate::world::World;
 
 fn bob() -> Device {
@@ -34,7 +35,7 @@ fn that_lives(of: &Device, now_ms: u64, seconds: u64) -> Vec<u8> {
     let suite = engine::cipher_suite(SUITE).unwrap();
     let public = suite.signature_key_derive_public(&of.key).unwrap();
     let identity = SigningIdentity::new(credential(&of.id), public);
-    let client = device::client(identity, of.key.clone(), seconds);
+    let client = device::client(identity, of.key.clone(), seconds, Rules::default());
     device::key_package(&client, now_ms, false)
 }
 

@@ -8,7 +8,6 @@ use mls_core::policy::{
     BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION,
 };
 use mls_core::receipt::Receipt;
-use mls_core::rules::GroupRules;
 use mls_core::submission::Submission;
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::RoomCreated;
@@ -27,12 +26,14 @@ use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::{CipherSuite, SignatureSecretKey};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 
+use crate::lawless::Rules;
+
 /// The one suite of these tests.
 pub(crate) const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
 
 /// Configuration of a device's engine.
 pub(crate) type DeviceConfig = WithMlsRules<
-    GroupRules,
+    Rules,
     WithIdentityProvider<ClientIdentity, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
 >;
 
@@ -42,6 +43,8 @@ pub(crate) struct Device {
     pub(crate) client: Client<DeviceConfig>,
     pub(crate) key: SignatureSecretKey,
     pub(crate) group: Option<Group<DeviceConfig>>,
+    /// What it keeps to when it commits.
+    pub(crate) rules: Rules,
 }
 
 impl Device {
@@ -60,8 +63,9 @@ impl Device {
         identity: SigningIdentity,
     ) -> Self {
         let lifetime = KEY_PACKAGE_LIFETIME_S + KEY_PACKAGE_BACKDATING_S;
-        let client = client(identity, key.clone(), lifetime);
-        Self { id, client, key, group: None }
+        let rules = Rules::default();
+        let client = client(identity, key.clone(), lifetime, rules.clone());
+        Self { id, client, key, group: None, rules }
     }
 
     pub(crate) fn user(&self) -> UserId {
@@ -228,6 +232,7 @@ pub(crate) fn bridge_group(info: &HubInfo, rooms: &RoomCreated, admin: &UserId) 
         members_may_add: false,
         basic_allowed: true,
         open_join: false,
+        join_psk: Vec::new(),
     }
 }
 
@@ -236,11 +241,12 @@ pub(crate) fn client(
     identity: SigningIdentity,
     key: SignatureSecretKey,
     lifetime_s: u64,
+    rules: Rules,
 ) -> Client<DeviceConfig> {
     Client::builder()
         .crypto_provider(engine::crypto_provider())
         .identity_provider(ClientIdentity)
-        .mls_rules(GroupRules)
+        .mls_rules(rules)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION])
         .key_package_lifetime(std::time::Duration::from_secs(lifetime_s))
         .signing_identity(identity, key, SUITE)

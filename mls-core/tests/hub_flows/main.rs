@@ -17,6 +17,7 @@ mod commits;
 mod device;
 mod group;
 mod held;
+mod lawless;
 mod lost_rooms;
 mod messages;
 mod proposals;

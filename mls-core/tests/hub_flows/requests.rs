@@ -2,7 +2,7 @@
 
 use mls_core::hub::{AnswerEffect, Effect, Input, ReplyTo, RequestInput};
 use mls_core::limits::ANSWER_KEEP_MS;
-use mls_core::policy::COMMITS_PER_HOUR;
+use mls_core::policy::{CIPHER_SUITES, COMMITS_PER_HOUR};
 use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::device_waiting::DeviceWaiting;
@@ -19,7 +19,7 @@ fn the_hub_says_who_it_is_and_does_not_change_its_keys() {
     let alice = Device::new("@alice:example.org", "ALICE").user();
     let info = world.info(&alice);
     assert_eq!(info.receipt_key.len(), 32);
-    assert_eq!(info.senders.len(), 1);
+    assert_eq!(info.senders.len(), CIPHER_SUITES.len());
     assert_eq!(info.hub_xmpp.as_deref(), Some("mls.example.org"));
     assert_eq!(world.info(&alice), info);
 }

@@ -34,6 +34,7 @@ fn an_admin_may_change_the_settings_but_not_the_hub_the_rooms_or_the_order() {
     let mut bob = Device::new("bob@example.org", "00000000000000b0");
     let mut alice = world.group_with(&mut [&mut bob]);
     let now = world.now;
+    alice.rules.break_them();
     let forbidden: [Change; 4] = [
         ("hub", |group| group.hub_xmpp = "mls.elsewhere.org".to_owned()),
         ("key", |group| group.receipt_key[0] ^= 1),

@@ -46,9 +46,9 @@ pub(crate) struct Node {
     unsynced: Vec<Write>,
     pub(crate) events: Vec<Event>,
     seen: BTreeSet<u64>,
-    /// One-time packages at the homeserver, and the last resort.
-    pub(crate) one_time: VecDeque<Vec<u8>>,
-    pub(crate) last_resort: Option<Vec<u8>>,
+    /// One-time packages at the homeserver, and the last resorts, by suite.
+    pub(crate) one_time: BTreeMap<u16, VecDeque<Vec<u8>>>,
+    pub(crate) last_resort: BTreeMap<u16, Vec<u8>>,
     /// Nothing reaches a device that is away; what is for it waits.
     pub(crate) away: bool,
     waiting: VecDeque<Input>,
@@ -127,8 +127,8 @@ impl World {
             unsynced: Vec::new(),
             events: Vec::new(),
             seen: BTreeSet::new(),
-            one_time: VecDeque::new(),
-            last_resort: None,
+            one_time: BTreeMap::new(),
+            last_resort: BTreeMap::new(),
             away: false,
             waiting: VecDeque::new(),
         };

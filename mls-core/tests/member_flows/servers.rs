@@ -15,9 +15,10 @@ impl World {
         match self.nodes[index].client.network() {
             Network::Matrix => {
                 let node = &mut self.nodes[index];
-                node.one_time.extend(upload.one_time.into_iter().map(|(_, bytes)| bytes));
-                node.last_resort =
-                    upload.last_resort.map(|(_, bytes)| bytes).or(node.last_resort.take());
+                let one_time = node.one_time.entry(upload.suite).or_default();
+                one_time.extend(upload.one_time.into_iter().map(|(_, bytes)| bytes));
+                let last_resort = upload.last_resort.map(|(_, bytes)| (upload.suite, bytes));
+                node.last_resort.extend(last_resort);
                 self.give(index, Input::Confirmed(Confirmation::KeyPackagesUploaded(upload.id)));
             }
             Network::Xmpp => {
@@ -60,7 +61,8 @@ impl World {
         }
     }
 
-    fn list(&mut self, room: &RoomAddress, user: &UserId, listed: bool) {
+    /// The room's list changes: somebody was invited, or put out.
+    pub(crate) fn list(&mut self, room: &RoomAddress, user: &UserId, listed: bool) {
         let list = self.lists.entry(room.clone()).or_default();
         let changed = if listed { list.insert(user.clone()) } else { list.remove(user) };
         if changed {
@@ -124,7 +126,8 @@ impl World {
             Effect::ClaimMatrix(claim) => {
                 let mut clients = Vec::new();
                 for target in claim.targets {
-                    clients.extend(self.claim(&target.user, target.device.as_deref()));
+                    let device = target.device.as_deref();
+                    clients.extend(self.claim(&target.user, device, claim.suites[0]));
                 }
                 let claimed = hub::Claimed { job: claim.job, clients };
                 self.queue.push_back(Task::ToHub(hub::Input::Claimed(claimed)));
@@ -142,14 +145,20 @@ impl World {
         }
     }
 
-    fn claim(&mut self, user: &UserId, device: Option<&str>) -> Vec<ClaimedClient> {
+    fn claim(
+        &mut self,
+        user: &UserId,
+        device: Option<&str>,
+        suite: u16,
+    ) -> Vec<ClaimedClient> {
         let mut found = Vec::new();
         for node in &mut self.nodes {
             let client = &node.client;
             if client.user() != *user || device.is_some_and(|device| client.device() != device) {
                 continue;
             }
-            let outcome = match (node.one_time.pop_front(), &node.last_resort) {
+            let one_time = node.one_time.entry(suite).or_default().pop_front();
+            let outcome = match (one_time, node.last_resort.get(&suite)) {
                 (Some(package), _) => ClaimOutcome::OneTime(package),
                 (None, Some(package)) => ClaimOutcome::LastResort(package.clone()),
                 (None, None) => ClaimOutcome::Exhausted,

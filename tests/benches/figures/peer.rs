@@ -154,6 +154,7 @@ fn bridge_group(admin: &UserId) -> BridgeGroup {
         members_may_add: false,
         basic_allowed: true,
         open_join: false,
+        join_psk: Vec::new(),
     }
 }
 

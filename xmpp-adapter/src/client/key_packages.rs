@@ -17,13 +17,14 @@ const ID_DIGITS: usize = 40;
 
 impl Connection {
     /// Uploads key packages and gives the number of one-time packages that the hub has now. The
-    /// same upload again changes nothing. The last resort goes to both places; an account whose
-    /// server has no PEP is still served by the hub.
+    /// same upload again changes nothing. The last resort of the suite that everybody must have goes
+    /// to both places; an account whose server has no PEP is still served by the hub.
     pub async fn upload_key_packages(
         &self,
         upload: &KeyPackageUpload,
     ) -> Result<u32, DeliveryError> {
-        if let Some((reference, package)) = &upload.last_resort {
+        let everybodys = upload.suites.first() == Some(&upload.suite);
+        if let Some((reference, package)) = upload.last_resort.as_ref().filter(|_| everybodys) {
             let publish = key_package::publish(&self.setup.device, reference, package);
             if let Err(failure) = self.session.ask("set", None, &self.setup.jid, publish).await {
                 let without_pep = is_without_pep(&failure);
@@ -118,6 +119,7 @@ mod tests {
             let upload = KeyPackageUpload {
                 id: Digest([1; 32]),
                 suite: 1,
+                suites: vec![1],
                 signature_key: Vec::new(),
                 one_time: vec![(vec![1], vec![2; bytes]); packages],
                 last_resort: None,

@@ -1,0 +1,102 @@
+//! What of a group's context may change while the group lives (RFC 9420 12.1.7): one check for
+//! the hub and for every member.
+//!
+//! Rooms, hub and order stay what the group was registered with; so does every other extension.
+//! What an admin may change is in [`Settings`].
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::extension::ExtensionList;
+use thiserror::Error;
+
+use crate::address::UserId;
+use crate::bridge_group::{BridgeGroup, BridgeGroupError};
+use crate::policy::BRIDGE_GROUP_EXTENSION;
+
+/// A change of the context that nobody may make; its proposer's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// The new settings are none.
+    #[error(transparent)]
+    Group(#[from] BridgeGroupError),
+    /// Hub, rooms or order.
+    #[error("a group's hub, rooms and order cannot be changed")]
+    Fixed,
+    /// An extension beside the bridge's.
+    #[error("of a group's context only extension 0xFB71 can be changed")]
+    OtherExtension,
+    /// Nobody could change anything any more.
+    #[error("a group must keep an admin")]
+    NoAdmin,
+}
+
+/// What an admin wants changed; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct Settings {
+    /// Users who become admins.
+    pub admins_add: Vec<UserId>,
+    /// Users who are admins no longer.
+    pub admins_remove: Vec<UserId>,
+    /// Whether every member may add.
+    pub members_may_add: Option<bool>,
+    /// Whether anybody in a room's list may join by external commit.
+    pub open_join: Option<bool>,
+    /// The external PSK that every external commit must use; empty for none.
+    pub join_psk: Option<JoinPsk>,
+}
+
+/// The id of an external PSK; empty for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct JoinPsk(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
+
+impl Settings {
+    /// The group's settings with the change.
+    pub fn applied_to(&self, group: &BridgeGroup) -> BridgeGroup {
+        let mut admins: Vec<&str> = group.admins.lines().collect();
+        admins.retain(|admin| self.admins_remove.iter().all(|gone| gone.as_str() != *admin));
+        for user in self.admins_add.iter().map(UserId::as_str) {
+            if !admins.contains(&user) {
+                admins.push(user);
+            }
+        }
+        BridgeGroup {
+            admins: admins.join("\n"),
+            members_may_add: self.members_may_add.unwrap_or(group.members_may_add),
+            open_join: self.open_join.unwrap_or(group.open_join),
+            join_psk: self.join_psk.clone().map_or_else(|| group.join_psk.clone(), |psk| psk.0),
+            ..group.clone()
+        }
+    }
+}
+
+/// Whether a GroupContextExtensions proposal may take a group from `before` to `after`.
+pub(crate) fn check_change(
+    before: &ExtensionList,
+    after: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let (old, new) = (BridgeGroup::from_extensions(before)?, BridgeGroup::from_extensions(after)?);
+    if old.fixed() != new.fixed() {
+        Err(SettingsError::Fixed)
+    } else if others(before) != others(after) {
+        Err(SettingsError::OtherExtension)
+    } else if new.admins.lines().next().is_none() {
+        Err(SettingsError::NoAdmin)
+    } else {
+        Ok(())
+    }
+}
+
+/// The context without the bridge's own extension.
+fn others(extensions: &ExtensionList) -> ExtensionList {
+    let mut others = extensions.clone();
+    others.remove(BRIDGE_GROUP_EXTENSION);
+    others
+}
+
+impl BridgeGroup {
+    /// What can never change.
+    fn fixed(&self) -> (&[u8], [&str; 5], crate::bridge_group::Order, bool) {
+        let names =
+            [&self.hub_matrix, &self.hub_xmpp, &self.matrix_room, &self.matrix_via, &self.muc];
+        (&self.receipt_key, names.map(String::as_str), self.order, self.basic_allowed)
+    }
+}

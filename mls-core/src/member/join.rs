@@ -1,0 +1,56 @@
+//! Join: into the group of a room that we are in, by external commit, where the group is open
+//! (RFC 9420 12.4.3.2). The way is that of [`super::rejoin`], without a leaf to replace.
+
+use super::group_record::{GroupRecord, Rejoin, State};
+use super::intents::{Stage, Step};
+use super::requests::Purpose;
+use super::{Command, Member};
+use crate::address::RoomAddress;
+use crate::store::StoreError;
+use crate::wire::find_group::FindGroup;
+use crate::wire::{GroupId, Request};
+
+impl Member {
+    /// Starts the Join commands that wait for the hub.
+    pub(super) fn start_joins(&mut self) -> Result<(), StoreError> {
+        let waiting: Vec<_> = self
+            .intents
+            .values()
+            .filter(|intent| intent.stage == Stage::Waiting)
+            .filter_map(|intent| match &intent.command {
+                Command::Join(room) => Some((intent.number, room.clone())),
+                _ => None,
+            })
+            .collect();
+        for (number, room) in waiting {
+            self.step_join(number, &room)?;
+        }
+        Ok(())
+    }
+
+    fn step_join(&mut self, number: u64, room: &RoomAddress) -> Result<Step, StoreError> {
+        if room.network != self.client.network() {
+            let network = self.client.network();
+            let why = format!("this device can only join through a room on {network}");
+            return self.fail(number, why).map(|()| Step::Next);
+        }
+        if self.need_hub()?.is_none() {
+            return Ok(Step::Wait);
+        }
+        let find = FindGroup { room: room.clone() };
+        self.request(Purpose::Intent(number), Request::FindGroup(find))?;
+        self.set_stage(number, Stage::Asked).map(|()| Step::Wait)
+    }
+
+    /// The hub named the group of the room.
+    pub(super) fn join_found(&mut self, number: u64, group: GroupId) -> Result<(), StoreError> {
+        match self.record(&group).map(|record| record.state) {
+            None | Some(State::Gone) => {}
+            Some(_) => return self.done(number, Some(group)),
+        }
+        let mut record = GroupRecord::new(group, State::Rejoining, self.now_ms);
+        record.joined_epoch = u64::MAX;
+        record.rejoin = Some(Rejoin { intent: Some(number), joins: true, ..Rejoin::by_itself() });
+        self.save_record(record)
+    }
+}
