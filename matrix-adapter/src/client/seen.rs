@@ -7,11 +7,11 @@ use mls_core::policy::CIPHER_SUITES;
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::Value;
 
-use crate::mapping::{application_message, key_package};
 use crate::mapping::namespace::{
     CREATE_ALGORITHM, HANDSHAKE, ROOM_CREATE, ROOM_ENCRYPTED, ROOM_ENCRYPTION, suite_of,
 };
 use crate::mapping::room_event::RoomEvent;
+use crate::mapping::{application_message, key_package};
 
 /// Cloned before each answer of /sync, so that it can be put back when the batch was not taken.
 #[derive(Clone, Default)]
@@ -38,9 +38,9 @@ impl Seen {
             (suite, u32::try_from(count).unwrap_or(u32::MAX))
         };
         let now = CIPHER_SUITES.map(u16::from).map(count_of);
-        let news = now.into_iter().filter(|(suite, count)| {
-            self.key_packages.insert(*suite, *count) != Some(*count)
-        });
+        let news = now
+            .into_iter()
+            .filter(|(suite, count)| self.key_packages.insert(*suite, *count) != Some(*count));
         news.map(|(suite, count)| Input::KeyPackagesLeft { suite, count }).collect()
     }
 

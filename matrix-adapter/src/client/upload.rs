@@ -21,8 +21,9 @@ pub(super) fn request(
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
 ) -> Result<upload_keys::Request, DeliveryError> {
     let unknown_suite = || refused(format!("there is no cipher suite {}", upload.suite));
-    let keys = UnsignedDeviceKeys::new(user.as_str(), device, &upload.suites, &upload.signature_key)
-        .map_err(|e| refused(e.to_string()))?;
+    let keys =
+        UnsignedDeviceKeys::new(user.as_str(), device, &upload.suites, &upload.signature_key)
+            .map_err(|e| refused(e.to_string()))?;
     let signature = keys
         .to_be_signed()
         .map_err(|e| e.to_string())

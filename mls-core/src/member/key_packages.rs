@@ -18,7 +18,9 @@ use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
 use crate::engine::{cipher_suite, mls_time, sha256_parts};
 use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
 use crate::overlay::decode;
-use crate::policy::{CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_ROTATE_MS, key_package_pool};
+use crate::policy::{
+    CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_ROTATE_MS, key_package_pool,
+};
 use crate::store::{Space, StoreError};
 use crate::wire::Digest;
 

@@ -145,12 +145,7 @@ impl World {
         }
     }
 
-    fn claim(
-        &mut self,
-        user: &UserId,
-        device: Option<&str>,
-        suite: u16,
-    ) -> Vec<ClaimedClient> {
+    fn claim(&mut self, user: &UserId, device: Option<&str>, suite: u16) -> Vec<ClaimedClient> {
         let mut found = Vec::new();
         for node in &mut self.nodes {
             let client = &node.client;

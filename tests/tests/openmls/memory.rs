@@ -4,14 +4,12 @@
 //! the world runs, what is for a peer in its inbox until it looks. Time is this machine's, for
 //! OpenMLS looks at its clock, and goes on only when a test lets it.
 
-mod authenticator;
-mod bare;
 mod carry;
+mod engine;
 mod place;
 mod rogue;
 mod story;
 
-pub(crate) use bare::Bare;
 pub(crate) use place::{At, Place};
 pub(crate) use story::{
     ALICE, BOB, JULIET, OTTO, PETRA, both_rooms, everybody_agrees, group_of, group_with,
@@ -41,11 +39,11 @@ pub(crate) struct Node {
     packages: Packages,
 }
 
-/// Key packages of a Matrix device at its homeserver.
+/// Key packages of a Matrix device at its homeserver, by suite.
 #[derive(Default)]
 struct Packages {
-    one_time: VecDeque<Vec<u8>>,
-    last_resort: Option<Vec<u8>>,
+    one_time: BTreeMap<u16, VecDeque<Vec<u8>>>,
+    last_resort: BTreeMap<u16, Vec<u8>>,
 }
 
 /// One thing on its way from or to a member.

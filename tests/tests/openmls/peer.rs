@@ -121,6 +121,11 @@ impl OpenMlsPeer {
         Ok(GroupId(self.group()?.group_id().to_vec()))
     }
 
+    /// RFC 9420 number of its suite.
+    pub(crate) fn suite(&self) -> u16 {
+        self.suite.into()
+    }
+
     /// The group's epoch.
     pub(crate) fn epoch(&self) -> Result<u64, PeerError> {
         Ok(self.group()?.epoch().as_u64())

@@ -170,7 +170,11 @@ fn every_notice_survives_the_way() {
     let notices = [
         Notice::Handshake(handshake_of(vec![1; 9].into())),
         Notice::Welcome(welcome()),
-        Notice::KeyPackagesLow(KeyPackagesLow { device: "00112233445566ff".into(), suite: 1, count: 3 }),
+        Notice::KeyPackagesLow(KeyPackagesLow {
+            device: "00112233445566ff".into(),
+            suite: 1,
+            count: 3,
+        }),
         Notice::MembershipWarning(MembershipWarning { group: group(), text: "bob left".into() }),
         Notice::DeviceWaiting(DeviceWaiting {
             group: group(),

@@ -35,7 +35,8 @@ impl World {
             Effect::ClaimMatrix(claim) => {
                 let mut clients = Vec::new();
                 for target in claim.targets {
-                    clients.extend(self.claim(&target.user, target.device.as_deref()));
+                    let device = target.device.as_deref();
+                    clients.extend(self.claim(&target.user, device, claim.suites[0]));
                 }
                 self.hub_handles(hub::Input::Claimed(hub::Claimed { job: claim.job, clients }));
             }
@@ -129,7 +130,7 @@ impl World {
         }
     }
 
-    fn list(&mut self, room: &RoomAddress, user: &UserId, listed: bool) {
+    pub(crate) fn list(&mut self, room: &RoomAddress, user: &UserId, listed: bool) {
         let list = self.lists.entry(room.clone()).or_default();
         let changed = if listed { list.insert(user.clone()) } else { list.remove(user) };
         if changed {
@@ -157,14 +158,14 @@ impl World {
         self.nodes[index].packages.one_time.clear();
     }
 
-    fn claim(&mut self, user: &UserId, device: Option<&str>) -> Vec<ClaimedClient> {
+    fn claim(&mut self, user: &UserId, device: Option<&str>, suite: u16) -> Vec<ClaimedClient> {
         let nodes = self.nodes.iter_mut().map(|node| (&node.client, &mut node.packages));
         let places = self.places.iter_mut().map(|place| (&place.client, &mut place.packages));
         let mut found = Vec::new();
         for (client, packages) in nodes.chain(places) {
             if client.user() == *user && device.is_none_or(|device| client.device() == device) {
                 let (user, client) = (user.clone(), Some(client.clone()));
-                found.push(ClaimedClient { user, client, outcome: packages.hand_out() });
+                found.push(ClaimedClient { user, client, outcome: packages.hand_out(suite) });
             }
         }
         if found.is_empty() {
@@ -177,13 +178,14 @@ impl World {
 
 impl Packages {
     pub(super) fn take(&mut self, upload: KeyPackageUpload) {
-        self.one_time.extend(upload.one_time.into_iter().map(|(_, bytes)| bytes));
-        let last_resort = upload.last_resort.map(|(_, bytes)| bytes);
-        self.last_resort = last_resort.or(self.last_resort.take());
+        let one_time = self.one_time.entry(upload.suite).or_default();
+        one_time.extend(upload.one_time.into_iter().map(|(_, bytes)| bytes));
+        self.last_resort.extend(upload.last_resort.map(|(_, bytes)| (upload.suite, bytes)));
     }
 
-    fn hand_out(&mut self) -> ClaimOutcome {
-        match (self.one_time.pop_front(), &self.last_resort) {
+    fn hand_out(&mut self, suite: u16) -> ClaimOutcome {
+        let one_time = self.one_time.entry(suite).or_default().pop_front();
+        match (one_time, self.last_resort.get(&suite)) {
             (Some(package), _) => ClaimOutcome::OneTime(package),
             (None, Some(package)) => ClaimOutcome::LastResort(package.clone()),
             (None, None) => ClaimOutcome::Exhausted,

@@ -2,7 +2,9 @@
 
 use mls_core::address::UserId;
 use mls_core::content::{Content, decode, encode_text};
-use mls_core::member::{Command, Event, Input, MembersCommand, SendCommand};
+use mls_core::member::{
+    Command, CreateGroupWith, Event, Input, MembersCommand, ProposeCommand, SendCommand, Wish,
+};
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::CreateRoom;
 use openmls::prelude::Ciphersuite;
@@ -47,10 +49,16 @@ impl World {
         id
     }
 
-    /// A member makes a group in both networks.
+    /// A member makes a group of the first suite in both networks.
     pub(crate) fn found(&mut self, index: usize) -> GroupId {
+        self.found_with(index, 1)
+    }
+
+    /// A member makes a group in both networks.
+    pub(crate) fn found_with(&mut self, index: usize, suite: u16) -> GroupId {
         let rooms = both_rooms();
-        let id = self.command(index, Command::CreateGroup(rooms));
+        let create = Command::CreateGroupWith(CreateGroupWith { rooms, suite });
+        let id = self.command(index, create);
         self.run();
         match self.result(index, &id) {
             Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
@@ -74,6 +82,18 @@ impl World {
     pub(crate) fn say(&mut self, index: usize, group: &GroupId, text: &str) {
         let content = encode_text(text, [7; 16]).unwrap();
         self.done(index, Command::Send(SendCommand { group: group.clone(), content }));
+    }
+
+    /// The epoch authenticator of a member.
+    pub(crate) fn epoch_authenticator(&mut self, index: usize, group: &GroupId) -> Vec<u8> {
+        let (_, secret) =
+            self.nodes[index].member.epoch_authenticator(group).unwrap().expect("a live group");
+        secret.to_vec()
+    }
+
+    /// A member proposes something by reference, and has done so.
+    pub(crate) fn propose(&mut self, index: usize, group: &GroupId, wish: Wish) {
+        self.done(index, Command::Propose(ProposeCommand { group: group.clone(), wish }));
     }
 
     /// Gives a command and sees it fulfilled.
@@ -138,7 +158,8 @@ pub(crate) fn both_rooms() -> CreateRoom {
 
 /// Member 0 makes a group with all other members and these peers.
 pub(crate) fn group_with(world: &mut World, peers: &mut [&mut OpenMlsPeer]) -> GroupId {
-    let group = world.found(0);
+    let suite = peers.first().map_or(1, |peer| peer.suite());
+    let group = world.found_with(0, suite);
     let mut users: Vec<UserId> = (1..world.nodes.len()).map(|index| world.user(index)).collect();
     users.extend(peers.iter().map(|peer| peer.client.user()));
     world.invite(0, &group, users);

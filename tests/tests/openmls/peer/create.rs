@@ -98,6 +98,7 @@ impl OpenMlsPeer {
             members_may_add: false,
             basic_allowed: true,
             open_join: false,
+            join_psk: Vec::new(),
         }
     }
 }

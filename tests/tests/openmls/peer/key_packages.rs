@@ -52,6 +52,7 @@ impl OpenMlsPeer {
         let upload = KeyPackageUpload {
             id: sha256_parts(&references),
             suite: self.suite.into(),
+            suites: vec![self.suite.into()],
             signature_key: self.signer.to_public_vec(),
             one_time,
             last_resort,

@@ -1,4 +1,4 @@
-//! A member's engine, read from what it has stored: a member tells nobody its secrets.
+//! A member's engine, read from what the member has stored.
 
 use mls_core::engine;
 use mls_core::identity::ClientIdentity;
@@ -25,11 +25,6 @@ pub(crate) type Engine = WithGroupStateStorage<
 >;
 
 impl World {
-    /// RFC 9420 8.7: equal for all members of an epoch, and for nobody else.
-    pub(crate) fn epoch_authenticator(&mut self, index: usize, group: &GroupId) -> Vec<u8> {
-        self.engine(index, group).epoch_authenticator().unwrap().as_bytes().to_vec()
-    }
-
     /// A member's group as it is stored, in an engine of its own.
     pub(crate) fn engine(&mut self, index: usize, group: &GroupId) -> Group<Engine> {
         let node = &mut self.nodes[index];
