@@ -13,6 +13,7 @@
 mod commits;
 mod disorder;
 mod joining;
+mod long_story;
 mod memory;
 mod networks;
 mod peer;
@@ -20,3 +21,4 @@ mod proposals;
 mod races;
 mod returning;
 mod rogue_hub;
+mod shapes;

@@ -12,7 +12,7 @@ mod story;
 
 pub(crate) use place::{At, Place};
 pub(crate) use story::{
-    ALICE, BOB, JULIET, OTTO, PETRA, both_rooms, everybody_agrees, group_of, group_with,
+    ALICE, BOB, JULIET, OTTO, PETRA, ROMEO, both_rooms, everybody_agrees, group_of, group_with,
 };
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,6 +1,6 @@
 //! What the servers of both networks, and the adapters before them, do for hub and devices.
 
-use mls_core::address::{Network, RoomAddress, UserId};
+use mls_core::address::{ClientId, Network, RoomAddress, UserId};
 use mls_core::hub::{self, Effect, Reply, ReplyTo};
 use mls_core::member::{Confirmation, Input, KeyPackageUpload, ReceivedMessage};
 use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
@@ -156,6 +156,13 @@ impl World {
     /// The homeserver hands out this member's last resort only.
     pub(crate) fn use_up_one_time_packages(&mut self, index: usize) {
         self.nodes[index].packages.one_time.clear();
+    }
+
+    /// The homeserver, too, forgets the packages of a device that is set up anew.
+    pub(crate) fn forget_packages(&mut self, client: &ClientId) {
+        for place in self.places.iter_mut().filter(|place| place.client == *client) {
+            place.packages = Packages::default();
+        }
     }
 
     fn claim(&mut self, user: &UserId, device: Option<&str>, suite: u16) -> Vec<ClaimedClient> {

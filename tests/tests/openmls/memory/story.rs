@@ -15,6 +15,7 @@ use crate::peer::{Change, OpenMlsPeer};
 pub(crate) const ALICE: (&str, &str) = ("@alice:a.org", "PHONE");
 pub(crate) const BOB: (&str, &str) = ("@bob:a.org", "DESK");
 pub(crate) const JULIET: (&str, &str) = ("juliet@x.org", "0011223344556677");
+pub(crate) const ROMEO: (&str, &str) = ("romeo@x.org", "8899aabbccddeeff");
 /// On OpenMLS.
 pub(crate) const PETRA: (&str, &str) = ("petra@x.org", "00000000000000a1");
 /// On OpenMLS.

@@ -27,6 +27,8 @@ pub(crate) enum Change {
     Add(Vec<UserId>),
     /// Remove these devices.
     Remove(Vec<ClientId>),
+    /// Remove these devices, add all devices of these users, and renew the own leaf, all at once.
+    Swap(Vec<ClientId>, Vec<UserId>),
     /// Let every member add.
     MembersMayAdd,
     /// Only what waits.
@@ -74,6 +76,10 @@ impl OpenMlsPeer {
             Change::Update => parts.update = true,
             Change::Add(users) => parts.added = self.claim(link, users)?,
             Change::Remove(clients) => parts.removed = self.leaves(clients)?,
+            Change::Swap(clients, users) => {
+                let (added, removed) = (self.claim(link, users)?, self.leaves(clients)?);
+                parts = Parts { update: true, added, removed, settings: None };
+            }
             Change::MembersMayAdd => parts.settings = Some(self.open_to_members()?),
             Change::Pending => {}
         }

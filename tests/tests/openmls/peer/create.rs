@@ -48,7 +48,10 @@ impl OpenMlsPeer {
     }
 
     fn new_group(&self, hub: &HubInfo, rooms: &RoomCreated) -> Result<MlsGroup, PeerError> {
-        let config = engine::create_config(self.suite, self.context_extensions(hub, rooms)?)?;
+        let config = {
+            let extensions = self.context_extensions(hub, rooms)?;
+            engine::create_config(self.provider.rand(), self.suite, extensions)?
+        };
         let id = self.provider.rand().random_vec(GROUP_ID_BYTES).map_err(PeerError::new)?;
         MlsGroup::new_with_group_id(
             &self.provider,

@@ -5,7 +5,7 @@ use mls_core::policy::{
 };
 use openmls::prelude::{
     Capabilities, Ciphersuite, CredentialType, ExtensionType, Lifetime, MlsGroupCreateConfig,
-    MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    MlsGroupJoinConfig, OpenMlsRand, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
     SenderRatchetConfiguration,
 };
 
@@ -27,7 +27,7 @@ const PADDING_BYTES: usize = 128;
 
 /// What every leaf lists: of a key package, of a group's creator, of an update and of an
 /// external commit.
-pub(super) fn capabilities() -> Result<Capabilities, PeerError> {
+pub(super) fn capabilities(rand: &impl OpenMlsRand) -> Result<Capabilities, PeerError> {
     let suite = |suite: &mls_rs_core::crypto::CipherSuite| {
         Ciphersuite::try_from(u16::from(*suite)).map_err(PeerError::new)
     };
@@ -38,7 +38,9 @@ pub(super) fn capabilities() -> Result<Capabilities, PeerError> {
         Some(&EXTENSIONS),
         None,
         Some(&CREDENTIALS),
-    ))
+    )
+    // Values that mean nothing, so that nobody comes to rely on there being none (RFC 9420 13.5).
+    .with_grease(rand))
 }
 
 /// 84 days, and one hour before now.
@@ -60,6 +62,7 @@ pub(super) fn join_config() -> Result<MlsGroupJoinConfig, PeerError> {
 
 /// The same for a group that this device creates.
 pub(super) fn create_config(
+    rand: &impl OpenMlsRand,
     suite: Ciphersuite,
     extensions: openmls::prelude::Extensions<openmls::prelude::GroupContext>,
 ) -> Result<MlsGroupCreateConfig, PeerError> {
@@ -71,7 +74,7 @@ pub(super) fn create_config(
         .padding_size(PADDING_BYTES)
         .ciphersuite(suite)
         .lifetime(lifetime())
-        .capabilities(capabilities()?)
+        .capabilities(capabilities(rand)?)
         .with_group_context_extensions(extensions)
         .build())
 }

@@ -71,7 +71,7 @@ impl OpenMlsPeer {
     pub(crate) fn key_package_builder(&self) -> Result<KeyPackageBuilder, PeerError> {
         Ok(KeyPackage::builder()
             .key_package_lifetime(engine::lifetime())
-            .leaf_node_capabilities(engine::capabilities()?))
+            .leaf_node_capabilities(engine::capabilities(self.provider.rand())?))
     }
 
     /// A package as `builder` says.

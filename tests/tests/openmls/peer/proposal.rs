@@ -13,7 +13,9 @@ use super::{Link, OpenMlsPeer, PeerError, engine};
 impl OpenMlsPeer {
     /// Proposes to renew the own leaf; somebody else commits it.
     pub(crate) fn propose_update(&mut self, link: &mut impl Link) -> Result<(), PeerError> {
-        let leaf = LeafNodeParameters::builder().with_capabilities(engine::capabilities()?).build();
+        let leaf = LeafNodeParameters::builder()
+            .with_capabilities(engine::capabilities(self.provider.rand())?)
+            .build();
         self.propose(link, Propose::Update(leaf))
     }
 

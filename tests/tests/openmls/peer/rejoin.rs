@@ -67,7 +67,9 @@ impl OpenMlsPeer {
         let epoch = info.epoch().as_u64();
         let storage = OpenMlsRustCrypto::default();
         let tree = RatchetTreeIn::tls_deserialize_exact(inline(&sealed.tree)?)?;
-        let leaf = LeafNodeParameters::builder().with_capabilities(engine::capabilities()?).build();
+        let leaf = LeafNodeParameters::builder()
+            .with_capabilities(engine::capabilities(self.provider.rand())?)
+            .build();
         // It removes the leaf with the same signature key by itself.
         let (mls_group, bundle) = MlsGroup::external_commit_builder()
             .with_config(engine::join_config()?)
