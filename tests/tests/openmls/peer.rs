@@ -16,6 +16,7 @@ mod key_packages;
 mod link;
 mod message;
 mod proposal;
+mod psks;
 mod rejoin;
 mod rotate;
 

@@ -110,6 +110,14 @@ impl World {
         assert!(matches!(result, Some(Event::CommandDone(_))), "{id}: {result:?}; {events:#?}");
     }
 
+    /// Why a command failed.
+    pub(crate) fn failure(&self, index: usize, id: &str) -> String {
+        match self.result(index, id) {
+            Some(Event::CommandFailed(failed)) => failed.why.clone(),
+            other => panic!("{id} did not fail: {other:?}"),
+        }
+    }
+
     /// The result of a command, or none yet.
     pub(crate) fn result(&self, index: usize, id: &str) -> Option<&Event> {
         self.nodes[index].events.iter().find(|event| match event {

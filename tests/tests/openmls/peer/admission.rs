@@ -7,11 +7,13 @@ use mls_core::bridge_group::{BridgeGroup, BridgeGroupError, Order};
 use mls_core::limits::ADDS_PER_COMMIT_MAX;
 use mls_core::wire::hub_info::HubInfo;
 use mls_rs_codec::MlsDecode as _;
-use openmls::prelude::tls_codec::Deserialize as _;
+use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
-    BasicCredential, Credential, ExtensionType, Extensions, ExternalSender, GroupContext,
-    LeafNodeIndex, Member, MlsGroup, Proposal, QueuedProposal, Sender, StagedCommit,
+    BasicCredential, Credential, Extension, ExtensionType, Extensions, ExternalSender,
+    GroupContext, LeafNodeIndex, Member, MlsGroup, Proposal, QueuedProposal, QueuedPskProposal,
+    Sender, StagedCommit,
 };
+use openmls::schedule::{PreSharedKeyId, Psk};
 
 use super::{PeerError, engine};
 
@@ -61,9 +63,17 @@ pub(super) fn check_commit(
         return Err(PeerError::new("the commit adds too many clients"));
     }
     if *sender == Sender::NewMemberCommit {
-        return check_return(group, commit);
+        return check_external(group, commit);
     }
     commit.queued_proposals().try_for_each(|proposal| check_proposal(group, proposal))
+}
+
+/// Whether this may be proposed for anybody to commit.
+pub(super) fn check_by_reference(queued: &QueuedProposal) -> Result<(), PeerError> {
+    match queued.proposal() {
+        Proposal::Add(_) | Proposal::Remove(_) | Proposal::Update(_) => Ok(()),
+        _ => Err(PeerError::new("this may only be proposed inside the proposer's own commit")),
+    }
 }
 
 /// Whether the proposer may propose this. The engine has checked signatures.
@@ -87,19 +97,50 @@ fn check_member(group: &MlsGroup, proposal: &Proposal, proposer: &UserId) -> Res
         Proposal::Remove(remove) => {
             bound.is_admin(proposer) || user(group, remove.removed())? == *proposer
         }
-        Proposal::GroupContextExtensions(_) => bound.is_admin(proposer),
+        Proposal::GroupContextExtensions(change) => {
+            bound.is_admin(proposer) && is_change_of_settings(group, change.extensions())?
+        }
+        Proposal::PreSharedKey(_) => bound.is_admin(proposer),
         _ => false,
     };
     let what = proposal.proposal_type();
     if allowed { Ok(()) } else { Err(PeerError::new(format!("{proposer} may not do {what:?}"))) }
 }
 
-/// An external commit only brings a client back to its own leaf, with its own key.
-fn check_return(group: &MlsGroup, commit: &StagedCommit) -> Result<(), PeerError> {
+/// Whether only what an admin may change is changed: hub, rooms and all other extensions stay.
+fn is_change_of_settings(
+    group: &MlsGroup,
+    extensions: &Extensions<GroupContext>,
+) -> Result<bool, PeerError> {
+    let others = |extensions: &Extensions<GroupContext>| -> Vec<Extension> {
+        let ours = ExtensionType::Unknown(engine::BRIDGE_GROUP);
+        let others = extensions.iter().filter(|extension| extension.extension_type() != ours);
+        others.cloned().collect()
+    };
+    let (old, new) = (bridge_group(group.extensions())?, bridge_group(extensions)?);
+    let allowed = BridgeGroup {
+        admins: new.admins.clone(),
+        members_may_add: new.members_may_add,
+        open_join: new.open_join,
+        join_psk: new.join_psk.clone(),
+        ..old
+    };
+    Ok(new == allowed && !new.admins.is_empty() && others(group.extensions()) == others(extensions))
+}
+
+/// An external commit brings a client back to its own leaf, with its own key, or somebody new into
+/// an open group; with the PSK that the group asks for.
+fn check_external(group: &MlsGroup, commit: &StagedCommit) -> Result<(), PeerError> {
+    let bound = bridge_group(group.extensions())?;
+    let proof = |psk: &PreSharedKeyId| matches!(psk.psk(), Psk::External(psk) if psk.psk_id() == bound.join_psk);
+    if !bound.join_psk.is_empty() && !psks(commit)?.iter().any(proof) {
+        return Err(PeerError::new("an external commit must use the group's pre-shared key"));
+    }
     let removed: Vec<LeafNodeIndex> =
         commit.remove_proposals().map(|proposal| proposal.remove_proposal().removed()).collect();
     let leaf = commit.update_path_leaf_node();
     let old = match removed.as_slice() {
+        [] if bound.open_join => return Ok(()),
         [one] => member(group, *one),
         _ => None,
     };
@@ -108,6 +149,16 @@ fn check_return(group: &MlsGroup, commit: &StagedCommit) -> Result<(), PeerError
     });
     let why = "an external commit must replace its committer's own leaf, with the same key";
     if same { Ok(()) } else { Err(PeerError::new(why)) }
+}
+
+/// The PSKs that a commit uses; the engine keeps what a proposal holds to itself.
+fn psks(commit: &StagedCommit) -> Result<Vec<PreSharedKeyId>, PeerError> {
+    let bytes = |psk: QueuedPskProposal<'_>| psk.psk_proposal().tls_serialize_detached();
+    let psk = |bytes: Vec<u8>| PreSharedKeyId::tls_deserialize_exact(bytes);
+    Ok(commit
+        .psk_proposals()
+        .map(|proposal| bytes(proposal).and_then(psk))
+        .collect::<Result<_, _>>()?)
 }
 
 fn user(group: &MlsGroup, index: LeafNodeIndex) -> Result<UserId, PeerError> {

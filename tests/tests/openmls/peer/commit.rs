@@ -12,8 +12,9 @@ use mls_rs_codec::MlsEncode as _;
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
     CommitMessageBundle, Extension, Extensions, GroupContext, KeyPackage, LeafNodeIndex,
-    OpenMlsProvider as _, UnknownExtension,
+    LeafNodeParameters, OpenMlsProvider as _, PreSharedKeyProposal, Proposal, UnknownExtension,
 };
+use openmls::schedule::PreSharedKeyId;
 use openmls_traits::signatures::Signer as _;
 
 use super::{Link, OpenMlsPeer, PeerError, admission, engine};
@@ -31,6 +32,16 @@ pub(crate) enum Change {
     Swap(Vec<ClientId>, Vec<UserId>),
     /// Let every member add.
     MembersMayAdd,
+    /// Let who is in a room's list join by external commit.
+    Open,
+    /// Make a user an admin.
+    MakeAdmin(UserId),
+    /// Say in the own leaf that an external PSK is there.
+    HoldPsk(Vec<u8>),
+    /// Use an external PSK.
+    UsePsk(Vec<u8>),
+    /// Use the resumption PSK of an epoch.
+    UsePastEpoch(u64),
     /// Only what waits.
     Pending,
 }
@@ -42,6 +53,8 @@ struct Parts {
     added: Vec<KeyPackage>,
     removed: Vec<LeafNodeIndex>,
     settings: Option<Extensions<GroupContext>>,
+    leaf: Option<LeafNodeParameters>,
+    psk: Option<PreSharedKeyId>,
 }
 
 /// A commit that is pending, and its submission.
@@ -78,9 +91,19 @@ impl OpenMlsPeer {
             Change::Remove(clients) => parts.removed = self.leaves(clients)?,
             Change::Swap(clients, users) => {
                 let (added, removed) = (self.claim(link, users)?, self.leaves(clients)?);
-                parts = Parts { update: true, added, removed, settings: None };
+                parts = Parts { update: true, added, removed, ..Parts::default() };
             }
-            Change::MembersMayAdd => parts.settings = Some(self.open_to_members()?),
+            Change::HoldPsk(id) => parts.leaf = Some(self.leaf_with_psk(id)?),
+            Change::UsePsk(id) => parts.psk = Some(self.external_psk(id)?),
+            Change::UsePastEpoch(epoch) => parts.psk = Some(self.past_epoch(*epoch)?),
+            Change::MembersMayAdd => {
+                parts.settings = Some(self.settings(|group| group.members_may_add = true)?);
+            }
+            Change::Open => parts.settings = Some(self.settings(|group| group.open_join = true)?),
+            Change::MakeAdmin(user) => {
+                let add = |group: &mut BridgeGroup| group.admins.push_str(&format!("\n{user}"));
+                parts.settings = Some(self.settings(add)?);
+            }
             Change::Pending => {}
         }
         let bundle = self.build(parts)?;
@@ -114,7 +137,13 @@ impl OpenMlsPeer {
             .commit_builder()
             .force_self_update(parts.update)
             .propose_adds(parts.added)
-            .propose_removals(parts.removed);
+            .propose_removals(parts.removed)
+            .leaf_node_parameters(parts.leaf.unwrap_or_default())
+            .add_proposals(
+                parts
+                    .psk
+                    .map(|psk| Proposal::PreSharedKey(Box::new(PreSharedKeyProposal::new(psk)))),
+            );
         if let Some(settings) = parts.settings {
             builder = builder.propose_group_context_extensions(settings).map_err(PeerError::new)?;
         }
@@ -130,10 +159,14 @@ impl OpenMlsPeer {
             .map_err(PeerError::new)
     }
 
-    /// The GroupContext's extensions with the one setting changed.
-    fn open_to_members(&self) -> Result<Extensions<GroupContext>, PeerError> {
+    /// The GroupContext's extensions with changed settings; all else must stay as it is.
+    fn settings(
+        &self,
+        change: impl FnOnce(&mut BridgeGroup),
+    ) -> Result<Extensions<GroupContext>, PeerError> {
         let mut extensions = self.group()?.extensions().clone();
-        let bound = BridgeGroup { members_may_add: true, ..admission::bridge_group(&extensions)? };
+        let mut bound = admission::bridge_group(&extensions)?;
+        change(&mut bound);
         let bytes = UnknownExtension(bound.mls_encode_to_vec()?);
         extensions.add_or_replace(Extension::Unknown(engine::BRIDGE_GROUP, bytes))?;
         Ok(extensions)

@@ -1,7 +1,8 @@
 //! What has to be set in OpenMLS for groups of this bridge. Its defaults differ in each of these.
 
 use mls_core::policy::{
-    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, KEY_PACKAGE_LIFETIME_S, PAST_EPOCHS,
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, HELD_PSKS_EXTENSION, KEY_PACKAGE_LIFETIME_S,
+    PAST_EPOCHS, RESUMPTION_PSK_EPOCHS,
 };
 use openmls::prelude::{
     Capabilities, Ciphersuite, CredentialType, ExtensionType, Lifetime, MlsGroupCreateConfig,
@@ -13,15 +14,23 @@ use super::PeerError;
 
 /// 0xFB71: the GroupContext extension that names the hub and the rooms.
 pub(super) const BRIDGE_GROUP: u16 = BRIDGE_GROUP_EXTENSION.raw_value();
-/// The GroupContext extension and the mark of a last-resort package, which every leaf lists.
-const EXTENSIONS: [ExtensionType; 2] =
-    [ExtensionType::Unknown(BRIDGE_GROUP), ExtensionType::LastResort];
+/// 0xFB72: the leaf extension that names the external PSKs that a member holds.
+pub(super) const HELD_PSKS: u16 = HELD_PSKS_EXTENSION.raw_value();
+/// What every leaf lists: the GroupContext extension, the mark of a last-resort package, and what
+/// may stand in the leaf itself.
+const EXTENSIONS: [ExtensionType; 3] = [
+    ExtensionType::Unknown(BRIDGE_GROUP),
+    ExtensionType::LastResort,
+    ExtensionType::Unknown(HELD_PSKS),
+];
 /// Every leaf lists both, so that a group can move to certificates.
 pub(super) const CREDENTIALS: [CredentialType; 2] = [CredentialType::Basic, CredentialType::X509];
 /// Generations of one sender in one epoch that may be missing before one that is read.
 const OUT_OF_ORDER: u32 = 1024;
 /// Generations that one message may be ahead.
 const FORWARD: u32 = 1000;
+/// The current epoch's resumption PSK, and those of the epochs before it that may be used.
+const RESUMPTION_PSKS: usize = RESUMPTION_PSK_EPOCHS as usize + 1;
 /// Messages are padded to a multiple of so many bytes.
 const PADDING_BYTES: usize = 128;
 
@@ -56,6 +65,7 @@ pub(super) fn join_config() -> Result<MlsGroupJoinConfig, PeerError> {
         .use_ratchet_tree_extension(false)
         .sender_ratchet_configuration(SenderRatchetConfiguration::new(OUT_OF_ORDER, FORWARD))
         .max_past_epochs(usize::try_from(PAST_EPOCHS).map_err(PeerError::new)?)
+        .number_of_resumption_psks(RESUMPTION_PSKS)
         .padding_size(PADDING_BYTES)
         .build())
 }
@@ -71,6 +81,7 @@ pub(super) fn create_config(
         .use_ratchet_tree_extension(false)
         .sender_ratchet_configuration(SenderRatchetConfiguration::new(OUT_OF_ORDER, FORWARD))
         .max_past_epochs(usize::try_from(PAST_EPOCHS).map_err(PeerError::new)?)
+        .number_of_resumption_psks(RESUMPTION_PSKS)
         .padding_size(PADDING_BYTES)
         .ciphersuite(suite)
         .lifetime(lifetime())

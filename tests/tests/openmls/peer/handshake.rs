@@ -101,6 +101,7 @@ impl OpenMlsPeer {
                 group.merge_staged_commit(provider, *commit).map_err(PeerError::new)?;
             }
             ProcessedMessageContent::ProposalMessage(proposal) => {
+                admission::check_by_reference(&proposal)?;
                 admission::check_proposal(group, &proposal)?;
                 let storage = openmls::prelude::OpenMlsProvider::storage(provider);
                 group.store_pending_proposal(storage, *proposal).map_err(PeerError::new)?;

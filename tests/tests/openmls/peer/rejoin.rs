@@ -1,10 +1,13 @@
 //! Coming back by an external commit that replaces the own leaf, with the same signature key.
 
+use mls_core::address::RoomAddress;
 use mls_core::engine::sha256;
 use mls_core::receipt::Receipt;
 use mls_core::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use mls_core::wire::find_group::FindGroup;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::{Answer, GroupId, Request};
+use openmls::prelude::PreSharedKeyProposal;
 use openmls::prelude::tls_codec::{Deserialize as _, VLBytes};
 use openmls::prelude::{HpkeAeadType, HpkeKdfType, HpkeKemType};
 use openmls::prelude::{
@@ -42,6 +45,18 @@ impl OpenMlsPeer {
         self.come_back(link, way)
     }
 
+    /// Joins the group of a room by itself, where the group is open.
+    pub(crate) fn join_open(
+        &mut self,
+        link: &mut impl Link,
+        room: &RoomAddress,
+    ) -> Result<(), PeerError> {
+        match link.ask(Request::FindGroup(FindGroup { room: room.clone() }))? {
+            Answer::GroupFound(found) => self.rejoin(link, &found.group),
+            other => Err(PeerError::answer(&other)),
+        }
+    }
+
     /// Builds the external commit in the epoch that the hub names.
     pub(crate) fn prepare_rejoin(
         &mut self,
@@ -64,13 +79,18 @@ impl OpenMlsPeer {
             return Err(PeerError::new("this is no GroupInfo"));
         };
         admission::check_context(info.group_context(), &hub)?;
+        let proof = admission::bridge_group(info.group_context().extensions())?.join_psk;
+        let proof = match proof.is_empty() {
+            true => None,
+            false => Some(PreSharedKeyProposal::new(self.external_psk(&proof)?)),
+        };
         let epoch = info.epoch().as_u64();
         let storage = OpenMlsRustCrypto::default();
         let tree = RatchetTreeIn::tls_deserialize_exact(inline(&sealed.tree)?)?;
         let leaf = LeafNodeParameters::builder()
             .with_capabilities(engine::capabilities(self.provider.rand())?)
             .build();
-        // It removes the leaf with the same signature key by itself.
+        // It removes the leaf with the same signature key by itself, if there is one.
         let (mls_group, bundle) = MlsGroup::external_commit_builder()
             .with_config(engine::join_config()?)
             .with_ratchet_tree(tree)
@@ -78,7 +98,8 @@ impl OpenMlsPeer {
             .build_group(&storage, info, self.credential.clone())
             .map_err(PeerError::new)?
             .leaf_node_parameters(leaf)
-            .load_psks(storage.storage())
+            .add_psk_proposals(proof)
+            .load_psks(self.provider.storage())
             .map_err(PeerError::new)?
             .create_group_info(true)
             .use_ratchet_tree_extension(false)
