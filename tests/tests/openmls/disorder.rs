@@ -81,6 +81,32 @@ fn messages_of_past_epochs_are_read_by_both() {
 }
 
 #[test]
+fn late_messages_of_who_left_or_has_a_new_key_are_read_by_openmls_only() {
+    let mut world = World::new(&[ALICE, JULIET]);
+    let mut petra = world.peer(PETRA, 1);
+    let group = group_with(&mut world, &mut [&mut petra]);
+    let juliet = world.user(1);
+    world.say(1, &group, "first");
+    everybody_agrees(&mut world, &[0, 1], &mut [&mut petra]);
+    world.say(1, &group, "late from mls-rs");
+    let held = world.at(&petra.client).take_inbox();
+    let late = petra.encrypt("late from OpenMLS").unwrap();
+    world.remove(0, &group, juliet);
+    world.deliver(&mut petra).unwrap();
+    for input in held {
+        petra.take(&mut world.at(&petra.client.clone()), input).unwrap();
+    }
+    let texts = ["0011223344556677: first", "0011223344556677: late from mls-rs"];
+    assert_eq!(petra.texts(), texts);
+    petra.rotate_signature_key(&mut world.at(&petra.client.clone())).unwrap();
+    everybody_agrees(&mut world, &[0], &mut [&mut petra]);
+    world.at(&petra.client).post(late).unwrap();
+    world.run();
+    assert_eq!(world.heard(0), texts);
+    assert_eq!(world.warnings(0).len(), 1, "{:?}", world.warnings(0));
+}
+
+#[test]
 fn a_message_before_its_commit_waits_for_it() {
     let mut world = World::new(&[ALICE, JULIET]);
     let mut petra = world.peer(PETRA, 1);

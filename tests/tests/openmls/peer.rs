@@ -31,7 +31,9 @@ use mls_core::member::Input;
 use mls_core::receipt::Receipt;
 use mls_core::wire::hub_info::HubInfo;
 use mls_core::wire::{Answer, Digest, GroupId, Notice, Request};
-use openmls::prelude::{BasicCredential, Ciphersuite, CredentialWithKey, MlsGroup};
+use openmls::prelude::{
+    BasicCredential, Ciphersuite, CredentialWithKey, MlsGroup, OpenMlsProvider as _,
+};
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
@@ -140,6 +142,17 @@ impl OpenMlsPeer {
     /// What all members of an epoch, and nobody else, have in common (RFC 9420 8.7).
     pub(crate) fn epoch_authenticator(&self) -> Result<Vec<u8>, PeerError> {
         Ok(self.group()?.epoch_authenticator().as_slice().to_vec())
+    }
+
+    /// A secret that an application derives from the epoch (RFC 9420 8.5).
+    pub(crate) fn export(
+        &self,
+        label: &str,
+        context: &[u8],
+        length: usize,
+    ) -> Result<Vec<u8>, PeerError> {
+        let secret = self.group()?.export_secret(self.provider.crypto(), label, context, length);
+        secret.map_err(PeerError::new)
     }
 
     /// The clients in the group, in the order of the tree.

@@ -16,6 +16,10 @@ pub(crate) const ALICE: (&str, &str) = ("@alice:a.org", "PHONE");
 pub(crate) const BOB: (&str, &str) = ("@bob:a.org", "DESK");
 pub(crate) const JULIET: (&str, &str) = ("juliet@x.org", "0011223344556677");
 pub(crate) const ROMEO: (&str, &str) = ("romeo@x.org", "8899aabbccddeeff");
+/// What is exported from a group.
+const LABEL: &str = "openmls and mls-rs";
+const CONTEXT: &[u8] = b"context";
+const LENGTH: usize = 42;
 /// On OpenMLS.
 pub(crate) const PETRA: (&str, &str) = ("petra@x.org", "00000000000000a1");
 /// On OpenMLS.
@@ -90,6 +94,13 @@ impl World {
         let (_, secret) =
             self.nodes[index].member.epoch_authenticator(group).unwrap().expect("a live group");
         secret.to_vec()
+    }
+
+    /// A secret that a member derives from the group.
+    fn exported(&mut self, index: usize, group: &GroupId) -> Vec<u8> {
+        let member = &mut self.nodes[index].member;
+        let exported = member.export_secret(group, LABEL.as_bytes(), CONTEXT, LENGTH).unwrap();
+        exported.expect("a live group").1.to_vec()
     }
 
     /// A member proposes something by reference, and has done so.
@@ -187,7 +198,7 @@ pub(crate) fn group_of(world: &mut World, peer: &mut OpenMlsPeer, members: &[usi
 }
 
 /// The members and the peers are in one epoch with the same members, the same authenticator and
-/// without a warning.
+/// the same exported secret (RFC 9420 8.5 and 8.7), and without a warning.
 pub(crate) fn everybody_agrees(
     world: &mut World,
     members: &[usize],
@@ -202,6 +213,7 @@ pub(crate) fn everybody_agrees(
     let group = peers[0].group_id().unwrap();
     let (epoch, roster) = (peers[0].epoch().unwrap(), peers[0].members().unwrap());
     let authenticator = peers[0].epoch_authenticator().unwrap();
+    let exported = peers[0].export(LABEL, CONTEXT, LENGTH).unwrap();
     for peer in &peers[1..] {
         assert_eq!(peer.epoch().unwrap(), epoch);
         assert_eq!(peer.members().unwrap(), roster);
@@ -213,6 +225,7 @@ pub(crate) fn everybody_agrees(
         let clients: Vec<_> = summary.members.into_iter().map(|member| member.client).collect();
         assert_eq!((summary.epoch, clients), (epoch, roster.clone()), "member {index}");
         assert_eq!(world.epoch_authenticator(*index, &group), authenticator, "member {index}");
+        assert_eq!(world.exported(*index, &group), exported, "member {index}");
         assert_eq!(world.warnings(*index), Vec::<String>::new(), "member {index}");
     }
     assert_eq!(roster.len(), members.len() + peers.len());
