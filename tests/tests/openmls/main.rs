@@ -23,4 +23,5 @@ mod psks;
 mod races;
 mod returning;
 mod rogue_hub;
+mod sample;
 mod shapes;

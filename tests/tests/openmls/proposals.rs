@@ -6,7 +6,7 @@ use mls_core::member::{Command, Wish};
 use crate::memory::{
     ALICE, BOB, JULIET, OTTO, PETRA, World, everybody_agrees, group_of, group_with,
 };
-use crate::peer::{Change, OpenMlsPeer};
+use crate::peer::{Change, OpenMlsPeer, PeerError};
 
 #[test]
 fn we_commit_what_openmls_proposes() {
@@ -64,6 +64,17 @@ fn openmls_asks_to_be_removed_and_we_commit_that() {
     assert!(petra.is_removed());
     world.say(0, &group, "gone");
     assert_eq!(world.heard(1), ["PHONE: gone"]);
+}
+
+#[test]
+fn a_self_remove_by_openmls_is_refused_for_nobody_else_could_read_it() {
+    let mut world = World::new(&[ALICE, JULIET]);
+    let mut petra = world.peer(PETRA, 1);
+    group_with(&mut world, &mut [&mut petra]);
+    let refused = petra.propose_self_remove(&mut world.at(&petra.client.clone()));
+    assert!(matches!(refused, Err(PeerError::Refused(_))), "{refused:?}");
+    petra.say(&mut world.at(&petra.client.clone()), "then by leaving the room").unwrap();
+    everybody_agrees(&mut world, &[0, 1], &mut [&mut petra]);
 }
 
 #[test]
@@ -142,7 +153,7 @@ fn take_turn(world: &mut World, peer: &mut OpenMlsPeer, leaving: Option<&ClientI
     members.retain(|client| Some(client) != leaving);
     let place = members.iter().position(|client| *client == peer.client).unwrap();
     let client = peer.client.clone();
-    while (peer.epoch().unwrap() + place as u64) % members.len() as u64 != 0 {
+    while !(peer.epoch().unwrap() + place as u64).is_multiple_of(members.len() as u64) {
         peer.commit(&mut world.at(&client), &Change::Update).unwrap();
     }
     world.run();

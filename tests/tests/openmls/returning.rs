@@ -4,7 +4,7 @@ use mls_core::member::Command;
 use mls_core::wire::refusal::Refusal;
 
 use crate::memory::{ALICE, BOB, JULIET, OTTO, PETRA, World, everybody_agrees, group_with};
-use crate::peer::{Change, PeerError};
+use crate::peer::{Change, Link as _, PeerError};
 
 #[test]
 fn openmls_comes_back_with_nothing_but_its_key() {
@@ -84,4 +84,19 @@ fn we_come_back_and_openmls_follows() {
     world.say(1, &group, "here again");
     everybody_agrees(&mut world, &[0, 1], &mut [&mut petra, &mut otto]);
     assert_eq!(petra.texts(), ["0011223344556677: here again"]);
+}
+
+#[test]
+fn what_openmls_said_before_we_came_back_cannot_be_read_after() {
+    let mut world = World::new(&[ALICE, JULIET]);
+    let mut petra = world.peer(PETRA, 1);
+    let group = group_with(&mut world, &mut [&mut petra]);
+    let before = petra.encrypt("before").unwrap();
+    world.done(1, Command::Rejoin(group));
+    everybody_agrees(&mut world, &[0, 1], &mut [&mut petra]);
+    world.at(&petra.client).post(before).unwrap();
+    world.run();
+    assert_eq!(world.heard(0), ["00000000000000a1: before"]);
+    assert_eq!(world.heard(1), Vec::<String>::new());
+    assert_eq!(world.warnings(1).len(), 1, "{:?}", world.warnings(1));
 }

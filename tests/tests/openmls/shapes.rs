@@ -60,7 +60,7 @@ fn openmls_commits_many_proposals_of_both_engines_at_once() {
     let add = Change::Add(vec![world.user(2), otto.client.user()]);
     petra.commit(&mut world.at(&petra.client.clone()), &add).unwrap();
     everybody_agrees(&mut world, &[0, 1, 2], &mut [&mut petra, &mut otto]);
-    while petra.epoch().unwrap() % 5 != 0 {
+    while !petra.epoch().unwrap().is_multiple_of(5) {
         petra.commit(&mut world.at(&petra.client.clone()), &Change::Update).unwrap();
     }
     everybody_agrees(&mut world, &[0, 1, 2], &mut [&mut petra, &mut otto]);

@@ -34,8 +34,6 @@ pub(crate) enum Change {
     MembersMayAdd,
     /// Let who is in a room's list join by external commit.
     Open,
-    /// Make a user an admin.
-    MakeAdmin(UserId),
     /// Say in the own leaf that an external PSK is there.
     HoldPsk(Vec<u8>),
     /// Use an external PSK.
@@ -100,10 +98,6 @@ impl OpenMlsPeer {
                 parts.settings = Some(self.settings(|group| group.members_may_add = true)?);
             }
             Change::Open => parts.settings = Some(self.settings(|group| group.open_join = true)?),
-            Change::MakeAdmin(user) => {
-                let add = |group: &mut BridgeGroup| group.admins.push_str(&format!("\n{user}"));
-                parts.settings = Some(self.settings(add)?);
-            }
             Change::Pending => {}
         }
         let bundle = self.build(parts)?;

@@ -1,4 +1,5 @@
-//! What has to be set in OpenMLS for groups of this bridge. Its defaults differ in each of these.
+//! What has to be set in OpenMLS for groups of this bridge. docs/interop.md shows a part of this
+//! file, and a test holds the two together.
 
 use mls_core::policy::{
     BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, HELD_PSKS_EXTENSION, KEY_PACKAGE_LIFETIME_S,
@@ -29,8 +30,8 @@ pub(super) const CREDENTIALS: [CredentialType; 2] = [CredentialType::Basic, Cred
 const OUT_OF_ORDER: u32 = 1024;
 /// Generations that one message may be ahead.
 const FORWARD: u32 = 1000;
-/// The current epoch's resumption PSK, and those of the epochs before it that may be used.
-const RESUMPTION_PSKS: usize = RESUMPTION_PSK_EPOCHS as usize + 1;
+/// Past epochs whose resumption PSKs may be used.
+const RESUMPTION_PSKS: usize = RESUMPTION_PSK_EPOCHS as usize;
 /// Messages are padded to a multiple of so many bytes.
 const PADDING_BYTES: usize = 128;
 

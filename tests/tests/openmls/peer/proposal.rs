@@ -39,6 +39,18 @@ impl OpenMlsPeer {
         packages.into_iter().try_for_each(|package| self.propose(link, Propose::Add(package)))
     }
 
+    /// Proposes its own removal in the way of draft-ietf-mls-extensions.
+    pub(crate) fn propose_self_remove(&mut self, link: &mut impl Link) -> Result<(), PeerError> {
+        let (group, epoch) = (self.group_id()?, self.epoch()?);
+        let (provider, signer) = (&self.provider, &self.signer);
+        let joined = self.joined.as_mut().ok_or_else(|| PeerError::new("in no group"))?;
+        let message = joined.group.leave_group_via_self_remove(provider, signer);
+        let proposal = message.map_err(PeerError::new)?.tls_serialize_detached()?;
+        joined.group.clear_pending_proposals(provider.storage()).map_err(PeerError::new)?;
+        let submission = SubmitProposal { group, epoch, proposal };
+        link.ask(Request::SubmitProposal(submission)).map(drop)
+    }
+
     fn propose(&mut self, link: &mut impl Link, what: Propose) -> Result<(), PeerError> {
         let (group, epoch) = (self.group_id()?, self.epoch()?);
         let (provider, signer) = (&self.provider, &self.signer);
