@@ -58,6 +58,9 @@ impl Story {
             .filter_map(|(index, peer)| inside.contains(&index).then_some(peer))
             .collect();
         everybody_agrees(&mut self.world, &members, &mut peers);
+        // All of them go on from what they have stored.
+        self.world.restart();
+        peers.iter_mut().for_each(|peer| peer.reload().unwrap());
     }
 
     fn step(&mut self) -> String {

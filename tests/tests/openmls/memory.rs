@@ -72,10 +72,7 @@ impl World {
     /// A hub and these devices on mls-rs; all are connected and have published.
     pub(crate) fn new(devices: &[(&str, &str)]) -> Self {
         let hub_store = MemoryStore::default();
-        let setup =
-            HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
-        let (hub, writes) = Hub::open(Arc::new(hub_store.clone()), setup).unwrap();
-        hub_store.apply(&writes);
+        let hub = open_hub(&hub_store);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let mut world = Self {
             hub,
@@ -99,11 +96,23 @@ impl World {
     fn add_member(&mut self, account: &str, device: &str) {
         let client = UserId::from_human(account).unwrap().device(device).unwrap();
         let store = MemoryStore::default();
-        let (member, writes) = Member::open(Arc::new(store.clone()), client.clone()).unwrap();
-        store.apply(&writes);
+        let member = open_member(&store, &client);
         let (events, seen, packages) = (Vec::new(), BTreeSet::new(), Packages::default());
         self.nodes.push(Node { client, member, store, events, seen, packages });
         self.give(self.nodes.len() - 1, Input::Connected);
+    }
+
+    /// Opens the hub and all members anew, from what they have stored.
+    pub(crate) fn restart(&mut self) {
+        self.hub = open_hub(&self.hub_store);
+        for node in &mut self.nodes {
+            node.member = open_member(&node.store, &node.client);
+        }
+        for index in 0..self.nodes.len() {
+            for output in self.nodes[index].member.pending().unwrap() {
+                self.act(index, output);
+            }
+        }
     }
 
     /// Puts an input into a member's queue.
@@ -233,4 +242,18 @@ impl World {
     fn is_at_home(user: &UserId, room: &RoomAddress) -> bool {
         user.network() == room.network
     }
+}
+
+fn open_hub(store: &MemoryStore) -> Hub {
+    let setup =
+        HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
+    let (hub, writes) = Hub::open(Arc::new(store.clone()), setup).unwrap();
+    store.apply(&writes);
+    hub
+}
+
+fn open_member(store: &MemoryStore, client: &ClientId) -> Member {
+    let (member, writes) = Member::open(Arc::new(store.clone()), client.clone()).unwrap();
+    store.apply(&writes);
+    member
 }

@@ -77,6 +77,15 @@ impl OpenMlsPeer {
         Self::with_key(self.client, self.suite, self.signer)
     }
 
+    /// Reads the group again from what the engine has stored, as after a restart.
+    pub(crate) fn reload(&mut self) -> Result<(), PeerError> {
+        let Some(joined) = self.joined.as_mut() else { return Ok(()) };
+        let id = joined.group.group_id().clone();
+        let found = MlsGroup::load(self.provider.storage(), &id).map_err(PeerError::new)?;
+        joined.group = found.ok_or_else(|| PeerError::new("the group was not stored"))?;
+        Ok(())
+    }
+
     /// Somebody who says to be the same device and has not its key.
     pub(crate) fn impostor(&self) -> Result<Self, PeerError> {
         Self::new(self.client.clone(), self.suite)
