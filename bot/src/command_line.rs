@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
+use crate::group_actions::{Propose, Psk, ReInit, Settings};
+
 const EXAMPLES: &str = "\
 Examples:
   Log in once (the password comes from a file or from standard input, never as an argument):
@@ -97,6 +99,17 @@ pub enum Action {
     Members(Group),
     /// Wait to be added to a group, and join it
     Join,
+    /// Join the group of a room that this account is in, where the group is open
+    Enter(Enter),
+    /// Change who may do what in a group
+    Settings(Settings),
+    /// Hold or use a pre-shared key
+    #[command(subcommand)]
+    Psk(Psk),
+    /// Propose what the next commit of anybody is to do
+    Propose(Propose),
+    /// End a group and start it anew, with another cipher suite, the same people and rooms
+    Reinit(ReInit),
     /// Leave a group and its rooms
     Leave(Group),
     /// Renew this device's keys in a group
@@ -168,6 +181,16 @@ pub struct Create {
     /// With an XMPP multi-user chat
     #[arg(long)]
     pub xmpp: bool,
+    /// The cipher suite: 1, which everybody has, 2 or 3
+    #[arg(long, value_name = "SUITE", default_value_t = 1)]
+    pub suite: u16,
+}
+
+/// A room.
+#[derive(Debug, Args)]
+pub struct Enter {
+    /// The room: !id:server on Matrix, name@domain on XMPP
+    pub room: String,
 }
 
 /// A group and some users.
@@ -229,6 +252,14 @@ mod tests {
             "mls-bot --profile p send 1f2e -",
             "mls-bot --profile p send 1f2e --json -5",
             "mls-bot --profile p --json --timeout 5 rotate 1f2e",
+            "mls-bot --profile p create --name Tea --suite 3",
+            "mls-bot --profile p settings 1f2e --admin b@d --no-admin @c:s --open yes --join-psk x",
+            "mls-bot --profile p psk hold 1f2e summer key.bin",
+            "mls-bot --profile p psk use 1f2e summer --anyway",
+            "mls-bot --profile p psk past 1f2e 7",
+            "mls-bot --profile p propose 1f2e remove b@d",
+            "mls-bot --profile p enter !r:s",
+            "mls-bot --profile p reinit 1f2e --suite 2",
         ] {
             assert!(parses(line).is_ok(), "{line}: {}", parses(line).unwrap_err());
         }
@@ -243,6 +274,8 @@ mod tests {
             "mls-bot --profile p login xmpp --user b@d --password secret",
             "mls-bot --profile p invite 1f2e",
             "mls-bot --profile p send 1f2e",
+            "mls-bot --profile p reinit 1f2e",
+            "mls-bot --profile p settings 1f2e --open perhaps",
             "mls-bot --profile p --timeout 0 publish",
         ] {
             assert_eq!(parses(line).unwrap_err().exit_code(), 2, "{line}");

@@ -1,5 +1,6 @@
 //! The JSON interface: one object a line, commands in and events out (docs/bot.md).
 
+mod group_request;
 mod line;
 mod request;
 

@@ -33,6 +33,7 @@ pub mod command_line;
 pub mod dispatch;
 pub mod echo;
 pub mod exit;
+pub mod group_actions;
 pub mod interrupt;
 pub mod json;
 pub mod login;

@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use mls_core::address::UserId;
-use mls_core::member::{Command, Event, MembersCommand, SendCommand};
+use mls_core::member::{Command, CreateGroupWith, Event, MembersCommand, SendCommand};
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::CreateRoom;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
+use crate::group_actions;
 use crate::handle::{Bot, random_id, random_salt};
 use crate::interrupt::Interrupt;
 use crate::json::{GroupLine, Line};
@@ -69,12 +70,26 @@ impl OneShot {
     async fn command(&self, action: Action) -> Result<Command, Exit> {
         Ok(match action {
             Action::Publish => Command::PublishKeyPackages,
-            Action::Create(create) => Command::CreateGroup(rooms(create)),
+            Action::Create(create) => create_command(create),
             Action::Invite(users) => Command::Invite(self.users(users).await?),
             Action::Remove(users) => Command::Remove(self.users(users).await?),
             Action::Leave(group) => Command::Leave(find_group(&self.bot, &group.group).await?),
             Action::Rotate(group) => Command::Rotate(find_group(&self.bot, &group.group).await?),
             Action::Rejoin(group) => Command::Rejoin(find_group(&self.bot, &group.group).await?),
+            Action::Enter(enter) => Command::Join(group_actions::room(&enter.room)),
+            Action::Settings(settings) => {
+                let group = find_group(&self.bot, &settings.group).await?;
+                group_actions::settings(group, &settings)?
+            }
+            Action::Psk(psk) => psk.command(find_group(&self.bot, psk.group()).await?)?,
+            Action::Propose(propose) => {
+                let group = find_group(&self.bot, &propose.group).await?;
+                group_actions::propose(group, &propose)?
+            }
+            Action::Reinit(reinit) => {
+                let group = find_group(&self.bot, &reinit.group).await?;
+                group_actions::reinit(group, reinit.suite)
+            }
             Action::Send(send) => {
                 let content = mls_core::content::encode_text(&send.text, random_salt()?);
                 let content = content.map_err(|e| Exit::Usage(e.to_string()))?;
@@ -203,9 +218,11 @@ fn unknown_group(digits: &str) -> Exit {
     Exit::Usage(format!("no group of this device begins with {digits:?}; `groups` lists them"))
 }
 
-fn rooms(create: Create) -> CreateRoom {
+fn create_command(create: Create) -> Command {
     let both = !create.matrix && !create.xmpp;
-    CreateRoom { matrix: create.matrix || both, xmpp: create.xmpp || both, name: create.name }
+    let (matrix, xmpp) = (create.matrix || both, create.xmpp || both);
+    let rooms = CreateRoom { matrix, xmpp, name: create.name };
+    Command::CreateGroupWith(CreateGroupWith { rooms, suite: create.suite })
 }
 
 pub(crate) fn text_from_stdin() -> Result<String, Exit> {

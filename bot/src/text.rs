@@ -52,6 +52,12 @@ pub fn render(line: &Line) -> String {
             format!("{} {client} asks to join; if it is known, invite its user", short(group))
         }
         Line::Warning { group, text, .. } => format!("{} warning: {}", short(group), plain(text)),
+        Line::StartedAnew { group, successor, suite, committer, .. } => format!(
+            "{} is started anew by {} as {} with suite {suite}",
+            short(group),
+            who(committer),
+            short(successor)
+        ),
         Line::KeyPackagesPublished { count, .. } => format!("{count} key packages are published"),
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
         Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
@@ -226,6 +232,13 @@ mod tests {
             },
             Line::Warning { n: 1, group: GROUP.into(), text: "a message in clear".into() },
             Line::KeyPackagesPublished { n: 1, count: 100 },
+            Line::StartedAnew {
+                n: 1,
+                group: "1f2e3d".repeat(5),
+                successor: "9a8b7c".repeat(5),
+                suite: 3,
+                committer: "matrix:u/alice:matrix.example/PHONE".into(),
+            },
             Line::DeviceWaiting {
                 n: 1,
                 group: GROUP.into(),

@@ -34,6 +34,7 @@ mod membership_warning;
 mod publish_key_packages;
 mod refusal;
 mod register_group;
+mod register_successor;
 mod report_invalid;
 mod submit_commit;
 mod submit_proposal;

@@ -50,6 +50,12 @@ pub struct BridgeGroup {
     /// The external PSK that every external commit must use; empty for none.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub join_psk: Vec<u8>,
+    /// The receipt key that `receipt_key` took the place of; empty where none was.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub previous_key: Vec<u8>,
+    /// Its signature for `receipt_key` and the external sender; see [`crate::handover`].
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub handover: Vec<u8>,
 }
 
 /// A GroupContext that is not one of ours, or is broken; its creator's fault.
@@ -78,6 +84,8 @@ impl BridgeGroup {
             Err(BridgeGroupError::Broken("its receipt key is not 32 bytes long"))
         } else if names.iter().any(|name| name.len() > NAME_BYTES_MAX)
             || group.join_psk.len() > NAME_BYTES_MAX
+            || group.previous_key.len() > 32
+            || group.handover.len() > 64
         {
             Err(BridgeGroupError::Broken("a name in it is too long"))
         } else if group.admins.lines().count() > ADMINS_MAX {

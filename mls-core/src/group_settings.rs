@@ -1,15 +1,18 @@
 //! What of a group's context may change while the group lives (RFC 9420 12.1.7): one check for
 //! the hub and for every member.
 //!
-//! Rooms, hub and order stay what the group was registered with; so does every other extension.
+//! Rooms, hub and order stay what the group was registered with; so does every other extension. Of the
+//! hub's keys the old one itself must say that new ones take its place.
 //! What an admin may change is in [`Settings`].
 
+use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
-use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::extension::{ExtensionList, ExtensionType};
 use thiserror::Error;
 
 use crate::address::UserId;
-use crate::bridge_group::{BridgeGroup, BridgeGroupError};
+use crate::bridge_group::{BridgeGroup, BridgeGroupError, Order};
+use crate::handover::Handover;
 use crate::policy::BRIDGE_GROUP_EXTENSION;
 
 /// A change of the context that nobody may make; its proposer's fault.
@@ -24,6 +27,9 @@ pub enum SettingsError {
     /// An extension beside the bridge's.
     #[error("of a group's context only extension 0xFB71 can be changed")]
     OtherExtension,
+    /// Another hub key without the old one's word.
+    #[error("the hub's old key has not signed for the new one")]
+    Handover,
     /// Nobody could change anything any more.
     #[error("a group must keep an admin")]
     NoAdmin,
@@ -76,7 +82,11 @@ pub(crate) fn check_change(
     let (old, new) = (BridgeGroup::from_extensions(before)?, BridgeGroup::from_extensions(after)?);
     if old.fixed() != new.fixed() {
         Err(SettingsError::Fixed)
-    } else if others(before) != others(after) {
+    } else if old.receipt_key != new.receipt_key {
+        check_new_hub_key(&old, &new, before, after)
+    } else if (old.previous_key, old.handover) != (new.previous_key.clone(), new.handover.clone()) {
+        Err(SettingsError::Fixed)
+    } else if others(before, &[]) != others(after, &[]) {
         Err(SettingsError::OtherExtension)
     } else if new.admins.lines().next().is_none() {
         Err(SettingsError::NoAdmin)
@@ -85,18 +95,61 @@ pub(crate) fn check_change(
     }
 }
 
-/// The context without the bridge's own extension.
-fn others(extensions: &ExtensionList) -> ExtensionList {
+/// Whether the hub's old key has signed for the new one and its external sender.
+fn check_new_hub_key(
+    old: &BridgeGroup,
+    new: &BridgeGroup,
+    before: &ExtensionList,
+    after: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let senders: Option<ExternalSendersExt> = after.get_as().ok().flatten();
+    let Some([sender]) = senders.as_ref().map(ExternalSendersExt::allowed_senders) else {
+        return Err(SettingsError::Handover);
+    };
+    let sender = sender.mls_encode_to_vec().map_err(|_| SettingsError::Handover)?;
+    let handover = Handover { old: &old.receipt_key, new: &new.receipt_key, sender: &sender };
+    let senders = [ExtensionType::EXTERNAL_SENDERS];
+    if new.previous_key != old.receipt_key || handover.verify(&new.handover).is_err() {
+        Err(SettingsError::Handover)
+    } else if others(before, &senders) != others(after, &senders) {
+        Err(SettingsError::OtherExtension)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a group that follows a ReInit may have `after`, where the group before had `before`. The
+/// external sender depends on the suite; hub and members check it by name.
+pub(crate) fn check_successor(
+    before: &ExtensionList,
+    after: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let without_senders = |extensions: &ExtensionList| {
+        let mut extensions = extensions.clone();
+        extensions.remove(ExtensionType::EXTERNAL_SENDERS);
+        extensions
+    };
+    let (before, after) = (without_senders(before), without_senders(after));
+    let key = |extensions| BridgeGroup::from_extensions(extensions).map(|group| group.receipt_key);
+    if key(&before)? != key(&after)? {
+        return Err(SettingsError::Fixed);
+    }
+    check_change(&before, &after)
+}
+
+/// The context without the bridge's own extension and these.
+fn others(extensions: &ExtensionList, without: &[ExtensionType]) -> ExtensionList {
     let mut others = extensions.clone();
     others.remove(BRIDGE_GROUP_EXTENSION);
+    without.iter().for_each(|one| others.remove(*one));
     others
 }
 
 impl BridgeGroup {
     /// What can never change.
-    fn fixed(&self) -> (&[u8], [&str; 5], crate::bridge_group::Order, bool) {
+    fn fixed(&self) -> ([&str; 5], Order, bool) {
         let names =
             [&self.hub_matrix, &self.hub_xmpp, &self.matrix_room, &self.matrix_via, &self.muc];
-        (&self.receipt_key, names.map(String::as_str), self.order, self.basic_allowed)
+        (names.map(String::as_str), self.order, self.basic_allowed)
     }
 }

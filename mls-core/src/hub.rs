@@ -28,6 +28,7 @@ mod handshake_log;
 mod held;
 mod held_queue;
 mod hub_info;
+mod idle;
 mod input;
 mod keys;
 mod leave_room;
@@ -47,6 +48,7 @@ mod room_lost;
 mod room_record;
 mod submit_commit;
 mod submit_proposal;
+mod successor;
 mod sweep;
 mod turn;
 mod welcomes;
@@ -106,6 +108,13 @@ impl Hub {
         let groups = PublicGroups::new(&keys);
         let writes = store.take_writes();
         Ok((Self { store, setup, keys, groups, rates: Rates::default() }, writes))
+    }
+
+    /// Has the hub's keys replaced when it is opened next: open it again. Groups go on with the old ones
+    /// until a member commits the new ones.
+    pub fn replace_keys(&self) -> Result<Vec<Write>, StoreError> {
+        HubKeys::replace(&self.store)?;
+        Ok(self.store.take_writes())
     }
 
     /// Decides about one input. `now_ms` is the time in milliseconds since 1970.

@@ -1,7 +1,47 @@
 //! MLS (RFC 9420) over federated networks: what a member and a delivery service *decide*.
 //!
-//! This crate does no I/O, never reads a clock, spawns nothing and is not async. A caller hands
-//! in one input, gets back what to write and what to send, commits both together, and then acts.
+//! This crate does no I/O, spawns nothing and is not async; time is a parameter (the engine alone
+//! looks at the clock, where a group is started anew: docs/decisions/0013). A caller hands in one
+//! input, gets back what to write and what to send, commits both together, and then acts.
+//!
+//! A client is a loop around [`member::Member::handle`]:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use mls_core::address::UserId;
+//! use mls_core::member::{Command, Input, Member, Output};
+//! use mls_core::store::MemoryStore;
+//! use mls_core::wire::create_room::CreateRoom;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The database; everything that is returned as a write goes there before anything is sent.
+//! let store = MemoryStore::default();
+//! let client = UserId::matrix("@alice:example.org")?.device("PHONE")?;
+//! let (mut member, writes) = Member::open(Arc::new(store.clone()), client)?;
+//! store.apply(&writes);
+//!
+//! let rooms = CreateRoom { matrix: true, xmpp: true, name: "Tea".to_owned() };
+//! let inputs = [Input::Connected, Input::Command("1".to_owned(), Command::CreateGroup(rooms))];
+//! let now_ms = 1_800_000_000_000;
+//! for input in inputs {
+//!     let outcome = member.handle(now_ms, input)?;
+//!     store.apply(&outcome.writes);
+//!     for output in outcome.outputs {
+//!         match output {
+//!             Output::Request(id, request) => println!("ask the hub {request:?} under {id}"),
+//!             Output::Send(message) => println!("post {} into {}", message.id, message.room),
+//!             Output::UploadKeyPackages(upload) => println!("publish {}", upload.id),
+//!             Output::JoinRoom(room) | Output::LeaveRoom(room) => println!("go to {room}"),
+//!             Output::Event(record) => println!("show {:?}", record.event),
+//!         }
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After a restart, [`member::Member::pending`] gives again what was not confirmed.
 //!
 //! Read [`wire`] first (what travels), then [`hub::Hub`] (the delivery service, which follows
 //! the public state of groups and holds no key) or [`member::Member`] (one device of one account).
@@ -14,6 +54,7 @@ pub mod delivery;
 pub mod door;
 pub mod engine;
 pub mod group_settings;
+pub mod handover;
 pub mod hpke_keys;
 pub mod hub;
 pub mod identity;

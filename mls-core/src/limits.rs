@@ -99,6 +99,8 @@ pub const NUMBERS_RESERVED: u64 = 256;
 pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
 /// How often a member asks, when it connects, whether it has the newest handshakes of a group.
 pub const LOOK_FOR_NEWEST_MS: u64 = 60 * 60 * 1000;
+/// How often a member asks, when it connects, whether the hub has new keys.
+pub const HUB_INFO_AGAIN_MS: u64 = DAY_MS;
 /// Handshakes that came before their turn, kept by a member for one group.
 pub const HANDSHAKES_BUFFERED_MAX: usize = 64;
 /// Messages of one group that a member has handed out and that are not confirmed.
@@ -124,6 +126,8 @@ pub const INVITATION_WAIT_MS: u64 = 60_000;
 /// A room without a group makes a member ask for its group after this.
 pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 
+/// How often a hub's keys may be replaced: each set that a group may name is kept.
+pub const HUB_KEYS_MAX: usize = 16;
 /// Groups whose public state the hub keeps in memory.
 pub const HUB_GROUPS_IN_MEMORY_MAX: usize = 1024;
 /// Leaves of those groups together; the group that was used longest ago goes first.

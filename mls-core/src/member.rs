@@ -18,6 +18,7 @@ mod commit;
 mod counters;
 mod create;
 mod engine_storage;
+mod enter;
 mod epoch_change;
 mod event;
 mod events;
@@ -25,6 +26,7 @@ mod exporter;
 mod future;
 mod group_record;
 mod handshake;
+mod hub_keys;
 mod hub_pin;
 mod input;
 mod intents;
@@ -44,6 +46,7 @@ mod propose;
 mod psks;
 mod ratchet;
 mod receive;
+mod reinit;
 mod rejoin;
 mod remove;
 mod requests;
@@ -51,16 +54,17 @@ mod rooms;
 mod rotate;
 mod seen;
 mod send;
+mod successor;
 mod summary;
 mod welcome;
 
 pub use command::{
-    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, SendCommand,
-    SettingsCommand, UsePastEpoch, UsePsk, Wish,
+    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, ReInitCommand,
+    SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
-    MessageEvent, RemovedEvent, Sender, Undecryptable, WarningEvent,
+    MessageEvent, RemovedEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
@@ -238,7 +242,7 @@ impl Member {
     }
 
     fn connected(&mut self) -> Result<(), StoreError> {
-        self.need_hub()?;
+        self.ask_hub_again()?;
         self.hurry_requests();
         self.fetched_for.clear();
         self.watch_left_rooms();

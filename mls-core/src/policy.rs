@@ -47,6 +47,10 @@ pub const LEAF_UPDATE_BEFORE_MESSAGE_MEMBERS_MAX: usize = 8;
 pub const BUSY_TREE_UPDATE_MS: u64 = 3600 * 1000;
 /// After a commit without a path its committer renews its leaf within this.
 pub const PATHLESS_UPDATE_MS: u64 = DAY_MS;
+/// A leaf that was not renewed for so long is proposed for removal.
+pub const LEAF_IDLE_MS: u64 = 77 * DAY_MS;
+/// A leaf is proposed for removal this long before its key package's lifetime ends.
+pub const LEAF_LIFETIME_LEFT_MS: u64 = 7 * DAY_MS;
 /// Past epochs are deleted at this age, even if no new one comes.
 pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
 /// Pending proposals are committed after this times the rank, for the first three ranks.

@@ -5,7 +5,7 @@
 //! else made is left out instead, or it would block the group.
 
 use mls_rs::MlsRules;
-use mls_rs::group::proposal::Proposal;
+use mls_rs::group::proposal::{Proposal, ReInitProposal};
 use mls_rs::group::{GroupContext, Roster, Sender};
 use mls_rs::mls_rules::{
     CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle,
@@ -21,6 +21,7 @@ use crate::group_settings::{self, SettingsError};
 use crate::hpke_keys::{self, UnusableKey};
 use crate::identity::{IdentityError, client_id};
 use crate::limits::{ADDS_PER_COMMIT_MAX, PSKS_PER_COMMIT_MAX};
+use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::psk::{self, PskError, PskName};
 
 /// A proposal or commit that the group's rules forbid; the proposer's or committer's fault.
@@ -115,7 +116,7 @@ fn check_member(
         Proposal::Update(_) => Ok(()),
         // Who lacks the key is shut out: no member may do that to another.
         Proposal::Psk(_) => admin("use a pre-shared key"),
-        Proposal::ReInit(_) => Err(RuleError::Never("a new start of the group")),
+        Proposal::ReInit(_) => admin("start the group anew"),
         Proposal::ExternalInit(_) => Err(RuleError::Never("ExternalInit by a member")),
         _ => Err(RuleError::Never("a proposal of an unknown type")),
     }
@@ -128,8 +129,23 @@ fn check_content(proposal: &Proposal, context: &GroupContext) -> Result<(), Rule
             Ok(group_settings::check_change(&context.extensions, after)?)
         }
         Proposal::Psk(_) => Ok(psk::check(proposal, context).map(|_| ())?),
+        Proposal::ReInit(reinit) => check_reinit(reinit, context),
         _ => Ok(()),
     }
+}
+
+/// A new start keeps hub, rooms and order, and may change suite and settings.
+fn check_reinit(reinit: &ReInitProposal, context: &GroupContext) -> Result<(), RuleError> {
+    let id = reinit.group_id();
+    if id.len() != GROUP_ID_BYTES || id == context.group_id {
+        return Err(RuleError::Never("a new start under this id"));
+    } else if !CIPHER_SUITES.contains(&reinit.new_cipher_suite())
+        || reinit.new_version() != context.protocol_version
+    {
+        return Err(RuleError::Never("a new start with this suite or version"));
+    }
+    let (before, after) = (&context.extensions, reinit.new_group_context_extensions());
+    Ok(group_settings::check_successor(before, after)?)
 }
 
 /// Whether this may be proposed by reference, for anybody to commit.

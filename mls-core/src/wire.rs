@@ -20,6 +20,7 @@ pub mod membership_warning;
 pub mod publish_key_packages;
 pub mod refusal;
 pub mod register_group;
+pub mod register_successor;
 pub mod report_invalid;
 pub mod submit_commit;
 pub mod submit_proposal;
@@ -45,6 +46,7 @@ use leave_room::LeaveRoom;
 use membership_warning::MembershipWarning;
 use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
 use register_group::RegisterGroup;
+use register_successor::RegisterSuccessor;
 use report_invalid::ReportInvalid;
 use submit_commit::SubmitCommit;
 use submit_proposal::SubmitProposal;
@@ -94,6 +96,8 @@ pub enum Request {
     GetBlob(GetBlob) = 15u8,
     /// A new device asks to be added to the groups of its user.
     AskToJoin(AskToJoin) = 16u8,
+    /// Hand a group that follows a ReInit to the hub.
+    RegisterSuccessor(RegisterSuccessor) = 17u8,
 }
 
 /// What a hub answers when it does not refuse.
@@ -106,7 +110,8 @@ pub enum Answer {
     RoomCreated(RoomCreated) = 2u8,
     /// To `FindGroup`.
     GroupFound(GroupFound) = 3u8,
-    /// To `RegisterGroup`, `SubmitCommit` and `SubmitProposal`: an encoded [`crate::receipt::Receipt`].
+    /// To `RegisterGroup`, `RegisterSuccessor`, `SubmitCommit` and `SubmitProposal`: an encoded
+    /// [`crate::receipt::Receipt`].
     Receipt(#[mls_codec(with = "mls_rs_codec::byte_vec")] Vec<u8>) = 4u8,
     /// To `PublishKeyPackages`.
     KeyPackageCount(KeyPackageCount) = 5u8,
@@ -148,6 +153,7 @@ impl Request {
     pub fn parts_mut(&mut self) -> Vec<&mut Part> {
         match self {
             Self::RegisterGroup(r) => vec![&mut r.group_info, &mut r.tree],
+            Self::RegisterSuccessor(r) => vec![&mut r.group_info, &mut r.tree, &mut r.welcome],
             Self::SubmitCommit(r) => {
                 let mut parts = vec![&mut r.commit, &mut r.group_info];
                 parts.extend(r.welcome.as_mut());

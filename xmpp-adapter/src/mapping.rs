@@ -30,6 +30,7 @@ pub mod namespace;
 mod publish_key_packages;
 pub mod refusal;
 mod register_group;
+mod register_successor;
 mod report_invalid;
 pub mod room_config;
 pub mod stanza;
@@ -67,6 +68,7 @@ pub fn request_to_xml(request: &Request) -> Element {
         Request::PutBlob(r) => blob::put_to_xml(r),
         Request::GetBlob(r) => blob::get_to_xml(r),
         Request::AskToJoin(r) => ask_to_join::to_xml(r),
+        Request::RegisterSuccessor(r) => register_successor::to_xml(r),
     }
 }
 
@@ -94,6 +96,9 @@ pub fn request_from_xml(element: &Element) -> Result<Request, Unread> {
         blob::PUT => Request::PutBlob(blob::put_from_xml(fields)?),
         blob::GET => Request::GetBlob(blob::get_from_xml(fields)?),
         ask_to_join::NAME => Request::AskToJoin(ask_to_join::from_xml(fields)?),
+        register_successor::NAME => {
+            Request::RegisterSuccessor(register_successor::from_xml(fields)?)
+        }
         name => return Err(Unread::Unknown(name.to_owned())),
     })
 }

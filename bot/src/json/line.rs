@@ -143,6 +143,19 @@ pub enum Line {
         /// One sentence.
         text: String,
     },
+    /// A group has ended and is started anew; a `joined` of its successor follows.
+    StartedAnew {
+        /// The number.
+        n: u64,
+        /// The group that ended.
+        group: String,
+        /// The group that takes its place.
+        successor: String,
+        /// RFC 9420 number of its cipher suite.
+        suite: u16,
+        /// Who ended it.
+        committer: String,
+    },
     /// The pool of key packages was filled.
     KeyPackagesPublished {
         /// The number.
@@ -255,6 +268,13 @@ impl From<&EventRecord> for Line {
             Event::Warning(warning) => {
                 Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }
             }
+            Event::StartedAnew(anew) => Self::StartedAnew {
+                n,
+                group: anew.group.to_string(),
+                successor: anew.successor.to_string(),
+                suite: anew.suite,
+                committer: anew.committer.to_string(),
+            },
             Event::KeyPackagesPublished(count) => Self::KeyPackagesPublished { n, count: *count },
         }
     }

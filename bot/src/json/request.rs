@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use mls_core::address::Network;
 use mls_core::content;
 use mls_core::limits::{NAME_BYTES_MAX, USERS_PER_CLAIM_MAX};
-use mls_core::member::{Command, CommandId, MembersCommand, SendCommand};
+use mls_core::member::{Command, CommandId, CreateGroupWith, MembersCommand, SendCommand};
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::CreateRoom;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::group_request::{self, GroupRequest};
 use crate::runner::OWN_COMMAND;
 use crate::user;
 
@@ -94,11 +95,15 @@ struct Raw {
     group: Option<String>,
     users: Option<Vec<String>>,
     text: Option<String>,
+    suite: Option<u16>,
 }
 
 impl JsonRequest {
     /// Reads one line. `salt` must be fresh and random (it goes into a message's content).
     pub fn read(line: &str, salt: [u8; content::SALT_BYTES]) -> Result<Self, MalformedLine> {
+        if let Some(request) = group_request(line)? {
+            return Ok(request);
+        }
         let raw: Raw = serde_json::from_str(line)
             .map_err(|error| MalformedLine { id: id_of(line), mistake: error.into() })?;
         check_id(&raw.id).map_err(|mistake| MalformedLine { id: None, mistake })?;
@@ -108,6 +113,21 @@ impl JsonRequest {
             Err(mistake) => Err(MalformedLine { id: Some(id), mistake }),
         }
     }
+}
+
+/// A line that is one of [`group_request::NAMES`]; nothing for another.
+fn group_request(line: &str) -> Result<Option<JsonRequest>, MalformedLine> {
+    let fields: Option<Map<String, Value>> = serde_json::from_str(line).ok();
+    let named = fields.as_ref().and_then(|fields| fields.get("command")?.as_str());
+    if !named.is_some_and(|name| group_request::NAMES.contains(&name)) {
+        return Ok(None);
+    }
+    let mistake = |mistake| MalformedLine { id: id_of(line), mistake };
+    let request: GroupRequest = serde_json::from_str(line).map_err(|e| mistake(e.into()))?;
+    let id = fields.as_ref().and_then(|fields| fields.get("id")?.as_str()).unwrap_or_default();
+    check_id(id).map_err(|mistake| MalformedLine { id: None, mistake })?;
+    let wish = Wish::Command(request.into_command());
+    Ok(Some(JsonRequest { id: id.to_owned(), wish }))
 }
 
 /// Whether this can be the id of a command.
@@ -170,7 +190,11 @@ impl Raw {
             ));
         }
         let [matrix, xmpp] = known.map(|name| networks.contains(name));
-        Ok(Command::CreateGroup(CreateRoom { matrix, xmpp, name }))
+        let rooms = CreateRoom { matrix, xmpp, name };
+        Ok(match self.suite.take() {
+            Some(suite) => Command::CreateGroupWith(CreateGroupWith { rooms, suite }),
+            None => Command::CreateGroup(rooms),
+        })
     }
 
     fn members(&mut self) -> Result<MembersCommand, Mistake> {
@@ -214,6 +238,7 @@ impl Raw {
             ("group", self.group.is_some()),
             ("users", self.users.is_some()),
             ("text", self.text.is_some()),
+            ("suite", self.suite.is_some()),
         ];
         match fields.into_iter().find(|(_, there)| *there) {
             Some((field, _)) => Err(Mistake::Takes { command: self.command.clone(), field }),
@@ -252,6 +277,17 @@ mod tests {
             r#"{"id":"9","command":"publish"}"#,
             r#"{"id":"10","command":"groups"}"#,
             r#"{"id":"11","command":"quit"}"#,
+            r#"{"id":"12","command":"create","name":"Tea","networks":["xmpp"],"suite":3}"#,
+            r#"{"id":"13","command":"settings","group":"00ff","admins_add":["@c:m"],"open_join":true}"#,
+            r#"{"id":"14","command":"settings","group":"00ff","join_psk":"","members_may_add":false}"#,
+            r#"{"id":"15","command":"hold_psk","group":"00ff","psk":"summer","secret":"00112233445566778899aabbccddeeff"}"#,
+            r#"{"id":"16","command":"use_psk","group":"00ff","psk":"summer"}"#,
+            r#"{"id":"17","command":"use_psk","group":"00ff","psk":"summer","anyway":true}"#,
+            r#"{"id":"18","command":"use_past_epoch","group":"00ff","epoch":7}"#,
+            r#"{"id":"19","command":"propose","group":"00ff","proposal":"update"}"#,
+            r#"{"id":"20","command":"propose","group":"00ff","proposal":"remove","users":["b@d"]}"#,
+            r#"{"id":"21","command":"join","room":"!r:m.example"}"#,
+            r#"{"id":"22","command":"reinit","group":"00ff","suite":2}"#,
         ];
         let understood = lines.map(|line| format!("{line}\n  {:?}", read(line).unwrap()));
         insta::assert_snapshot!(understood.join("\n"));
@@ -289,6 +325,12 @@ mod tests {
             r#"{"id":"1","command":"create","name":"","networks":["xmpp"]}"#,
             r#"{"id":"1","command":"invite","group":"00ff","users":[]}"#,
             r#"{"id":"1","command":"invite","group":"00ff","users":["bob"]}"#,
+            r#"{"id":"1","command":"settings","group":"00ff","colour":"red"}"#,
+            r#"{"id":"1","command":"settings","group":"xyz"}"#,
+            r#"{"id":"1","command":"reinit","group":"00ff"}"#,
+            r#"{"id":"1","command":"hold_psk","group":"00ff","psk":"a","secret":"my word"}"#,
+            r#"{"id":"1","command":"propose","group":"00ff","proposal":"dance"}"#,
+            r#"{"id":"","command":"reinit","group":"00ff","suite":3}"#,
             &long,
             &many,
         ];

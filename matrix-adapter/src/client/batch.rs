@@ -127,6 +127,7 @@ mod tests {
             id: Digest([1; 32]),
             client: UserId::matrix("@bob:hs").unwrap().device("DEV").unwrap(),
             group: GroupId(vec![1]),
+            former: None,
             epoch: 1,
             receipt: vec![1],
             tree: vec![1].into(),

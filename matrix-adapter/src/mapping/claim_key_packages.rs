@@ -11,6 +11,7 @@ impl JsonForm for ClaimKeyPackages {
             ("group", self.group.to_json()),
             ("users", self.users.to_json()),
             ("suites", self.suites.to_json()),
+            ("successor", self.successor.to_json()),
         ])
     }
     fn from_json(value: Value) -> Result<Self, Invalid> {
@@ -19,6 +20,7 @@ impl JsonForm for ClaimKeyPackages {
             group: fields.take("group")?,
             users: fields.take("users")?,
             suites: fields.take("suites")?,
+            successor: fields.take("successor")?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `HubInfo`'s answer as JSON.
 
-use mls_core::wire::hub_info::{HubInfo, SuiteSender};
+use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use serde_json::Value;
 
 use super::json::{Fields, Invalid, JsonForm, object};
@@ -12,6 +12,7 @@ impl JsonForm for HubInfo {
         object([
             ("receipt_key", self.receipt_key.to_json()),
             ("senders", self.senders.to_json()),
+            ("former", self.former.to_json()),
             ("hub_matrix", self.hub_matrix.to_json()),
             ("hub_xmpp", self.hub_xmpp.to_json()),
             ("inline_bytes_max", self.inline_bytes_max.to_json()),
@@ -25,12 +26,41 @@ impl JsonForm for HubInfo {
         Ok(Self {
             receipt_key: fields.take("receipt_key")?,
             senders: fields.take("senders")?,
+            former: fields.take("former")?,
             hub_matrix: fields.take("hub_matrix")?,
             hub_xmpp: fields.take("hub_xmpp")?,
             inline_bytes_max: fields.take("inline_bytes_max")?,
             versions: versions.into_iter().filter_map(|v| u8::try_from(v).ok()).collect(),
             recovering: fields.take("recovering")?,
         })
+    }
+}
+
+impl JsonForm for FormerKeys {
+    fn to_json(&self) -> Value {
+        object([
+            ("receipt_key", self.receipt_key.to_json()),
+            ("senders", self.senders.to_json()),
+            ("handovers", self.handovers.to_json()),
+        ])
+    }
+    fn from_json(value: Value) -> Result<Self, Invalid> {
+        let mut fields = Fields::of(value)?;
+        Ok(Self {
+            receipt_key: fields.take("receipt_key")?,
+            senders: fields.take("senders")?,
+            handovers: fields.take("handovers")?,
+        })
+    }
+}
+
+impl JsonForm for SuiteSignature {
+    fn to_json(&self) -> Value {
+        object([("suite", self.suite.to_json()), ("signature", self.signature.to_json())])
+    }
+    fn from_json(value: Value) -> Result<Self, Invalid> {
+        let mut fields = Fields::of(value)?;
+        Ok(Self { suite: fields.take("suite")?, signature: fields.take("signature")? })
     }
 }
 

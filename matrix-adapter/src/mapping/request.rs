@@ -78,6 +78,7 @@ fn variant(request: &Request) -> (&'static str, Value) {
         Request::FetchWelcomes(r) => ("fetch_welcomes", r.to_json()),
         Request::LeaveRoom(r) => ("leave_room", r.to_json()),
         Request::AskToJoin(r) => ("ask_to_join", r.to_json()),
+        Request::RegisterSuccessor(r) => ("register_successor", r.to_json()),
         Request::PutBlob(r) => ("put_blob", r.to_json()),
         Request::GetBlob(r) => ("get_blob", r.to_json()),
     }
@@ -100,6 +101,7 @@ fn request(name: &str, body: Value) -> Option<Result<Request, Invalid>> {
         "fetch_welcomes" => JsonForm::from_json(body).map(Request::FetchWelcomes),
         "leave_room" => JsonForm::from_json(body).map(Request::LeaveRoom),
         "ask_to_join" => JsonForm::from_json(body).map(Request::AskToJoin),
+        "register_successor" => JsonForm::from_json(body).map(Request::RegisterSuccessor),
         "put_blob" => JsonForm::from_json(body).map(Request::PutBlob),
         "get_blob" => JsonForm::from_json(body).map(Request::GetBlob),
         _ => return None,

@@ -11,13 +11,14 @@ use mls_core::wire::fetch_handshakes::{FetchHandshakes, Handshakes};
 use mls_core::wire::fetch_welcomes::{FetchWelcomes, Welcomes};
 use mls_core::wire::find_group::{FindGroup, GroupFound};
 use mls_core::wire::handshake::Handshake;
-use mls_core::wire::hub_info::{HubInfo, SuiteSender};
+use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
 use mls_core::wire::leave_room::LeaveRoom;
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, KeyPackageCount, PublishKeyPackages};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::register_group::RegisterGroup;
+use mls_core::wire::register_successor::RegisterSuccessor;
 use mls_core::wire::report_invalid::ReportInvalid;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::submit_proposal::SubmitProposal;
@@ -47,6 +48,7 @@ fn welcome() -> Welcome {
         id: Digest([1; 32]),
         client,
         group: group(),
+        former: Some(GroupId(vec![8; 16])),
         epoch: 4,
         receipt: vec![9],
         tree: blob(),
@@ -64,6 +66,12 @@ fn requests() -> Vec<Request> {
         Request::FindGroup(FindGroup { room: RoomAddress::matrix("!r:b") }),
         Request::FindGroup(FindGroup { room: RoomAddress::xmpp("r@muc.b") }),
         Request::RegisterGroup(RegisterGroup { group_info: vec![1].into(), tree: blob() }),
+        Request::RegisterSuccessor(RegisterSuccessor {
+            former: GroupId(vec![9; 16]),
+            group_info: vec![1].into(),
+            tree: blob(),
+            welcome: vec![2].into(),
+        }),
         Request::PublishKeyPackages(PublishKeyPackages {
             device: "d".into(),
             one_time: vec![package.clone(), package.clone()],
@@ -73,6 +81,7 @@ fn requests() -> Vec<Request> {
             group: group(),
             users: vec![bob, juliet],
             suites: vec![1, 3],
+            successor: Some(GroupId(vec![9; 16])),
         }),
         Request::SubmitCommit(SubmitCommit {
             group: group(),
@@ -122,6 +131,11 @@ fn answers() -> Vec<Result<Answer, Refusal>> {
         Answer::HubInfo(HubInfo {
             receipt_key: vec![1; 32],
             senders: vec![SuiteSender { suite: 1, identity: vec![2] }],
+            former: vec![FormerKeys {
+                receipt_key: vec![6; 32],
+                senders: vec![SuiteSender { suite: 1, identity: vec![7] }],
+                handovers: vec![SuiteSignature { suite: 1, signature: vec![8] }],
+            }],
             hub_matrix: Some("@mls:b".into()),
             hub_xmpp: None,
             inline_bytes_max: 32_768,

@@ -22,7 +22,8 @@ impl Turn<'_> {
             .take(Rate::Asks, &[asked.from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
         for group in leaves::groups(self.store, &asked.from)? {
-            let Some(record) = group_record::read(self.store, &group)? else { continue };
+            let record = group_record::read(self.store, &group)?;
+            let Some(record) = record.filter(|record| record.successor.is_none()) else { continue };
             let public = self.groups.copy(self.store, &record)?;
             let members = clients(&public.roster());
             if members.contains(&waiting) {

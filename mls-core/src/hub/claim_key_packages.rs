@@ -1,13 +1,17 @@
 //! `ClaimKeyPackages`: one key package of every device of some users, for one group.
 
+use mls_rs_core::crypto::CipherSuite;
+
 use super::ClaimTarget;
 use super::answers::Asked;
 use super::claim_jobs::ClaimJob;
-use super::group_record::bridge_group;
+use super::group_record::{self, GroupRecord, bridge_group};
+use super::leaves;
 use super::rates::Rate;
 use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::{ClientId, Network, UserId};
 use crate::limits::USERS_PER_CLAIM_MAX;
+use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::store::StoreError;
 use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
 use crate::wire::refusal::Refusal;
@@ -31,20 +35,21 @@ impl Turn<'_> {
             return Ok(None);
         }
         let (users, suite) = self.check_claim(&asked.from, &request)?;
+        let group = request.successor.clone().unwrap_or_else(|| request.group.clone());
         let mut found = Vec::new();
         let mut waiting = Vec::new();
         let suites = vec![suite];
         for user in users {
-            let before = self.claimed_before(&request.group, &user, &suites)?;
+            let before = self.claimed_before(&group, &user, &suites)?;
             if user.network() == Network::Xmpp || self.setup.matrix.is_none() {
-                found.extend(self.claim_from_pool(&request.group, &user, suite, before)?);
+                found.extend(self.claim_from_pool(&group, &user, suite, before)?);
             } else if before.is_empty() {
                 waiting.push(ClaimTarget { user, device: None });
             } else {
                 found.extend(before);
             }
         }
-        let (asked, group) = (asked.clone(), request.group);
+        let asked = asked.clone();
         let mut job = ClaimJob { asked, answered: false, group, suites, found, waiting, round: 0 };
         if job.waiting.is_empty() {
             self.finish_claim(job)?;
@@ -64,13 +69,18 @@ impl Turn<'_> {
     ) -> Result<(Vec<UserId>, u16), Stop> {
         let record = self.group_of_member(&request.group, from)?;
         let public = self.groups.copy(self.store, &record)?;
-        let for_others = request.users.iter().any(|user| user != from);
-        if for_others && !bridge_group(&public)?.may_add(from) {
-            return Err(not_allowed("only who may add to the group may claim for it"));
-        }
-        if !request.suites.contains(&record.suite) {
-            return Err(invalid(format!("the group's cipher suite is {}", record.suite)));
-        }
+        let suite = match &request.successor {
+            Some(successor) => self.check_successor_claim(&record, from, request, successor)?,
+            None => {
+                let for_others = request.users.iter().any(|user| user != from);
+                if for_others && !bridge_group(&public)?.may_add(from) {
+                    return Err(not_allowed("only who may add to the group may claim for it"));
+                } else if !request.suites.contains(&record.suite) {
+                    return Err(invalid(format!("the group's cipher suite is {}", record.suite)));
+                }
+                record.suite
+            }
+        };
         let mut users = request.users.clone();
         users.sort();
         users.dedup();
@@ -85,7 +95,36 @@ impl Turn<'_> {
                 .take(Rate::Claims, &[from.as_str(), user.as_str()], self.now_ms)
                 .map_err(Refusal::RateLimited)?;
         }
-        Ok((users, record.suite))
+        Ok((users, suite))
+    }
+
+    /// Whether an admin may claim of these members for the group that is to follow a ReInit; gives
+    /// the one suite that it names.
+    fn check_successor_claim(
+        &mut self,
+        record: &GroupRecord,
+        from: &UserId,
+        request: &ClaimKeyPackages,
+        successor: &GroupId,
+    ) -> Result<u16, Stop> {
+        let public = self.groups.copy(self.store, record)?;
+        let named = record.successor.as_ref().is_none_or(|next| next.group == *successor);
+        if !bridge_group(&public)?.is_admin(from) {
+            return Err(not_allowed("only an admin may start a group anew"));
+        } else if successor.0.len() != GROUP_ID_BYTES || *successor == record.group || !named {
+            return Err(invalid("this cannot be the group that follows"));
+        } else if group_record::read(self.store, successor)?.is_some() {
+            return Err(Refusal::Exists.into());
+        }
+        for user in &request.users {
+            if leaves::count(self.store, &record.group, user)? == 0 {
+                return Err(not_allowed(format!("{user} is not in the group")));
+            }
+        }
+        match request.suites.as_slice() {
+            [suite] if CIPHER_SUITES.contains(&CipherSuite::from(*suite)) => Ok(*suite),
+            _ => Err(invalid("name the one suite of the group that is to follow: 1, 2 or 3")),
+        }
     }
 
     fn claim_from_pool(

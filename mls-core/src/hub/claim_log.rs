@@ -92,6 +92,33 @@ impl Turn<'_> {
             .is_some_and(|claim| claim.client == fit.client && (claim.last_resort || !claim.used)))
     }
 
+    /// Whether a package of the client was handed out for the group and waits to be used.
+    pub(super) fn is_claimed(
+        &self,
+        group: &GroupId,
+        client: &ClientId,
+    ) -> Result<bool, StoreError> {
+        Ok(self.store.get(UNUSED, &client_key(group, client.as_str()))?.is_some())
+    }
+
+    /// The client whose package this is, if it was handed out for the group and not used; it is
+    /// used now.
+    pub(super) fn use_claimed(
+        &self,
+        group: &GroupId,
+        reference: &[u8],
+    ) -> Result<Option<ClientId>, StoreError> {
+        let key = claim_key(group, reference);
+        let Some(claim) = self.store.read::<Claim>(CLAIM, &key)? else { return Ok(None) };
+        if claim.used && !claim.last_resort {
+            return Ok(None);
+        }
+        let client = claim.client.clone();
+        self.store.write(CLAIM, &key, &Claim { used: true, ..claim })?;
+        self.store.delete(UNUSED, &client_key(group, client.as_str()));
+        Ok(Some(client))
+    }
+
     /// The package was added.
     pub(super) fn use_claim(&self, group: &GroupId, fit: &FitPackage) -> Result<(), StoreError> {
         let key = claim_key(group, &fit.reference);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs::MlsMessage;
 use mls_rs::group::proposal::Proposal;
-use mls_rs::group::{CommitEffect, CommitMessageDescription};
+use mls_rs::group::{CommitEffect, CommitMessageDescription, Sender};
 use mls_rs_codec::MlsEncode;
 use mls_rs_core::extension::ExtensionType;
 
@@ -12,6 +12,7 @@ use super::committer::{Committer, Way};
 use super::group_record::GroupRecord;
 use super::handshake_log;
 use super::removal::proposed_by_hub;
+use super::successor::Successor;
 use super::turn::{Stop, Turn, invalid_commit, machine};
 use crate::address::{ClientId, UserId};
 use crate::engine::{PublicGroup, cipher_suite, mls_time, sha256};
@@ -27,6 +28,10 @@ use crate::wire::refusal::Refusal;
 pub(super) struct Change {
     /// Those whom it added.
     pub(super) added: Vec<FitPackage>,
+    /// Whose leaves it renewed.
+    pub(super) renewed: Vec<ClientId>,
+    /// What follows, if it ended the group.
+    pub(super) successor: Option<Successor>,
     /// Who joined by itself.
     pub(super) joined: Option<ClientId>,
     /// The leaves that it removed, and whose they were.
@@ -46,14 +51,21 @@ impl Turn<'_> {
     ) -> Result<Change, Stop> {
         let mut change = Change {
             added: Vec::new(),
+            renewed: Vec::new(),
             joined: None,
+            successor: None,
             removed: BTreeMap::new(),
             balance: BTreeMap::new(),
         };
         let applied = match &commit.effect {
             CommitEffect::NewEpoch(epoch) => epoch.applied_proposals(),
             // A ReInit stands alone in its commit (RFC 9420 12.2).
-            CommitEffect::ReInit(_) => &[],
+            CommitEffect::ReInit(info) => {
+                let client = &committer.client;
+                change.successor =
+                    Some(self.check_reinit(record, before, client, &info.proposal)?);
+                &[]
+            }
             CommitEffect::Removed { .. } => return Err(invalid_commit("the hub has no leaf")),
         };
         for info in applied {
@@ -70,8 +82,20 @@ impl Turn<'_> {
                     *change.balance.entry(client.user()).or_default() -= 1;
                     change.removed.insert(index, client);
                 }
+                Proposal::Update(_) => {
+                    if let Sender::Member(index) = info.sender {
+                        let leaf = before.roster().member_with_index(index);
+                        let leaf = leaf.map_err(invalid_commit)?;
+                        change
+                            .renewed
+                            .push(client_id(&leaf.signing_identity).map_err(invalid_commit)?);
+                    }
+                }
                 _ => {}
             }
+        }
+        if committer.has_path {
+            change.renewed.push(committer.client.clone());
         }
         if committer.is_external() {
             *change.balance.entry(committer.client.user()).or_default() += 1;

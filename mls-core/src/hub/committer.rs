@@ -20,6 +20,8 @@ pub(super) struct Committer {
     pub(super) identity: SigningIdentity,
     /// How it came to commit.
     pub(super) way: Way,
+    /// Whether the commit renews its leaf.
+    pub(super) has_path: bool,
 }
 
 /// How a committer stands to the group.
@@ -47,7 +49,10 @@ pub(super) fn committer(
     from: &UserId,
 ) -> Result<Committer, Stop> {
     let committer = match handshake.sender {
-        Sender::Member(index) => member(public, index)?,
+        Sender::Member(index) => {
+            let has_path = handshake.message.commit_path_leaf_node().is_some();
+            Committer { has_path, ..member(public, index)? }
+        }
         Sender::NewMemberCommit => returning(public, &handshake.message)?,
         _ => return Err(invalid_commit("a commit comes from a member")),
     };
@@ -63,7 +68,7 @@ fn member(public: &PublicGroup, index: u32) -> Result<Committer, Stop> {
         .member_with_index(index)
         .map_err(|_| invalid_commit("the committer has no leaf"))?;
     let client = client_id(&member.signing_identity).map_err(invalid_commit)?;
-    Ok(Committer { client, identity: member.signing_identity, way: Way::Member })
+    Ok(Committer { client, identity: member.signing_identity, way: Way::Member, has_path: false })
 }
 
 /// An external commit brings a client back to its own leaf, with its own key, or into an open
@@ -76,9 +81,12 @@ fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, St
     let Ok(old) = public.get_member_with_identity(&leaf.signing_identity) else {
         let group = BridgeGroup::from_extensions(&public.group_context().extensions);
         return match group.map_err(invalid_commit)?.open_join {
-            true => {
-                Ok(Committer { client, identity: leaf.signing_identity.clone(), way: Way::Join })
-            }
+            true => Ok(Committer {
+                client,
+                identity: leaf.signing_identity.clone(),
+                way: Way::Join,
+                has_path: true,
+            }),
             false => {
                 Err(not_allowed("an external commit only brings a member back: ask to be added"))
             }
@@ -89,5 +97,5 @@ fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, St
     } else if proposed_by_hub(public).contains(&old.index) {
         return Err(not_allowed("this member is being removed"));
     }
-    Ok(Committer { client, identity: old.signing_identity, way: Way::Return })
+    Ok(Committer { client, identity: old.signing_identity, way: Way::Return, has_path: true })
 }

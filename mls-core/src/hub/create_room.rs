@@ -111,7 +111,7 @@ impl Turn<'_> {
         for room in matrix.chain(mucs) {
             if room_record::read(self.store, &room)?.is_none() {
                 let creator = creator.clone();
-                RoomRecord { room, creator, group: None }.write(self.store)?;
+                RoomRecord { room, creator, group: None, former: None }.write(self.store)?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::idle::LeafKey;
 use super::turn::machine;
 use crate::address::{ClientId, UserId};
 use crate::engine::sha256;
@@ -31,6 +32,8 @@ pub(super) enum Expiring {
     Job(Digest) = 7u8,
     /// The mark of a key package that was published once.
     PublishedPackage(Digest) = 8u8,
+    /// A leaf that must have been renewed by then.
+    IdleLeaf(LeafKey) = 9u8,
 }
 
 /// Whose upload of which blob.

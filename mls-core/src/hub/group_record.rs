@@ -3,6 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::CipherSuite;
 
+use super::successor::Successor;
 use super::turn::{Stop, Turn, not_allowed};
 use super::{leaves, listed};
 use crate::address::{Network, RoomAddress, UserId};
@@ -27,6 +28,8 @@ pub(super) struct GroupRecord {
     pub(super) creator: UserId,
     /// Its rooms, at most one on each network; a room that is lost is taken away.
     pub(super) rooms: Vec<RoomAddress>,
+    /// The receipt key that the group names.
+    pub(super) receipt_key: Vec<u8>,
     /// The current epoch.
     pub(super) epoch: u64,
     /// The last receipt; its `seq` is the group's.
@@ -39,6 +42,8 @@ pub(super) struct GroupRecord {
     pub(super) oldest_seq: u64,
     /// The handshake after which the newest snapshot was taken.
     pub(super) snapshot_seq: u64,
+    /// What follows, if a ReInit has ended the group: it takes no handshake any more.
+    pub(super) successor: Option<Successor>,
 }
 
 impl GroupRecord {

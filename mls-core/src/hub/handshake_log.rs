@@ -92,7 +92,7 @@ impl Turn<'_> {
         public: &PublicGroup,
     ) -> Result<Receipt, StoreError> {
         let receipt = Receipt::sign(
-            &self.keys.receipt,
+            &self.keys.of(&record.receipt_key)?.receipt,
             Some(&record.last),
             kind,
             &record.group,

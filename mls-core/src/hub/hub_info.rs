@@ -2,21 +2,23 @@
 
 use mls_rs_codec::MlsEncode;
 
+use super::keys::KeySet;
 use super::turn::{Stop, Turn, machine};
+use crate::handover::Handover;
 use crate::limits::INLINE_BYTES_MAX;
+use crate::store::StoreError;
 use crate::wire::Answer;
-use crate::wire::hub_info::{HubInfo, SuiteSender};
+use crate::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 
 impl Turn<'_> {
     /// What this hub says of itself, to anybody.
     pub(super) fn hub_info(&self) -> Result<Answer, Stop> {
-        let mut senders = Vec::new();
-        for sender in &self.keys.senders {
-            let identity = sender.identity.mls_encode_to_vec().map_err(machine)?;
-            senders.push(SuiteSender { suite: sender.suite.into(), identity });
-        }
+        let current = &self.keys.current;
+        let senders = senders(current)?;
+        let former = self.keys.former.iter().map(|old| hand_over(old, current, &senders));
         Ok(Answer::HubInfo(HubInfo {
-            receipt_key: self.keys.receipt_public.to_vec(),
+            receipt_key: current.receipt_public.to_vec(),
+            former: former.collect::<Result<_, _>>()?,
             senders,
             hub_matrix: self.setup.matrix.clone(),
             hub_xmpp: self.setup.xmpp.clone(),
@@ -25,4 +27,32 @@ impl Turn<'_> {
             recovering: false,
         }))
     }
+}
+
+fn senders(keys: &KeySet) -> Result<Vec<SuiteSender>, StoreError> {
+    let sender = |sender: &super::keys::ExternalSender| {
+        let identity = sender.identity.mls_encode_to_vec().map_err(machine)?;
+        Ok(SuiteSender { suite: sender.suite.into(), identity })
+    };
+    keys.senders.iter().map(sender).collect()
+}
+
+/// What old keys sign for the current ones.
+fn hand_over(
+    old: &KeySet,
+    current: &KeySet,
+    new_senders: &[SuiteSender],
+) -> Result<FormerKeys, StoreError> {
+    let mut handovers = Vec::new();
+    for sender in new_senders {
+        let handover = Handover {
+            old: &old.receipt_public,
+            new: &current.receipt_public,
+            sender: &sender.identity,
+        };
+        let signature = handover.sign(&old.receipt).map_err(machine)?;
+        handovers.push(SuiteSignature { suite: sender.suite, signature });
+    }
+    let receipt_key = old.receipt_public.to_vec();
+    Ok(FormerKeys { receipt_key, senders: senders(old)?, handovers })
 }

@@ -1,5 +1,6 @@
 //! The hub's own keys: one for receipts, and one for each suite as external sender
-//! (RFC 9420 12.1.8). Made once, at the first opening.
+//! (RFC 9420 12.1.8). Made at the first opening; new ones may take their place, and the old ones stay
+//! for the groups that have not changed yet.
 
 use mls_rs::identity::SigningIdentity;
 use mls_rs::identity::basic::BasicCredential;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use super::HubSetup;
 use super::turn::machine;
 use crate::engine::{self, HubClient, hub_client};
+use crate::limits::HUB_KEYS_MAX;
 use crate::overlay::Overlay;
 use crate::policy::CIPHER_SUITES;
 use crate::store::{Space, StoreError};
@@ -17,11 +19,21 @@ use crate::store::{Space, StoreError};
 const SPACE: Space = "hub_key";
 const RECEIPT: &[u8] = b"receipt";
 const NAME: &[u8] = b"name";
+/// How often the keys were replaced.
+const GENERATION: &[u8] = b"generation";
 /// Receipts are Ed25519, the signature scheme of this suite.
 const RECEIPT_SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
 
 /// The hub's keys. They print nothing.
 pub(super) struct HubKeys {
+    /// Those of new groups.
+    pub(super) current: KeySet,
+    /// Those that were replaced, the newest first.
+    pub(super) former: Vec<KeySet>,
+}
+
+/// The keys that a group names.
+pub(super) struct KeySet {
     /// Signs receipts.
     pub(super) receipt: SignatureSecretKey,
     /// What members verify receipts with: 32 bytes.
@@ -49,13 +61,44 @@ struct StoredKey {
 impl HubKeys {
     /// Reads the keys, or makes those that are missing.
     pub(super) fn open(store: &Overlay, setup: &HubSetup) -> Result<Self, StoreError> {
-        let receipt = open_key(store, RECEIPT, RECEIPT_SUITE)?;
         let name = open_name(store, setup)?;
+        let newest: u32 = store.read(SPACE, GENERATION)?.unwrap_or(0);
+        let mut former = (0..newest)
+            .map(|generation| KeySet::open(store, &name, generation))
+            .collect::<Result<Vec<_>, _>>()?;
+        former.reverse();
+        Ok(Self { current: KeySet::open(store, &name, newest)?, former })
+    }
+
+    /// Has new keys made at the next opening.
+    pub(super) fn replace(store: &Overlay) -> Result<(), StoreError> {
+        let newest: u32 = store.read(SPACE, GENERATION)?.unwrap_or(0);
+        if usize::try_from(newest).unwrap_or(usize::MAX) >= HUB_KEYS_MAX {
+            return Err(StoreError(format!("the keys were replaced {HUB_KEYS_MAX} times already")));
+        }
+        store.write(SPACE, GENERATION, &newest.saturating_add(1))
+    }
+
+    /// All keys, the current first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &KeySet> {
+        std::iter::once(&self.current).chain(&self.former)
+    }
+
+    /// The keys whose receipt key this is.
+    pub(super) fn of(&self, receipt_public: &[u8]) -> Result<&KeySet, StoreError> {
+        let found = self.all().find(|keys| *keys.receipt_public == *receipt_public);
+        found.ok_or_else(|| StoreError("a group names a receipt key that is gone".to_owned()))
+    }
+}
+
+impl KeySet {
+    fn open(store: &Overlay, name: &[u8], generation: u32) -> Result<Self, StoreError> {
+        let receipt = open_key(store, generation, RECEIPT, RECEIPT_SUITE)?;
         let mut senders = Vec::new();
         for suite in CIPHER_SUITES {
             let place = [b"sender".as_slice(), &u16::from(suite).to_be_bytes()].concat();
-            let key = open_key(store, &place, suite)?;
-            let credential = BasicCredential::new(name.clone()).into_credential();
+            let key = open_key(store, generation, &place, suite)?;
+            let credential = BasicCredential::new(name.to_vec()).into_credential();
             let identity = SigningIdentity::new(credential, key.public);
             senders.push(ExternalSender { suite, identity, secret: key.secret });
         }
@@ -86,13 +129,22 @@ fn open_name(store: &Overlay, setup: &HubSetup) -> Result<Vec<u8>, StoreError> {
     Ok(name.into_bytes())
 }
 
-fn open_key(store: &Overlay, name: &[u8], suite: CipherSuite) -> Result<StoredKey, StoreError> {
-    if let Some(key) = store.read(SPACE, name)? {
+fn open_key(
+    store: &Overlay,
+    generation: u32,
+    name: &[u8],
+    suite: CipherSuite,
+) -> Result<StoredKey, StoreError> {
+    let place = match generation {
+        0 => name.to_vec(),
+        later => [&later.to_be_bytes(), name].concat(),
+    };
+    if let Some(key) = store.read(SPACE, &place)? {
         return Ok(key);
     }
     let (secret, public) = engine::generate_signature_key(suite).map_err(machine)?;
     let key = StoredKey { secret, public };
     let bytes = Zeroizing::new(key.mls_encode_to_vec().map_err(machine)?);
-    store.put(SPACE, name, bytes.to_vec());
+    store.put(SPACE, &place, bytes.to_vec());
     Ok(key)
 }

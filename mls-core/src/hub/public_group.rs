@@ -22,11 +22,18 @@ const SPACE: Space = "snapshot";
 
 /// Public groups in memory.
 pub(super) struct PublicGroups {
-    clients: Vec<(CipherSuite, HubClient)>,
+    clients: Vec<Client>,
     kept: HashMap<GroupId, Kept>,
     /// What this input has changed; kept only when the input succeeds.
     changed: HashMap<GroupId, PublicGroup>,
     uses: u64,
+}
+
+/// The engine's client with one sender.
+struct Client {
+    receipt_key: Vec<u8>,
+    suite: CipherSuite,
+    client: HubClient,
 }
 
 struct Kept {
@@ -46,13 +53,39 @@ struct Snapshot {
 impl PublicGroups {
     /// None yet.
     pub(super) fn new(keys: &HubKeys) -> Self {
-        let clients = keys.senders.iter().map(|sender| (sender.suite, sender.client())).collect();
+        let clients = keys.all().flat_map(|keys| {
+            keys.senders.iter().map(|sender| Client {
+                receipt_key: keys.receipt_public.to_vec(),
+                suite: sender.suite,
+                client: sender.client(),
+            })
+        });
+        let clients = clients.collect();
         Self { clients, kept: HashMap::new(), changed: HashMap::new(), uses: 0 }
     }
 
-    /// The engine's client for a suite, where we do that suite.
+    /// The engine's client for new groups of a suite, where we do that suite.
     pub(super) fn client(&self, suite: CipherSuite) -> Option<&HubClient> {
-        self.clients.iter().find(|(known, _)| *known == suite).map(|(_, client)| client)
+        // The current keys come first.
+        self.clients.iter().find(|known| known.suite == suite).map(|known| &known.client)
+    }
+
+    /// The engine's client for a group.
+    fn client_of(&self, record: &GroupRecord) -> Result<&HubClient, StoreError> {
+        let fits = |known: &&Client| {
+            known.suite == record.cipher_suite() && known.receipt_key == record.receipt_key
+        };
+        let found = self.clients.iter().find(fits).map(|known| &known.client);
+        found.ok_or_else(|| StoreError(format!("the keys of group {} are gone", record.group)))
+    }
+
+    /// The group as it is followed with the keys that its record names now.
+    pub(super) fn with_keys_of(
+        &self,
+        record: &GroupRecord,
+        group: &PublicGroup,
+    ) -> Result<PublicGroup, StoreError> {
+        self.client_of(record)?.load_group(group.snapshot()).map_err(machine)
     }
 
     /// A copy of the group's public state, to work on.
@@ -113,9 +146,7 @@ impl PublicGroups {
         let snapshot: Snapshot = store
             .read(SPACE, &record.group.0)?
             .ok_or_else(|| StoreError(format!("group {} has no snapshot", record.group)))?;
-        let client = self
-            .client(record.cipher_suite())
-            .ok_or_else(|| StoreError(format!("suite {} is no longer known", record.suite)))?;
+        let client = self.client_of(record)?;
         let state = ExternalSnapshot::from_bytes(&snapshot.state).map_err(machine)?;
         let mut group = client.load_group(state).map_err(machine)?;
         for seq in snapshot.seq.saturating_add(1)..=record.seq() {

@@ -1,8 +1,12 @@
 //! `RegisterGroup`: a new group of one member comes under this hub's order.
 
+use std::collections::BTreeMap;
+
 use mls_rs::MlsMessage;
 use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs::group::ExportedTree;
+use mls_rs_core::crypto::CipherSuite;
+use mls_rs_core::extension::ExtensionList;
 
 use super::group_record::{self, GroupRecord};
 use super::handshake_log::{self, LogEntry};
@@ -21,6 +25,18 @@ use crate::store::StoreError;
 use crate::wire::refusal::Refusal;
 use crate::wire::register_group::RegisterGroup;
 use crate::wire::{Answer, GroupId};
+
+/// A new group that passed every check.
+pub(super) struct Founding<'a> {
+    /// Who registers it.
+    pub(super) creator: &'a UserId,
+    /// Its public state.
+    pub(super) public: &'a PublicGroup,
+    /// The MLSMessage with its GroupInfo.
+    pub(super) group_info: &'a [u8],
+    /// The rooms that it is bound to from now on.
+    pub(super) rooms: &'a [RoomRecord],
+}
 
 impl Turn<'_> {
     /// Answers with the receipt for seq 0; the same bytes again get the same receipt.
@@ -47,12 +63,16 @@ impl Turn<'_> {
         self.check_first_epoch(&public, from)?;
         let bridge_group = self.check_binding(&public, from)?;
         let rooms = self.free_rooms(&bridge_group, from)?;
-        let receipt = self.begin_group(&id, from, &public, &group_info, &rooms)?;
+        let (group_info_bytes, rooms) = (&group_info, &rooms);
+        let founding =
+            Founding { creator: from, public: &public, group_info: group_info_bytes, rooms };
+        let receipt = self.begin_group(&founding)?;
         self.keep_group_info(&id, group_info);
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
     }
 
-    fn registered_before(
+    /// The answer to a registration that was accepted before.
+    pub(super) fn registered_before(
         &self,
         known: &GroupRecord,
         from: &UserId,
@@ -69,7 +89,8 @@ impl Turn<'_> {
         }
     }
 
-    fn observe(&self, group_info: MlsMessage, tree: &[u8]) -> Result<PublicGroup, Stop> {
+    /// Reads the public state of a new group.
+    pub(super) fn observe(&self, group_info: MlsMessage, tree: &[u8]) -> Result<PublicGroup, Stop> {
         let suite = group_info.cipher_suite().ok_or_else(|| invalid("group_info has no suite"))?;
         let client = self
             .groups
@@ -100,15 +121,30 @@ impl Turn<'_> {
         let none = String::new();
         let names = bridge_group.hub_matrix == *self.setup.matrix.as_ref().unwrap_or(&none)
             && bridge_group.hub_xmpp == *self.setup.xmpp.as_ref().unwrap_or(&none);
-        if !names || bridge_group.receipt_key != self.keys.receipt_public.to_vec() {
+        if !names || bridge_group.receipt_key != self.keys.current.receipt_public.to_vec() {
             return Err(invalid("extension 0xFB71 must name this hub as HubInfo does"));
         } else if bridge_group.order != Order::Hub {
             return Err(invalid("a group that is registered is ordered by the hub"));
         } else if !bridge_group.is_admin(from) {
             return Err(invalid("the creator must be an admin"));
         }
-        check_external_senders(self, public)?;
+        let context = public.group_context();
+        check_external_senders(self, context.cipher_suite, &context.extensions)?;
         Ok(bridge_group)
+    }
+
+    /// Has the binding written into the rooms of a group.
+    pub(super) fn bind_rooms(&mut self, record: &GroupRecord) {
+        for room in &record.rooms {
+            let cause = [&room_record::key(room), &*record.group.0, &*record.receipt_key];
+            self.effects.push(Effect::BindRoom(BindRoom {
+                id: effect_id("bind room", &cause),
+                room: room.clone(),
+                group: record.group.clone(),
+                receipt_key: record.receipt_key.clone(),
+                suite: record.suite,
+            }));
+        }
     }
 
     fn free_rooms(
@@ -129,55 +165,60 @@ impl Turn<'_> {
         Ok(rooms)
     }
 
-    fn begin_group(
-        &mut self,
-        id: &GroupId,
-        creator: &UserId,
-        public: &PublicGroup,
-        group_info: &[u8],
-        rooms: &[RoomRecord],
-    ) -> Result<Receipt, StoreError> {
+    /// Takes a group that passed every check under this hub's order.
+    pub(super) fn begin_group(&mut self, founding: &Founding<'_>) -> Result<Receipt, StoreError> {
+        let Founding { creator, public, group_info, rooms } = founding;
+        let context = public.group_context();
+        let (id, epoch) = (&GroupId(context.group_id.clone()), context.epoch);
         let kind = ReceiptKind::Group;
-        let receipt = Receipt::sign(&self.keys.receipt, None, kind, id, 0, group_info, self.now_ms)
-            .map_err(machine)?;
+        let key = &self.keys.current.receipt;
+        let receipt =
+            Receipt::sign(key, None, kind, id, epoch, group_info, self.now_ms).map_err(machine)?;
         let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
         handshake_log::write(self.store, id, &entry)?;
         write_snapshot(self.store, id, 0, public)?;
-        leaves::set(self.store, id, creator, 1, 0)?;
-        let suite = u16::from(public.group_context().cipher_suite);
-        for record in rooms {
+        let members = clients(&public.roster());
+        let mut counts = BTreeMap::<UserId, u32>::new();
+        members.iter().for_each(|client| *counts.entry(client.user()).or_default() += 1);
+        for (user, count) in counts {
+            leaves::set(self.store, id, &user, count, 0)?;
+        }
+        for client in &members {
+            self.leaf_came(id, client, u64::MAX)?;
+        }
+        let suite = u16::from(context.cipher_suite);
+        for record in *rooms {
             RoomRecord { group: Some(id.clone()), ..record.clone() }.write(self.store)?;
-            self.effects.push(Effect::BindRoom(BindRoom {
-                id: effect_id("bind room", &[&room_record::key(&record.room), &id.0]),
-                room: record.room.clone(),
-                group: id.clone(),
-                receipt_key: self.keys.receipt_public.to_vec(),
-                suite,
-            }));
         }
         let record = GroupRecord {
             group: id.clone(),
             suite,
-            creator: creator.clone(),
+            creator: (*creator).clone(),
             rooms: rooms.iter().map(|record| record.room.clone()).collect(),
-            epoch: 0,
+            receipt_key: self.keys.current.receipt_public.to_vec(),
+            epoch,
             last: receipt.clone(),
             proposals: 0,
-            leaves: 1,
+            leaves: u32::try_from(members.len()).unwrap_or(u32::MAX),
+            successor: None,
             oldest_seq: 0,
             snapshot_seq: 0,
         };
         record.write(self.store)?;
-        self.groups.change(id, public.clone());
+        self.bind_rooms(&record);
+        self.groups.change(id, (*public).clone());
         Ok(receipt)
     }
 }
 
 /// The group must let this hub, and nobody else outside, propose.
-fn check_external_senders(turn: &Turn<'_>, public: &PublicGroup) -> Result<(), Stop> {
-    let context = public.group_context();
-    let senders: Option<ExternalSendersExt> = context.extensions.get_as().ok().flatten();
-    let own = turn.keys.sender(context.cipher_suite);
+pub(super) fn check_external_senders(
+    turn: &Turn<'_>,
+    suite: CipherSuite,
+    extensions: &ExtensionList,
+) -> Result<(), Stop> {
+    let senders: Option<ExternalSendersExt> = extensions.get_as().ok().flatten();
+    let own = turn.keys.current.sender(suite);
     let only_own = matches!(
         (senders.as_ref().map(ExternalSendersExt::allowed_senders), own),
         (Some([one]), Some(own)) if *one == own.identity

@@ -6,9 +6,9 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::group_record::GroupRecord;
 use super::turn::{Turn, effect_id};
 use super::{Effect, Relay, RoomMessage};
-use super::{leaves, room_record};
+use super::{group_record, leaves, room_record};
 use crate::address::{RoomAddress, UserId};
-use crate::door;
+use crate::door::{self, ApplicationMessage};
 use crate::engine::sha256;
 use crate::limits::SEEN_MESSAGES_MAX;
 use crate::store::{Space, StoreError};
@@ -44,16 +44,10 @@ impl Turn<'_> {
     /// does not belong here is told nothing.
     pub(super) fn relay(&mut self, message: RoomMessage) -> Result<(), StoreError> {
         let RoomMessage { room, sender, sent_ms, message, .. } = message;
-        let Some(record) = room_record::group(self.store, &room)? else { return Ok(()) };
-        if !record.rooms.contains(&room)
-            || record.rooms.len() < 2
-            || sender.network() != room.network
-        {
+        let Some((record, application)) = self.let_in(&room, &message)? else { return Ok(()) };
+        if record.rooms.len() < 2 || sender.network() != room.network {
             return Ok(());
         }
-        let Ok(application) = door::from_room(&message, &record.group, record.epoch) else {
-            return Ok(());
-        };
         // Nobody is in an epoch that the hub has not announced.
         if application.epoch > record.epoch
             || leaves::count(self.store, &record.group, &sender)? == 0
@@ -70,6 +64,24 @@ impl Turn<'_> {
             self.remember_message(&record.group, &hash)?;
         }
         Ok(())
+    }
+
+    /// The group of the room that a message is of, the present one or the one before it, if the door
+    /// lets the message in.
+    fn let_in(
+        &self,
+        room: &RoomAddress,
+        message: &[u8],
+    ) -> Result<Option<(GroupRecord, ApplicationMessage)>, StoreError> {
+        let Some(record) = room_record::read(self.store, room)? else { return Ok(None) };
+        for group in record.group.iter().chain(&record.former) {
+            let group = group_record::read(self.store, group)?;
+            let Some(group) = group.filter(|group| group.rooms.contains(room)) else { continue };
+            if let Ok(application) = door::from_room(message, &group.group, group.epoch) {
+                return Ok(Some((group, application)));
+            }
+        }
+        Ok(None)
     }
 
     /// Has a message posted into every room of its group but the one that it came in.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mls_rs::group::Sender;
 use mls_rs::group::proposal::Proposal;
 
-use super::group_record::GroupRecord;
+use super::group_record::{self, GroupRecord};
 use super::leaves;
 use super::turn::{Turn, machine};
 use crate::address::{ClientId, UserId};
@@ -40,7 +40,28 @@ impl Turn<'_> {
                 gone.insert(user.clone());
             }
         }
+        let follows = match &record.successor {
+            Some(successor) => group_record::read(self.store, &successor.group)?,
+            None => None,
+        };
+        if let Some(mut follows) = follows {
+            return self.propose_removal(&mut follows, users);
+        }
+        if let Some(successor) = &mut record.successor {
+            // An ended group takes no handshake: who leaves it now leaves the one that follows.
+            successor.left.extend(gone);
+            return record.write(self.store);
+        }
         self.propose_removal_where(record, |client| gone.contains(&client.user()), gone.is_empty())
+    }
+
+    /// Proposes to remove the leaf of one client.
+    pub(super) fn propose_removal_of(
+        &mut self,
+        record: &mut GroupRecord,
+        client: &ClientId,
+    ) -> Result<(), StoreError> {
+        self.propose_removal_where(record, |other| other == client, false)
     }
 
     /// Proposes again what an external commit has cleared: these clients are still to go.

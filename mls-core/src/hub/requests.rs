@@ -77,6 +77,7 @@ impl Turn<'_> {
             Request::PutBlob(request) => self.put_blob(from, &request),
             Request::GetBlob(request) => self.get_blob(&request),
             Request::AskToJoin(request) => self.ask_to_join(asked, &request),
+            Request::RegisterSuccessor(request) => self.register_successor(from, &request),
         }
         .map(Some)
     }

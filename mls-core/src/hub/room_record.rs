@@ -22,6 +22,8 @@ pub(super) struct RoomRecord {
     /// The group that is bound to it. It stays bound when the room is lost, but its record names
     /// the room no more.
     pub(super) group: Option<GroupId>,
+    /// The group that lived in it before, whose last messages may still come.
+    pub(super) former: Option<GroupId>,
 }
 
 impl RoomRecord {

@@ -8,7 +8,8 @@ use mls_rs::group::CommitMessageDescription;
 use super::added::{check_members, check_welcome};
 use super::commit_check::{Change, check_group_info};
 use super::committer::{Committer, committer};
-use super::group_record::GroupRecord;
+use super::group_record::{GroupRecord, bridge_group};
+use super::public_group::write_snapshot;
 use super::rates::Rate;
 use super::removal::proposed_by_hub;
 use super::turn::{Stop, Turn, effect_id, invalid_commit, machine, not_allowed};
@@ -69,7 +70,9 @@ impl Turn<'_> {
         epoch: u64,
         from: &UserId,
     ) -> Result<(), Stop> {
-        if epoch != record.epoch {
+        if record.successor.is_some() {
+            return Err(not_allowed("a ReInit has ended this group: another follows"));
+        } else if epoch != record.epoch {
             return Err(Refusal::WrongEpoch(record.epoch).into());
         }
         self.rates
@@ -139,6 +142,7 @@ impl Turn<'_> {
     ) -> Result<Receipt, StoreError> {
         let Passed { after, change, leaves, still_to_go } = passed;
         record.leaves = leaves;
+        record.successor = change.successor.clone();
         self.release_of_leaving(record, &change)?;
         let receipt = self.append(record, ReceiptKind::Commit, &parts.commit, &after)?;
         let seq = record.seq();
@@ -146,6 +150,7 @@ impl Turn<'_> {
         self.keep_group_info(&record.group, parts.group_info);
         if let Some(welcome) = parts.welcome {
             let content = WelcomeContent {
+                former: None,
                 group: record.group.clone(),
                 epoch: record.epoch,
                 receipt: receipt.to_bytes().map_err(machine)?,
@@ -158,7 +163,8 @@ impl Turn<'_> {
         for fit in &change.added {
             self.use_claim(&record.group, fit)?;
         }
-        self.groups.change(&record.group, after);
+        self.note_leaves(record, &change)?;
+        self.take_new_key(record, after)?;
         self.admit_and_expel(record, &change)?;
         self.propose_removal_again(record, &still_to_go)?;
         Ok(receipt)
@@ -177,6 +183,44 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes the group's new state; if it names another key, the rooms are told and the next handshake
+    /// is signed with that.
+    fn take_new_key(
+        &mut self,
+        record: &mut GroupRecord,
+        after: PublicGroup,
+    ) -> Result<(), StoreError> {
+        let named = bridge_group(&after)?.receipt_key;
+        if named == record.receipt_key {
+            self.groups.change(&record.group, after);
+            return Ok(());
+        }
+        record.receipt_key = named;
+        record.write(self.store)?;
+        self.bind_rooms(record);
+        let after = self.groups.with_keys_of(record, &after)?;
+        // From here on the log is replayed with the new keys.
+        write_snapshot(self.store, &record.group, record.seq(), &after)?;
+        record.snapshot_seq = record.seq();
+        record.write(self.store)?;
+        self.groups.change(&record.group, after);
+        Ok(())
+    }
+
+    /// Notes until when the leaves that came or were renewed must be renewed again.
+    fn note_leaves(&self, record: &GroupRecord, change: &Change) -> Result<(), StoreError> {
+        for client in change.removed.values() {
+            self.leaf_went(&record.group, client);
+        }
+        for fit in &change.added {
+            self.leaf_came(&record.group, &fit.client, fit.until_ms)?;
+        }
+        if let Some(client) = &change.joined {
+            self.leaf_came(&record.group, client, u64::MAX)?;
+        }
+        change.renewed.iter().try_for_each(|client| self.leaf_renewed(&record.group, client))
     }
 
     /// Lets in whose first leaf came, and puts out whose last leaf went.

@@ -17,6 +17,7 @@ impl Turn<'_> {
                 Expiring::Welcome(key) => self.drop_welcome(&key.client, &key.id)?,
                 Expiring::Claim(claim) => self.forget_claim(&claim)?,
                 Expiring::PublishedPackage(hash) => self.forget_published(&hash),
+                Expiring::IdleLeaf(leaf) => self.look_at_leaf(&leaf)?,
                 Expiring::SlowJob(job) => {
                     self.slow_room_job(&job)?;
                     self.slow_claim_job(&job)?;

@@ -25,6 +25,7 @@ pub(super) struct WaitingWelcome {
     pub(super) id: Digest,
     client: ClientId,
     group: GroupId,
+    former: Option<GroupId>,
     epoch: u64,
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     receipt: Vec<u8>,
@@ -36,6 +37,8 @@ pub(super) struct WaitingWelcome {
 pub(super) struct WelcomeContent {
     /// The group.
     pub(super) group: GroupId,
+    /// The group in whose place it comes.
+    pub(super) former: Option<GroupId>,
     /// The epoch that the commit led to.
     pub(super) epoch: u64,
     /// The commit's receipt.
@@ -61,6 +64,7 @@ impl Turn<'_> {
                 id,
                 client: client.clone(),
                 group: content.group.clone(),
+                former: content.former.clone(),
                 epoch: content.epoch,
                 receipt: content.receipt.clone(),
                 tree,
@@ -105,6 +109,7 @@ impl Turn<'_> {
             id: waiting.id,
             client: waiting.client.clone(),
             group: waiting.group.clone(),
+            former: waiting.former.clone(),
             epoch: waiting.epoch,
             receipt: waiting.receipt.clone(),
             tree,

@@ -2,11 +2,10 @@
 
 use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
 use mls_rs::group::{GroupContext, Roster};
-use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::SignaturePublicKey;
-use mls_rs_core::identity::SigningIdentity;
 use thiserror::Error;
 
+use super::hub_keys::decoded;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError, Order};
 use crate::identity::client_id;
 use crate::limits::{CLOCK_SKEW_MS, MEMBERS_MAX};
@@ -37,7 +36,7 @@ pub(super) fn check_context(
     let required = context.extensions.get_as::<RequiredCapabilitiesExt>().ok().flatten();
     if context.group_id != group.0 {
         unfit("its GroupContext is another group's")
-    } else if bound.receipt_key != hub.receipt_key {
+    } else if hub.senders_of(&bound.receipt_key).is_none() {
         unfit("it is ordered by another hub than the one that this device has pinned")
     } else if bound.order != Order::Hub || !bound.basic_allowed {
         unfit("it has settings that this version cannot follow")
@@ -45,7 +44,7 @@ pub(super) fn check_context(
         unfit("it has a cipher suite that we do not do")
     } else if !required.is_some_and(|r| r.extensions.contains(&BRIDGE_GROUP_EXTENSION)) {
         unfit("it does not require extension 0xFB71 of its members")
-    } else if !has_only_sender(context, hub) {
+    } else if !has_only_sender(context, &bound, hub) {
         unfit("somebody else than the hub may propose from outside")
     } else {
         Ok(bound)
@@ -57,11 +56,16 @@ pub(super) fn check_receipt(
     bytes: &[u8],
     group: &GroupId,
     epoch: u64,
-    hub: &HubInfo,
+    bound: &BridgeGroup,
     now_ms: u64,
 ) -> Result<Receipt, AdmissionError> {
     let receipt = Receipt::from_bytes(bytes)?;
-    receipt.verify(&SignaturePublicKey::from(hub.receipt_key.clone()))?;
+    let verify = |key: &[u8]| receipt.verify(&SignaturePublicKey::from(key.to_vec()));
+    // The commit that brings a new key is still signed for by the one before.
+    verify(&bound.receipt_key).or_else(|error| match bound.previous_key.as_slice() {
+        [] => Err(error),
+        previous => verify(previous),
+    })?;
     let leads_to = match receipt.tbs.kind {
         ReceiptKind::Commit => receipt.tbs.epoch.checked_add(1),
         ReceiptKind::Group | ReceiptKind::Proposal => Some(receipt.tbs.epoch),
@@ -90,17 +94,12 @@ pub(super) fn check_roster(roster: &Roster<'_>) -> Result<(), AdmissionError> {
     Ok(())
 }
 
-fn has_only_sender(context: &GroupContext, hub: &HubInfo) -> bool {
+fn has_only_sender(context: &GroupContext, bound: &BridgeGroup, hub: &HubInfo) -> bool {
     let senders = context.extensions.get_as::<ExternalSendersExt>().ok().flatten();
-    let own = hub_sender(hub, context.cipher_suite.into());
+    let own = hub.senders_of(&bound.receipt_key);
+    let own = own.and_then(|senders| decoded(senders, context.cipher_suite.into()));
     match (senders.as_ref().map(ExternalSendersExt::allowed_senders), own) {
         (Some([one]), Some(own)) => *one == own,
         _ => false,
     }
-}
-
-/// The hub's external sender for a suite.
-pub(super) fn hub_sender(hub: &HubInfo, suite: u16) -> Option<SigningIdentity> {
-    let sender = hub.senders.iter().find(|sender| sender.suite == suite)?;
-    SigningIdentity::mls_decode(&mut sender.identity.as_slice()).ok()
 }

@@ -31,7 +31,10 @@ impl Member {
             Some((State::Rejoining, false)) => self.lost(group),
             Some((State::Rejoining | State::Live, true)) => self.step_rejoin(group),
             Some((State::Live, false)) => {
-                if !self.commit_by_rank(group)? && waits_for_nothing {
+                if !self.commit_by_rank(group)?
+                    && waits_for_nothing
+                    && !self.take_hub_keys(group)?
+                {
                     self.update_if_due(group)?;
                 }
                 Ok(())
@@ -55,7 +58,10 @@ impl Member {
                     Step::Next
                 }
                 (Command::Leave(_), _) => self.step_leave(number)?,
-                (_, Some(State::Registering | State::Rejoining)) => Step::Wait,
+                (Command::ReInit(c), Some(State::Live | State::Ended)) => {
+                    self.step_reinit(number, c)?
+                }
+                (_, Some(State::Registering | State::Rejoining | State::Ended)) => Step::Wait,
                 (Command::Invite(_), _) => self.step_invite(number)?,
                 (Command::Remove(_), _) => self.step_remove(number)?,
                 (Command::Send(_), _) => self.step_send(number)?,
@@ -85,8 +91,8 @@ impl Member {
         let Some(intent) = self.intents.get(&number) else { return Ok(()) };
         self.touched.extend(intent.group().cloned());
         match intent.command {
-            // An invitation sees by the tree who was added.
-            Command::Invite(_) => Ok(()),
+            // An invitation sees by the tree who was added, a new start that the group has ended.
+            Command::Invite(_) | Command::ReInit(_) => Ok(()),
             _ => self.set_stage(number, Stage::Committed),
         }
     }
@@ -99,6 +105,7 @@ impl Member {
         self.house_kept_ms = self.now_ms;
         self.snapshot_idle_groups()?;
         self.forget_past_epochs()?;
+        self.forget_ended_groups()?;
         self.forget_old_messages()?;
         self.sweep_key_packages()
     }

@@ -46,6 +46,51 @@ pub enum Command {
     Join(RoomAddress) = 14u8,
     /// As [`Command::CreateGroup`], with another suite than the one that everybody must have.
     CreateGroupWith(CreateGroupWith) = 15u8,
+    /// End a group and start it anew, in the same rooms with the same members, as an admin (RFC 9420
+    /// 11.2). For a group that has ended and whose successor did not come: go on with that.
+    ReInit(ReInitCommand) = 16u8,
+}
+
+impl Command {
+    /// The group that it is for, if there is one already.
+    pub fn group(&self) -> Option<&GroupId> {
+        match self {
+            Self::Invite(c) | Self::Remove(c) => Some(&c.group),
+            Self::Send(c) => Some(&c.group),
+            Self::ChangeSettings(c) => Some(&c.group),
+            Self::HoldPsk(c) => Some(&c.group),
+            Self::UsePsk(c) => Some(&c.group),
+            Self::UsePastEpoch(c) => Some(&c.group),
+            Self::Propose(c) => Some(&c.group),
+            Self::ReInit(c) => Some(&c.group),
+            Self::Leave(group) | Self::Rotate(group) | Self::Rejoin(group) => Some(group),
+            Self::CreateGroup(_)
+            | Self::CreateGroupWith(_)
+            | Self::PublishKeyPackages
+            | Self::Join(_) => None,
+        }
+    }
+
+    /// The same wish for the group that follows the one that it is for.
+    pub(super) fn for_successor(mut self, successor: &GroupId) -> Self {
+        let group = match &mut self {
+            Self::Invite(c) | Self::Remove(c) => &mut c.group,
+            Self::Send(c) => &mut c.group,
+            Self::ChangeSettings(c) => &mut c.group,
+            Self::HoldPsk(c) => &mut c.group,
+            Self::UsePsk(c) => &mut c.group,
+            Self::UsePastEpoch(c) => &mut c.group,
+            Self::Propose(c) => &mut c.group,
+            Self::Leave(group) | Self::Rotate(group) | Self::Rejoin(group) => group,
+            Self::ReInit(_)
+            | Self::CreateGroup(_)
+            | Self::CreateGroupWith(_)
+            | Self::PublishKeyPackages
+            | Self::Join(_) => return self,
+        };
+        group.clone_from(successor);
+        self
+    }
 }
 
 /// Rooms and a suite for a new group.
@@ -99,6 +144,17 @@ pub struct UsePsk {
     pub id: Vec<u8>,
     /// Also if members do not say that they hold it: they will have to rejoin.
     pub anyway: bool,
+}
+
+/// A new start of a group.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct ReInitCommand {
+    /// The group that ends.
+    pub group: GroupId,
+    /// RFC 9420 number of the new group's suite.
+    pub suite: u16,
+    /// What changes beside.
+    pub settings: Settings,
 }
 
 /// The use of a resumption PSK.

@@ -8,6 +8,7 @@ use mls_rs::MlsMessage;
 use mls_rs::group::CommitOutput;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::protocol_version::ProtocolVersion;
 use mls_rs_core::psk::ExternalPskId;
 
 use super::Member;
@@ -40,6 +41,18 @@ pub(super) struct Changes {
     pub(super) psks: Vec<ExternalPskId>,
     /// Epochs whose resumption PSKs to use.
     pub(super) past_epochs: Vec<u64>,
+    /// The end of the group.
+    pub(super) reinit: Option<ReInit>,
+}
+
+/// What follows a group that ends.
+pub(super) struct ReInit {
+    /// The id of the group that follows.
+    pub(super) successor: GroupId,
+    /// Its suite.
+    pub(super) suite: CipherSuite,
+    /// Its GroupContext extensions.
+    pub(super) extensions: ExtensionList,
 }
 
 /// A commit, and what goes to the hub with it.
@@ -289,6 +302,10 @@ fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, En
     }
     for epoch in changes.past_epochs {
         builder = builder.add_resumption_psk(epoch)?;
+    }
+    if let Some(ReInit { successor, suite, extensions }) = changes.reinit {
+        let version = ProtocolVersion::MLS_10;
+        builder = builder.reinit(Some(successor.0), version, suite, extensions)?;
     }
     Built::new(suite, &builder.build()?)
 }

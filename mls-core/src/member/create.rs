@@ -5,7 +5,6 @@ use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::identity::CredentialType;
 
-use super::admission::hub_sender;
 use super::engine_storage::MemberGroup;
 use super::group_record::{GroupRecord, State};
 use super::intents::{Intent, Stage, Step};
@@ -162,6 +161,8 @@ impl Member {
             basic_allowed: true,
             open_join: false,
             join_psk: Vec::new(),
+            previous_key: Vec::new(),
+            handover: Vec::new(),
         }
     }
 
@@ -171,7 +172,7 @@ impl Member {
         hub: &HubInfo,
         bound: &BridgeGroup,
     ) -> Result<MemberGroup, EngineError> {
-        let sender = hub_sender(hub, suite.into()).ok_or(EngineError::Suite(suite.into()))?;
+        let sender = hub.sender(suite.into()).ok_or(EngineError::Suite(suite.into()))?;
         let credentials = vec![CredentialType::BASIC, CredentialType::X509];
         let required =
             RequiredCapabilitiesExt::new(vec![BRIDGE_GROUP_EXTENSION], Vec::new(), credentials);

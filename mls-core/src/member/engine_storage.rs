@@ -12,6 +12,7 @@ use mls_rs::client_builder::{
     BaseConfig, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
     WithKeyPackageRepo, WithMlsRules, WithPskStore,
 };
+use mls_rs::group::ReinitClient;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
@@ -62,6 +63,7 @@ pub(super) type MemberConfig = WithKeyPackageRepo<
 >;
 pub(super) type MemberClient = Client<MemberConfig>;
 pub(super) type MemberGroup = Group<MemberConfig>;
+pub(super) type ReInitClient = ReinitClient<MemberConfig>;
 
 /// Which of the two states of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

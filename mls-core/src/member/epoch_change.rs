@@ -35,6 +35,7 @@ impl Member {
             return self.removed(&group, by.unwrap_or_else(|| self.client.clone()));
         }
         let event = describe(&loaded, receipt, commit);
+        let by = committer(commit, &loaded.group.roster());
         if own.as_ref().is_some_and(|pending| pending.has_path) {
             self.leaf_renewed(&group);
         }
@@ -44,13 +45,14 @@ impl Member {
             self.own_commit_applied(&group, &pending, &loaded)?;
         }
         self.give_back(&group, loaded);
-        match event {
-            Some(event) => self.emit(Event::Epoch(event)).map(|_| ())?,
-            None => {
-                self.warn(&group, "the group is to be started anew, which is not possible yet")?
-            }
+        if let Some(event) = event {
+            self.emit(Event::Epoch(event))?;
         }
-        self.read_future(&group)
+        self.read_future(&group)?;
+        match &commit.effect {
+            CommitEffect::ReInit(info) => self.group_ended(&group, &info.proposal, by),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the new epoch into the record.
@@ -62,7 +64,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         let context = loaded.group.context();
         let epoch = context.epoch;
-        let rooms = BridgeGroup::from_extensions(&context.extensions).map(|bound| bound.rooms());
+        let bound = BridgeGroup::from_extensions(&context.extensions);
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });
@@ -72,8 +74,9 @@ impl Member {
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms = None;
             record.broken_seq = None;
-            if let Ok(rooms) = rooms {
-                record.rooms = rooms;
+            if let Ok(bound) = bound {
+                record.rooms = bound.rooms();
+                record.receipt_key = bound.receipt_key;
             }
         })
     }

@@ -51,6 +51,21 @@ pub enum Event {
     KeyPackagesPublished(u32) = 9u8,
     /// A device asks to be added to a group; an Invite of its user adds it.
     DeviceWaiting(DeviceWaiting) = 10u8,
+    /// A group has ended and is started anew; a Joined of the one that follows comes next.
+    StartedAnew(StartedAnew) = 11u8,
+}
+
+/// A group has ended by a ReInit (RFC 9420 11.2).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct StartedAnew {
+    /// The group that ended.
+    pub group: GroupId,
+    /// The group that takes its place.
+    pub successor: GroupId,
+    /// RFC 9420 number of its suite.
+    pub suite: u16,
+    /// Who ended it.
+    pub committer: ClientId,
 }
 
 /// A command was fulfilled.

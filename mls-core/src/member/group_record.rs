@@ -31,6 +31,8 @@ pub(super) enum State {
     Rejoining = 3u8,
     /// No longer a member.
     Gone = 4u8,
+    /// Ended by a ReInit: its last messages are still read, and nothing more is sent.
+    Ended = 5u8,
 }
 
 /// What is known of a group beside the engine's state.
@@ -69,6 +71,12 @@ pub(super) struct GroupRecord {
     pub(super) rejoin: Option<Rejoin>,
     /// A handshake with a good receipt that could not be processed.
     pub(super) broken_seq: Option<u64>,
+    /// The group that takes its place.
+    pub(super) successor: Option<GroupId>,
+    /// RFC 9420 number of its suite.
+    pub(super) successor_suite: u16,
+    /// When a ReInit ended this group.
+    pub(super) ended_ms: u64,
     /// Whether people were told that the hub says this device is not in the group.
     pub(super) shut_out: bool,
 }
@@ -168,6 +176,9 @@ impl GroupRecord {
             update_before_message: false,
             rejoin: None,
             broken_seq: None,
+            successor: None,
+            successor_suite: 0,
+            ended_ms: 0,
             shut_out: false,
         }
     }
@@ -213,13 +224,16 @@ impl Member {
 
     /// The group that lives in a room.
     pub(super) fn group_of_room(&self, room: &RoomAddress) -> Option<&GroupRecord> {
-        let mut bound = self.groups.values().filter(|record| record.rooms.contains(room));
-        let first = bound.next()?;
         // A room that changed its group: the one that we are in counts.
-        if first.state == State::Gone {
-            return Some(bound.find(|r| r.state != State::Gone).unwrap_or(first));
-        }
-        Some(first)
+        let rank = |record: &&GroupRecord| match record.state {
+            State::Gone => 0,
+            // Nobody speaks in it yet.
+            State::Registering => 1,
+            State::Ended => 2,
+            State::Rejoining | State::Live => 3,
+        };
+        let bound = self.groups.values().filter(|record| record.rooms.contains(room));
+        bound.max_by_key(rank)
     }
 
     /// The room of a group on this device's own network.

@@ -2,6 +2,7 @@
 
 use super::Member;
 use super::requests::Purpose;
+use crate::limits::HUB_INFO_AGAIN_MS;
 use crate::policy::CIPHER_SUITES;
 use crate::store::{Space, StoreError};
 use crate::wire::hub_info::HubInfo;
@@ -10,6 +11,8 @@ use crate::wire::{Answer, GroupId, Request};
 
 const HUB: Space = "hub";
 const PIN: &[u8] = b"pin";
+/// When the hub last said who it is.
+const ASKED: &[u8] = b"asked";
 /// Version of the protocol that we speak.
 const VERSION: u8 = 0;
 
@@ -28,13 +31,45 @@ impl Member {
         Ok(hub)
     }
 
+    /// Asks the hub who it is, if it is not pinned or was asked long ago: it may have new keys.
+    pub(super) fn ask_hub_again(&mut self) -> Result<(), StoreError> {
+        let asked_ms: u64 = self.overlay.read(HUB, ASKED)?.unwrap_or(0);
+        let recent = self.now_ms.saturating_sub(asked_ms) < HUB_INFO_AGAIN_MS;
+        let pinned = self.need_hub()?.is_some();
+        if recent || !pinned || self.is_asking(|purpose| *purpose == Purpose::HubInfo) {
+            return Ok(());
+        }
+        self.request(Purpose::HubInfo, Request::HubInfo).map(|_| ())
+    }
+
+    /// The hub, which is pinned, said again who it is.
+    fn hub_again(&mut self, pinned: &HubInfo, info: &HubInfo) -> Result<(), StoreError> {
+        if info.receipt_key == pinned.receipt_key {
+            // Other networks, other bounds; its senders are those that were pinned.
+            return Ok(());
+        }
+        let nowhere = GroupId(Vec::new());
+        if !info.takes_the_place_of(pinned) {
+            let text = "the hub shows another key, and the one that this device knows has not signed \
+                        for it: it is not believed";
+            return self.warn(&nowhere, text);
+        }
+        self.overlay.write(HUB, PIN, info)?;
+        self.touched.extend(self.groups.keys().cloned());
+        self.warn(&nowhere, "the hub has a new key, for which its old one has signed")
+    }
+
     /// The hub said who it is.
     pub(super) fn hub_info_answered(
         &mut self,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
-        if self.hub()?.is_some() {
-            return Ok(());
+        self.overlay.write(HUB, ASKED, &self.now_ms)?;
+        if let Some(pinned) = self.hub()? {
+            return match result {
+                Ok(Answer::HubInfo(info)) => self.hub_again(&pinned, &info),
+                _ => Ok(()),
+            };
         }
         match result.map_err(|refusal| refusal.to_string()).and_then(usable) {
             Ok(info) => self.overlay.write(HUB, PIN, &info)?,

@@ -9,6 +9,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::event::{CommandDone, CommandFailed};
 use super::{Command, CommandId, Event, Member, Output};
+use crate::address::UserId;
 use crate::limits::INTENTS_MAX;
 use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
@@ -49,6 +50,8 @@ pub(super) enum Stage {
     Committed = 5u8,
     /// Key packages are being uploaded.
     Uploading(Vec<Digest>) = 6u8,
+    /// A group is being started anew.
+    StartingAnew(StartingAnew) = 7u8,
 }
 
 /// How far an invitation has come.
@@ -64,6 +67,23 @@ pub(super) struct Inviting {
     pub(super) failures: Vec<String>,
     /// Whether anybody was, or had been, added.
     pub(super) added: bool,
+}
+
+/// How far a new start of a group has come.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct StartingAnew {
+    /// The id of the group that is to follow.
+    pub(super) successor: GroupId,
+    /// Its suite.
+    pub(super) suite: u16,
+    /// Users whose key packages are still to be claimed.
+    pub(super) to_claim: Vec<UserId>,
+    /// A claim, or the registration, is under way.
+    pub(super) asking: bool,
+    /// Packages of the other members.
+    pub(super) packages: Vec<KeyPackageBytes>,
+    /// One sentence for each client that has none.
+    pub(super) failures: Vec<String>,
 }
 
 /// The outcome of one step of a command.
@@ -109,20 +129,7 @@ fn command_id(stored: &[u8]) -> Result<CommandId, StoreError> {
 impl Intent {
     /// The group whose order of commands it stands in.
     pub(super) fn group(&self) -> Option<&GroupId> {
-        match &self.command {
-            Command::Invite(c) | Command::Remove(c) => Some(&c.group),
-            Command::Send(c) => Some(&c.group),
-            Command::ChangeSettings(c) => Some(&c.group),
-            Command::HoldPsk(c) => Some(&c.group),
-            Command::UsePsk(c) => Some(&c.group),
-            Command::UsePastEpoch(c) => Some(&c.group),
-            Command::Propose(c) => Some(&c.group),
-            Command::Leave(group) | Command::Rotate(group) | Command::Rejoin(group) => Some(group),
-            Command::CreateGroup(_)
-            | Command::CreateGroupWith(_)
-            | Command::PublishKeyPackages
-            | Command::Join(_) => None,
-        }
+        self.command.group()
     }
 }
 
@@ -138,6 +145,7 @@ impl Member {
             return Ok(());
         }
         let number = self.counters.next_intent(&self.overlay)?;
+        let command = self.follow_successor(command);
         let full = self.intents.len() >= INTENTS_MAX;
         let intent = Intent { number, id, command, stage: Stage::Waiting };
         let unknown = intent.group().filter(|group| {
@@ -254,6 +262,7 @@ impl Member {
             (Command::Invite(_) | Command::Propose(_), Ok(Answer::KeyPackages(clients))) => {
                 self.key_packages_claimed(number, clients)
             }
+            (Command::ReInit(command), result) => self.reinit_answered(number, &command, result),
             (Command::Join(_), Ok(Answer::GroupFound(found))) => {
                 self.join_found(number, found.group)
             }

@@ -45,10 +45,10 @@ impl Member {
 
     fn inviting(&self, number: u64) -> Option<(GroupId, Vec<UserId>, Inviting)> {
         let intent = self.intents.get(&number)?;
-        let (group, users) = match &intent.command {
-            Command::Invite(MembersCommand { group, users })
-            | Command::Propose(ProposeCommand { group, wish: Wish::Add(users) }) => (group, users),
-            _ => return None,
+        let (Command::Invite(MembersCommand { group, users })
+        | Command::Propose(ProposeCommand { group, wish: Wish::Add(users) })) = &intent.command
+        else {
+            return None;
         };
         let inviting = match &intent.stage {
             Stage::Inviting(inviting) => inviting.clone(),
@@ -68,7 +68,7 @@ impl Member {
         inviting.claimed =
             inviting.claimed.saturating_add(u32::try_from(users.len()).unwrap_or(u32::MAX));
         inviting.claiming = true;
-        let claim = ClaimKeyPackages { group: group.clone(), users, suites };
+        let claim = ClaimKeyPackages { group: group.clone(), users, suites, successor: None };
         self.request(Purpose::Intent(number), Request::ClaimKeyPackages(claim))?;
         self.set_stage(number, Stage::Inviting(inviting)).map(|()| Step::Wait)
     }
@@ -119,7 +119,7 @@ impl Member {
             let first = inviting.packages.first().and_then(claimed_package::client);
             self.set_stage(number, Stage::Inviting(inviting))?;
             return match first {
-                Some((_, package)) => self.propose(number, group, Next::Add(package)),
+                Some((_, package)) => self.propose(number, group, Next::Add(Box::new(package))),
                 None => self.fail(number, "a key package is broken").map(|()| Step::Next),
             };
         }

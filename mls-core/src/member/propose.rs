@@ -40,7 +40,7 @@ pub(super) struct Proposing {
 pub(super) enum Next {
     Update,
     Remove(u32),
-    Add(MlsMessage),
+    Add(Box<MlsMessage>),
 }
 
 impl Member {
@@ -208,7 +208,7 @@ fn make(loaded: &mut Loaded, next: Next) -> Result<Vec<u8>, EngineError> {
     let message = match next {
         Next::Update => group.propose_update(Vec::new()),
         Next::Remove(leaf) => group.propose_remove(leaf, Vec::new()),
-        Next::Add(package) => group.propose_add(package, Vec::new()),
+        Next::Add(package) => group.propose_add(*package, Vec::new()),
     }?;
     group.write_to_storage()?;
     Ok(message.to_bytes()?)

@@ -34,7 +34,7 @@ impl Member {
         match state {
             State::Gone => return self.keep_for_unknown(received, &hash),
             State::Registering => return Ok(()),
-            State::Live | State::Rejoining => {}
+            State::Live | State::Rejoining | State::Ended => {}
         }
         match door::from_room(&received.message, &group, epoch_now) {
             Ok(message) if self.was_seen(&group, message.epoch, &hash)? => Ok(()),
@@ -42,8 +42,29 @@ impl Member {
                 self.keep_for_future(&group, message.epoch, &hash, received)
             }
             Ok(message) => self.read_unseen(&group, &hash, message, received),
+            Err(DoorError::OtherGroup) => self.message_of_other(received, &hash),
             Err(error) => self.not_let_in(&group, &hash, error, &received),
         }
+    }
+
+    /// A message of another group than the one that lives in the room now: the group before it, or
+    /// the one that is to follow.
+    fn message_of_other(
+        &mut self,
+        received: ReceivedMessage,
+        hash: &Digest,
+    ) -> Result<(), StoreError> {
+        let ended = |record: &&GroupRecord| {
+            record.state == State::Ended && record.rooms.contains(&received.room)
+        };
+        let ended: Vec<_> =
+            self.groups.values().filter(ended).map(|r| (r.group.clone(), r.epoch)).collect();
+        for (group, epoch_now) in &ended {
+            if let Ok(message) = door::from_room(&received.message, group, *epoch_now) {
+                return self.read_message(group, hash, message, received);
+            }
+        }
+        if ended.is_empty() { Ok(()) } else { self.keep_for_unknown(received, hash) }
     }
 
     /// Somebody posted in clear into a room of a group.
@@ -181,7 +202,6 @@ impl Member {
         match error {
             DoorError::TooOld if epoch < joined => Ok(()),
             DoorError::TooOld => self.late(group, epoch, hash, error, received),
-            DoorError::OtherGroup => Ok(()),
             error => {
                 self.warn(group, format!("something in {} was refused: {error}", received.room))
             }

@@ -69,6 +69,10 @@ impl Member {
         if self.record(group).is_some_and(|r| r.state == State::Registering) {
             return self.fail(number, "the group is not registered yet").map(|()| Step::Next);
         }
+        if self.record(group).is_some_and(|r| r.state == State::Ended) {
+            let why = "the group has ended: another follows in its place";
+            return self.fail(number, why).map(|()| Step::Next);
+        }
         self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
         self.change_record(group, |record| {
@@ -209,7 +213,7 @@ impl Member {
         let info = message.as_group_info().ok_or_else(|| not_now("this is no GroupInfo"))?;
         let context = info.group_context().clone();
         let bound = check_context(&context, group, hub).map_err(not_now)?;
-        let base = check_receipt(&sealed.receipt, group, context.epoch, hub, self.now_ms)
+        let base = check_receipt(&sealed.receipt, group, context.epoch, &bound, self.now_ms)
             .map_err(not_now)?;
         let last = self.record(group).and_then(|r| r.last_receipt.as_ref());
         if last.is_some_and(|last| base.tbs.seq < last.tbs.seq) {

@@ -1,4 +1,5 @@
-//! Joining by a Welcome (overview: "Join by Welcome").
+//! Welcomes: kept, judged, acknowledged. What is checked of a group on the way in is in
+//! [`super::enter`].
 //!
 //! A Welcome is kept until its room is entered, then acknowledged to the hub, which keeps it
 //! until then: the way that it is pushed is lossy. A copy that cannot be used may have been
@@ -6,22 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mls_rs::MlsMessage;
-use mls_rs::group::ExportedTree;
-use mls_rs_core::crypto::CipherSuite;
-
-use super::admission::{check_context, check_receipt, check_roster};
-use super::event::Joined;
-use super::group_record::{GroupRecord, State};
-use super::loaded::Loaded;
+use super::Member;
+use super::enter::Admitted;
+use super::group_record::State;
 use super::requests::Purpose;
-use super::{Event, Member, engine_fault, is_storage_fault};
-use crate::address::RoomAddress;
-use crate::bridge_group::BridgeGroup;
-use crate::identity::clients;
-use crate::limits::{OBJECT_BYTES_MAX, WELCOMES_WAITING_MAX};
+use crate::limits::WELCOMES_WAITING_MAX;
 use crate::overlay::{Overlay, decode};
-use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::fetch_welcomes::FetchWelcomes;
 use crate::wire::hub_info::HubInfo;
@@ -49,19 +40,12 @@ pub(super) struct Doubts {
 enum Verdict {
     /// Enter the group.
     Join(Box<Admitted>),
+    /// Enter the group that follows this one.
+    Follow(GroupId),
     /// Look again later.
     Wait,
     /// It leads nowhere; with a reason if people should know.
     Drop(Option<String>),
-}
-
-/// A Welcome that passed the checks that come before the tree.
-struct Admitted {
-    message: MlsMessage,
-    receipt: Receipt,
-    bound: BridgeGroup,
-    /// RFC 9420 number of the suite.
-    suite: u16,
 }
 
 /// The Welcomes that wait in a store.
@@ -111,13 +95,24 @@ impl Member {
                 Ok(())
             }
             Verdict::Drop(Some(why)) => self.unusable(&welcome, &why),
-            Verdict::Join(admitted) => match self.join(&welcome, *admitted)? {
-                Ok(()) => {
-                    self.handled(id);
-                    Ok(())
-                }
-                Err(why) => self.unusable(&welcome, &why),
-            },
+            Verdict::Join(admitted) => {
+                let joined = self.join(&welcome, *admitted)?;
+                self.joined(&welcome, joined)
+            }
+            Verdict::Follow(former) => {
+                let joined = self.follow(&former, &welcome, &hub)?;
+                self.joined(&welcome, joined)
+            }
+        }
+    }
+
+    fn joined(&mut self, welcome: &Welcome, result: Result<(), String>) -> Result<(), StoreError> {
+        match result {
+            Ok(()) => {
+                self.handled(&welcome.id);
+                Ok(())
+            }
+            Err(why) => self.unusable(welcome, &why),
         }
     }
 
@@ -139,6 +134,10 @@ impl Member {
         if let Some(verdict) = self.judge_held(welcome)? {
             return Ok(verdict);
         }
+        if let Some(former) = welcome.former.clone().filter(|former| self.record(former).is_some())
+        {
+            return self.judge_successor(&former, welcome);
+        }
         let admitted = match self.examine(welcome, hub)? {
             Ok(admitted) => admitted,
             Err(why) => return Ok(Verdict::Drop(Some(why))),
@@ -156,7 +155,9 @@ impl Member {
         let Some(record) = self.record(&welcome.group) else { return Ok(None) };
         match record.state {
             State::Gone | State::Rejoining => Ok(None),
-            State::Registering => Ok(Some(Verdict::Drop(None))),
+            // Perhaps somebody else was first in starting a group anew.
+            State::Registering if welcome.former.is_some() => Ok(Some(Verdict::Wait)),
+            State::Registering | State::Ended => Ok(Some(Verdict::Drop(None))),
             State::Live if record.epoch >= welcome.epoch => Ok(Some(Verdict::Drop(None))),
             State::Live => {
                 // We were removed and added again, and have not heard of the former yet.
@@ -166,101 +167,32 @@ impl Member {
         }
     }
 
-    /// The checks that need no tree. The outer error is the machine's.
-    fn examine(
-        &self,
-        welcome: &Welcome,
-        hub: &HubInfo,
-    ) -> Result<Result<Admitted, String>, StoreError> {
-        let Some(bytes) = welcome.welcome.inline().filter(|b| b.len() <= OBJECT_BYTES_MAX) else {
-            return Ok(Err("it is too large, or was not fetched".to_owned()));
-        };
-        let Ok(message) = MlsMessage::from_bytes(bytes) else {
-            return Ok(Err("it is not an MLS message".to_owned()));
-        };
-        let info = match self.engine.examine_welcome_message(&message) {
-            Ok(info) => info,
-            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let context = info.group_context();
-        let admitted = check_context(context, &welcome.group, hub).and_then(|bound| {
-            let receipt =
-                check_receipt(&welcome.receipt, &welcome.group, context.epoch, hub, self.now_ms)?;
-            Ok(Admitted { message, receipt, bound, suite: context.cipher_suite.into() })
-        });
-        Ok(admitted.map_err(|error| error.to_string()))
-    }
-
-    /// Enters the group. The inner error is why the Welcome cannot be used.
-    fn join(
+    /// What follows a group of ours that has ended, or is to end.
+    fn judge_successor(
         &mut self,
+        former: &GroupId,
         welcome: &Welcome,
-        admitted: Admitted,
-    ) -> Result<Result<(), String>, StoreError> {
-        let references: Vec<_> = admitted
-            .message
-            .welcome_key_package_references()
-            .into_iter()
-            .map(|reference| reference.to_vec())
-            .collect();
-        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
-        let suite = CipherSuite::from(admitted.suite);
-        let engine = self.engine_of(suite);
-        let joined = tree.and_then(|tree| engine.join_group(Some(tree), &admitted.message, None));
-        let group = match joined {
-            Ok((group, _)) => group,
-            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        if let Err(error) = check_roster(&group.roster()) {
-            return Ok(Err(error.to_string()));
+    ) -> Result<Verdict, StoreError> {
+        let record = self.record(former);
+        let named = record.and_then(|r| r.successor.as_ref()) == Some(&welcome.group);
+        if named && self.can_follow(former)? {
+            return Ok(Verdict::Follow(former.clone()));
         }
-        self.take_pending(&welcome.group)?;
-        self.delete_secrets(&welcome.group)?;
-        let loaded = self.new_group(group)?;
-        self.key_packages_used(suite, &references)?;
-        self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
-        self.apply_early(&welcome.group)?;
-        self.read_future(&welcome.group)?;
-        Ok(Ok(()))
-    }
-
-    fn begin_membership(
-        &mut self,
-        id: &GroupId,
-        loaded: Loaded,
-        receipt: Receipt,
-        bound: &BridgeGroup,
-    ) -> Result<(), StoreError> {
-        let mut record = GroupRecord::new(id.clone(), State::Live, self.now_ms);
-        record.suite = u16::from(loaded.group.cipher_suite());
-        record.rooms = bound.rooms();
-        record.receipt_key = bound.receipt_key.clone();
-        record.epoch = loaded.group.current_epoch();
-        record.joined_epoch = record.epoch;
-        record.last_receipt = Some(receipt);
-        self.save_record(record)?;
-        self.plan_first_update(id, &loaded)?;
-        self.emit_joined(id, &loaded, bound.rooms())?;
-        self.give_back(id, loaded);
-        Ok(())
-    }
-
-    /// This device is a member now.
-    pub(super) fn emit_joined(
-        &mut self,
-        id: &GroupId,
-        loaded: &Loaded,
-        rooms: Vec<RoomAddress>,
-    ) -> Result<(), StoreError> {
-        let joined = Joined {
-            group: id.clone(),
-            epoch: loaded.group.current_epoch(),
-            rooms,
-            members: clients(&loaded.group.roster()),
-        };
-        self.emit(Event::Joined(joined)).map(|_| ())
+        match self.record(former).map(|record| (record.state, record.rooms.clone())) {
+            Some((State::Live, _)) => {
+                self.fetch_handshakes(former)?;
+                Ok(Verdict::Wait)
+            }
+            Some((State::Rejoining, rooms)) => {
+                // The PSK is lost with the group's state, but a leaf is there.
+                let network = self.client.network();
+                if let Some(room) = rooms.iter().find(|room| room.network == network) {
+                    self.rejoin_found(&welcome.group, room)?;
+                }
+                Ok(Verdict::Drop(None))
+            }
+            _ => Ok(Verdict::Drop(Some("it does not follow a group of this device".to_owned()))),
+        }
     }
 
     /// A Welcome needs no more attention.

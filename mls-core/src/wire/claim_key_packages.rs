@@ -15,6 +15,9 @@ pub struct ClaimKeyPackages {
     pub users: Vec<UserId>,
     /// Acceptable cipher suites, by their RFC 9420 numbers.
     pub suites: Vec<u16>,
+    /// The id of the group that is to follow `group` after a ReInit: the packages are for it, and
+    /// an admin may claim them of the members of `group`, in any suite.
+    pub successor: Option<GroupId>,
 }
 
 /// What was found for one client, or for a user of whom no client is known.

@@ -10,6 +10,8 @@ pub struct HubInfo {
     pub receipt_key: Vec<u8>,
     /// Per cipher suite, the encoded SigningIdentity of the external sender.
     pub senders: Vec<SuiteSender>,
+    /// Keys that were replaced by these, the newest first; groups may still name them.
+    pub former: Vec<FormerKeys>,
     /// The hub's Matrix user id, where it serves Matrix.
     pub hub_matrix: Option<String>,
     /// The hub's JID, where it serves XMPP.
@@ -20,6 +22,29 @@ pub struct HubInfo {
     pub versions: Vec<u8>,
     /// It is reading its own receipts back after a restore and takes no commits.
     pub recovering: bool,
+}
+
+/// Keys of a hub that others have replaced.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct FormerKeys {
+    /// Ed25519 key of its receipts, 32 bytes.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub receipt_key: Vec<u8>,
+    /// Its external senders.
+    pub senders: Vec<SuiteSender>,
+    /// Per cipher suite, its signature for the current receipt key and external sender; see
+    /// [`crate::handover`].
+    pub handovers: Vec<SuiteSignature>,
+}
+
+/// A signature that goes with one suite.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+pub struct SuiteSignature {
+    /// RFC 9420 number of the suite.
+    pub suite: u16,
+    /// Ed25519.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub signature: Vec<u8>,
 }
 
 /// The hub's external sender for one suite (RFC 9420 12.1.8.1).

@@ -14,6 +14,8 @@ pub struct Welcome {
     pub client: ClientId,
     /// The group.
     pub group: GroupId,
+    /// The group in whose place it comes (RFC 9420 11.2), which its PSK is of.
+    pub former: Option<GroupId>,
     /// The epoch that it leads to.
     pub epoch: u64,
     /// The encoded receipt of the commit that made it; the member's place in the order.

@@ -233,6 +233,8 @@ pub(crate) fn bridge_group(info: &HubInfo, rooms: &RoomCreated, admin: &UserId) 
         basic_allowed: true,
         open_join: false,
         join_psk: Vec::new(),
+        previous_key: Vec::new(),
+        handover: Vec::new(),
     }
 }
 

@@ -213,6 +213,7 @@ pub(crate) fn claim_request(group: &GroupId, users: &[UserId]) -> Request {
         group: group.clone(),
         users: users.to_vec(),
         suites: vec![1],
+        successor: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::engine::sha256;
 use mls_core::hub::{Effect, Input, Membership};
-use mls_core::limits::EXPEL_ECHO_MS;
+use mls_core::limits::{DAY_MS, EXPEL_ECHO_MS};
 use mls_core::receipt::{Receipt, ReceiptKind};
 use mls_core::wire::handshake::Handshake;
 use mls_core::wire::leave_room::LeaveRoom;
@@ -198,4 +198,34 @@ fn a_member_whose_removal_waits_cannot_win_an_epoch() {
     let commit = laptop.update(world.now);
     let refused = world.submit(&laptop.user(), commit);
     assert!(refused.is_err(), "{refused:?}");
+}
+
+#[test]
+fn a_leaf_that_nobody_renews_is_proposed_for_removal_and_one_that_was_renewed_is_not() {
+    let (mut world, mut alice, mut bob, mut laptop) = two_devices_of_bob();
+    world.now += 70 * DAY_MS;
+    let update = alice.update(world.now);
+    world.submit(&alice.user(), update).unwrap();
+    let posted = proposals(&mut world);
+    let [update] = posted.as_slice() else { panic!("{posted:?}") };
+    for device in [&mut bob, &mut laptop] {
+        device.receive(update);
+    }
+    alice.group().apply_pending_commit().unwrap();
+    world.now += 6 * DAY_MS;
+    world.happen(Input::Tick);
+    assert!(proposals(&mut world).is_empty(), "nobody's time has come");
+    world.now += DAY_MS;
+    world.happen(Input::Tick);
+    let posted = proposals(&mut world);
+    assert_eq!(posted.len(), 2, "both of Bob's devices are idle, Alice's is not");
+    for handshake in &posted {
+        alice.receive(handshake);
+    }
+    let commit = alice.update(world.now);
+    world.commit(&mut alice, &mut [], commit).unwrap();
+    assert_eq!(alice.group().roster().members().len(), 1);
+    world.now += 30 * DAY_MS;
+    world.happen(Input::Tick);
+    assert!(proposals(&mut world).is_empty(), "who is gone is not proposed again");
 }

@@ -10,13 +10,17 @@
 
 mod attacks;
 mod disorder;
+mod hub_keys;
 mod membership;
 mod network;
 mod operations;
 mod power;
 mod psks;
 mod races;
+mod restarts;
 mod returning;
+mod secrecy;
 mod servers;
+mod starting_anew;
 mod story;
 mod suites;

@@ -42,8 +42,8 @@ pub(crate) struct Node {
     pub(crate) store: MemoryStore,
     pub(crate) member: Member,
     /// All that is on the disk, and what is committed after it.
-    synced: Vec<Write>,
-    unsynced: Vec<Write>,
+    pub(crate) synced: Vec<Write>,
+    pub(crate) unsynced: Vec<Write>,
     pub(crate) events: Vec<Event>,
     seen: BTreeSet<u64>,
     /// One-time packages at the homeserver, and the last resorts, by suite.
@@ -71,9 +71,9 @@ pub(crate) struct World {
     pub(crate) tamper: Tamper,
     /// Looks at, and may change, what goes to the hub.
     pub(crate) hub_tamper: Box<dyn FnMut(&mut hub::Input)>,
-    hub_store: MemoryStore,
+    pub(crate) hub_store: MemoryStore,
     /// All that the hub ever wrote, and all that it was given since the test cleared it.
-    hub_writes: Vec<Write>,
+    pub(crate) hub_writes: Vec<Write>,
     pub(crate) hub_inputs: Vec<hub::Input>,
     /// Accounts in the list of each room.
     pub(crate) lists: BTreeMap<RoomAddress, BTreeSet<UserId>>,
@@ -87,13 +87,24 @@ impl World {
     /// A hub and these devices, e.g. `@alice:a.org PHONE` or `juliet@x.org 0011223344556677`;
     /// all are connected and have published.
     pub(crate) fn new(devices: &[(&str, &str)]) -> Self {
+        Self::new_at(START_MS, devices)
+    }
+
+    /// The same, today: where the engine looks at the machine's own clock.
+    pub(crate) fn new_today(devices: &[(&str, &str)]) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "what is tested looks at it, too")]
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Self::new_at(now.as_millis().try_into().unwrap(), devices)
+    }
+
+    fn new_at(now_ms: u64, devices: &[(&str, &str)]) -> Self {
         let hub_store = MemoryStore::default();
         let (hub, hub_writes) = make_hub(&hub_store);
         let mut world = Self {
             hub,
             nodes: Vec::new(),
             queue: VecDeque::new(),
-            now_ms: START_MS,
+            now_ms,
             restarts: Restarts::Never,
             doubled: false,
             shuffled: None,
@@ -193,55 +204,6 @@ impl World {
         }
     }
 
-    /// Opens a member again from what was committed, as after kill -9; its outputs that were on
-    /// their way are given again by `pending`.
-    pub(crate) fn restart(&mut self, index: usize) {
-        self.reopen(index);
-        let outputs = self.nodes[index].member.pending().unwrap();
-        self.act(index, outputs);
-    }
-
-    fn reopen(&mut self, index: usize) {
-        let node = &mut self.nodes[index];
-        let (member, writes) = open_member(&node.store, &node.client);
-        node.member = member;
-        node.unsynced.extend(writes);
-        node.sync();
-    }
-
-    /// The member's database is synced, as it is before anybody is answered.
-    pub(crate) fn sync(&mut self, index: usize) {
-        self.nodes[index].sync();
-    }
-
-    /// The machine loses its power, and the member comes back with what was on the disk.
-    pub(crate) fn lose_power(&mut self, index: usize) {
-        let node = &mut self.nodes[index];
-        node.unsynced.clear();
-        node.store = MemoryStore::default();
-        node.store.apply(&node.synced);
-        self.restart(index);
-    }
-
-    /// The member ends in order and is started again.
-    pub(crate) fn rest(&mut self, index: usize) {
-        let writes = self.nodes[index].member.rest().unwrap();
-        self.nodes[index].commit(&writes, Durability::Synced);
-        self.restart(index);
-    }
-
-    /// Restarts the hub.
-    pub(crate) fn restart_hub(&mut self) {
-        self.hub = open_hub(&self.hub_store);
-    }
-
-    /// A copy of the hub as it is now, which may go on with another story.
-    pub(crate) fn hub_twin(&self) -> Hub {
-        let store = MemoryStore::default();
-        store.apply(&self.hub_writes);
-        open_hub(&store)
-    }
-
     /// The device is back: what waited comes, then the connection is there.
     pub(crate) fn come_back(&mut self, index: usize) {
         self.nodes[index].away = false;
@@ -273,7 +235,7 @@ impl World {
         }
     }
 
-    fn act(&mut self, index: usize, outputs: Vec<Output>) {
+    pub(crate) fn act(&mut self, index: usize, outputs: Vec<Output>) {
         for output in outputs {
             match output {
                 Output::Request(id, request) => self.ask(index, id, request),
@@ -359,12 +321,12 @@ impl Node {
         }
     }
 
-    fn sync(&mut self) {
+    pub(crate) fn sync(&mut self) {
         self.synced.append(&mut self.unsynced);
     }
 }
 
-fn open_hub(store: &MemoryStore) -> Hub {
+pub(crate) fn open_hub(store: &MemoryStore) -> Hub {
     make_hub(store).0
 }
 
@@ -376,7 +338,7 @@ fn make_hub(store: &MemoryStore) -> (Hub, Vec<Write>) {
     (hub, writes)
 }
 
-fn open_member(store: &MemoryStore, client: &ClientId) -> (Member, Vec<Write>) {
+pub(crate) fn open_member(store: &MemoryStore, client: &ClientId) -> (Member, Vec<Write>) {
     let (member, writes) = Member::open(Arc::new(store.clone()), client.clone()).unwrap();
     store.apply(&writes);
     (member, writes)

@@ -79,12 +79,7 @@ fn a_proposal_by_reference_is_committed_by_whoever_comes_first() {
 
 #[test]
 fn an_add_by_reference_brings_all_devices_of_a_user() {
-    let mut world = World::new(&[ALICE, BOB, JULIET]);
-    let group = world.found(0);
-    let bob = world.user(1);
-    let invite = world.invite(0, &group, vec![bob]);
-    world.run();
-    world.assert_done(0, &invite);
+    let (mut world, group) = World::group_with(&[ALICE, BOB, JULIET], &[1]);
     let juliet = vec![world.user(2)];
     let add = propose(&mut world, 0, &group, Wish::Add(juliet));
     world.run();
@@ -134,12 +129,7 @@ fn proposals_survive_restarts_and_races() {
 
 #[test]
 fn who_is_in_the_room_of_an_open_group_joins_by_itself() {
-    let mut world = World::new(&[ALICE, BOB, JULIET]);
-    let group = world.found(0);
-    let bob = world.user(1);
-    let invite = world.invite(0, &group, vec![bob]);
-    world.run();
-    world.assert_done(0, &invite);
+    let (mut world, group) = World::group_with(&[ALICE, BOB, JULIET], &[1]);
     let muc = room(&world, &group, Network::Xmpp);
     let juliet = world.user(2);
     world.list(&muc, &juliet, true);

@@ -121,12 +121,7 @@ fn the_resumption_psk_of_a_former_epoch_is_used_within_its_bound() {
 
 #[test]
 fn a_group_can_ask_for_a_psk_of_whoever_comes_back() {
-    let mut world = World::new(&[ALICE, BOB, JULIET]);
-    let group = world.found(0);
-    let bob = world.user(1);
-    let invite = world.invite(0, &group, vec![bob]);
-    world.run();
-    world.assert_done(0, &invite);
+    let (mut world, group) = World::group_with(&[ALICE, BOB, JULIET], &[1]);
     let ask = |world: &mut World| {
         let join_psk = Some(JoinPsk(NAME.to_vec()));
         let settings = Settings { join_psk, ..Settings::default() };

@@ -22,6 +22,17 @@ impl World {
         (world, group)
     }
 
+    /// These devices, and a group of the first in both networks, into which it invited `others` only.
+    pub(crate) fn group_with(devices: &[(&str, &str)], others: &[usize]) -> (Self, GroupId) {
+        let mut world = Self::new(devices);
+        let group = world.found(0);
+        let users = others.iter().map(|index| world.user(*index)).collect();
+        let invite = world.invite(0, &group, users);
+        world.run();
+        world.assert_done(0, &invite);
+        (world, group)
+    }
+
     /// Makes a group in both networks.
     pub(crate) fn found(&mut self, index: usize) -> GroupId {
         let rooms = CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() };

@@ -155,6 +155,8 @@ fn bridge_group(admin: &UserId) -> BridgeGroup {
         basic_allowed: true,
         open_join: false,
         join_psk: Vec::new(),
+        previous_key: Vec::new(),
+        handover: Vec::new(),
     }
 }
 

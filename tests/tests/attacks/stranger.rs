@@ -96,6 +96,7 @@ impl Stranger {
             id: Digest([7; 32]),
             client: victim.clone(),
             group: id.clone(),
+            former: None,
             epoch,
             receipt,
             tree: group.export_tree().to_bytes().unwrap().into(),

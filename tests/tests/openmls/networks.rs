@@ -110,11 +110,25 @@ fn talk_and_commit<N: Net>(
             group.is(event, "epoch") && event["committer"] == own.as_str()
         })?;
     }
-    bob.command(json!({"command": "rotate", "group": group.id}))?;
-    user.converge(group, &bots)?;
+    // All three at once: one wins each epoch, the others build their commits anew.
+    let rotate = json!({"command": "rotate", "group": group.id});
+    let commands = [alice.post(rotate.clone())?, bob.post(rotate)?];
+    user.peer.commit(&mut user.line, &Change::Update)?;
+    for (bot, command) in bots.iter().zip(commands) {
+        bot.finish(&command)?;
+    }
+    let raced = user.converge(group, &bots)?;
+    assert!(raced.epoch >= renewed.epoch + 3, "no new epochs: {renewed:?}, {raced:?}");
     user.say(group, &bots, "OpenMLS after all that")?;
     group.say(alice, &[bob], "alice after all that")?;
     user.wait_heard(&["alice to OpenMLS", "bob to OpenMLS", "alice after all that"])
+}
+
+/// An admin removes OpenMLS, which learns of it from the commit.
+fn remove<N: Net>(user: &mut User<N>, group: &Group, by: &Bot) -> Result<(), RigError> {
+    let address = user.line.client.user().address();
+    by.command(json!({"command": "remove", "group": group.id, "users": [address]}))?;
+    user.line.until(&mut user.peer, "OpenMLS is removed", |peer| Ok(peer.is_removed()))
 }
 
 fn invite(group: &Group, by: &Bot, user: &str) -> Result<(), RigError> {
@@ -122,7 +136,7 @@ fn invite(group: &Group, by: &Bot, user: &str) -> Result<(), RigError> {
 }
 
 #[test]
-fn openmls_on_matrix_is_invited_talks_and_commits() -> Result<(), RigError> {
+fn openmls_on_matrix_is_invited_talks_commits_and_is_removed() -> Result<(), RigError> {
     shared(|rig| {
         let (alice, bob) = rig.pair("alice", "bob")?;
         let mut otto = User::new(
@@ -133,12 +147,13 @@ fn openmls_on_matrix_is_invited_talks_and_commits() -> Result<(), RigError> {
         invite(&group, &alice, &otto.line.client.user().address())?;
         otto.wait_joined()?;
         talk_and_commit(&mut otto, &group, &alice, &bob)?;
+        remove(&mut otto, &group, &alice)?;
         otto.assert_blind(rig)
     })
 }
 
 #[test]
-fn openmls_on_xmpp_is_invited_talks_and_commits() -> Result<(), RigError> {
+fn openmls_on_xmpp_is_invited_talks_commits_and_is_removed() -> Result<(), RigError> {
     shared(|rig| {
         let (alice, bob) = rig.pair("alice", "bob")?;
         let mut petra =
@@ -147,6 +162,7 @@ fn openmls_on_xmpp_is_invited_talks_and_commits() -> Result<(), RigError> {
         invite(&group, &bob, &petra.line.client.user().address())?;
         petra.wait_joined()?;
         talk_and_commit(&mut petra, &group, &alice, &bob)?;
+        remove(&mut petra, &group, &bob)?;
         petra.assert_blind(rig)
     })
 }

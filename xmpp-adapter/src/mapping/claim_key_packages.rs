@@ -10,7 +10,11 @@ pub(super) const NAME: &str = "claim-key-packages";
 pub(super) const ANSWER: &str = "key-packages";
 
 pub(super) fn to_xml(request: &ClaimKeyPackages) -> Element {
-    ours(NAME)
+    let element = match &request.successor {
+        Some(successor) => ours(NAME).with("successor", successor.to_hex()),
+        None => ours(NAME),
+    };
+    element
         .with("group", request.group.to_hex())
         .holding_all(request.users.iter().map(|user| ours("user").saying(user.as_str())))
         .holding_all(request.suites.iter().map(|suite| ours("suite").saying(&suite.to_string())))
@@ -22,6 +26,7 @@ pub(super) fn from_xml(fields: Fields<'_>) -> Result<ClaimKeyPackages, Broken> {
     };
     Ok(ClaimKeyPackages {
         group: fields.group()?,
+        successor: fields.optional_group("successor")?,
         users: fields.children("user").map(|u| user(u, &u.text()?)).collect::<Result<_, _>>()?,
         suites: fields.children("suite").map(suite).collect::<Result<_, _>>()?,
     })

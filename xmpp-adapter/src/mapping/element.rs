@@ -153,6 +153,15 @@ impl<'a> Fields<'a> {
         bytes.map(GroupId).map_err(|_| self.broken("attribute group is not hex".to_owned()))
     }
 
+    /// A group's id in hex, in an attribute that may be left out.
+    pub(crate) fn optional_group(self, name: &str) -> Result<Option<GroupId>, Broken> {
+        let Some(text) = self.optional_attr(name)? else { return Ok(None) };
+        let bytes = hex::decode(text);
+        let group =
+            bytes.map(GroupId).map_err(|_| self.broken(format!("attribute {name} is not hex")));
+        group.map(Some)
+    }
+
     /// A digest in hex, in an attribute.
     pub(crate) fn digest(self, name: &str) -> Result<Digest, Broken> {
         self.hex_digest(self.attr(name)?)

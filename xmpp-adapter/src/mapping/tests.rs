@@ -12,12 +12,13 @@ use mls_core::wire::fetch_handshakes::{FetchHandshakes, Handshakes};
 use mls_core::wire::fetch_welcomes::{FetchWelcomes, Welcomes};
 use mls_core::wire::find_group::{FindGroup, GroupFound};
 use mls_core::wire::handshake::Handshake;
-use mls_core::wire::hub_info::{HubInfo, SuiteSender};
+use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
 use mls_core::wire::leave_room::LeaveRoom;
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, KeyPackageCount, PublishKeyPackages};
 use mls_core::wire::register_group::RegisterGroup;
+use mls_core::wire::register_successor::RegisterSuccessor;
 use mls_core::wire::report_invalid::ReportInvalid;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::submit_proposal::SubmitProposal;
@@ -48,6 +49,7 @@ fn welcome() -> Welcome {
         id: Digest([3; 32]),
         client: user().device("D E/V").unwrap(),
         group: group(),
+        former: Some(GroupId(vec![8; 16])),
         epoch: 1,
         receipt: vec![4],
         tree: blob(),
@@ -76,6 +78,12 @@ fn every_request_survives_the_way() {
         }),
         Request::FindGroup(FindGroup { room: RoomAddress::matrix("!r'oom:example.org") }),
         Request::RegisterGroup(RegisterGroup { group_info: vec![0].into(), tree: blob() }),
+        Request::RegisterSuccessor(RegisterSuccessor {
+            former: GroupId(vec![9; 16]),
+            group_info: vec![1].into(),
+            tree: blob(),
+            welcome: vec![2].into(),
+        }),
         Request::PublishKeyPackages(PublishKeyPackages {
             device: "00112233445566ff".into(),
             one_time: vec![KeyPackageBytes(vec![1]), KeyPackageBytes(vec![2])],
@@ -85,6 +93,7 @@ fn every_request_survives_the_way() {
             group: group(),
             users: vec![user(), UserId::xmpp("b@x.test").unwrap()],
             suites: vec![1, 3],
+            successor: Some(GroupId(vec![9; 16])),
         }),
         Request::SubmitCommit(commit.clone()),
         Request::SubmitCommit(SubmitCommit { welcome: None, ..commit }),
@@ -127,6 +136,11 @@ fn every_answer_survives_the_way() {
         Answer::HubInfo(HubInfo {
             receipt_key: vec![1; 32],
             senders: vec![SuiteSender { suite: 1, identity: vec![2] }],
+            former: vec![FormerKeys {
+                receipt_key: vec![6; 32],
+                senders: vec![SuiteSender { suite: 1, identity: vec![7] }],
+                handovers: vec![SuiteSignature { suite: 1, signature: vec![8] }],
+            }],
             hub_matrix: Some("@mls:example.org".into()),
             hub_xmpp: None,
             inline_bytes_max: 32768,

@@ -9,7 +9,11 @@ use super::element::{Broken, Build, Fields, bytes, ours, part};
 pub(super) const NAME: &str = "welcome";
 
 pub(super) fn to_xml(welcome: &Welcome) -> Element {
-    ours(NAME)
+    let element = match &welcome.former {
+        Some(former) => ours(NAME).with("former", former.to_hex()),
+        None => ours(NAME),
+    };
+    element
         .with("id", welcome.id.to_string())
         .with("client", welcome.client.as_str())
         .with("group", welcome.group.to_hex())
@@ -25,6 +29,7 @@ pub(super) fn from_xml(fields: Fields<'_>) -> Result<Welcome, Broken> {
         id: fields.digest("id")?,
         client: client.map_err(|error| fields.broken(error.to_string()))?,
         group: fields.group()?,
+        former: fields.optional_group("former")?,
         epoch: fields.number("epoch")?,
         receipt: fields.child("receipt")?.bytes()?,
         tree: fields.child("tree")?.part()?,

@@ -3,7 +3,8 @@
 use mls_core::address::UserId;
 use mls_core::content::encode_text;
 use mls_core::member::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, RemovedEvent, Sender, WarningEvent,
+    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, RemovedEvent, Sender, StartedAnew,
+    WarningEvent,
 };
 use mls_core::wire::GroupId;
 
@@ -66,6 +67,12 @@ fn events() -> Vec<Event> {
         Event::Warning(WarningEvent { group: group(), text: "a message in clear".into() }),
         Event::KeyPackagesPublished(100),
         Event::DeviceWaiting(DeviceWaiting { group: group(), client: bob() }),
+        Event::StartedAnew(StartedAnew {
+            group: group(),
+            successor: GroupId(vec![9; 16]),
+            suite: 3,
+            committer: alice(),
+        }),
     ]
 }
 

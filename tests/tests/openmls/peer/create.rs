@@ -102,6 +102,8 @@ impl OpenMlsPeer {
             basic_allowed: true,
             open_join: false,
             join_psk: Vec::new(),
+            previous_key: Vec::new(),
+            handover: Vec::new(),
         }
     }
 }

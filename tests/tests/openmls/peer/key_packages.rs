@@ -97,6 +97,7 @@ impl OpenMlsPeer {
             group: self.group_id()?,
             users: users.to_vec(),
             suites: vec![self.suite.into()],
+            successor: None,
         };
         let clients = match link.ask(Request::ClaimKeyPackages(claim))? {
             Answer::KeyPackages(clients) => clients,

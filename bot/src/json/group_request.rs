@@ -1,0 +1,177 @@
+//! The JSON form of commands that change what a group is: settings, pre-shared keys, proposals, a
+//! new start. Each has exactly the fields that are written here.
+
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::group_settings::{JoinPsk, Settings};
+use mls_core::member::{
+    Command, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
+};
+use mls_core::wire::GroupId;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny};
+
+use crate::group_actions::room;
+use crate::user;
+
+/// Names of these commands.
+pub(super) const NAMES: [&str; 7] =
+    ["settings", "hold_psk", "use_psk", "use_past_epoch", "propose", "join", "reinit"];
+
+#[derive(Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum GroupRequest {
+    Settings {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        #[serde(default)]
+        admins_add: Vec<User>,
+        #[serde(default)]
+        admins_remove: Vec<User>,
+        members_may_add: Option<bool>,
+        open_join: Option<bool>,
+        join_psk: Option<String>,
+    },
+    HoldPsk {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        psk: String,
+        secret: Hex,
+    },
+    UsePsk {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        psk: String,
+        #[serde(default)]
+        anyway: bool,
+    },
+    UsePastEpoch {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        epoch: u64,
+    },
+    Propose {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        proposal: Proposal,
+        #[serde(default)]
+        users: Vec<User>,
+    },
+    Join {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        room: Room,
+    },
+    Reinit {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        suite: u16,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Proposal {
+    Update,
+    Add,
+    Remove,
+}
+
+/// Bytes in hex.
+pub(super) struct Hex(Vec<u8>);
+/// A group id in hex.
+pub(super) struct Group(GroupId);
+/// A user, in any spelling.
+pub(super) struct User(UserId);
+/// A room id or the bare JID of a MUC.
+pub(super) struct Room(RoomAddress);
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        hex::decode(text).map(Self).map_err(|_| D::Error::custom("a secret is written in hex"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Group {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let bytes = hex::decode(String::deserialize(from)?).ok().filter(|bytes| !bytes.is_empty());
+        let group = bytes.map(|bytes| Self(GroupId(bytes)));
+        group.ok_or_else(|| D::Error::custom("`group` should be a group id in hex"))
+    }
+}
+
+impl<'de> Deserialize<'de> for User {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        user::from_human(&String::deserialize(from)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Room {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(room(&String::deserialize(from)?)))
+    }
+}
+
+impl GroupRequest {
+    /// The command that it means.
+    pub(super) fn into_command(self) -> Command {
+        match self {
+            Self::Settings {
+                group,
+                admins_add,
+                admins_remove,
+                members_may_add,
+                open_join,
+                join_psk,
+                ..
+            } => {
+                let settings = Settings {
+                    admins_add: users(admins_add),
+                    admins_remove: users(admins_remove),
+                    members_may_add,
+                    open_join,
+                    join_psk: join_psk.map(|name| JoinPsk(name.into_bytes())),
+                };
+                Command::ChangeSettings(SettingsCommand { group: group.0, settings })
+            }
+            Self::HoldPsk { group, psk, secret, .. } => Command::HoldPsk(HoldPsk {
+                group: group.0,
+                id: psk.into_bytes(),
+                secret: secret.0.into(),
+            }),
+            Self::UsePsk { group, psk, anyway, .. } => {
+                Command::UsePsk(UsePsk { group: group.0, id: psk.into_bytes(), anyway })
+            }
+            Self::UsePastEpoch { group, epoch, .. } => {
+                Command::UsePastEpoch(UsePastEpoch { group: group.0, epoch })
+            }
+            Self::Propose { group, proposal, users, .. } => {
+                let wish = wish(proposal, self::users(users));
+                Command::Propose(ProposeCommand { group: group.0, wish })
+            }
+            Self::Join { room, .. } => Command::Join(room.0),
+            Self::Reinit { group, suite, .. } => {
+                let settings = Settings::default();
+                Command::ReInit(ReInitCommand { group: group.0, suite, settings })
+            }
+        }
+    }
+}
+
+fn wish(proposal: Proposal, users: Vec<UserId>) -> Wish {
+    match proposal {
+        Proposal::Update => Wish::Update,
+        Proposal::Add => Wish::Add(users),
+        Proposal::Remove => Wish::Remove(users),
+    }
+}
+
+fn users(users: Vec<User>) -> Vec<UserId> {
+    users.into_iter().map(|user| user.0).collect()
+}

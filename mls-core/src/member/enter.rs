@@ -1,0 +1,174 @@
+//! Entering a group by a Welcome: what is checked before the engine joins, and after (overview:
+//! "Join by Welcome"). The queue of Welcomes is in [`super::welcome`].
+
+use mls_rs::MlsMessage;
+use mls_rs::group::{ExportedTree, GroupContext};
+use mls_rs_core::crypto::CipherSuite;
+
+use super::admission::{AdmissionError, check_context, check_receipt, check_roster};
+use super::engine_storage::MemberGroup;
+use super::event::Joined;
+use super::group_record::{GroupRecord, State};
+use super::loaded::Loaded;
+use super::{Event, Member, engine_fault, is_storage_fault};
+use crate::address::RoomAddress;
+use crate::bridge_group::BridgeGroup;
+use crate::identity::clients;
+use crate::limits::OBJECT_BYTES_MAX;
+use crate::receipt::Receipt;
+use crate::store::StoreError;
+use crate::wire::GroupId;
+use crate::wire::hub_info::HubInfo;
+use crate::wire::welcome::Welcome;
+
+/// A Welcome that passed the checks that come before the tree.
+pub(super) struct Admitted {
+    message: MlsMessage,
+    receipt: Receipt,
+    pub(super) bound: BridgeGroup,
+    suite: CipherSuite,
+}
+
+impl Member {
+    /// The checks that need no tree. The outer error is the machine's.
+    pub(super) fn examine(
+        &self,
+        welcome: &Welcome,
+        hub: &HubInfo,
+    ) -> Result<Result<Admitted, String>, StoreError> {
+        let Some(bytes) = welcome.welcome.inline().filter(|b| b.len() <= OBJECT_BYTES_MAX) else {
+            return Ok(Err("it is too large, or was not fetched".to_owned()));
+        };
+        let Ok(message) = MlsMessage::from_bytes(bytes) else {
+            return Ok(Err("it is not an MLS message".to_owned()));
+        };
+        let info = match self.engine.examine_welcome_message(&message) {
+            Ok(info) => info,
+            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let admitted = self.admit(welcome, message, info.group_context(), hub);
+        Ok(admitted.map_err(|error| error.to_string()))
+    }
+
+    /// Checks what the Welcome leads to.
+    fn admit(
+        &self,
+        welcome: &Welcome,
+        message: MlsMessage,
+        context: &GroupContext,
+        hub: &HubInfo,
+    ) -> Result<Admitted, AdmissionError> {
+        let bound = check_context(context, &welcome.group, hub)?;
+        let receipt =
+            check_receipt(&welcome.receipt, &welcome.group, context.epoch, &bound, self.now_ms)?;
+        Ok(Admitted { message, receipt, bound, suite: context.cipher_suite })
+    }
+
+    /// Enters the group. The inner error is why the Welcome cannot be used.
+    pub(super) fn join(
+        &mut self,
+        welcome: &Welcome,
+        admitted: Admitted,
+    ) -> Result<Result<(), String>, StoreError> {
+        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
+        let engine = self.engine_of(admitted.suite);
+        let joined = tree.and_then(|tree| engine.join_group(Some(tree), &admitted.message, None));
+        match joined {
+            Ok((group, _)) => self.enter(welcome, group, admitted),
+            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+
+    /// Enters the group that follows one of ours. Its context can only be read with the former's
+    /// PSK, so it is checked after the engine has joined.
+    pub(super) fn follow(
+        &mut self,
+        former: &GroupId,
+        welcome: &Welcome,
+        hub: &HubInfo,
+    ) -> Result<Result<(), String>, StoreError> {
+        let bytes = welcome.welcome.inline().unwrap_or_default();
+        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
+        let (Ok(message), Ok(tree)) = (MlsMessage::from_bytes(bytes), tree) else {
+            return Ok(Err("it is not an MLS message with its tree".to_owned()));
+        };
+        let group = match self.join_successor(former, tree, &message)? {
+            Ok(group) => group,
+            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let admitted = match self.admit(welcome, message, group.context(), hub) {
+            Ok(admitted) => admitted,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let entered = self.enter(welcome, group, admitted)?;
+        if entered.is_ok() {
+            self.take_place(former, &welcome.group)?;
+        }
+        Ok(entered)
+    }
+
+    fn enter(
+        &mut self,
+        welcome: &Welcome,
+        group: MemberGroup,
+        admitted: Admitted,
+    ) -> Result<Result<(), String>, StoreError> {
+        let references: Vec<_> = admitted
+            .message
+            .welcome_key_package_references()
+            .into_iter()
+            .map(|reference| reference.to_vec())
+            .collect();
+        if let Err(error) = check_roster(&group.roster()) {
+            return Ok(Err(error.to_string()));
+        }
+        self.take_pending(&welcome.group)?;
+        self.delete_secrets(&welcome.group)?;
+        let loaded = self.new_group(group)?;
+        self.key_packages_used(admitted.suite, &references)?;
+        self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
+        self.apply_early(&welcome.group)?;
+        self.read_future(&welcome.group)?;
+        Ok(Ok(()))
+    }
+
+    fn begin_membership(
+        &mut self,
+        id: &GroupId,
+        loaded: Loaded,
+        receipt: Receipt,
+        bound: &BridgeGroup,
+    ) -> Result<(), StoreError> {
+        let mut record = GroupRecord::new(id.clone(), State::Live, self.now_ms);
+        record.suite = u16::from(loaded.group.cipher_suite());
+        record.rooms = bound.rooms();
+        record.receipt_key = bound.receipt_key.clone();
+        record.epoch = loaded.group.current_epoch();
+        record.joined_epoch = record.epoch;
+        record.last_receipt = Some(receipt);
+        self.save_record(record)?;
+        self.plan_first_update(id, &loaded)?;
+        self.emit_joined(id, &loaded, bound.rooms())?;
+        self.give_back(id, loaded);
+        Ok(())
+    }
+
+    /// This device is a member now.
+    pub(super) fn emit_joined(
+        &mut self,
+        id: &GroupId,
+        loaded: &Loaded,
+        rooms: Vec<RoomAddress>,
+    ) -> Result<(), StoreError> {
+        let joined = Joined {
+            group: id.clone(),
+            epoch: loaded.group.current_epoch(),
+            rooms,
+            members: clients(&loaded.group.roster()),
+        };
+        self.emit(Event::Joined(joined)).map(|_| ())
+    }
+}

@@ -1,0 +1,255 @@
+//! The group that follows one that a ReInit has ended: made, joined, and put into its place.
+
+use mls_rs::MlsMessage;
+use mls_rs::error::MlsError;
+use mls_rs::group::ExportedTree;
+use mls_rs::group::proposal::ReInitProposal;
+use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
+use mls_rs_core::extension::ExtensionList;
+use mls_rs_core::identity::SigningIdentity;
+
+use super::command::ReInitCommand;
+use super::engine_storage::{MemberGroup, ReInitClient, Slot, exists};
+use super::event::StartedAnew;
+use super::group_record::{GroupRecord, State};
+use super::intents::{Stage, StartingAnew, Step};
+use super::reinit::held;
+use super::requests::Purpose;
+use super::{Command, Event, Member, engine_fault};
+use crate::address::ClientId;
+use crate::bridge_group::BridgeGroup;
+use crate::engine::{EngineError, mls_time};
+use crate::identity::credential;
+use crate::policy::{KEY_PACKAGE_BACKDATING_S, PAST_EPOCH_KEEP_MS};
+use crate::receipt::{Receipt, ReceiptKind};
+use crate::store::StoreError;
+use crate::wire::register_successor::RegisterSuccessor;
+use crate::wire::{GroupId, Request};
+
+impl Member {
+    /// A ReInit was applied: the group has ended.
+    pub(super) fn group_ended(
+        &mut self,
+        group: &GroupId,
+        reinit: &ReInitProposal,
+        committer: Option<ClientId>,
+    ) -> Result<(), StoreError> {
+        let successor = GroupId(reinit.group_id().to_vec());
+        let suite = u16::from(reinit.new_cipher_suite());
+        let now_ms = self.now_ms;
+        self.change_record(group, |record| {
+            record.state = State::Ended;
+            record.successor = Some(successor.clone());
+            record.successor_suite = suite;
+            record.ended_ms = now_ms;
+            record.proposals_since_ms = None;
+        })?;
+        let committer = committer.unwrap_or_else(|| self.client.clone());
+        let group = group.clone();
+        let event = StartedAnew { group, successor, suite, committer };
+        self.emit(Event::StartedAnew(event))?;
+        self.try_welcomes()
+    }
+
+    /// The engine's way into what follows a group that has ended.
+    fn reinit_client(
+        &self,
+        former: &GroupId,
+        suite: CipherSuite,
+    ) -> Result<ReInitClient, StoreError> {
+        let group = self.engine.load_group(&former.0).map_err(|e| engine_fault(&e))?;
+        let key = self.keys.of(suite);
+        let identity = SigningIdentity::new(credential(&self.client), key.public().clone());
+        group
+            .get_reinit_client(Some(key.secret().clone()), Some(identity))
+            .map_err(|e| engine_fault(&e))
+    }
+
+    /// Makes the group that follows, with everybody in it, and hands it to the hub.
+    pub(super) fn make_successor(
+        &mut self,
+        number: u64,
+        command: &ReInitCommand,
+        mut starting: StartingAnew,
+    ) -> Result<Step, StoreError> {
+        let former = &command.group;
+        if self.record(&starting.successor).is_some_and(|r| r.state != State::Registering) {
+            // Somebody else was first.
+            let successor = Some(starting.successor);
+            return self.done(number, successor).map(|()| Step::Next);
+        }
+        let (group, request) = match self.build_successor(former, &starting)? {
+            Ok(built) => built,
+            Err(error) => {
+                let why = format!("the group that follows cannot be made: {error}");
+                return self.fail(number, why).map(|()| Step::Next);
+            }
+        };
+        let id = starting.successor.clone();
+        let bound = BridgeGroup::from_extensions(&group.context().extensions)
+            .map_err(|e| StoreError(e.to_string()))?;
+        let loaded = self.new_group(group)?;
+        let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
+        record.suite = starting.suite;
+        record.epoch = loaded.group.current_epoch();
+        record.joined_epoch = record.epoch;
+        record.rooms = bound.rooms();
+        record.receipt_key = bound.receipt_key;
+        self.give_back(&id, loaded);
+        self.save_record(record)?;
+        self.request(Purpose::Intent(number), Request::RegisterSuccessor(request))?;
+        starting.asking = true;
+        self.set_stage(number, Stage::StartingAnew(starting)).map(|()| Step::Wait)
+    }
+
+    fn build_successor(
+        &self,
+        former: &GroupId,
+        starting: &StartingAnew,
+    ) -> Result<Result<(MemberGroup, RegisterSuccessor), EngineError>, StoreError> {
+        let client = self.reinit_client(former, CipherSuite::from(starting.suite))?;
+        let members = self.clients_of(former)?;
+        let packages = held(starting).into_iter();
+        // A claim brings all devices of a user, this one and others outside the group among them.
+        let packages =
+            packages.filter(|(client, _)| members.contains(client) && *client != self.client);
+        let packages = packages.map(|(_, package)| package).collect();
+        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
+        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
+        let made = client.commit(packages, ExtensionList::new(), Some(time));
+        Ok(made.map_err(EngineError::from).and_then(|(group, welcomes)| {
+            let welcome = welcomes.first().ok_or(MlsError::UnexpectedMessageType)?;
+            let request = RegisterSuccessor {
+                former: former.clone(),
+                group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
+                tree: group.export_tree().to_bytes()?.into(),
+                welcome: welcome.to_bytes()?.into(),
+            };
+            Ok((group, request))
+        }))
+    }
+
+    fn clients_of(&self, group: &GroupId) -> Result<Vec<ClientId>, StoreError> {
+        let group = self.engine.load_group(&group.0).map_err(|e| engine_fault(&e))?;
+        Ok(crate::identity::clients(&group.roster()))
+    }
+
+    /// The hub accepted the group that we made.
+    pub(super) fn successor_registered(
+        &mut self,
+        number: u64,
+        former: &GroupId,
+        successor: &GroupId,
+        receipt: &[u8],
+    ) -> Result<(), StoreError> {
+        let Some(record) = self.record(successor).cloned() else { return Ok(()) };
+        let receipt = match check_first(&record, receipt) {
+            Ok(receipt) => receipt,
+            Err(why) => {
+                self.forget_unregistered(successor)?;
+                return self.fail(number, format!("the hub's receipt is not good: {why}"));
+            }
+        };
+        let Some(loaded) = self.take_group(successor)? else {
+            return self.fail(number, "the group's state is gone");
+        };
+        self.change_record(successor, |record| {
+            record.state = State::Live;
+            record.last_receipt = Some(receipt);
+        })?;
+        self.plan_update(successor, &loaded, true)?;
+        self.emit_joined(successor, &loaded, record.rooms)?;
+        self.give_back(successor, loaded);
+        self.done(number, Some(successor.clone()))?;
+        self.take_place(former, successor)
+    }
+
+    /// Forgets a group that we made and that will not be registered.
+    pub(super) fn forget_unregistered(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        if self.record(group).is_some_and(|record| record.state == State::Registering) {
+            self.delete_secrets(group)?;
+            self.delete_record(group);
+        }
+        Ok(())
+    }
+
+    /// Joins what follows a group by its Welcome; the inner error is why it cannot be used.
+    pub(super) fn join_successor(
+        &self,
+        former: &GroupId,
+        tree: ExportedTree<'_>,
+        welcome: &MlsMessage,
+    ) -> Result<Result<MemberGroup, MlsError>, StoreError> {
+        let suite = self.record(former).map_or(0, |record| record.successor_suite);
+        let client = self.reinit_client(former, CipherSuite::from(suite))?;
+        Ok(client.join(welcome, Some(tree), None).map(|(group, _)| group))
+    }
+
+    /// The group that follows is there: what waits for the former goes on in it.
+    pub(super) fn take_place(
+        &mut self,
+        former: &GroupId,
+        successor: &GroupId,
+    ) -> Result<(), StoreError> {
+        let waits: Vec<u64> = self
+            .intents
+            .values()
+            .filter(|intent| intent.group() == Some(former))
+            .map(|intent| intent.number)
+            .collect();
+        for number in waits {
+            if let Some(intent) = self.intents.get_mut(&number) {
+                intent.command = intent.command.clone().for_successor(successor);
+            }
+            self.save_intent(number)?;
+        }
+        self.touched.insert(successor.clone());
+        Ok(())
+    }
+
+    /// A command for a group whose successor is there is one for that.
+    pub(super) fn follow_successor(&self, command: Command) -> Command {
+        let ended = command.group().and_then(|group| self.record(group));
+        let successor = ended.filter(|r| r.state == State::Ended).and_then(|r| r.successor.clone());
+        match successor {
+            Some(next) if self.record(&next).is_some_and(|r| r.state == State::Live) => {
+                command.for_successor(&next)
+            }
+            _ => command,
+        }
+    }
+
+    /// Deletes groups whose end is as old as past epochs may be.
+    pub(super) fn forget_ended_groups(&mut self) -> Result<(), StoreError> {
+        let before_ms = self.now_ms.saturating_sub(PAST_EPOCH_KEEP_MS);
+        let over = |record: &&GroupRecord| {
+            let next = record.successor.as_ref().and_then(|next| self.record(next));
+            record.state == State::Ended && record.ended_ms <= before_ms && next.is_some()
+        };
+        let over: Vec<_> = self.groups.values().filter(over).map(|r| r.group.clone()).collect();
+        for group in over {
+            self.delete_secrets(&group)?;
+            self.change_record(&group, |record| record.state = State::Gone)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the state of a group that has ended is still here.
+    pub(super) fn can_follow(&self, former: &GroupId) -> Result<bool, StoreError> {
+        let ended = self.record(former).is_some_and(|record| record.state == State::Ended);
+        Ok(ended && exists(&self.overlay, Slot::Current, &former.0)?)
+    }
+}
+
+fn check_first(record: &GroupRecord, receipt: &[u8]) -> Result<Receipt, String> {
+    let receipt = Receipt::from_bytes(receipt).map_err(|e| e.to_string())?;
+    let key = SignaturePublicKey::from(record.receipt_key.clone());
+    receipt.verify(&key).map_err(|e| e.to_string())?;
+    let tbs = &receipt.tbs;
+    let first = tbs.kind == ReceiptKind::Group && tbs.group == record.group;
+    if first && (tbs.seq, tbs.epoch) == (0, record.epoch) {
+        Ok(receipt)
+    } else {
+        Err("it is for something else".to_owned())
+    }
+}

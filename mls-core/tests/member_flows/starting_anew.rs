@@ -1,0 +1,213 @@
+//! ReInit: a group ends and goes on as another one, with the same people in the same rooms.
+
+use mls_core::group_settings::Settings;
+use mls_core::hub;
+use mls_core::member::{Command, Event, ReInitCommand, SettingsCommand};
+use mls_core::wire::{GroupId, Request};
+
+use crate::network::{Restarts, Task, World};
+use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET};
+
+fn start_anew(world: &mut World, index: usize, group: &GroupId, suite: u16) -> String {
+    let command = ReInitCommand { group: group.clone(), suite, settings: Settings::default() };
+    world.command(index, Command::ReInit(command))
+}
+
+fn result_group(world: &World, index: usize, id: &str) -> GroupId {
+    match world.result(index, id) {
+        Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
+        other => panic!("{id} of {index}: {other:?}; {:?}", world.warnings(index)),
+    }
+}
+
+fn assert_heard(world: &World, members: &[usize], text: &str) {
+    for index in members {
+        let heard = world.heard(*index);
+        let times = heard.iter().filter(|t| t.ends_with(text)).count();
+        assert_eq!(times, 1, "{index} and {text}: {heard:?}, {:?}", world.warnings(*index));
+    }
+}
+
+fn four() -> (World, GroupId) {
+    let mut world = World::new_today(&[ALICE, ALICE_LAPTOP, BOB, JULIET]);
+    let group = world.found(0);
+    let users = [0, 2, 3].map(|index| world.user(index)).to_vec();
+    let invite = world.invite(0, &group, users);
+    world.run();
+    world.assert_done(0, &invite);
+    world.assert_agree(&group, &[0, 1, 2, 3]);
+    (world, group)
+}
+
+#[test]
+fn a_group_goes_on_with_another_suite_and_everybody_in_it() {
+    let (mut world, group) = four();
+    world.say(3, &group, "before");
+    world.run();
+    let mut current = group.clone();
+    for suite in [3, 2, 1] {
+        let id = start_anew(&mut world, 0, &current, suite);
+        world.run();
+        let next = result_group(&world, 0, &id);
+        assert_ne!(next, current);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+        let groups = world.nodes[3].member.groups().unwrap();
+        assert_eq!(groups.iter().map(|g| g.suite).collect::<Vec<_>>(), [suite]);
+        for index in 0..4 {
+            let text = format!("{index} in {suite}");
+            // By the former group's name, as somebody would who has not seen what happened.
+            world.say(index, &current, &text);
+            world.run();
+            assert_heard(&world, &[0, 1, 2, 3], &text);
+        }
+        let told = |e: &Event| matches!(e, Event::StartedAnew(e) if e.successor == next);
+        assert_eq!(world.count(3, told), 1);
+        current = next;
+    }
+}
+
+#[test]
+fn a_new_start_survives_restarts_of_every_member() {
+    for restarts in [Restarts::BeforeEveryInput, Restarts::AfterEveryInput] {
+        let (mut world, group) = four();
+        world.restarts = restarts;
+        let id = start_anew(&mut world, 0, &group, 3);
+        world.run();
+        world.pass(120);
+        let next = result_group(&world, 0, &id);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+        for index in [1, 2, 3] {
+            world.say(index, &next, &format!("well {index}"));
+        }
+        world.run();
+        world.pass(60);
+        for index in [1, 2, 3] {
+            assert_heard(&world, &[0, 1, 2, 3], &format!("well {index}"));
+        }
+    }
+}
+
+#[test]
+fn nothing_said_around_a_new_start_is_lost_or_doubled() {
+    for seed in 1..12 {
+        let (mut world, group) = four();
+        world.shuffled = Some(seed);
+        world.doubled = seed % 2 == 0;
+        for index in 0..4 {
+            world.say(index, &group, &format!("first {index}"));
+        }
+        let id = start_anew(&mut world, 0, &group, 3);
+        for index in 0..4 {
+            world.say(index, &group, &format!("second {index}"));
+        }
+        world.run();
+        world.pass(120);
+        let next = result_group(&world, 0, &id);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+        for index in 0..4 {
+            assert_heard(&world, &[0, 1, 2, 3], &format!("first {index}"));
+            assert_heard(&world, &[0, 1, 2, 3], &format!("second {index}"));
+        }
+    }
+}
+
+#[test]
+fn who_was_away_follows_when_it_comes_back() {
+    let (mut world, group) = four();
+    world.nodes[3].away = true;
+    world.say(2, &group, "you will read this");
+    world.run();
+    let id = start_anew(&mut world, 0, &group, 3);
+    world.run();
+    let next = result_group(&world, 0, &id);
+    world.say(2, &next, "and this");
+    world.run();
+    world.come_back(3);
+    world.run();
+    world.pass(60);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+    assert_heard(&world, &[3], "you will read this");
+    assert_heard(&world, &[3], "and this");
+}
+
+#[test]
+fn a_group_does_not_end_while_somebody_has_no_key_package_for_the_next() {
+    let (mut world, group) = four();
+    world.nodes[2].one_time.remove(&3);
+    world.nodes[2].last_resort.remove(&3);
+    let id = start_anew(&mut world, 0, &group, 3);
+    world.run();
+    let why = world.failure(0, &id);
+    assert!(why.contains("bob") && why.contains("suite 3"), "{why}");
+    world.say(2, &group, "we are still here");
+    world.run();
+    assert_heard(&world, &[0, 1, 2, 3], "we are still here");
+    world.assert_agree(&group, &[0, 1, 2, 3]);
+}
+
+#[test]
+fn only_an_admin_starts_a_group_anew() {
+    let (mut world, group) = four();
+    let id = start_anew(&mut world, 2, &group, 3);
+    world.run();
+    assert!(world.failure(2, &id).contains("only an admin"));
+    world.assert_agree(&group, &[0, 1, 2, 3]);
+}
+
+#[test]
+fn another_admin_goes_on_where_the_first_vanished() {
+    let (mut world, group) = four();
+    let admins_add = vec![world.user(2)];
+    let settings = Settings { admins_add, ..Settings::default() };
+    let command = SettingsCommand { group: group.clone(), settings };
+    let done = world.command(0, Command::ChangeSettings(command));
+    world.run();
+    world.assert_done(0, &done);
+    start_anew(&mut world, 0, &group, 3);
+    while world.step() {
+        let ended = |e: &Event| matches!(e, Event::StartedAnew(_));
+        if world.count(2, ended) > 0 {
+            break;
+        }
+    }
+    // Alice's phone dies with the ReInit accepted and the next group not handed over.
+    let is_registration = |task: &Task| match task {
+        Task::ToHub(hub::Input::Request(r)) => matches!(r.request, Request::RegisterSuccessor(_)),
+        _ => false,
+    };
+    world.queue.retain(|task| !is_registration(task));
+    world.nodes[0].away = true;
+    world.run();
+    let id = start_anew(&mut world, 2, &group, 3);
+    world.run();
+    world.pass(60);
+    let next = result_group(&world, 2, &id);
+    world.come_back(0);
+    world.run();
+    world.pass(120);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+    world.say(0, &next, "back again");
+    world.run();
+    assert_heard(&world, &[1, 2, 3], "back again");
+}
+
+#[test]
+fn who_is_put_out_between_the_end_and_the_new_start_is_removed_from_the_next() {
+    let (mut world, group) = four();
+    start_anew(&mut world, 0, &group, 3);
+    let ended = |e: &Event| matches!(e, Event::StartedAnew(_));
+    while world.count(3, ended) == 0 {
+        assert!(world.step());
+    }
+    let rooms: Vec<_> = world.inside.keys().cloned().collect();
+    let juliet = world.user(3);
+    for room in rooms {
+        world.leave_room(&room, &juliet);
+    }
+    world.run();
+    world.pass(120);
+    for index in [0, 1, 2] {
+        let groups = world.nodes[index].member.groups().unwrap();
+        assert_eq!(groups[0].members.len(), 3, "{index}");
+    }
+}
