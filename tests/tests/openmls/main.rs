@@ -16,6 +16,7 @@ mod joining;
 mod long_story;
 mod memory;
 mod networks;
+mod new_start;
 mod open_groups;
 mod peer;
 mod proposals;

@@ -100,7 +100,7 @@ fn check_member(group: &MlsGroup, proposal: &Proposal, proposer: &UserId) -> Res
         Proposal::GroupContextExtensions(change) => {
             bound.is_admin(proposer) && is_change_of_settings(group, change.extensions())?
         }
-        Proposal::PreSharedKey(_) => bound.is_admin(proposer),
+        Proposal::PreSharedKey(_) | Proposal::ReInit(_) => bound.is_admin(proposer),
         _ => false,
     };
     let what = proposal.proposal_type();

@@ -25,8 +25,14 @@ impl OpenMlsPeer {
         if inside || welcome.client != self.client {
             return Ok(());
         }
-        self.joined = Some(self.enter_group(link, welcome)?);
-        self.enter_rooms(link)?;
+        if welcome.former.is_some() {
+            // A new start (RFC 9420 11.2): OpenMLS has no way to give the former group's resumption
+            // PSK to a Welcome. The leaf is there, with this device's key: it comes back to it.
+            self.rejoin(link, &welcome.group)?;
+        } else {
+            self.joined = Some(self.enter_group(link, welcome)?);
+            self.enter_rooms(link)?;
+        }
         self.acknowledge(link, welcome)
     }
 
