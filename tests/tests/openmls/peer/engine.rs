@@ -38,10 +38,8 @@ const PADDING_BYTES: usize = 128;
 /// What every leaf lists: of a key package, of a group's creator, of an update and of an
 /// external commit.
 pub(super) fn capabilities(rand: &impl OpenMlsRand) -> Result<Capabilities, PeerError> {
-    let suite = |suite: &mls_rs_core::crypto::CipherSuite| {
-        Ciphersuite::try_from(u16::from(*suite)).map_err(PeerError::new)
-    };
-    let suites = CIPHER_SUITES.iter().map(suite).collect::<Result<Vec<_>, _>>()?;
+    let suites = CIPHER_SUITES.map(u16::from).into_iter().map(Ciphersuite::try_from);
+    let suites = suites.collect::<Result<Vec<_>, _>>().map_err(PeerError::new)?;
     Ok(Capabilities::new(
         Some(&[ProtocolVersion::Mls10]),
         Some(&suites),
