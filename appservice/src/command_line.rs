@@ -30,6 +30,8 @@ pub enum Command {
     Check(ConfigArgument),
     /// Serve both networks until SIGTERM or SIGINT.
     Run(RunArguments),
+    /// Give the hub new keys, after the old ones may have been seen; stop it first.
+    ReplaceKeys(ConfigArgument),
 }
 
 /// What `init` must know; on a terminal it asks for what is not given.

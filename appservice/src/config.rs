@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use mls_core::hub::HubSetup;
 use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
@@ -79,6 +80,14 @@ pub struct Fault {
 }
 
 impl Config {
+    /// Who the hub is on each network that is configured.
+    pub fn hub_setup(&self) -> HubSetup {
+        HubSetup {
+            matrix: self.matrix.as_ref().map(|matrix| matrix.hub()),
+            xmpp: self.xmpp.as_ref().map(|xmpp| xmpp.component.clone()),
+        }
+    }
+
     /// Reads the file.
     pub fn load(file: &Path) -> Result<Self, Faults> {
         let faults = |list| Faults { file: file.to_owned(), list };

@@ -17,6 +17,7 @@ pub mod logging;
 pub mod marks;
 pub mod networks;
 pub mod outbox;
+pub mod replace_keys;
 pub mod run;
 pub mod runtime;
 pub mod signals;

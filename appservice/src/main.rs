@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use appservice::command_line::{Command, CommandLine, Exit};
 use appservice::init::{Terminal, init};
+use appservice::replace_keys::replace_keys;
 use appservice::{check, run};
 use clap::Parser;
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         },
         Command::Check(arguments) => check::check(&arguments.config),
         Command::Run(arguments) => run::run(&arguments),
+        Command::ReplaceKeys(arguments) => replace_keys(&arguments),
     };
     exit.into()
 }

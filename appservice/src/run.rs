@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use mls_core::hub::HubSetup;
 use mls_core::store::StoreError;
 use storage::{Database, OpenError, Role};
 use thiserror::Error;
@@ -57,10 +56,7 @@ pub fn run(arguments: &RunArguments) -> Exit {
 
 async fn serve(config: &Config) -> Result<(), RunError> {
     let mut signals = Signals::catch()?;
-    let setup = HubSetup {
-        matrix: config.matrix.as_ref().map(|matrix| matrix.hub()),
-        xmpp: config.xmpp.as_ref().map(|xmpp| xmpp.component.clone()),
-    };
+    let setup = config.hub_setup();
     let version = env!("CARGO_PKG_VERSION");
     let (matrix, xmpp) = (setup.matrix.as_deref(), setup.xmpp.as_deref());
     tracing::info!(version, matrix, xmpp, "starting");

@@ -15,6 +15,7 @@ use crate::limits::NAME_BYTES_MAX;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode,
 )]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Network {
     /// Matrix, through a homeserver.
@@ -49,6 +50,7 @@ pub struct ClientId(String);
 
 /// A Matrix room id (`!…`) or the bare JID of a multi-user chat.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RoomAddress {
     /// The network that the room is on.
     pub network: Network,
@@ -101,8 +103,10 @@ impl UserId {
             Self::matrix(text)
         } else if text.starts_with(MATRIX) {
             Self::parse(text)
+        } else if let Some(bare_jid) = text.strip_prefix(XMPP) {
+            Self::parse(text).or_else(|_| Self::xmpp(bare_jid))
         } else {
-            Self::xmpp(text.strip_prefix(XMPP).unwrap_or(text))
+            Self::xmpp(text)
         }
     }
 
@@ -289,6 +293,9 @@ fn plain(part: &str) -> String {
 }
 
 #[cfg(test)]
+crate::codec_properties::hold!(Network, UserId, ClientId, RoomAddress);
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -310,7 +317,9 @@ mod tests {
             let client = UserId::from_human(address).unwrap().device(device).unwrap();
             assert_eq!(client.as_str(), text);
             assert_eq!(ClientId::parse(text), Ok(client.clone()));
-            assert_eq!(client.user().address(), address);
+            let user = client.user();
+            assert_eq!(UserId::from_human(user.as_str()), Ok(user.clone()));
+            assert_eq!(user.address(), address);
             assert_eq!(client.device(), device);
         }
     }

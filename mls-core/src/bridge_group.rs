@@ -11,6 +11,7 @@ use crate::policy::BRIDGE_GROUP_EXTENSION;
 
 /// Who orders handshakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Order {
     /// The hub, by its receipts.
@@ -21,6 +22,7 @@ pub enum Order {
 
 /// The extension's content. Empty text stands for "none".
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct BridgeGroup {
     /// Always 0.
     pub version: u8,
@@ -122,3 +124,6 @@ impl MlsCodecExtension for BridgeGroup {
         BRIDGE_GROUP_EXTENSION
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Order, BridgeGroup);

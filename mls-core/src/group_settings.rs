@@ -37,6 +37,7 @@ pub enum SettingsError {
 
 /// What an admin wants changed; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Settings {
     /// Users who become admins.
     pub admins_add: Vec<UserId>,
@@ -52,6 +53,7 @@ pub struct Settings {
 
 /// The id of an external PSK; empty for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct JoinPsk(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
 
 impl Settings {
@@ -153,3 +155,6 @@ impl BridgeGroup {
         (names.map(String::as_str), self.order, self.basic_allowed)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Settings, JoinPsk);

@@ -47,8 +47,15 @@
 //! the public state of groups and holds no key) or [`member::Member`] (one device of one account).
 //! [`door`] is the one place that decides whether bytes reach the MLS engine at all.
 
+#![cfg_attr(
+    test,
+    allow(unused_qualifications, reason = "proptest_derive writes out the types of fields")
+)]
+
 pub mod address;
 pub mod bridge_group;
+#[cfg(test)]
+mod codec_properties;
 pub mod content;
 pub mod delivery;
 pub mod door;

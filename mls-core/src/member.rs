@@ -41,6 +41,7 @@ mod loaded;
 mod one_commit;
 mod outcome;
 mod output;
+pub mod passive_client;
 mod pending_proposals;
 mod propose;
 mod psks;

@@ -165,9 +165,15 @@ fn encode<T: MlsEncode>(value: &T) -> Result<Vec<u8>, StoreError> {
     value.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))
 }
 
-/// Decodes a stored value.
+/// Decodes a stored value, which must be a whole one: what has more is of another version.
 pub(crate) fn decode<T: MlsDecode>(space: Space, value: &[u8]) -> Result<T, StoreError> {
-    T::mls_decode(&mut &*value).map_err(|e| StoreError(format!("an entry of {space}: {e}")))
+    let mut rest = value;
+    let decoded = T::mls_decode(&mut rest)
+        .map_err(|error| StoreError(format!("an entry of {space}: {error}")))?;
+    match rest.len() {
+        0 => Ok(decoded),
+        more => Err(StoreError(format!("an entry of {space} goes on for {more} bytes"))),
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +199,15 @@ mod tests {
         assert_eq!(keys(b"a3", 10), [b"a3".to_vec()]);
         overlay.discard();
         assert_eq!(keys(b"", 10), [b"a1".to_vec(), b"a3".to_vec()]);
+    }
+
+    #[test]
+    fn a_stored_value_that_is_cut_or_goes_on_is_refused() {
+        let overlay = Overlay::new(Arc::new(MemoryStore::default()));
+        for (bytes, whole) in [(vec![0, 7], true), (vec![0], false), (vec![0, 7, 0], false)] {
+            overlay.put("space", b"key", bytes);
+            assert_eq!(overlay.read::<u16>("space", b"key").is_ok(), whole);
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) enum PskName {
 
 /// RFC 9420 8.4; the engine's own type is not public.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 #[repr(u8)]
 enum PskId {
     External(#[mls_codec(with = "mls_rs_codec::byte_vec")] Vec<u8>) = 1u8,
@@ -48,6 +49,7 @@ enum PskId {
 }
 
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct ResumptionPsk {
     usage: u8,
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
@@ -77,6 +79,7 @@ pub(crate) fn check(proposal: &Proposal, context: &GroupContext) -> Result<PskNa
 
 /// Leaf node extension 0xFB72: SHA-256 of the ids of the external PSKs that a member holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HeldPsks {
     /// In the order in which it got them; the oldest go first.
     pub hashes: Vec<Digest>,
@@ -108,3 +111,6 @@ impl MlsCodecExtension for HeldPsks {
         HELD_PSKS_EXTENSION
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(PskId, ResumptionPsk, HeldPsks);

@@ -18,6 +18,7 @@ const VERSION: u8 = 0;
 
 /// What the receipt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum ReceiptKind {
     /// The group was registered (seq 0).
@@ -30,6 +31,7 @@ pub enum ReceiptKind {
 
 /// What is signed.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ReceiptTbs {
     /// Always 0.
     pub version: u8,
@@ -53,6 +55,7 @@ pub struct ReceiptTbs {
 
 /// A signed receipt.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Receipt {
     /// What is signed.
     pub tbs: ReceiptTbs,
@@ -167,6 +170,9 @@ fn signed_bytes(tbs: &ReceiptTbs) -> Result<Vec<u8>, EngineError> {
 fn encode(value: &impl MlsEncode) -> Result<Vec<u8>, EngineError> {
     value.mls_encode_to_vec().map_err(engine::crypto_error)
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(ReceiptKind, ReceiptTbs, Receipt);
 
 #[cfg(test)]
 mod tests {

@@ -54,14 +54,17 @@ use welcome::Welcome;
 
 /// An MLS group id: 16 random bytes that say nothing about rooms.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct GroupId(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Digest(pub [u8; 32]);
 
 /// What a client asks of a hub. The network says which account asks; nothing else is believed.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Request {
     /// The hub's keys and limits.
@@ -102,6 +105,7 @@ pub enum Request {
 
 /// What a hub answers when it does not refuse.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Answer {
     /// To `HubInfo`.
@@ -131,6 +135,7 @@ pub enum Answer {
 
 /// What a hub sends without being asked.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Notice {
     /// An accepted handshake, posted into every room of its group.
@@ -221,3 +226,6 @@ impl fmt::Debug for Digest {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(GroupId, Digest, Request, Answer, Notice);

@@ -44,6 +44,9 @@ const LICENCES: [&str; 15] = [
     "MPL-2.0+",
 ];
 
+/// Parts of MLS messages that the core reads and never writes; tested with what reads them.
+const READ_ONLY: [&str; 2] = ["UpdatePath", "UpdatePathNode"];
+
 const FILE_LINES_MAX: usize = 400;
 const NAMES_THAT_EXPLAIN_NOTHING: [&str; 6] =
     ["util.rs", "utils.rs", "common.rs", "helpers.rs", "types.rs", "manager.rs"];
@@ -106,6 +109,32 @@ fn every_source_file_says_what_it_is_and_stays_small() {
         assert!(!NAMES_THAT_EXPLAIN_NOTHING.contains(&name), "{shown} explains nothing");
         assert!(name != "mod.rs", "{shown} should be named after its module");
     }
+}
+
+/// `hold!` runs the properties of mls-core/src/codec_properties.rs.
+#[test]
+fn every_type_of_the_core_with_a_binary_form_is_held_to_its_properties() {
+    let core = root().join("mls-core/src");
+    let mut types = 0;
+    for file in source_files().iter().filter(|file| file.starts_with(&core)) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let held = text.split_once("codec_properties::hold!(").map_or("", |(_, rest)| rest);
+        let held = held.split(')').next().unwrap_or_default();
+        let held: Vec<&str> = held.split(',').map(str::trim).collect();
+        for after in text.split("#[derive(").skip(1) {
+            let (derived, after) = after.split_once(")]").unwrap();
+            if !derived.contains("MlsDecode") {
+                continue;
+            }
+            let words = after.split(|c: char| !c.is_alphanumeric());
+            let mut words = words.skip_while(|word| !matches!(*word, "struct" | "enum"));
+            let name = words.nth(1).unwrap();
+            let known = held.contains(&name) || READ_ONLY.contains(&name);
+            assert!(known, "{name} in {} has no properties", file.display());
+            types += 1;
+        }
+    }
+    assert!(types > 100, "only {types} types were found");
 }
 
 fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {

@@ -6,6 +6,7 @@ mod ci;
 mod demo;
 mod progress;
 mod test;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,9 @@ enum Task {
     Test(test::Arguments),
     /// What CI runs: rustfmt, clippy, rustdoc (warnings are errors), then every test
     Ci,
+    /// Run the passive-client test vectors of the MLS working group
+    #[command(after_help = vectors::TEACHES)]
+    Vectors(vectors::Arguments),
     /// Measure messages, relay, memory and latency, beside bare mls-rs, in release builds
     #[command(after_help = bench::TEACHES)]
     Bench(bench::Arguments),
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Ci => ci::run(),
+        Task::Vectors(arguments) => vectors::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     };
     match result {

@@ -18,6 +18,7 @@ const SPACE: Space = "answer";
 
 /// Who waits for an answer, and to what.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Asked {
     /// The account.
     pub(super) from: UserId,
@@ -31,6 +32,7 @@ pub(super) struct Asked {
 
 /// An answer that was given, and the request that it was given to.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 pub(super) struct Given {
     /// SHA-256 of the request.
     pub(super) request: Digest,
@@ -70,3 +72,6 @@ impl Turn<'_> {
         self.store.delete(SPACE, &key.0);
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Asked, Given);

@@ -23,6 +23,7 @@ const UNUSED: Space = "upload_unused";
 
 /// A blob that is there.
 #[derive(Clone, Copy, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct BlobRecord {
     size: u32,
     /// Kept until then, in any case.
@@ -33,6 +34,7 @@ struct BlobRecord {
 
 /// Bytes that an account has brought and that no request has used yet.
 #[derive(Clone, Copy, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct Upload {
     size: u32,
     received: u32,
@@ -224,3 +226,6 @@ fn upload_key(user: &UserId, hash: &Digest) -> Vec<u8> {
 fn chunk_key(of: &[u8], number: u32) -> Vec<u8> {
     [of, &number.to_be_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(BlobRecord, Upload);

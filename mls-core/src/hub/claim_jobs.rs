@@ -19,6 +19,7 @@ const ROUND: Space = "claim_round";
 
 /// A claim that is not answered yet.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 pub(super) struct ClaimJob {
     /// Who asked.
     pub(super) asked: Asked,
@@ -192,3 +193,6 @@ fn nothing_for(target: &ClaimTarget) -> ClaimedClient {
     let outcome = if client.is_some() { ClaimOutcome::Exhausted } else { ClaimOutcome::Unknown };
     ClaimedClient { user: target.user.clone(), client, outcome }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(ClaimJob);

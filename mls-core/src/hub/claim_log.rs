@@ -19,6 +19,7 @@ const UNUSED: Space = "claim_unused";
 
 /// A package that was handed out.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct Claim {
     client: ClientId,
     last_resort: bool,
@@ -27,6 +28,7 @@ struct Claim {
 
 /// The package itself, for who asks again.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct UnusedClaim {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     reference: Vec<u8>,
@@ -156,3 +158,6 @@ fn claim_key(group: &GroupId, reference: &[u8]) -> Vec<u8> {
 fn client_key(group: &GroupId, client: &str) -> Vec<u8> {
     [group.0.as_slice(), client.as_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Claim, UnusedClaim);

@@ -19,6 +19,7 @@ const SPACE: Space = "room_job";
 
 /// Rooms that are being made.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct RoomJob {
     /// Who asked.
     asked: Asked,
@@ -117,3 +118,6 @@ impl Turn<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(RoomJob);

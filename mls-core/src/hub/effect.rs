@@ -11,6 +11,7 @@ use crate::wire::{Answer, Digest, GroupId, Notice, RequestId};
 
 /// One thing to do. Effects of one [`Effect::lane`] are done in order, each after the one before.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Effect {
     /// Answer a request.
@@ -35,6 +36,7 @@ pub enum Effect {
 
 /// Answer a request.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct AnswerEffect {
     /// Where to.
     pub to: ReplyTo,
@@ -46,6 +48,7 @@ pub struct AnswerEffect {
 
 /// Yes or no.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Reply {
     /// The answer.
@@ -56,6 +59,7 @@ pub enum Reply {
 
 /// Send a notice to one device.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Notify {
     /// Stable id.
     pub id: Digest,
@@ -67,6 +71,7 @@ pub struct Notify {
 
 /// Post a handshake into a room, as the hub.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PostHandshake {
     /// Stable id.
     pub id: Digest,
@@ -78,6 +83,7 @@ pub struct PostHandshake {
 
 /// Post an application message into a room, under its sender's ghost.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Relay {
     /// Stable id: SHA-256 over the target room and the message.
     pub id: Digest,
@@ -98,6 +104,7 @@ pub struct Relay {
 
 /// Make rooms for a new group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MakeRooms {
     /// The job's id, also the seed of the rooms' names.
     pub job: Digest,
@@ -109,6 +116,7 @@ pub struct MakeRooms {
 
 /// Write the binding into a room's state.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct BindRoom {
     /// Stable id.
     pub id: Digest,
@@ -125,6 +133,7 @@ pub struct BindRoom {
 
 /// Ask the homeserver for devices that speak MLS and for one key package of each.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ClaimMatrix {
     /// The job's id.
     pub job: Digest,
@@ -136,6 +145,7 @@ pub struct ClaimMatrix {
 
 /// A user, or one device of theirs.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ClaimTarget {
     /// The user.
     pub user: UserId,
@@ -146,6 +156,7 @@ pub struct ClaimTarget {
 /// Let an account into a room: its own network's accounts are invited (Matrix) or made members
 /// and invited (MUC); the other network's come as ghosts.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Admit {
     /// Stable id.
     pub id: Digest,
@@ -157,6 +168,7 @@ pub struct Admit {
 
 /// Put an account out of a room: kicked, its affiliation taken away, or its ghost leaves.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Expel {
     /// Stable id.
     pub id: Digest,
@@ -210,3 +222,19 @@ impl Effect {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(
+    Effect,
+    AnswerEffect,
+    Reply,
+    Notify,
+    PostHandshake,
+    Relay,
+    MakeRooms,
+    BindRoom,
+    ClaimMatrix,
+    ClaimTarget,
+    Admit,
+    Expel
+);

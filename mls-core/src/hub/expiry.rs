@@ -14,6 +14,7 @@ const SPACE: Space = "expiry";
 
 /// Something that ends.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Expiring {
     /// A remembered answer.
@@ -38,6 +39,7 @@ pub(super) enum Expiring {
 
 /// Whose upload of which blob.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct UploadKey {
     /// Who uploads.
     pub(super) user: UserId,
@@ -47,6 +49,7 @@ pub(super) struct UploadKey {
 
 /// Which Welcome of which client.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct WelcomeKey {
     /// For whom.
     pub(super) client: ClientId,
@@ -56,6 +59,7 @@ pub(super) struct WelcomeKey {
 
 /// Which key package was claimed for which group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct ClaimKey {
     /// The group.
     pub(super) group: GroupId,
@@ -88,3 +92,6 @@ pub(super) fn take_due(
     }
     Ok(due)
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Expiring, UploadKey, WelcomeKey, ClaimKey);

@@ -19,6 +19,7 @@ const SPACE: Space = "group_record";
 
 /// A live group. Of one size whatever the group's is, so reading it for a message is cheap.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct GroupRecord {
     /// The group.
     pub(super) group: GroupId,
@@ -127,3 +128,6 @@ impl Turn<'_> {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(GroupRecord);

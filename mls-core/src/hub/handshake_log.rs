@@ -26,6 +26,7 @@ const FORGOTTEN_AT_ONCE: usize = 4;
 
 /// One handshake of the log; the entry at seq 0 is the registration and holds no message.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct LogEntry {
     /// Its receipt.
     pub(super) receipt: Receipt,
@@ -36,6 +37,7 @@ pub(super) struct LogEntry {
 
 /// Where a message stands in the order, and who submitted it.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct Accepted {
     seq: u64,
     by: UserId,
@@ -177,3 +179,6 @@ fn key(group: &GroupId, seq: u64) -> Vec<u8> {
 fn hash_key(group: &GroupId, message: &[u8]) -> Vec<u8> {
     [group.0.as_slice(), &sha256(message).0].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(LogEntry, Accepted);

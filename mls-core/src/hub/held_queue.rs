@@ -20,6 +20,7 @@ const TOTAL: Space = "held_total";
 
 /// The queue of one sender; it is in the store while there is something in it.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct HeldQueue {
     sender: UserId,
     /// The number of the oldest message, if none was taken out from the middle.
@@ -151,3 +152,6 @@ fn message_key(sender: &UserId, number: u64) -> Vec<u8> {
 fn due_key(sender: &UserId, due_ms: u64) -> Vec<u8> {
     [due_ms.to_be_bytes().as_slice(), sender.as_str().as_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(HeldQueue);

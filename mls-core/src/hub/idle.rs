@@ -22,6 +22,7 @@ const AGAIN_MS: u64 = 7 * DAY_MS;
 
 /// One leaf.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct LeafKey {
     /// The group.
     pub(super) group: GroupId,
@@ -82,3 +83,6 @@ impl Turn<'_> {
 fn key(group: &GroupId, client: &ClientId) -> Vec<u8> {
     [group.0.as_slice(), client.as_str().as_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(LeafKey);

@@ -70,6 +70,7 @@ pub struct RequestInput {
 
 /// Where an answer goes.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum ReplyTo {
     /// A control room, by its room id.
@@ -122,3 +123,6 @@ pub struct Claimed {
     /// One entry a device, or a user without any.
     pub clients: Vec<ClaimedClient>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(ReplyTo);

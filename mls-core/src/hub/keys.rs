@@ -53,8 +53,11 @@ pub(super) struct ExternalSender {
 
 /// A key pair as it is stored.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct StoredKey {
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     secret: SignatureSecretKey,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     public: SignaturePublicKey,
 }
 
@@ -148,3 +151,6 @@ fn open_key(
     store.put(SPACE, &place, bytes.to_vec());
     Ok(key)
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(StoredKey);

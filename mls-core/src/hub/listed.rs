@@ -18,6 +18,7 @@ const PAGE: usize = 512;
 
 /// What was last known of an account in a room; no entry where nothing was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Seen {
     /// In the list.
@@ -149,3 +150,6 @@ fn read(store: &Overlay, room: &RoomAddress, user: &UserId) -> Result<Option<See
 fn key(room: &RoomAddress, user: &UserId) -> Vec<u8> {
     [room_record::key(room).as_slice(), user.as_str().as_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Seen);

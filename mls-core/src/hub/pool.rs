@@ -30,6 +30,7 @@ const LOW_STEP: u32 = 10;
 
 /// What a client has in the pool.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Pool {
     /// Whose it is.
     pub(super) client: ClientId,
@@ -178,3 +179,6 @@ impl Pool {
         [self.key().as_slice(), &number.to_be_bytes()].concat()
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Pool);

@@ -44,6 +44,7 @@ struct Kept {
 
 /// A group's public state after a handshake.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct Snapshot {
     seq: u64,
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
@@ -170,3 +171,6 @@ pub(super) fn write_snapshot(
     let state = group.snapshot().to_bytes().map_err(machine)?;
     store.write(SPACE, &id.0, &Snapshot { seq, state })
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Snapshot);

@@ -8,8 +8,9 @@ use mls_rs::group::ExportedTree;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
-use super::group_record::{self, GroupRecord};
+use super::group_record::{self, GroupRecord, bridge_group};
 use super::handshake_log::{self, LogEntry};
+use super::keys::KeySet;
 use super::public_group::write_snapshot;
 use super::rates::Rate;
 use super::room_record::{self, RoomRecord};
@@ -121,15 +122,18 @@ impl Turn<'_> {
         let none = String::new();
         let names = bridge_group.hub_matrix == *self.setup.matrix.as_ref().unwrap_or(&none)
             && bridge_group.hub_xmpp == *self.setup.xmpp.as_ref().unwrap_or(&none);
-        if !names || bridge_group.receipt_key != self.keys.current.receipt_public.to_vec() {
+        // A member that has not heard of new keys makes a group with the old ones, and changes it later.
+        let keys = self.keys.of(&bridge_group.receipt_key).ok().filter(|_| names);
+        let Some(keys) = keys else {
             return Err(invalid("extension 0xFB71 must name this hub as HubInfo does"));
-        } else if bridge_group.order != Order::Hub {
+        };
+        if bridge_group.order != Order::Hub {
             return Err(invalid("a group that is registered is ordered by the hub"));
         } else if !bridge_group.is_admin(from) {
             return Err(invalid("the creator must be an admin"));
         }
         let context = public.group_context();
-        check_external_senders(self, context.cipher_suite, &context.extensions)?;
+        check_external_senders(keys, context.cipher_suite, &context.extensions)?;
         Ok(bridge_group)
     }
 
@@ -169,9 +173,10 @@ impl Turn<'_> {
     pub(super) fn begin_group(&mut self, founding: &Founding<'_>) -> Result<Receipt, StoreError> {
         let Founding { creator, public, group_info, rooms } = founding;
         let context = public.group_context();
+        let keys = self.keys.of(&bridge_group(public)?.receipt_key)?;
         let (id, epoch) = (&GroupId(context.group_id.clone()), context.epoch);
         let kind = ReceiptKind::Group;
-        let key = &self.keys.current.receipt;
+        let key = &keys.receipt;
         let receipt =
             Receipt::sign(key, None, kind, id, epoch, group_info, self.now_ms).map_err(machine)?;
         let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
@@ -195,7 +200,7 @@ impl Turn<'_> {
             suite,
             creator: (*creator).clone(),
             rooms: rooms.iter().map(|record| record.room.clone()).collect(),
-            receipt_key: self.keys.current.receipt_public.to_vec(),
+            receipt_key: keys.receipt_public.to_vec(),
             epoch,
             last: receipt.clone(),
             proposals: 0,
@@ -206,19 +211,20 @@ impl Turn<'_> {
         };
         record.write(self.store)?;
         self.bind_rooms(&record);
-        self.groups.change(id, (*public).clone());
+        let public = self.groups.with_keys_of(&record, public)?;
+        self.groups.change(id, public);
         Ok(receipt)
     }
 }
 
 /// The group must let this hub, and nobody else outside, propose.
 pub(super) fn check_external_senders(
-    turn: &Turn<'_>,
+    keys: &KeySet,
     suite: CipherSuite,
     extensions: &ExtensionList,
 ) -> Result<(), Stop> {
     let senders: Option<ExternalSendersExt> = extensions.get_as().ok().flatten();
-    let own = turn.keys.current.sender(suite);
+    let own = keys.sender(suite);
     let only_own = matches!(
         (senders.as_ref().map(ExternalSendersExt::allowed_senders), own),
         (Some([one]), Some(own)) if *one == own.identity

@@ -23,6 +23,7 @@ const SEEN_NEXT: Space = "seen_next";
 
 /// A message that is to be copied, now or later.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Accepted {
     /// The group.
     pub(super) group: GroupId,
@@ -124,3 +125,6 @@ fn seen_key(group: &GroupId, hash: &Digest) -> Vec<u8> {
 fn order_key(group: &GroupId, number: u64) -> Vec<u8> {
     [group.0.as_slice(), &number.to_be_bytes()].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Accepted);

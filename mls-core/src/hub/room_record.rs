@@ -14,6 +14,7 @@ const PAGE: usize = 256;
 
 /// A room of this hub.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct RoomRecord {
     /// The room.
     pub(super) room: RoomAddress,
@@ -96,3 +97,6 @@ pub(super) fn bound(store: &Overlay) -> Result<Vec<RoomAddress>, StoreError> {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(RoomRecord);

@@ -25,6 +25,7 @@ use crate::wire::{Answer, Digest, GroupId};
 
 /// What a ReInit says of the group that is to follow.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Successor {
     /// Its id.
     pub(super) group: GroupId,
@@ -64,7 +65,7 @@ impl Turn<'_> {
         }
         let (suite, extensions) =
             (reinit.new_cipher_suite(), reinit.new_group_context_extensions());
-        check_external_senders(self, suite, extensions).map_err(|_| {
+        check_external_senders(&self.keys.current, suite, extensions).map_err(|_| {
             invalid_commit("external_senders must hold this hub's sender and nobody else")
         })?;
         for client in clients(&before.roster()) {
@@ -193,3 +194,6 @@ impl Turn<'_> {
         self.begin_group(&founding)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Successor);

@@ -20,6 +20,7 @@ const PLACE: Space = "welcome_place";
 
 /// A Welcome that waits; its large parts are blobs, shared by all whom one commit added.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct WaitingWelcome {
     /// Names it.
     pub(super) id: Digest,
@@ -152,3 +153,6 @@ impl Turn<'_> {
 fn client_key(client: &ClientId) -> Vec<u8> {
     [client.as_str().as_bytes(), &[0]].concat()
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(WaitingWelcome);

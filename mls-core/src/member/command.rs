@@ -13,6 +13,7 @@ pub type CommandId = String;
 
 /// One wish. It is kept until it is fulfilled or has failed, across restarts.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Command {
     /// Make rooms and a group with this device as its only member, and its user as admin.
@@ -95,6 +96,7 @@ impl Command {
 
 /// Rooms and a suite for a new group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CreateGroupWith {
     /// The rooms.
     pub rooms: CreateRoom,
@@ -104,6 +106,7 @@ pub struct CreateGroupWith {
 
 /// A group and some users.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MembersCommand {
     /// The group.
     pub group: GroupId,
@@ -113,6 +116,7 @@ pub struct MembersCommand {
 
 /// A group and the change of its settings.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SettingsCommand {
     /// The group.
     pub group: GroupId,
@@ -122,6 +126,7 @@ pub struct SettingsCommand {
 
 /// An external PSK that people handed over (RFC 9420 8.4).
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HoldPsk {
     /// The group in which to say so.
     pub group: GroupId,
@@ -131,11 +136,13 @@ pub struct HoldPsk {
     pub id: Vec<u8>,
     /// The key, [`PSK_BYTES_MIN`](crate::limits::PSK_BYTES_MIN) to
     /// [`PSK_BYTES_MAX`](crate::limits::PSK_BYTES_MAX) bytes.
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     pub secret: PreSharedKey,
 }
 
 /// The use of an external PSK.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct UsePsk {
     /// The group.
     pub group: GroupId,
@@ -148,6 +155,7 @@ pub struct UsePsk {
 
 /// A new start of a group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ReInitCommand {
     /// The group that ends.
     pub group: GroupId,
@@ -159,6 +167,7 @@ pub struct ReInitCommand {
 
 /// The use of a resumption PSK.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct UsePastEpoch {
     /// The group.
     pub group: GroupId,
@@ -168,6 +177,7 @@ pub struct UsePastEpoch {
 
 /// Something to propose.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ProposeCommand {
     /// The group.
     pub group: GroupId,
@@ -177,6 +187,7 @@ pub struct ProposeCommand {
 
 /// What a member can propose by reference.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Wish {
     /// A fresh leaf of its own.
@@ -189,6 +200,7 @@ pub enum Wish {
 
 /// A group and a content.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SendCommand {
     /// The group.
     pub group: GroupId,
@@ -197,3 +209,18 @@ pub struct SendCommand {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub content: Vec<u8>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(
+    Command,
+    MembersCommand,
+    SettingsCommand,
+    HoldPsk,
+    UsePsk,
+    UsePastEpoch,
+    ProposeCommand,
+    Wish,
+    SendCommand,
+    CreateGroupWith,
+    ReInitCommand
+);

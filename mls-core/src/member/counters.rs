@@ -14,6 +14,7 @@ const ALL: &[u8] = b"all";
 
 /// A number of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 struct Numbers {
     event: u64,
     intent: u64,
@@ -83,6 +84,9 @@ impl Counters {
         Ok(number)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Numbers);
 
 #[cfg(test)]
 mod tests {

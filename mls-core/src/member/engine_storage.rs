@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use mls_rs::Client;
 use mls_rs::Group;
+use mls_rs::MlsRules;
 use mls_rs::client_builder::{
-    BaseConfig, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
+    BaseConfig, ClientBuilder, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider,
     WithKeyPackageRepo, WithMlsRules, WithPskStore,
 };
 use mls_rs::group::ReinitClient;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
-use mls_rs_core::identity::SigningIdentity;
+use mls_rs_core::identity::{IdentityProvider, SigningIdentity};
 use mls_rs_core::key_package::{KeyPackageData, KeyPackageStorage};
 use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
@@ -45,22 +46,21 @@ pub(super) const PSK: Space = "psk";
 /// More past epochs of one group are never there.
 const EPOCHS_READ_MAX: usize = 64;
 
-pub(super) type MemberConfig = WithKeyPackageRepo<
+/// The engine's configuration over our storage, under rules `R` and with identities by `I`.
+pub(super) type EngineConfig<R, I> = WithKeyPackageRepo<
     EngineStorage,
     WithPskStore<
         EngineStorage,
         WithGroupStateStorage<
             EngineStorage,
             WithMlsRules<
-                GroupRules,
-                WithIdentityProvider<
-                    ClientIdentity,
-                    WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>,
-                >,
+                R,
+                WithIdentityProvider<I, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
             >,
         >,
     >,
 >;
+pub(super) type MemberConfig = EngineConfig<GroupRules, ClientIdentity>;
 pub(super) type MemberClient = Client<MemberConfig>;
 pub(super) type MemberGroup = Group<MemberConfig>;
 pub(super) type ReInitClient = ReinitClient<MemberConfig>;
@@ -92,20 +92,31 @@ pub(super) fn client(
     suite: CipherSuite,
 ) -> MemberClient {
     let key = keys.of(suite);
-    let storage = EngineStorage { overlay: overlay.clone(), slot };
     let identity = SigningIdentity::new(credential(client), key.public().clone());
     let lifetime = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
-    Client::builder()
-        .crypto_provider(engine::crypto_provider())
-        .identity_provider(ClientIdentity)
-        .mls_rules(GroupRules)
-        .group_state_storage(storage.clone())
-        .psk_store(storage.clone())
-        .key_package_repo(storage)
+    builder(overlay, slot, engine::crypto_provider(), GroupRules, ClientIdentity)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
         .key_package_lifetime(Duration::from_secs(lifetime))
         .signing_identity(identity, key.secret().clone(), suite)
         .build()
+}
+
+/// An engine over our storage, for whatever rules and identities.
+pub(super) fn builder<R: MlsRules + Clone, I: IdentityProvider + Clone>(
+    overlay: &Overlay,
+    slot: Slot,
+    crypto: AwsLcCryptoProvider,
+    rules: R,
+    identities: I,
+) -> ClientBuilder<EngineConfig<R, I>> {
+    let storage = EngineStorage { overlay: overlay.clone(), slot };
+    Client::builder()
+        .crypto_provider(crypto)
+        .identity_provider(identities)
+        .mls_rules(rules)
+        .group_state_storage(storage.clone())
+        .psk_store(storage.clone())
+        .key_package_repo(storage)
 }
 
 /// Deletes all that the engine keeps of a group in one slot.

@@ -8,6 +8,7 @@ use crate::wire::GroupId;
 
 /// An event and its number: 1, 2, 3, … in the profile's life; none is given twice.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct EventRecord {
     /// The number.
     pub number: u64,
@@ -19,6 +20,7 @@ pub struct EventRecord {
 
 /// Who sent a message, by the leaf that signed it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Sender {
     /// The client in the leaf's credential.
     pub client: ClientId,
@@ -29,6 +31,7 @@ pub struct Sender {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Event {
     /// A command was fulfilled.
@@ -57,6 +60,7 @@ pub enum Event {
 
 /// A group has ended by a ReInit (RFC 9420 11.2).
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct StartedAnew {
     /// The group that ended.
     pub group: GroupId,
@@ -70,6 +74,7 @@ pub struct StartedAnew {
 
 /// A command was fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CommandDone {
     /// The command.
     pub id: CommandId,
@@ -79,6 +84,7 @@ pub struct CommandDone {
 
 /// A command cannot be fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CommandFailed {
     /// The command.
     pub id: CommandId,
@@ -88,6 +94,7 @@ pub struct CommandFailed {
 
 /// This device is a member now.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Joined {
     /// The group.
     pub group: GroupId,
@@ -101,6 +108,7 @@ pub struct Joined {
 
 /// A decrypted message.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MessageEvent {
     /// The group.
     pub group: GroupId,
@@ -117,6 +125,7 @@ pub struct MessageEvent {
 
 /// A commit was applied.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct EpochEvent {
     /// The group.
     pub group: GroupId,
@@ -136,6 +145,7 @@ pub struct EpochEvent {
 
 /// This device was removed, or left.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RemovedEvent {
     /// The group.
     pub group: GroupId,
@@ -145,6 +155,7 @@ pub struct RemovedEvent {
 
 /// A message cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Undecryptable {
     /// The group.
     pub group: GroupId,
@@ -158,6 +169,7 @@ pub struct Undecryptable {
 
 /// Something about a group that people should know.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct WarningEvent {
     /// The group.
     pub group: GroupId,
@@ -168,9 +180,27 @@ pub struct WarningEvent {
 /// A device asks to be added to a group. That it belongs to its user is the hub's word only:
 /// people should know of the device before they add it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct DeviceWaiting {
     /// The group.
     pub group: GroupId,
     /// The device.
     pub client: ClientId,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(
+    EventRecord,
+    Sender,
+    Event,
+    CommandDone,
+    CommandFailed,
+    Joined,
+    MessageEvent,
+    EpochEvent,
+    RemovedEvent,
+    Undecryptable,
+    WarningEvent,
+    DeviceWaiting,
+    StartedAnew
+);

@@ -24,6 +24,7 @@ const PAGE: usize = 1024;
 
 /// A message that waits.
 #[derive(Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 struct Waiting {
     group: GroupId,
     epoch: u64,
@@ -249,3 +250,6 @@ impl Waiting {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Waiting);

@@ -21,6 +21,7 @@ const PAGE: usize = 256;
 
 /// How this device stands to a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum State {
     /// Made here, not yet accepted by the hub.
@@ -37,6 +38,7 @@ pub(super) enum State {
 
 /// What is known of a group beside the engine's state.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct GroupRecord {
     pub(super) group: GroupId,
     pub(super) state: State,
@@ -83,6 +85,7 @@ pub(super) struct GroupRecord {
 
 /// An epoch that has ended.
 #[derive(Clone, Copy, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct PastEpoch {
     pub(super) epoch: u64,
     /// When it ended here.
@@ -91,6 +94,7 @@ pub(super) struct PastEpoch {
 
 /// A commit of ours at the hub.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct PendingCommit {
     /// SHA-256 of its MLSMessage.
     pub(super) hash: Digest,
@@ -106,6 +110,7 @@ pub(super) struct PendingCommit {
 
 /// The way back into a group.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Rejoin {
     /// The command that it is for.
     pub(super) intent: Option<u64>,
@@ -128,8 +133,11 @@ impl Rejoin {
 
 /// The key pair to which one GroupInfo is sealed.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct SealKey {
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     pub(super) secret: HpkeSecretKey,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     pub(super) public: HpkePublicKey,
 }
 
@@ -242,3 +250,6 @@ impl Member {
         self.record(group)?.rooms.iter().find(|room| room.network == network).cloned()
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(State, GroupRecord, PastEpoch, PendingCommit, Rejoin, SealKey);

@@ -27,6 +27,7 @@ const RESULTS_MAX: usize = 10_000;
 
 /// A command that is not yet fulfilled.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Intent {
     pub(super) number: u64,
     pub(super) id: CommandId,
@@ -36,6 +37,7 @@ pub(super) struct Intent {
 
 /// How far a command has come.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Stage {
     /// Not begun.
@@ -56,6 +58,7 @@ pub(super) enum Stage {
 
 /// How far an invitation has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Inviting {
     /// Users whose key packages were claimed, from the front of the command's list.
     pub(super) claimed: u32,
@@ -71,6 +74,7 @@ pub(super) struct Inviting {
 
 /// How far a new start of a group has come.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct StartingAnew {
     /// The id of the group that is to follow.
     pub(super) successor: GroupId,
@@ -101,6 +105,7 @@ pub(super) type Intents = BTreeMap<u64, Intent>;
 pub(super) type Ended = HashSet<CommandId>;
 
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct StoredResult {
     /// Number of its event.
     number: u64,
@@ -274,3 +279,6 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Intent, Stage, Inviting, StoredResult, StartingAnew);

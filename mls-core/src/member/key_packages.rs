@@ -32,6 +32,7 @@ const SWEEP_MAX: usize = 4096;
 
 /// What we know of our pool.
 #[derive(Clone, Debug, Default, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Pool {
     /// One-time packages at our network, by its own word or by what we uploaded.
     left: u32,
@@ -271,3 +272,6 @@ impl Member {
         entries.into_iter().map(|(_, value)| decode(UPLOAD, &value)).collect()
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Pool);

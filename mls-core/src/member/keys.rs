@@ -21,9 +21,12 @@ const P256: &[u8] = b"own_p256";
 
 /// A key pair, and whose it is.
 #[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 pub(super) struct SignatureKey {
     client: ClientId,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     secret: SignatureSecretKey,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     public: SignaturePublicKey,
 }
 
@@ -87,3 +90,6 @@ impl SignatureKey {
         engine::sign(suite, &self.secret, bytes)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(SignatureKey);

@@ -25,6 +25,7 @@ pub enum Output {
 
 /// A message to post.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct OutgoingMessage {
     /// Stable id (SHA-256 of the message); the transaction id or origin-id follows from it.
     pub id: Digest,
@@ -43,6 +44,7 @@ pub struct OutgoingMessage {
 
 /// Key packages to upload.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct KeyPackageUpload {
     /// Stable id.
     pub id: Digest,
@@ -59,3 +61,6 @@ pub struct KeyPackageUpload {
     /// The same for the package that is handed out when no other is left.
     pub last_resort: Option<(Vec<u8>, Vec<u8>)>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(OutgoingMessage, KeyPackageUpload);

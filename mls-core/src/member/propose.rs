@@ -29,6 +29,7 @@ use crate::wire::{Answer, GroupId, Request, RequestId};
 
 /// A proposal of ours at the hub.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Proposing {
     /// The request that submits it.
     pub(super) request: RequestId,
@@ -213,3 +214,6 @@ fn make(loaded: &mut Loaded, next: Next) -> Result<Vec<u8>, EngineError> {
     group.write_to_storage()?;
     Ok(message.to_bytes()?)
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Proposing);

@@ -32,6 +32,7 @@ const JOURNAL: Space = "journal";
 
 /// What may have happened since the snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 struct Journal {
     /// The epoch of the snapshot.
     epoch: u64,
@@ -173,3 +174,6 @@ impl Member {
         self.ratchets.get(group).map_or(0, |ratchet| ratchet.used)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Journal);

@@ -28,6 +28,7 @@ const WAIT_MIN_MS: u64 = 1000;
 
 /// Why something was asked, so that the answer finds its way.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Purpose {
     /// To pin the hub.
@@ -52,6 +53,7 @@ pub(super) enum Purpose {
 
 /// A request as it is stored.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct Stored {
     purpose: Purpose,
     request: Request,
@@ -237,3 +239,6 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Purpose, Stored);

@@ -17,6 +17,7 @@ const ROOM: Space = "room";
 
 /// How this account stands to a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum RoomState {
     /// To be entered.
@@ -30,6 +31,7 @@ pub(super) enum RoomState {
 }
 
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 struct RoomRecord {
     room: RoomAddress,
     state: RoomState,
@@ -219,3 +221,6 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(RoomState, RoomRecord);

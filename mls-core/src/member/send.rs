@@ -22,6 +22,7 @@ pub(super) const OWN_MESSAGE: Space = "own_message";
 
 /// A message that the room may not have yet.
 #[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
 struct Outgoing {
     command: CommandId,
     message: OutgoingMessage,
@@ -237,3 +238,6 @@ impl Member {
         entries.into_iter().map(output).collect()
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Outgoing);

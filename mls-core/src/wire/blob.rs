@@ -6,6 +6,7 @@ use super::Digest;
 
 /// A part of a message: here, or as a blob at the hub.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Part {
     /// The bytes themselves.
@@ -16,6 +17,7 @@ pub enum Part {
 
 /// Which blob, and how long it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct BlobRef {
     /// SHA-256 of the bytes.
     pub hash: Digest,
@@ -25,6 +27,7 @@ pub struct BlobRef {
 
 /// Store one chunk. Chunks of a blob come in order; the blob is there when the last one is.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct PutBlob {
     /// The whole blob.
     pub blob: BlobRef,
@@ -37,6 +40,7 @@ pub struct PutBlob {
 
 /// Read one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct GetBlob {
     /// SHA-256 of the whole blob.
     pub hash: Digest,
@@ -46,6 +50,7 @@ pub struct GetBlob {
 
 /// One chunk.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct BlobChunk {
     /// Length of the whole blob, in bytes.
     pub size: u32,
@@ -74,3 +79,6 @@ impl From<Vec<u8>> for Part {
         Self::Inline(bytes)
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Part, BlobRef, PutBlob, GetBlob, BlobChunk);

@@ -8,6 +8,7 @@ use crate::address::{ClientId, UserId};
 /// The claimer must be allowed to add to the group. Asked again for the same group within 24
 /// hours, an unused package is handed out again.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ClaimKeyPackages {
     /// The group that the packages are for.
     pub group: GroupId,
@@ -22,6 +23,7 @@ pub struct ClaimKeyPackages {
 
 /// What was found for one client, or for a user of whom no client is known.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ClaimedClient {
     /// The user asked for.
     pub user: UserId,
@@ -33,6 +35,7 @@ pub struct ClaimedClient {
 
 /// The outcome for one client, with the codes of MIMI.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum ClaimOutcome {
     /// A package that nobody else gets: an MLSMessage.
@@ -48,3 +51,6 @@ pub enum ClaimOutcome {
     /// The user does not let this claimer add them.
     NoConsent = 6u8,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(ClaimKeyPackages, ClaimedClient, ClaimOutcome);

@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 /// At least one of the two.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct CreateRoom {
     /// Make a Matrix room.
     pub matrix: bool,
@@ -15,9 +16,13 @@ pub struct CreateRoom {
 
 /// What was made.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RoomCreated {
     /// The room id.
     pub matrix_room: Option<String>,
     /// The bare JID of the MUC.
     pub muc: Option<String>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(CreateRoom, RoomCreated);

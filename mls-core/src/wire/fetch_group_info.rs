@@ -6,6 +6,7 @@ use super::{GroupId, blob::Part};
 
 /// Only for accounts that have a leaf in the group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct FetchGroupInfo {
     /// The group.
     pub group: GroupId,
@@ -16,6 +17,7 @@ pub struct FetchGroupInfo {
 
 /// The GroupInfo, sealed to the asker, and the public tree.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SealedGroupInfo {
     /// KEM output of the HPKE encryption, info `mls-bridge 0 group info`.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
@@ -28,3 +30,6 @@ pub struct SealedGroupInfo {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub receipt: Vec<u8>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(FetchGroupInfo, SealedGroupInfo);

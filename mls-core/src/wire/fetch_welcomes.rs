@@ -6,6 +6,7 @@ use super::{Digest, welcome::Welcome};
 
 /// Also tells the hub which Welcomes it need not keep.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct FetchWelcomes {
     /// The asking account's device.
     pub device: String,
@@ -15,9 +16,13 @@ pub struct FetchWelcomes {
 
 /// Those that wait, as many as fit.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Welcomes {
     /// The oldest first.
     pub welcomes: Vec<Welcome>,
     /// There are more; acknowledge these and ask again.
     pub more: bool,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(FetchWelcomes, Welcomes);

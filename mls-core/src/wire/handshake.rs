@@ -6,6 +6,7 @@ use super::{GroupId, blob::Part};
 
 /// The sender on either network must be the hub, and the receipt must be the group's next.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Handshake {
     /// The group.
     pub group: GroupId,
@@ -19,3 +20,6 @@ pub struct Handshake {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub receipt: Vec<u8>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Handshake);

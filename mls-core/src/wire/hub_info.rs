@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 /// What a hub says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct HubInfo {
     /// Ed25519 key of its receipts, 32 bytes.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
@@ -26,6 +27,7 @@ pub struct HubInfo {
 
 /// Keys of a hub that others have replaced.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct FormerKeys {
     /// Ed25519 key of its receipts, 32 bytes.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
@@ -39,6 +41,7 @@ pub struct FormerKeys {
 
 /// A signature that goes with one suite.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SuiteSignature {
     /// RFC 9420 number of the suite.
     pub suite: u16,
@@ -49,6 +52,7 @@ pub struct SuiteSignature {
 
 /// The hub's external sender for one suite (RFC 9420 12.1.8.1).
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SuiteSender {
     /// RFC 9420 number of the suite.
     pub suite: u16,
@@ -56,3 +60,6 @@ pub struct SuiteSender {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub identity: Vec<u8>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(HubInfo, FormerKeys, SuiteSignature, SuiteSender);

@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 /// Sent when the pool falls below the policy's refill mark.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct KeyPackagesLow {
     /// The device.
     pub device: String,
@@ -12,3 +13,6 @@ pub struct KeyPackagesLow {
     /// One-time packages left.
     pub count: u32,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(KeyPackagesLow);

@@ -7,6 +7,7 @@ use super::Digest;
 
 /// Whose fault it was follows from the variant; `why` is one sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Refusal {
     /// The asker may not do this.
@@ -46,3 +47,6 @@ pub enum Refusal {
     #[error("not now: ask again in {0} ms")]
     Unavailable(u64) = 12u8,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Refusal);

@@ -6,9 +6,13 @@ use super::blob::Part;
 
 /// At epoch 0 with one leaf, which belongs to the asker.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RegisterGroup {
     /// An MLSMessage that holds a GroupInfo without tree.
     pub group_info: Part,
     /// The ratchet tree.
     pub tree: Part,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(RegisterGroup);

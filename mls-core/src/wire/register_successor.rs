@@ -7,6 +7,7 @@ use super::{GroupId, blob::Part};
 
 /// At epoch 1, with all members of the former group (RFC 9420 11.2).
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RegisterSuccessor {
     /// The group that ended.
     pub former: GroupId,
@@ -17,3 +18,6 @@ pub struct RegisterSuccessor {
     /// An MLSMessage that holds a Welcome without tree, for every other member.
     pub welcome: Part,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(RegisterSuccessor);

@@ -6,6 +6,7 @@ use super::GroupId;
 
 /// Evicts nobody: two liars must not.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct ReportInvalid {
     /// The group.
     pub group: GroupId,
@@ -17,3 +18,6 @@ pub struct ReportInvalid {
     /// One sentence.
     pub why: String,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(ReportInvalid);

@@ -6,6 +6,7 @@ use super::{GroupId, blob::Part};
 
 /// The same commit (by hash) again gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SubmitCommit {
     /// The group.
     pub group: GroupId,
@@ -21,3 +22,6 @@ pub struct SubmitCommit {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub signature: Vec<u8>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(SubmitCommit);

@@ -6,6 +6,7 @@ use super::GroupId;
 
 /// From a member of the group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct SubmitProposal {
     /// The group.
     pub group: GroupId,
@@ -15,3 +16,6 @@ pub struct SubmitProposal {
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub proposal: Vec<u8>,
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(SubmitProposal);

@@ -7,6 +7,7 @@ use crate::address::ClientId;
 
 /// Pushed once, and kept at the hub until acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Welcome {
     /// Names this Welcome for this device: SHA-256 over the Welcome and the client.
     pub id: Digest,
@@ -33,3 +34,6 @@ impl Welcome {
         vec![&mut self.tree, &mut self.welcome]
     }
 }
+
+#[cfg(test)]
+crate::codec_properties::hold!(Welcome);

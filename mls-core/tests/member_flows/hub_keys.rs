@@ -52,7 +52,9 @@ fn a_group_takes_the_hubs_new_keys_and_everything_goes_on() {
     world.replace_hub_keys();
     // Under the old keys, as long as nobody has heard of the new ones.
     talk(&mut world, &group, &[0, 1, 2], "still");
+    let second = world.found(1);
     world.next_day();
+    talk(&mut world, &second, &[1], "alone");
     assert!(world.epoch(1, &group).unwrap() > before, "{:?}", world.warnings(0));
     for index in [0, 1, 2] {
         let told = world.warnings(index);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minidom::Element;
-use mls_core::limits::NAME_BYTES_MAX;
+use mls_core::limits::{NAME_BYTES_MAX, SENTENCE_CHARS_MAX};
 use mls_core::wire::blob::{BlobRef, Part};
 use mls_core::wire::{Digest, GroupId};
 use rxml::{Namespace, NcName};
@@ -186,6 +186,12 @@ impl<'a> Fields<'a> {
             return Err(self.broken(format!("the text is longer than {NAME_BYTES_MAX} bytes")));
         }
         Ok(text)
+    }
+
+    /// Text that is shown to people: its beginning, where it is longer than a name and a sentence
+    /// together. What it explains must not go unread for it.
+    pub(crate) fn sentence(self) -> String {
+        self.0.text().chars().take(NAME_BYTES_MAX.saturating_add(SENTENCE_CHARS_MAX)).collect()
     }
 
     /// The text as padded base64.

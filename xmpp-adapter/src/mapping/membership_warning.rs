@@ -12,5 +12,5 @@ pub(super) fn to_xml(notice: &MembershipWarning) -> Element {
 }
 
 pub(super) fn from_xml(fields: Fields<'_>) -> Result<MembershipWarning, Broken> {
-    Ok(MembershipWarning { group: fields.group()?, text: fields.text()? })
+    Ok(MembershipWarning { group: fields.group()?, text: fields.sentence() })
 }

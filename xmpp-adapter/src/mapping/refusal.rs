@@ -55,17 +55,17 @@ pub fn from_answer(iq: &Element) -> Option<Result<Refusal, Broken>> {
 
 fn from_xml(fields: Fields<'_>) -> Result<Refusal, Broken> {
     Ok(match fields.name() {
-        "not-allowed" => Refusal::NotAllowed(fields.text()?),
+        "not-allowed" => Refusal::NotAllowed(fields.sentence()),
         "rate-limited" => Refusal::RateLimited(fields.number("retry-after-ms")?),
         "unknown-group" => Refusal::UnknownGroup,
-        "invalid" => Refusal::Invalid(fields.text()?),
+        "invalid" => Refusal::Invalid(fields.sentence()),
         "exists" => Refusal::Exists,
         "wrong-epoch" => Refusal::WrongEpoch(fields.number("current")?),
         "missing-proposals" => {
             let hashes = fields.children("proposal").map(Fields::text_digest);
             Refusal::MissingProposals(hashes.collect::<Result<_, _>>()?)
         }
-        "invalid-commit" => Refusal::InvalidCommit(fields.text()?),
+        "invalid-commit" => Refusal::InvalidCommit(fields.sentence()),
         "too-large" => Refusal::TooLarge(fields.number("max")?),
         "gone" => Refusal::Gone,
         "unsupported" => Refusal::Unsupported,

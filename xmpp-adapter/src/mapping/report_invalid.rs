@@ -20,6 +20,6 @@ pub(super) fn from_xml(fields: Fields<'_>) -> Result<ReportInvalid, Broken> {
         group: fields.group()?,
         seq: fields.number("seq")?,
         receipt: fields.child("receipt")?.bytes()?,
-        why: fields.child("why")?.text()?,
+        why: fields.child("why")?.sentence(),
     })
 }
