@@ -57,7 +57,7 @@ impl Link for At<'_> {
     fn upload(
         &mut self,
         upload: &KeyPackageUpload,
-        _sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+        _sign: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<(), PeerError> {
         let client = self.place().client.clone();
         match client.network() {

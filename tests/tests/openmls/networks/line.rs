@@ -22,7 +22,7 @@ pub(super) trait Net {
     fn upload(
         &self,
         upload: &KeyPackageUpload,
-        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<u32, DeliveryError>;
     fn join_room(&self, room: &RoomAddress) -> Result<(), DeliveryError>;
     fn post(&self, message: &OutgoingMessage) -> Result<(), DeliveryError>;
@@ -88,9 +88,9 @@ impl<N: Net> Link for Line<N> {
     fn upload(
         &mut self,
         upload: &KeyPackageUpload,
-        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<(), PeerError> {
-        self.net.upload(upload, sign).map(drop).map_err(PeerError::new)
+        tried(|| self.net.upload(upload, &sign).map(drop))
     }
 
     /// The invitation may come after the Welcome: until then the room says no.

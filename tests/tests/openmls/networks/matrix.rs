@@ -57,7 +57,7 @@ impl Net for Matrix {
     fn upload(
         &self,
         upload: &KeyPackageUpload,
-        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<u32, DeliveryError> {
         self.runtime.block_on(self.connection.upload_key_packages(upload, sign))
     }

@@ -59,7 +59,7 @@ impl Net for Xmpp {
     fn upload(
         &self,
         upload: &KeyPackageUpload,
-        _sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+        _sign: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<u32, DeliveryError> {
         self.runtime.block_on(self.connection.upload_key_packages(upload))
     }

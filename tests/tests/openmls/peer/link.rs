@@ -19,7 +19,7 @@ pub(crate) trait Link {
     fn upload(
         &mut self,
         upload: &KeyPackageUpload,
-        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, String>,
     ) -> Result<(), PeerError>;
 
     /// Accepts the invitation to a room of the own network, and enters it.
