@@ -170,7 +170,7 @@ impl World {
             }
             Output::Send(message) => {
                 self.give(index, Input::Confirmed(Confirmation::Sent(message.id)));
-                self.post(&message.room, &user, message.message);
+                self.post(&message.room, &user, message.message, message.checkpoint);
             }
             Output::UploadKeyPackages(upload) => self.upload(index, upload),
             Output::JoinRoom(room) => {

@@ -1,6 +1,7 @@
 //! What the servers of both networks, and the adapters before them, do for hub and devices.
 
 use mls_core::address::{ClientId, Network, RoomAddress, UserId};
+use mls_core::checkpoint::CheckpointBytes;
 use mls_core::hub::{self, Effect, Reply, ReplyTo};
 use mls_core::member::{Confirmation, Input, KeyPackageUpload, ReceivedMessage};
 use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
@@ -27,8 +28,10 @@ impl World {
             }
             Effect::Relay(relay) => {
                 let (sender, sent_ms, message) = (None, relay.sent_ms, relay.message);
+                let checkpoint = relay.checkpoint;
                 let room = relay.room.clone();
-                let received = ReceivedMessage { room: relay.room, sender, sent_ms, message };
+                let received =
+                    ReceivedMessage { room: relay.room, sender, sent_ms, message, checkpoint };
                 self.bring(&room, &Input::Message(received));
             }
             Effect::MakeRooms(make) => self.make_rooms(make),
@@ -79,7 +82,13 @@ impl World {
     }
 
     /// Somebody posts an encrypted message into a room.
-    pub(super) fn post(&mut self, room: &RoomAddress, sender: &UserId, message: Vec<u8>) {
+    pub(super) fn post(
+        &mut self,
+        room: &RoomAddress,
+        sender: &UserId,
+        message: Vec<u8>,
+        checkpoint: Option<CheckpointBytes>,
+    ) {
         self.numbers += 1;
         let (sent_ms, event) = (self.now_ms, format!("event{}", self.numbers));
         let received = ReceivedMessage {
@@ -87,10 +96,11 @@ impl World {
             sender: Some(sender.clone()),
             sent_ms,
             message: message.clone(),
+            checkpoint: checkpoint.clone(),
         };
         self.bring(room, &Input::Message(received));
         let (room, sender) = (room.clone(), sender.clone());
-        let posted = hub::RoomMessage { room, sender, event, sent_ms, message };
+        let posted = hub::RoomMessage { room, sender, event, sent_ms, message, checkpoint };
         self.hub_handles(hub::Input::Message(posted));
     }
 

@@ -79,7 +79,7 @@ impl Link for At<'_> {
 
     fn post(&mut self, message: OutgoingMessage) -> Result<(), PeerError> {
         let user = self.place().client.user();
-        self.world.post(&message.room, &user, message.message);
+        self.world.post(&message.room, &user, message.message, message.checkpoint);
         Ok(())
     }
 }

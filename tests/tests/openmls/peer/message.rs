@@ -33,7 +33,16 @@ impl OpenMlsPeer {
         let message =
             joined.group.create_message(provider, signer, &content).map_err(PeerError::new)?;
         let message = message.tls_serialize_detached()?;
-        Ok(OutgoingMessage { id: sha256(&message), room, group, epoch, suite, message })
+        Ok(OutgoingMessage {
+            id: sha256(&message),
+            room,
+            group,
+            epoch,
+            suite,
+            message,
+            // A client need not send any.
+            checkpoint: None,
+        })
     }
 
     /// A message came in a room; one that cannot be read stops nothing.
