@@ -17,6 +17,7 @@ mod commit;
 mod counters;
 mod create;
 mod engine_storage;
+mod epoch_authenticator;
 mod epoch_change;
 mod event;
 mod events;
