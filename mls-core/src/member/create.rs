@@ -201,7 +201,9 @@ impl Member {
             }
         };
         let Some(loaded) = self.take_group(group)? else {
-            return self.fail(number, "the group's state is gone");
+            // The hub has the group, and our leaf in it is a way back.
+            self.lost(group)?;
+            return self.fail(number, "the group's state is gone: this device tries to come back");
         };
         self.change_record(group, |record| {
             record.state = State::Live;

@@ -26,13 +26,15 @@ impl Member {
         own: Option<PendingCommit>,
     ) -> Result<(), StoreError> {
         let group = receipt.tbs.group.clone();
-        if own.is_none() {
-            // Ours, if there was one, was for the epoch that is over.
+        if own.is_none() && self.is_beaten(receipt) {
             self.commit_lost(&group)?;
         }
         if let CommitEffect::Removed { new_epoch, .. } = &commit.effect {
             let by = committer(commit, &new_epoch.prior_state.roster());
-            return self.removed(&group, by.unwrap_or_else(|| self.client.clone()));
+            let by = by.unwrap_or_else(|| self.client.clone());
+            // Our own way back, given up before its receipt came (for a Welcome): our leaf is there.
+            let back = commit.is_external && by == self.client;
+            return if back { self.lost(&group) } else { self.removed(&group, by) };
         }
         let event = describe(&loaded, receipt, commit);
         if own.as_ref().is_some_and(|pending| pending.has_path) {
@@ -51,6 +53,15 @@ impl Member {
             }
         }
         self.read_future(&group)
+    }
+
+    /// Whether a commit of ours that waits was for the epoch that is over. A way back may be built
+    /// on a later one, of which its GroupInfo told before the handshakes came.
+    fn is_beaten(&self, by: &Receipt) -> bool {
+        let Some(record) = self.record(&by.tbs.group) else { return false };
+        let external = record.pending.as_ref().is_some_and(|pending| pending.external);
+        let base = record.rejoin.as_ref().and_then(|rejoin| rejoin.base.as_ref());
+        !external || base.is_none_or(|base| by.tbs.seq > base.tbs.seq)
     }
 
     /// Writes the new epoch into the record.
@@ -113,12 +124,12 @@ impl Member {
         })
     }
 
-    /// This device is no longer a member: its secrets of the group go.
+    /// This device is no longer a member: its secrets of the group go. What waits to be read stays
+    /// for its day, for we may have been added again already.
     pub(super) fn removed(&mut self, group: &GroupId, by: ClientId) -> Result<(), StoreError> {
         self.take_pending(group)?;
         self.delete_secrets(group)?;
         self.forget_early(group)?;
-        self.forget_future(group)?;
         self.forget_group_requests(group);
         self.change_record(group, |record| {
             record.state = State::Gone;

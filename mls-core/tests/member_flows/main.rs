@@ -15,5 +15,6 @@ mod network;
 mod power;
 mod races;
 mod returning;
+mod returning_amid;
 mod servers;
 mod story;
