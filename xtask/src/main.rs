@@ -5,6 +5,7 @@ mod cargo;
 mod ci;
 mod demo;
 mod progress;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ enum Task {
     Test(test::Arguments),
     /// What CI runs: rustfmt, clippy, rustdoc (warnings are errors), then every test
     Ci,
+    /// Play groups of many members with faults drawn from a seed, in memory
+    #[command(after_help = simulate::TEACHES)]
+    Simulate(simulate::Arguments),
     /// Measure messages, relay, memory and latency, beside bare mls-rs, in release builds
     #[command(after_help = bench::TEACHES)]
     Bench(bench::Arguments),
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Ci => ci::run(),
+        Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     };
     match result {
