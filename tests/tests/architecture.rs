@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which of our crates each of our crates may use, tests included.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("mls-core", &[]),
     ("storage", &["mls-core"]),
     ("matrix-adapter", &["mls-core"]),
@@ -17,7 +17,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("appservice", &["mls-core", "storage", "matrix-adapter", "xmpp-adapter"]),
     ("bot", &["mls-core", "storage", "matrix-adapter", "xmpp-adapter"]),
     ("tests", &["mls-core", "storage", "matrix-adapter", "xmpp-adapter", "appservice", "bot"]),
-    ("xtask", &["tests"]),
+    ("simulator", &["mls-core"]),
+    ("xtask", &["tests", "simulator"]),
 ];
 
 /// What would make mls-core act instead of decide.

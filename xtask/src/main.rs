@@ -5,6 +5,7 @@ mod cargo;
 mod ci;
 mod demo;
 mod progress;
+mod simulate;
 mod test;
 mod vectors;
 
@@ -39,6 +40,9 @@ enum Task {
     /// Run the passive-client test vectors of the MLS working group
     #[command(after_help = vectors::TEACHES)]
     Vectors(vectors::Arguments),
+    /// Play groups of many members with faults drawn from a seed, in memory
+    #[command(after_help = simulate::TEACHES)]
+    Simulate(simulate::Arguments),
     /// Measure messages, relay, memory and latency, beside bare mls-rs, in release builds
     #[command(after_help = bench::TEACHES)]
     Bench(bench::Arguments),
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Ci => ci::run(),
         Task::Vectors(arguments) => vectors::run(&arguments),
+        Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     };
     match result {

@@ -35,6 +35,25 @@ pub(crate) fn step(text: &str) {
     }
 }
 
+/// Begins something with so many parts: a bar on a terminal, one line elsewhere.
+pub(crate) fn begin(parts: u64, text: &str) {
+    step(text);
+    if let Some(bar) = &display().bar {
+        let style = "{spinner} {elapsed:>4} {wide_bar} {pos}/{len}, {eta} left  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_length(parts);
+    }
+}
+
+/// So many parts are done.
+pub(crate) fn reached(parts: u64) {
+    if let Some(bar) = &display().bar {
+        bar.set_position(parts);
+    }
+}
+
 /// Prints a line of the result, above the spinner.
 pub(crate) fn print(text: &str) {
     let show = || line(&mut std::io::stdout(), text);

@@ -52,6 +52,10 @@ impl Member {
                 (Command::Rejoin(_), _) if intent.stage == Stage::Waiting => {
                     self.begin_rejoin(number, group)?
                 }
+                (Command::Rejoin(_), _) if !self.is_coming_back(group) => {
+                    self.fail(number, "this device was removed from the group, or left it")?;
+                    Step::Next
+                }
                 (Command::Rejoin(_), _) => Step::Wait,
                 (_, None | Some(State::Gone)) => {
                     self.fail(number, "this device is not in the group")?;
@@ -84,6 +88,10 @@ impl Member {
             }
         }
         Ok(true)
+    }
+
+    fn is_coming_back(&self, group: &GroupId) -> bool {
+        self.record(group).is_some_and(|record| record.rejoin.is_some())
     }
 
     /// The commit of a command was accepted and applied.

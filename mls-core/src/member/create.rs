@@ -211,7 +211,9 @@ impl Member {
             }
         };
         let Some(loaded) = self.take_group(group)? else {
-            return self.fail(number, "the group's state is gone");
+            // The hub has the group, and our leaf in it is a way back.
+            self.lost(group)?;
+            return self.fail(number, "the group's state is gone: this device tries to come back");
         };
         self.mark_epoch(group, &loaded, &receipt)?;
         let by = Proposer::Member(self.client.clone());

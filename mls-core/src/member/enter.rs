@@ -130,7 +130,12 @@ impl Member {
         self.delete_secrets(&welcome.group)?;
         let loaded = self.new_group(group)?;
         self.key_packages_used(admitted.suite, &references)?;
+        let rejoin = self.record(&welcome.group).and_then(|record| record.rejoin.clone());
         self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
+        if let Some(number) = rejoin.and_then(|rejoin| rejoin.intent) {
+            // The way back in is found, though it is another.
+            self.done(number, Some(welcome.group.clone()))?;
+        }
         self.apply_early(&welcome.group)?;
         self.read_future(&welcome.group)?;
         Ok(Ok(()))

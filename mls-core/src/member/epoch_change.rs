@@ -27,14 +27,16 @@ impl Member {
         own: Option<PendingCommit>,
     ) -> Result<(), StoreError> {
         let group = receipt.tbs.group.clone();
-        if own.is_none() {
-            // Ours, if there was one, was for the epoch that is over.
+        if own.is_none() && self.is_beaten(receipt) {
             self.commit_lost(&group)?;
         }
         if let CommitEffect::Removed { new_epoch, .. } = &commit.effect {
             let by = committer(commit, &new_epoch.prior_state.roster());
             self.log_removal(receipt, commit)?;
-            return self.removed(&group, by.unwrap_or_else(|| self.client.clone()));
+            let by = by.unwrap_or_else(|| self.client.clone());
+            // Our own way back, given up before its receipt came (for a Welcome): our leaf is there.
+            let back = commit.is_external && by == self.client;
+            return if back { self.lost(&group) } else { self.removed(&group, by) };
         }
         let event = describe(&loaded, receipt, commit);
         let by = committer(commit, &loaded.group.roster());
@@ -74,6 +76,15 @@ impl Member {
         let Some(by) = committer(commit, &before) else { return Ok(()) };
         let changes = changes(new_epoch, &before, &by, commit.is_external);
         self.log_changes(receipt, new_epoch.epoch, Some(by), changes)
+    }
+
+    /// Whether a commit of ours that waits was for the epoch that is over. A way back may be built
+    /// on a later one, of which its GroupInfo told before the handshakes came.
+    fn is_beaten(&self, by: &Receipt) -> bool {
+        let Some(record) = self.record(&by.tbs.group) else { return false };
+        let external = record.pending.as_ref().is_some_and(|pending| pending.external);
+        let base = record.rejoin.as_ref().and_then(|rejoin| rejoin.base.as_ref());
+        !external || base.is_none_or(|base| by.tbs.seq > base.tbs.seq)
     }
 
     /// Writes the new epoch into the record.
@@ -138,12 +149,12 @@ impl Member {
         })
     }
 
-    /// This device is no longer a member: its secrets of the group go.
+    /// This device is no longer a member: its secrets of the group go. What waits to be read stays
+    /// for its day, for we may have been added again already.
     pub(super) fn removed(&mut self, group: &GroupId, by: ClientId) -> Result<(), StoreError> {
         self.take_pending(group)?;
         self.delete_secrets(group)?;
         self.forget_early(group)?;
-        self.forget_future(group)?;
         self.forget_group_requests(group);
         self.change_record(group, |record| {
             record.state = State::Gone;

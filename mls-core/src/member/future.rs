@@ -204,13 +204,6 @@ impl Member {
         Ok(())
     }
 
-    /// Forgets what waits for a group.
-    pub(super) fn forget_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        self.take_future(group, |_| true)?;
-        self.set_buffered(group, &[]);
-        Ok(())
-    }
-
     /// Takes out what `due` names; gives that and the rest.
     fn take_future(
         &mut self,

@@ -61,6 +61,10 @@ impl Member {
             return Ok(Turn::Settled);
         };
         let Some(message) = handshake.message.inline() else { return Ok(Turn::Settled) };
+        if record.receipt_key.is_empty() {
+            // On the way back into a group of which only the id is known.
+            return Ok(Turn::Settled);
+        }
         if record.proposing.is_some() {
             // Until our proposal is answered.
             return self.keep_early(&handshake).map(|()| Turn::Settled);

@@ -72,12 +72,12 @@ impl Member {
         self.intents.values().find(|i| leaves(&i.command)).map(|intent| intent.number)
     }
 
-    /// We are out: what we could read or send with goes, whenever the commit comes.
+    /// We are out: what we could read or send with goes, whenever the commit comes. What waits to be
+    /// read stays for its day, for we may have been invited again already.
     pub(super) fn left(&mut self, group: &GroupId, number: u64) -> Result<(), StoreError> {
         self.take_pending(group)?;
         self.delete_secrets(group)?;
         self.forget_early(group)?;
-        self.forget_future(group)?;
         self.forget_group_requests(group);
         self.change_record(group, |record| {
             record.state = State::Gone;

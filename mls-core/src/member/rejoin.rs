@@ -74,6 +74,11 @@ impl Member {
             let why = "the group has ended: another follows in its place";
             return self.fail(number, why).map(|()| Step::Next);
         }
+        let follows = |r: &&GroupRecord| r.state == State::Live && r.broken_seq.is_none();
+        if self.record(group).filter(follows).is_some_and(|record| record.pending.is_some()) {
+            // The hub may have accepted it: given up, it could not be applied any more.
+            return Ok(Step::Wait);
+        }
         self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
         self.change_record(group, |record| {

@@ -203,3 +203,32 @@ fn a_long_silence_is_no_missing_checkpoint() {
     assert_eq!(alarms(&world, 1), []);
     assert_eq!(world.heard(1).len(), 2);
 }
+
+#[test]
+fn a_checkpoint_of_a_past_epoch_whose_signer_moved_to_another_leaf_warns_nobody() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let late: Rc<RefCell<Vec<Input>>> = Rc::default();
+    let keep = late.clone();
+    world.tamper = Box::new(move |index, input| {
+        let held = index == 1 && matches!(input, Input::Message(_));
+        if held {
+            keep.borrow_mut().push(input.clone());
+        }
+        !held
+    });
+    say(&mut world, 2, &group, "late");
+    for (index, command) in
+        [(0, Command::Leave(group.clone())), (2, Command::Rejoin(group.clone()))]
+    {
+        let id = world.command(index, command);
+        world.run();
+        world.assert_done(index, &id);
+    }
+    world.tamper = Box::new(|_, _| true);
+    for message in late.take() {
+        world.give(1, message);
+    }
+    world.run();
+    let warnings = world.warnings(1);
+    assert!(!warnings.iter().any(|warning| warning.contains("checkpoint")), "{warnings:?}");
+}

@@ -25,6 +25,7 @@ mod races;
 mod recovery;
 mod restarts;
 mod returning;
+mod returning_amid;
 mod secrecy;
 mod servers;
 mod starting_anew;

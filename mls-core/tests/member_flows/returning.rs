@@ -9,7 +9,7 @@ use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET, ROMEO};
 
 /// Deletes whole spaces of a device's database, as a damaged disk would, and opens it again.
-fn lose(world: &mut World, index: usize, spaces: &[&'static str]) {
+pub(crate) fn lose(world: &mut World, index: usize, spaces: &[&'static str]) {
     let store = world.nodes[index].store.clone();
     for space in spaces {
         let entries = store.scan(space, &[], &[], 10_000).unwrap();

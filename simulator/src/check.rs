@@ -1,0 +1,75 @@
+//! What must be true once everything is at rest.
+
+mod groups;
+mod messages;
+
+use mls_core::member::Command;
+
+use crate::failure::{Failure, Rule};
+use crate::step::Device;
+use crate::world::World;
+
+/// Beginnings of warnings that are true whatever the network does: they tell of what happened.
+const WARNINGS: [&str; 7] = [
+    // One that was on its way when its maker was removed.
+    "a commit was refused: the hub refuses: not allowed: this account is not in the group",
+    // The hub does not know a device that was removed.
+    "the hub does not tell how the group goes on",
+    "no way back into the group",
+    "this device lost the group's state",
+    "not everybody could be added",
+    // Who was put out before a Welcome, or a command, could bring them in.
+    "the room ",
+    "a Welcome was refused: the key package",
+];
+
+impl World {
+    /// Holds every promise against what was seen.
+    pub(crate) fn check(&mut self) -> Result<(), Failure> {
+        for device in 0..self.nodes.len() {
+            self.look_at_groups(device)?;
+        }
+        self.check_commands()?;
+        self.check_groups()?;
+        self.check_messages()?;
+        self.check_warnings()
+    }
+
+    fn check_commands(&self) -> Result<(), Failure> {
+        for (id, given) in &self.record.commands {
+            let ended = self.record.seen.get(&given.device).and_then(|seen| seen.ended.get(id));
+            let excused = given.unanswered
+                || self.record.buried.contains(&given.device)
+                || self.waits_for_ever(&given.command)?;
+            Rule::CommandsEnd.holds(ended.is_some() || excused, || {
+                format!("{id}, {:?}, has not ended", given.command)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A device that is to be removed says nothing more; where all are, nobody commits that.
+    fn waits_for_ever(&self, command: &Command) -> Result<bool, Failure> {
+        let Some(group) = command.group() else { return Ok(false) };
+        Ok(self.staying(self.ordinal(group))?.is_empty())
+    }
+
+    fn check_warnings(&self) -> Result<(), Failure> {
+        for (device, seen) in &self.record.seen {
+            let strange = seen.warnings.iter().find(|warning| is_strange(warning));
+            Rule::NoFalseAlarm.holds(strange.is_none(), || {
+                format!("d{device} warns: {}", strange.cloned().unwrap_or_default())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a device belongs to what is promised: it was not lost for ever.
+    pub(crate) fn counts(&self, device: Device) -> bool {
+        !self.record.buried.contains(&device)
+    }
+}
+
+fn is_strange(warning: &str) -> bool {
+    !WARNINGS.iter().any(|known| warning.starts_with(known))
+}

@@ -1,0 +1,137 @@
+//! What was sent is read by everybody who was there, and stayed, once, in order.
+
+use std::collections::BTreeMap;
+
+use mls_core::address::RoomAddress;
+use mls_core::limits::DAY_MS;
+use mls_core::member::CommandId;
+use mls_core::policy::{PAST_EPOCH_KEEP_MS, PAST_EPOCHS};
+
+use crate::failure::{Failure, Rule};
+use crate::record::{Given, Seen, Sent, State};
+use crate::step::Device;
+use crate::world::{START_MS, World};
+
+impl World {
+    pub(super) fn check_messages(&self) -> Result<(), Failure> {
+        for (id, given) in &self.record.commands {
+            let sent = given.message.and_then(|message| self.record.messages.get(&message));
+            if let Some(sent) = sent {
+                self.check_message(id, given, sent)?;
+            }
+        }
+        for (device, seen) in self.record.seen.iter().filter(|(d, _)| self.counts(**d)) {
+            self.check_readable(*device, seen)?;
+            self.check_order(*device, seen)?;
+        }
+        Ok(())
+    }
+
+    /// Of a message that was confirmed.
+    fn check_message(&self, id: &CommandId, given: &Given, sent: &Sent) -> Result<(), Failure> {
+        if given.unanswered || self.is_too_late(sent) {
+            return Ok(());
+        }
+        for (device, seen) in self.record.seen.iter().filter(|(d, _)| self.counts(**d)) {
+            let since = seen.since.get(&sent.group);
+            if since.is_none_or(|since| *since > sent.epoch) || !self.reaches(sent, *device)? {
+                continue;
+            }
+            let said = seen.unreadable.iter().any(|(group, epoch, why, _)| {
+                *group == sent.group && *epoch == sent.epoch && self.is_too_old(why)
+            });
+            Rule::NothingLost.holds(seen.has_heard(id) || said, || {
+                let Sent { epoch, device: sender, .. } = sent;
+                format!("d{device} has not read {id}, sent by d{sender} in epoch {epoch}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a message comes, by the rules, into the room in which a device would read it.
+    fn reaches(&self, sent: &Sent, device: Device) -> Result<bool, Failure> {
+        let user = self.see(device)?.user();
+        let inside = |room: &RoomAddress| {
+            room.network == user.network()
+                && self.rooms.get(room).is_some_and(|known| known.inside.contains(&user))
+        };
+        if !self.rooms_of(&sent.group).iter().any(inside) || !self.sender_stayed(sent) {
+            return Ok(false);
+        }
+        let (from, to) = (self.see(sent.device)?.network(), self.see(device)?.network());
+        if from == to {
+            return Ok(true);
+        }
+        // The hub copies what it reads while its sender has a leaf, and not what is too old.
+        let read = sent.read.is_some_and(|(epoch, inside)| {
+            inside && epoch.saturating_sub(sent.epoch) <= PAST_EPOCHS
+        });
+        Ok(read && !sent.dropped)
+    }
+
+    /// Whether its sender kept its leaf and key: the engine reads no late message of one who did
+    /// not (mls-rs checks past senders against the tree of today).
+    fn sender_stayed(&self, sent: &Sent) -> bool {
+        let client = self.record.clients.get(sent.device);
+        let states = self
+            .record
+            .states
+            .range((sent.group.clone(), sent.epoch)..=(sent.group.clone(), u64::MAX));
+        let leaf = |state: &State| {
+            state.members.iter().find(|(member, ..)| Some(member) == client).cloned()
+        };
+        let mut leaves = states.map(|(_, state)| leaf(state));
+        let first = leaves.next().flatten();
+        first.is_some() && leaves.all(|leaf| leaf == first)
+    }
+
+    /// Whether its epoch had ended long before it could come to everybody, in time or in commits.
+    fn is_too_late(&self, sent: &Sent) -> bool {
+        let end = self.record.ends.get(&(sent.group.clone(), sent.epoch));
+        let epoch = self.record.epochs.get(&sent.group).copied().unwrap_or(0);
+        // Past epochs are kept for two days: what came within one was in time for everybody.
+        let in_time =
+            end.is_none_or(|end| self.healed_ms < end.at_ms + PAST_EPOCH_KEEP_MS - DAY_MS);
+        !in_time || epoch.saturating_sub(sent.epoch) > PAST_EPOCHS
+    }
+
+    /// Whether a message was given up since its epoch did not come to its device within a day, and
+    /// there was such a day.
+    fn is_too_old(&self, why: &str) -> bool {
+        self.now_ms - START_MS > DAY_MS && why.contains("did not come within a day")
+    }
+
+    fn check_readable(&self, device: Device, seen: &Seen) -> Result<(), Failure> {
+        for (group, epoch, why, since) in &seen.unreadable {
+            let of_epoch =
+                self.record.messages.values().filter(|s| s.group == *group && s.epoch == *epoch);
+            let excused = since.is_none_or(|since| since > *epoch)
+                || self.is_too_old(why)
+                || of_epoch.into_iter().any(|s| self.is_too_late(s) || !self.sender_stayed(s));
+            Rule::NoFalseAlarm.holds(excused, || {
+                format!("d{device} cannot read a message of epoch {epoch}: {why}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Each sender's messages come in the order of its commands.
+    fn check_order(&self, device: Device, seen: &Seen) -> Result<(), Failure> {
+        if self.record.swapped {
+            return Ok(());
+        }
+        let mut last: BTreeMap<(Device, usize), usize> = BTreeMap::new();
+        for id in &seen.heard {
+            let Some(given) = self.record.commands.get(id).filter(|given| !given.again) else {
+                continue;
+            };
+            let mls_core::member::Command::Send(send) = &given.command else { continue };
+            let of = (given.device, self.ordinal(&send.group));
+            let before = last.insert(of, given.number);
+            Rule::InOrder.holds(before.is_none_or(|before| before < given.number), || {
+                format!("d{device} shows {id} after a later message of its sender")
+            })?;
+        }
+        Ok(())
+    }
+}

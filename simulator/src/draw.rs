@@ -1,0 +1,166 @@
+//! A trace from a seed: a group comes to be, then people and faults take turns.
+
+use crate::crash::{Crash, Node};
+use crate::dice::Dice;
+use crate::step::{Device, Group, Step, User};
+use crate::trace::{Cast, Trace};
+use crate::weather::Weather;
+
+/// Casts of runs for which no number of members was given: few, since each has a stage of its own.
+const CASTS: [&[usize]; 6] =
+    [&[1, 1, 1], &[2, 1, 1], &[1, 1, 1, 1, 1], &[2, 2, 1, 1], &[1; 6], &[1, 2, 1, 1, 2, 1, 1, 1]];
+/// Turns after the beginning.
+const TURNS_MIN: usize = 20;
+const TURNS_MAX: usize = 60;
+/// What moves after one turn, at most.
+const WORK_MAX: usize = 60;
+/// What moves until a group stands, in most runs.
+const FOUNDING_WORK: usize = 300;
+
+/// The trace of a seed, with so many devices, or as many as the seed wants.
+pub fn draw(seed: u64, members: Option<usize>) -> Trace {
+    let mut dice = Dice::new(seed);
+    let cast = match members {
+        Some(members) => cast_of(members.max(2), &mut dice),
+        None => Cast(dice.pick(&CASTS).map(|cast| cast.to_vec()).unwrap_or_default()),
+    };
+    let weather = Weather { loses: dice.one_in(2), doubles: dice.one_in(2), swaps: dice.one_in(3) };
+    let users = cast.users();
+    let mut drawing = Drawing { dice, weather, users, steps: Vec::new(), creators: Vec::new() };
+    drawing.found();
+    for _ in 0..drawing.dice.between(TURNS_MIN, TURNS_MAX) {
+        drawing.turn();
+    }
+    Trace { cast, steps: drawing.steps }
+}
+
+/// One or two devices for each account.
+fn cast_of(members: usize, dice: &mut Dice) -> Cast {
+    let mut left = members;
+    let mut cast = Vec::new();
+    while left > 0 {
+        let devices = if left > 1 && dice.one_in(4) { 2 } else { 1 };
+        cast.push(devices);
+        left -= devices;
+    }
+    Cast(cast)
+}
+
+struct Drawing {
+    dice: Dice,
+    weather: Weather,
+    /// The account of each device.
+    users: Vec<User>,
+    steps: Vec<Step>,
+    /// The account that made each group, as far as it was made.
+    creators: Vec<User>,
+}
+
+impl Drawing {
+    /// A group of nearly everybody.
+    fn found(&mut self) {
+        let device = self.device();
+        self.create(device);
+        let calm = !self.dice.one_in(4);
+        self.work(FOUNDING_WORK, calm);
+        let others: Vec<User> =
+            self.accounts().into_iter().filter(|_| !self.dice.one_in(6)).collect();
+        self.steps.push(Step::Invite { device, group: 0, users: others });
+        self.work(FOUNDING_WORK, calm);
+    }
+
+    fn create(&mut self, device: Device) {
+        let on_matrix = self.users.get(device).is_some_and(|user| user % 2 == 0);
+        let both = !self.dice.one_in(8);
+        self.creators.push(self.users.get(device).copied().unwrap_or(0));
+        self.steps.push(Step::Create {
+            device,
+            matrix: both || on_matrix,
+            xmpp: both || !on_matrix,
+        });
+    }
+
+    /// One thing that somebody, or a fault, does, and some of what follows from it.
+    fn turn(&mut self) {
+        let group = self.dice.below(self.creators.len());
+        let device = self.device();
+        let user = self.dice.below(self.accounts().len());
+        let step = match self.dice.below(100) {
+            0..28 => Step::Send { device, group, count: self.dice.between(1, 3) },
+            28..36 => Step::Rotate { device, group },
+            36..43 => self.invite(group),
+            43..49 => Step::Remove { device: self.admin(group), group, user },
+            49..51 => Step::Leave { device, group },
+            51..55 => Step::Rejoin { device, group },
+            55..59 => Step::Kick { user, group },
+            59..61 => Step::Oust { user, group },
+            61..65 => Step::Cut { device },
+            65..68 => Step::Sleep { device },
+            68..73 => Step::Back { device },
+            73..75 => Step::Part { matrix: self.dice.one_in(2) },
+            75..78 => Step::Mend { matrix: self.dice.one_in(2) },
+            78..89 => self.crash(device),
+            89..91 => Step::Lose { device },
+            91 => Step::Bury { device },
+            92 if self.creators.len() < 2 => return self.create(device),
+            _ => self.time(),
+        };
+        self.steps.push(step);
+        if !self.dice.one_in(4) {
+            let count = self.dice.between(1, WORK_MAX);
+            self.work(count, false);
+        }
+    }
+
+    fn work(&mut self, count: usize, calm: bool) {
+        let weather = if calm { Weather::default() } else { self.weather };
+        self.steps.push(Step::Work { count, seed: self.dice.seed(), weather });
+    }
+
+    fn invite(&mut self, group: Group) -> Step {
+        let device = self.admin(group);
+        let count = self.dice.between(1, 2);
+        let users = (0..count).map(|_| self.dice.below(self.accounts().len())).collect();
+        Step::Invite { device, group, users }
+    }
+
+    fn crash(&mut self, device: Device) -> Step {
+        let node = if self.dice.one_in(3) { Node::Hub } else { Node::Device(device) };
+        let crashes = [Crash::Before, Crash::After, Crash::Amid, Crash::Power];
+        let crash = self.dice.pick(&crashes).copied().unwrap_or(Crash::After);
+        Step::Crash { node, after: self.dice.between(1, 8), crash }
+    }
+
+    fn time(&mut self) -> Step {
+        let seconds = match self.dice.below(24) {
+            0..16 => 20,
+            16..20 => 100,
+            20..22 => 900,
+            22 => 4000,
+            _ => 3 * 24 * 3600,
+        };
+        Step::Time { seconds }
+    }
+
+    fn device(&mut self) -> Device {
+        self.dice.below(self.users.len())
+    }
+
+    /// Mostly a device of who made the group: others may not add and remove.
+    fn admin(&mut self, group: Group) -> Device {
+        let creator = self.creators.get(group).copied();
+        let own: Vec<Device> = (0..self.users.len())
+            .filter(|device| self.users.get(*device).copied() == creator)
+            .collect();
+        match self.dice.one_in(8) {
+            true => self.device(),
+            false => self.dice.pick(&own).copied().unwrap_or(0),
+        }
+    }
+
+    fn accounts(&self) -> Vec<User> {
+        let mut accounts = self.users.clone();
+        accounts.dedup();
+        accounts
+    }
+}

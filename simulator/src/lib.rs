@@ -1,0 +1,48 @@
+//! Many members on both networks, one hub, and every fault that a seed can draw, in memory.
+//!
+//! A [`Trace`] is a story as data: steps that people and faults take. [`Trace::play`] plays it with
+//! the real [`mls_core::hub::Hub`] and real [`mls_core::member::Member`]s, lets all faults end, and
+//! holds every promise of ARCHITECTURE.md against what was seen ([`Rule`]). [`draw`] makes a trace
+//! from a seed, [`shrink`] makes a failing one small, and [`campaign()`] plays many.
+//!
+//! The same trace gives the same story: keys are random, but nothing here depends on their bytes.
+//! Time stands still unless a step lets it pass, and then by more than any member's random wait.
+
+mod campaign;
+mod check;
+mod crash;
+mod dice;
+mod disk;
+mod doing;
+mod draw;
+mod failure;
+mod figures;
+mod healing;
+mod hub_node;
+mod member_node;
+mod moves;
+mod outbox;
+mod pool;
+mod record;
+mod room;
+mod run;
+mod shrink;
+mod stage;
+mod step;
+mod steps;
+mod to_hub;
+mod to_member;
+mod trace;
+mod weather;
+mod world;
+
+pub use campaign::{Campaign, Found, campaign};
+pub use crash::{Crash, Node};
+pub use draw::draw;
+pub use failure::{Failure, Rule};
+pub use figures::Figures;
+pub use run::Run;
+pub use shrink::shrink;
+pub use step::{Device, Group, NoStep, Step, User};
+pub use trace::{Cast, Trace};
+pub use weather::Weather;

@@ -1,0 +1,216 @@
+//! What was seen in a run, and the promises that can be held against it on the spot.
+
+mod seen;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mls_core::address::{ClientId, UserId};
+use mls_core::engine::sha256;
+use mls_core::hub::RoomMessage;
+use mls_core::member::{
+    Command, CommandId, Confirmation, Event, GroupSummary, Input, OutgoingMessage, Output,
+};
+use mls_core::receipt::{Receipt, ReceiptKind};
+use mls_core::wire::{Digest, GroupId};
+
+use crate::failure::{Failure, Rule};
+use crate::step::Device;
+pub(crate) use seen::Seen;
+
+/// Everything that was seen.
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) clients: Vec<ClientId>,
+    pub(crate) seen: BTreeMap<Device, Seen>,
+    pub(crate) commands: BTreeMap<CommandId, Given>,
+    /// The command that sent each content.
+    pub(crate) texts: BTreeMap<Vec<u8>, CommandId>,
+    pub(crate) messages: BTreeMap<Digest, Sent>,
+    /// What each epoch is to those in it.
+    pub(crate) states: BTreeMap<(GroupId, u64), State>,
+    /// The commit that ended each epoch.
+    pub(crate) ends: BTreeMap<(GroupId, u64), End>,
+    /// The epoch in which the hub has each group.
+    pub(crate) epochs: BTreeMap<GroupId, u64>,
+    /// How many Removes the hub has proposed in each epoch; never two for one leaf.
+    pub(crate) proposals: BTreeMap<(GroupId, u64), usize>,
+    /// The handshake at each place of a group's order.
+    places: BTreeMap<(GroupId, u64), Digest>,
+    pub(crate) buried: BTreeSet<Device>,
+    /// Things may have overtaken others.
+    pub(crate) swapped: bool,
+}
+
+/// A command.
+pub(crate) struct Given {
+    pub(crate) device: Device,
+    pub(crate) number: usize,
+    pub(crate) command: Command,
+    /// Whoever gave it was not answered: what became of it is not promised.
+    pub(crate) unanswered: bool,
+    /// Given again after a crash, so that later ones may have come before it.
+    pub(crate) again: bool,
+    /// The message that it sent.
+    pub(crate) message: Option<Digest>,
+}
+
+/// A message that a room took from its sender.
+pub(crate) struct Sent {
+    pub(crate) device: Device,
+    pub(crate) group: GroupId,
+    pub(crate) epoch: u64,
+    /// In which epoch the group was when the hub read it last, and whether its sender was in it
+    /// each time.
+    pub(crate) read: Option<(u64, bool)>,
+    /// Its sender's ghost was put out of the room that it was to go to.
+    pub(crate) dropped: bool,
+}
+
+/// The commit that ended an epoch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) commit: Digest,
+    pub(crate) at_ms: u64,
+}
+
+/// What an epoch is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Client, leaf index and signature key of each member.
+    pub(crate) members: Vec<(ClientId, u32, Vec<u8>)>,
+    authenticator: Vec<u8>,
+}
+
+impl Record {
+    /// Nothing was seen yet of these devices.
+    pub(crate) fn of(clients: Vec<ClientId>) -> Self {
+        Self { clients, ..Self::default() }
+    }
+
+    pub(crate) fn device(&mut self, device: Device) -> &mut Seen {
+        self.seen.entry(device).or_default()
+    }
+
+    /// A command is given for the first time.
+    pub(crate) fn commanded(&mut self, device: Device, id: &CommandId, command: &Command) {
+        if let Command::Send(send) = command {
+            self.texts.insert(send.content.clone(), id.clone());
+        }
+        let (number, command) = (self.commands.len(), command.clone());
+        let given =
+            Given { device, number, command, unanswered: false, again: false, message: None };
+        self.commands.insert(id.clone(), given);
+    }
+
+    /// The machine lost its power before whoever gave it was answered.
+    pub(crate) fn unanswered(&mut self, id: &CommandId) {
+        if let Some(given) = self.commands.get_mut(id) {
+            given.unanswered = true;
+        }
+    }
+
+    /// The same is given again.
+    pub(crate) fn again(&mut self, id: &CommandId) {
+        if let Some(given) = self.commands.get_mut(id) {
+            given.again = true;
+        }
+    }
+
+    pub(crate) fn bury(&mut self, device: Device) {
+        self.buried.insert(device);
+    }
+
+    /// The device's groups are lost: it is not in them until it says so again.
+    pub(crate) fn lose(&mut self, device: Device) {
+        self.device(device).since.clear();
+    }
+
+    /// A member decided: which message was a command's shows where the command ends.
+    pub(crate) fn decided(&mut self, input: &Input, outputs: &[Output]) {
+        let message = match input {
+            Input::Confirmed(Confirmation::Sent(id)) => *id,
+            Input::Message(received) => sha256(&received.message),
+            _ => return,
+        };
+        for output in outputs {
+            if let Output::Event(record) = output
+                && let Event::CommandDone(done) = &record.event
+                && let Some(given) = self.commands.get_mut(&done.id)
+                && matches!(given.command, Command::Send(_))
+            {
+                given.message = Some(message);
+            }
+        }
+    }
+
+    /// A room took a message from its sender.
+    pub(crate) fn posted(&mut self, device: Device, message: &OutgoingMessage) {
+        let (group, epoch) = (message.group.clone(), message.epoch);
+        let sent = Sent { device, group, epoch, read: None, dropped: false };
+        self.messages.insert(message.id, sent);
+    }
+
+    /// The hub reads a message in a room, while its sender has a leaf in the group, or not.
+    pub(crate) fn hub_reads(&mut self, message: &RoomMessage, users: &[UserId]) {
+        let inside = users.contains(&message.sender);
+        if let Some(sent) = self.messages.get_mut(&sha256(&message.message)) {
+            let epoch = self.epochs.get(&sent.group).copied().unwrap_or(0);
+            sent.read = Some((epoch, inside && sent.read.is_none_or(|(_, was)| was)));
+        }
+    }
+
+    /// A copy of a message found no ghost to post it.
+    pub(crate) fn dropped(&mut self, message: Digest) {
+        if let Some(sent) = self.messages.get_mut(&message) {
+            sent.dropped = true;
+        }
+    }
+
+    /// The hub signed a receipt. Whether it is that of a new commit.
+    pub(crate) fn accepted(&mut self, receipt: &[u8]) -> Result<bool, Failure> {
+        let broken = |error| Rule::OneWinner.broken(format!("a receipt is broken: {error}"));
+        let tbs = Receipt::from_bytes(receipt).map_err(broken)?.tbs;
+        let place = (tbs.group.clone(), tbs.seq);
+        if tbs.kind == ReceiptKind::Proposal && !self.places.contains_key(&place) {
+            *self.proposals.entry((tbs.group.clone(), tbs.epoch)).or_insert(0) += 1;
+        }
+        let first = *self.places.entry(place).or_insert(tbs.message_hash);
+        Rule::OneWinner.holds(first == tbs.message_hash, || {
+            format!("two handshakes have receipts for seq {}", tbs.seq)
+        })?;
+        if tbs.kind != ReceiptKind::Commit {
+            return Ok(false);
+        }
+        let end = End { commit: tbs.message_hash, at_ms: tbs.time_ms };
+        let known = self.ends.insert((tbs.group.clone(), tbs.epoch), end);
+        Rule::OneWinner.holds(known.is_none_or(|known| known == end), || {
+            format!("two commits won epoch {}", tbs.epoch)
+        })?;
+        let epoch = self.epochs.entry(tbs.group).or_insert(0);
+        *epoch = (*epoch).max(tbs.epoch + 1);
+        Ok(known.is_none())
+    }
+
+    /// How a member sees a group: as everybody sees it who is, or was, in that epoch.
+    pub(crate) fn state(
+        &mut self,
+        device: Device,
+        summary: GroupSummary,
+        authenticator: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let epoch = summary.epoch;
+        let member = |m: mls_core::member::MemberSummary| (m.client, m.leaf_index, m.signature_key);
+        let members = summary.members.into_iter().map(member).collect();
+        let state = State { members, authenticator };
+        let first = self.states.entry((summary.group, epoch)).or_insert_with(|| state.clone());
+        Rule::SameState.holds(*first == state, || {
+            let secrets = first.authenticator == state.authenticator;
+            format!(
+                "d{device} sees in epoch {epoch} {:?}, somebody else {:?}; authenticators {}",
+                state.members.iter().map(|(c, i, _)| format!("{c} at {i}")).collect::<Vec<_>>(),
+                first.members.iter().map(|(c, i, _)| format!("{c} at {i}")).collect::<Vec<_>>(),
+                if secrets { "agree" } else { "differ" },
+            )
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! An input for the hub: decided, committed with its outbox; and the end of its process amid that.
+
+use mls_core::hub::{self, Effect, Reply};
+use mls_core::wire::Answer;
+
+use crate::crash::{Armed, Crash, Fate};
+use crate::failure::Failure;
+use crate::hub_node::{HubNode, Lane};
+use crate::world::World;
+
+impl World {
+    /// One input.
+    pub(crate) fn hub_takes(&mut self, input: hub::Input) -> Result<Fate, Failure> {
+        self.figures.inputs += 1;
+        if let hub::Input::Message(message) = &input {
+            let users = self.hub.hub.users_in(&message.room)?;
+            self.record.hub_reads(message, &users);
+        }
+        let crash = Armed::input(&mut self.hub.armed);
+        let outcome = self.hub.hub.handle(self.now_ms, input)?;
+        if crash == Some(Crash::Before) {
+            self.restart_hub()?;
+            return Ok(Fate::Undone);
+        }
+        self.hub.disk.commit(outcome.writes);
+        self.hub.disk.sync();
+        for effect in outcome.effects {
+            self.note(&effect)?;
+            let lane = self.lane(&effect);
+            self.hub.outbox.entry(lane).or_default().push_back(effect);
+        }
+        match crash {
+            Some(_) => self.restart_hub().map(|()| Fate::Unanswered),
+            None => Ok(Fate::Done),
+        }
+    }
+
+    /// The hub's process is killed and begins again.
+    pub(crate) fn restart_hub(&mut self) -> Result<(), Failure> {
+        self.figures.crashes += 1;
+        Ok(self.hub.reopen()?)
+    }
+
+    /// What an effect says of a group's order.
+    fn note(&mut self, effect: &Effect) -> Result<(), Failure> {
+        match effect {
+            Effect::BindRoom(bind) => {
+                match self.groups.iter_mut().find(|(group, _)| *group == bind.group) {
+                    Some((_, rooms)) => rooms.push(bind.room.clone()),
+                    None => self.groups.push((bind.group.clone(), vec![bind.room.clone()])),
+                }
+                Ok(())
+            }
+            Effect::PostHandshake(post) => self.accepted(&post.handshake.receipt),
+            Effect::Answer(answer) => match &answer.reply {
+                Reply::Ok(Answer::Receipt(receipt)) => self.accepted(receipt),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn accepted(&mut self, receipt: &[u8]) -> Result<(), Failure> {
+        self.figures.commits += u64::from(self.record.accepted(receipt)?);
+        Ok(())
+    }
+
+    fn lane(&mut self, effect: &Effect) -> Lane {
+        let of_client = |world: &Self, client| {
+            world.nodes.iter().position(|node| node.client == client).unwrap_or(usize::MAX)
+        };
+        match effect {
+            Effect::Answer(answer) => Lane::To(HubNode::device(&answer.to).unwrap_or(usize::MAX)),
+            Effect::Notify(notify) => Lane::To(of_client(self, notify.to.clone())),
+            Effect::PostHandshake(post) => Lane::In(post.room.clone()),
+            Effect::Relay(relay) => Lane::In(relay.room.clone()),
+            Effect::BindRoom(bind) => Lane::In(bind.room.clone()),
+            Effect::Admit(admit) => Lane::In(admit.room.clone()),
+            Effect::Expel(expel) => Lane::In(expel.room.clone()),
+            Effect::MakeRooms(make) => Lane::Job(self.hub.job(&make.job)),
+            Effect::ClaimMatrix(claim) => Lane::Job(self.hub.job(&claim.job)),
+        }
+    }
+}

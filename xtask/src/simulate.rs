@@ -1,0 +1,91 @@
+//! `cargo xtask simulate`: stories from seeds, played until one fails.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use simulator::{Campaign, Trace, campaign};
+use tests::error::RigError;
+
+use crate::{failed, progress};
+
+pub(crate) const TEACHES: &str = "\
+Each run is a story of its own: people make groups, invite, remove, leave, talk and come back, on two
+networks with one hub, all in memory; meanwhile things are lost, doubled and overtaken, devices and
+networks are cut off, and processes are killed at every point. Then the faults end, and hub and
+members must agree, and have lost nothing. The same seed is the same story.
+
+Examples:
+  cargo xtask simulate                               2,000 runs, as the tests play them
+  cargo xtask simulate --seed 90000 --runs 100000    others, for an hour
+  cargo xtask simulate --members 40 --runs 50        larger groups
+  cargo xtask simulate --replay trace.txt            one trace, from a file (`-`: from stdin)
+
+A failure is made small: what is printed then is the least that was found to fail in the same way,
+one step a line, with the command that plays it again. It can be pasted into a test
+(simulator/tests/regressions.rs). In a debug build a run takes about a tenth of a second.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The seed of the first run; each next one has the next seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many runs
+    #[arg(long, default_value_t = 2000)]
+    runs: u64,
+    /// Devices in each run [default: 3 to 10, by the seed]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2..=500))]
+    members: Option<u16>,
+    /// Runs at the same time [default: as many as there are processors]
+    #[arg(long)]
+    threads: Option<NonZero<usize>>,
+    /// Play the one trace in this file instead
+    #[arg(long, conflicts_with_all = ["seed", "runs", "members", "threads"])]
+    replay: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), RigError> {
+    if let Some(file) = &arguments.replay {
+        return replay(file);
+    }
+    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok());
+    let all = Campaign {
+        seed: arguments.seed,
+        runs: arguments.runs,
+        members: arguments.members.map(usize::from),
+        threads: threads.map_or(1, NonZero::get),
+    };
+    let start = Instant::now();
+    progress::begin(all.runs, &format!("simulating from seed {}", all.seed));
+    let (figures, found) = campaign(&all, |figures| progress::reached(figures.runs));
+    progress::end();
+    if let Some(found) = &found {
+        progress::print(&format!("{found}\n{}", how_to_replay(&found.trace)));
+    }
+    let (seconds, failures) = (start.elapsed().as_secs(), u64::from(found.is_some()));
+    progress::print(&format!("{figures}, {failures} failures, in {seconds} s"));
+    match found {
+        Some(found) => Err(failed(format!("seed {} breaks a promise", found.seed))),
+        None => Ok(()),
+    }
+}
+
+fn how_to_replay(trace: &Trace) -> String {
+    format!("Play it again:\ncargo xtask simulate --replay - <<'TRACE'\n{trace}\nTRACE\n")
+}
+
+fn replay(file: &PathBuf) -> Result<(), RigError> {
+    let text = match file.to_str() {
+        Some("-") => std::io::read_to_string(std::io::stdin()),
+        _ => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|e| failed(format!("{} cannot be read: {e}", file.display())))?;
+    let trace: Trace = text.parse().map_err(|e| failed(format!("{}: {e}", file.display())))?;
+    let run = trace.play();
+    progress::print(&run.figures.to_string());
+    match run.failure {
+        Some(failure) => Err(failed(failure.to_string())),
+        None => Ok(()),
+    }
+}
