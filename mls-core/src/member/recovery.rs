@@ -37,6 +37,9 @@ const PREVIOUS: Space = "previous_state";
 /// Attempts to come back, of groups whose last commit could not be processed.
 const ATTEMPTS: Space = "return_attempts";
 
+/// Times two seconds: the longest wait before the first attempt, in a large group.
+const RETURN_SPREAD_MAX: u32 = 300;
+
 /// A state before a commit.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
@@ -185,7 +188,7 @@ impl Member {
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         let members = loaded.group.roster().members_iter().count();
         self.give_back(group, loaded);
-        let spread = u32::try_from(members).unwrap_or(u32::MAX);
+        let spread = u32::try_from(members).unwrap_or(u32::MAX).min(RETURN_SPREAD_MAX);
         let after_ms = self.now_ms.saturating_add(self.random_wait(spread)?);
         self.take_pending(group)?;
         self.change_record(group, |record| {

@@ -49,6 +49,8 @@ enum NoWay {
     Now(String),
     /// This device has no leaf in the group.
     Ever(String),
+    /// The hub's own receipt shows that nothing is missing here.
+    Needless,
 }
 
 fn not_now(why: impl std::fmt::Display) -> NoWay {
@@ -162,6 +164,8 @@ impl Member {
             }
             Err(NoWay::Now(why)) => self.no_way_back(group, &why, false),
             Err(NoWay::Ever(why)) => self.no_way_back(group, &why, true),
+            // Whoever said that handshakes are gone for good cannot have been the hub.
+            Err(NoWay::Needless) => self.change_record(group, |record| record.rejoin = None),
         }
     }
 
@@ -225,6 +229,10 @@ impl Member {
         let base = check_receipt(&sealed.receipt, group, context.epoch, &bound, self.now_ms)
             .map_err(not_now)?;
         let last = self.record(group).and_then(|r| r.last_receipt.as_ref());
+        let follows = |r: &GroupRecord| r.state == State::Live && r.broken_seq.is_none();
+        if !by_command && last == Some(&base) && self.record(group).is_some_and(follows) {
+            return Err(NoWay::Needless);
+        }
         if last.is_some_and(|last| base.tbs.seq < last.tbs.seq) {
             return Err(not_now("the hub offers an older state than it gave us before"));
         }

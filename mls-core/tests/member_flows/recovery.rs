@@ -3,6 +3,7 @@
 use mls_core::hub;
 use mls_core::member::{Alarm, AlarmEvent, Command, Event, Input};
 use mls_core::store::{Store, Write};
+use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::attacks::damage_commits;
@@ -148,6 +149,31 @@ fn after_some_attempts_people_are_told_and_a_member_adds_the_device_again() {
     world.run();
     world.pass(5);
     assert!(world.heard(0).contains(&"0011223344556677: back".to_owned()));
+}
+
+#[test]
+fn a_forged_word_that_handshakes_are_gone_makes_nobody_come_back() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.tamper = Box::new(|index, input| {
+        if let Input::Answer(_, answer @ Ok(Answer::Handshakes(_))) = input
+            && index == 1
+        {
+            *answer = Err(Refusal::Gone);
+        }
+        true
+    });
+    world.hub_inputs.clear();
+    let before = world.epoch(1, &group);
+    world.now_ms += 2 * 3600 * 1000;
+    world.give(1, Input::Connected);
+    world.run();
+    world.pass(30);
+    assert_eq!(asked(&world, info), 1, "the test forged nothing");
+    assert_eq!(asked(&world, |r| matches!(r, Request::SubmitCommit(_))), 0);
+    assert_eq!(world.epoch(1, &group), before);
+    let id = world.say(1, &group, "still here");
+    world.run();
+    world.assert_done(1, &id);
 }
 
 #[test]
