@@ -53,6 +53,7 @@ pub fn name(effect: &Effect) -> &'static str {
         Effect::MakeRooms(_) => "MakeRooms",
         Effect::BindRoom(_) => "BindRoom",
         Effect::ClaimMatrix(_) => "ClaimMatrix",
+        Effect::QueryDevice(_) => "QueryDevice",
         Effect::Admit(_) => "Admit",
         Effect::Expel(_) => "Expel",
     }

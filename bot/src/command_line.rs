@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
-use crate::group_actions::{Propose, Psk, ReInit, Settings};
+use crate::group_actions::{Propose, Psk, ReInit, Rotate, Settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,7 +115,7 @@ pub enum Action {
     /// Leave a group and its rooms
     Leave(Group),
     /// Renew this device's keys in a group
-    Rotate(Group),
+    Rotate(Rotate),
     /// Come back into a group whose state this device has lost or fallen behind
     Rejoin(Group),
 }

@@ -157,6 +157,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Mutex, PoisonError};
 
+    use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
     use mls_core::wire::GroupId;
     use mls_core::wire::blob::BlobChunk;
     use mls_core::wire::submit_commit::SubmitCommit;
@@ -214,6 +215,7 @@ mod tests {
             commit: vec![1; commit].into(),
             welcome: Some(vec![2; welcome].into()),
             group_info: vec![3; group_info].into(),
+            handshake_key: HandshakeKey::from_exported(&[5; LENGTH]).unwrap(),
             signature: vec![4],
         })
     }

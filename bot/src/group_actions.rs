@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use mls_core::address::{RoomAddress, UserId};
+use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings as Change};
 use mls_core::limits::PSK_BYTES_MAX;
 use mls_core::member::{
@@ -31,9 +32,33 @@ pub struct Settings {
     /// Whether who is in a room of the group may join it by itself
     #[arg(long, value_name = "yes|no")]
     pub open: Option<YesNo>,
+    /// Whether members need no certificate of their domain's authority
+    #[arg(long, value_name = "yes|no")]
+    pub basic: Option<YesNo>,
     /// The pre-shared key that whoever comes in by itself must hold; "" for none
     #[arg(long, value_name = "NAME")]
     pub join_psk: Option<String>,
+    /// Who orders the group: `room` for a group in one network that goes on without a hub
+    #[arg(long, value_name = "hub|room")]
+    pub order: Option<By>,
+}
+
+/// Who orders a group.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum By {
+    /// The hub.
+    Hub,
+    /// Its room.
+    Room,
+}
+
+impl By {
+    fn order(self) -> Order {
+        match self {
+            Self::Hub => Order::Hub,
+            Self::Room => Order::Room,
+        }
+    }
 }
 
 /// Yes or no.
@@ -105,6 +130,16 @@ pub enum Proposal {
     Remove,
 }
 
+/// Fresh keys in a group.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// The group
+    pub group: String,
+    /// Also a fresh signature key, of this group alone
+    #[arg(long)]
+    pub new_key: bool,
+}
+
 /// A new start of a group.
 #[derive(Debug, Args)]
 pub struct ReInit {
@@ -127,7 +162,10 @@ pub(crate) fn settings(group: GroupId, settings: &Settings) -> Result<Command, E
         admins_remove: users(&settings.no_admin)?,
         members_may_add: settings.members_may_add.map(YesNo::is_yes),
         open_join: settings.open.map(YesNo::is_yes),
+        basic_allowed: settings.basic.map(YesNo::is_yes),
         join_psk: settings.join_psk.as_ref().map(|name| JoinPsk(name.clone().into_bytes())),
+        order: settings.order.map(By::order),
+        ..Change::default()
     };
     Ok(Command::ChangeSettings(SettingsCommand { group, settings }))
 }

@@ -68,7 +68,7 @@ impl Bot {
         let database = profile.database()?;
         let (member, writes) = Member::open(Arc::new(database.clone()), client.clone())?;
         database.commit(&writes)?;
-        let connected = Network::connect(profile.session(), &database).await?;
+        let connected = Network::connect(profile.session(), &database, member.sealer()).await?;
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (shown, events) = mpsc::channel(EVENTS_MAX);
         let (told, status) = watch::channel(Status::default());

@@ -1,12 +1,14 @@
 //! The JSON interface: one object a line, commands in and events out (docs/bot.md).
 
 mod alarm;
+mod group_line;
 mod group_request;
 mod line;
 mod membership;
 mod request;
 
 pub use alarm::AlarmLine;
-pub use line::{GroupLine, Line, MemberLine, RoomLine};
+pub use group_line::{GroupLine, MemberLine, RoomLine};
+pub use line::Line;
 pub use membership::{ChangeLine, MembershipLine};
 pub use request::{JsonRequest, MalformedLine, Mistake, Wish};

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mls_core::address::{AddressError, Network, UserId};
 use mls_core::delivery::DeliveryError;
+use mls_core::seal::Sealer;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -91,7 +92,10 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     // An XMPP device id belongs to the installation, not to a session's resource.
     let device = format!("{:016x}", getrandom::u64()?);
     let session = Session::new(&user.address(), &device, Server::Xmpp(server.clone()))?;
-    let tried = xmpp_adapter::client::check_login(xmpp_setup(session.client(), &server)).await;
+    let sealer = Sealer::new(session.client().user());
+    let sealer = sealer.map_err(|error| LoginFailure::Refused(error.to_string()))?;
+    let setup = xmpp_setup(session.client(), &server, sealer);
+    let tried = xmpp_adapter::client::check_login(setup).await;
     tried.map_err(|error| match error {
         DeliveryError::Later { why, .. } => LoginFailure::Unreachable(why),
         DeliveryError::Refused { why } => LoginFailure::Refused(why),

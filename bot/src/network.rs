@@ -9,6 +9,7 @@ pub(crate) mod fake;
 use mls_core::address::{ClientId, RoomAddress};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
+use mls_core::seal::Sealer;
 use mls_core::store::{Space, Store, StoreError, Write};
 use mls_core::wire::Request;
 use storage::Database;
@@ -49,20 +50,22 @@ pub(crate) struct Batch {
 }
 
 impl Network {
-    /// Starts to connect, from the marks in the database. The batches end when the server has
+    /// Starts to connect, from the marks in the database; requests go through the member's sealer. The batches end when the server has
     /// ended the session for good.
     pub(crate) async fn connect(
         session: &Session,
         database: &Database,
+        sealer: Sealer,
     ) -> Result<(Self, mpsc::Receiver<Batch>), BotError> {
         match &session.server {
             Server::Matrix(server) => {
                 let (connection, batches) =
-                    matrix::connect(session.client(), server, database).await?;
+                    matrix::connect(session.client(), server, database, sealer).await?;
                 Ok((Self::Matrix(connection), batches))
             }
             Server::Xmpp(server) => {
-                let (connecting, batches) = xmpp::connect(session.client(), server, database)?;
+                let (connecting, batches) =
+                    xmpp::connect(session.client(), server, database, sealer)?;
                 Ok((Self::Xmpp(connecting), batches))
             }
         }

@@ -77,7 +77,10 @@ impl OneShot {
             Action::Invite(users) => Command::Invite(self.users(users).await?),
             Action::Remove(users) => Command::Remove(self.users(users).await?),
             Action::Leave(group) => Command::Leave(find_group(&self.bot, &group.group).await?),
-            Action::Rotate(group) => Command::Rotate(find_group(&self.bot, &group.group).await?),
+            Action::Rotate(rotate) => {
+                let group = find_group(&self.bot, &rotate.group).await?;
+                if rotate.new_key { Command::ChangeKey(group) } else { Command::Rotate(group) }
+            }
             Action::Rejoin(group) => Command::Rejoin(find_group(&self.bot, &group.group).await?),
             Action::Enter(enter) => Command::Join(group_actions::room(&enter.room)),
             Action::Settings(settings) => {

@@ -257,7 +257,6 @@ impl Runner {
     fn complete(&mut self, input: Input) -> Option<Input> {
         match input {
             Input::Answer(id, reply) => self.work.answered(id, reply),
-            Input::Notice(notice) => self.work.noticed(notice),
             input => Some(input),
         }
     }

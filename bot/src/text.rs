@@ -61,6 +61,14 @@ pub fn render(line: &Line) -> String {
             who(committer),
             short(successor)
         ),
+        Line::Rewound { group, to_epoch, from_epoch, again, .. } => {
+            let ours = if again.is_empty() { "" } else { "; yours is done again" };
+            format!(
+                "{} the group took another commit: epochs {} to {from_epoch} are taken back{ours}",
+                short(group),
+                to_epoch.saturating_add(1)
+            )
+        }
         Line::KeyPackagesPublished { count, .. } => format!("{count} key packages are published"),
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
         Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
@@ -75,7 +83,11 @@ pub fn members(members: &[MemberLine]) -> String {
     let rows = members.iter().map(|member| {
         let role = if member.admin { "admin " } else { "member" };
         let key = member.signature_key.get(..16).unwrap_or(&member.signature_key);
-        format!("{:>4}  {role}  key {key}  {}", member.leaf_index, who(&member.client))
+        let standing = match member.certified_until {
+            Some(_) => "certified ",
+            None => "unverified",
+        };
+        format!("{:>4}  {role}  {standing}  key {key}  {}", member.leaf_index, who(&member.client))
     });
     rows.collect::<Vec<_>>().join("\n")
 }
@@ -117,8 +129,19 @@ fn group_row(group: &GroupLine) -> String {
         .iter()
         .map(|room| format!("{} {}", room.network, plain(&room.address)))
         .collect();
+    let order = if group.order == "room" { "  without a hub" } else { "" };
+    let shared: Vec<String> = group
+        .shared_suites
+        .iter()
+        .filter(|suite| **suite != group.suite)
+        .map(|suite| format!("{suite:#06x}"))
+        .collect();
+    let shared = match shared.as_slice() {
+        [] => String::new(),
+        others => format!(" (all can {})", others.join(", ")),
+    };
     format!(
-        "{}  epoch {}  suite {:#06x}  {} members  {}",
+        "{}  epoch {}  suite {:#06x}{shared}  {} members{order}  {}",
         plain(&group.group),
         group.epoch,
         group.suite,
@@ -212,11 +235,14 @@ mod tests {
             admin,
             leaf_index: 2,
             signature_key: "ab".repeat(32),
+            certified_until: admin.then_some(1_800_000_000),
         };
         let group = GroupLine {
+            order: "room",
             group: GROUP.into(),
             epoch: 3,
             suite: 1,
+            shared_suites: vec![1, 2],
             rooms: vec![room.clone()],
             members: vec![member(ALICE, true), member(BOB, false)],
         };
@@ -254,6 +280,18 @@ mod tests {
             },
             Line::Warning { n: 1, group: GROUP.into(), text: "a message in clear".into() },
             Line::KeyPackagesPublished { n: 1, count: 100 },
+            Line::Rewound {
+                n: 1,
+                group: GROUP.into(),
+                to_epoch: 3,
+                from_epoch: 5,
+                again: vec!["c1".into()],
+            },
+            Line::Alarm(AlarmLine::FellApart {
+                n: 1,
+                group: GROUP.into(),
+                why: "members follow other commits than this device".into(),
+            }),
             Line::StartedAnew {
                 n: 1,
                 group: "1f2e3d".repeat(5),

@@ -20,6 +20,7 @@ mod known_events;
 mod make_room;
 mod membership;
 mod notify;
+mod query_device;
 mod read_back;
 mod readiness;
 mod registration;
@@ -125,6 +126,10 @@ impl Appservice {
             }
             Effect::ClaimMatrix(job) => {
                 return claim::claim(homeserver, job).await.map(Input::Claimed).map(Some);
+            }
+            Effect::QueryDevice(job) => {
+                let said = query_device::query(homeserver, job).await?;
+                return Ok(Some(Input::DeviceKey(said)));
             }
             Effect::Admit(admit) => membership::admit(&self.ghosts, admit).await?,
             Effect::Expel(expel) => membership::expel(&self.ghosts, expel).await?,

@@ -6,6 +6,7 @@ use mls_rs_core::extension::{ExtensionList, ExtensionType, MlsCodecExtension};
 use thiserror::Error;
 
 use crate::address::{RoomAddress, UserId};
+use crate::identity::TrustAnchors;
 use crate::limits::{ADMINS_MAX, NAME_BYTES_MAX};
 use crate::policy::BRIDGE_GROUP_EXTENSION;
 
@@ -16,7 +17,8 @@ use crate::policy::BRIDGE_GROUP_EXTENSION;
 pub enum Order {
     /// The hub, by its receipts.
     Hub = 0u8,
-    /// The room (a group in one network without a hub); not served yet.
+    /// The room of a group in one network: a rule over the commits' bytes picks the winner of each
+    /// epoch, and no hub is asked.
     Room = 1u8,
 }
 
@@ -58,6 +60,8 @@ pub struct BridgeGroup {
     /// Its signature for `receipt_key` and the external sender; see [`crate::handover`].
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub handover: Vec<u8>,
+    /// Authorities whose certificates the group takes, each for its domain.
+    pub anchors: TrustAnchors,
 }
 
 /// A GroupContext that is not one of ours, or is broken; its creator's fault.
@@ -90,6 +94,8 @@ impl BridgeGroup {
             || group.handover.len() > 64
         {
             Err(BridgeGroupError::Broken("a name in it is too long"))
+        } else if !group.anchors.are_bounded() {
+            Err(BridgeGroupError::Broken("its trust anchors are too many, too long or doubled"))
         } else if group.admins.lines().count() > ADMINS_MAX {
             Err(BridgeGroupError::Broken("it names too many admins"))
         } else if group.admins.lines().any(|line| UserId::parse(line).is_err()) {
@@ -116,6 +122,31 @@ impl BridgeGroup {
     /// Whether the user may add.
     pub fn may_add(&self, user: &UserId) -> bool {
         self.members_may_add || self.is_admin(user)
+    }
+}
+
+#[cfg(test)]
+impl BridgeGroup {
+    /// Of a group with one Matrix room and one admin.
+    pub(crate) fn of_one_room(room: &str, admin: &UserId) -> Self {
+        Self {
+            version: 0,
+            receipt_key: vec![7; 32],
+            hub_matrix: "@mls:example.org".to_owned(),
+            hub_xmpp: String::new(),
+            matrix_room: room.to_owned(),
+            matrix_via: String::new(),
+            muc: String::new(),
+            admins: admin.to_string(),
+            order: Order::Hub,
+            members_may_add: false,
+            basic_allowed: true,
+            open_join: false,
+            join_psk: Vec::new(),
+            previous_key: Vec::new(),
+            handover: Vec::new(),
+            anchors: TrustAnchors::default(),
+        }
     }
 }
 

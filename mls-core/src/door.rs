@@ -47,6 +47,15 @@ pub struct ApplicationMessage {
     pub message: MlsMessage,
 }
 
+/// A commit that a room brought, and that may go to the engine.
+#[derive(Clone, Debug)]
+pub struct RoomCommit {
+    /// The epoch in which it was made; who made it is known only after decryption.
+    pub epoch: u64,
+    /// The message.
+    pub message: MlsMessage,
+}
+
 /// A handshake that may go to the engine.
 #[derive(Clone, Debug)]
 pub struct HandshakeMessage {
@@ -84,6 +93,44 @@ pub fn from_room(
         return Err(DoorError::TooOld);
     }
     Ok(ApplicationMessage { epoch, message })
+}
+
+/// From the room of a group that its room orders: a member's encrypted commit, or the commit of
+/// somebody from outside (which RFC 9420 has in clear), for that group, which is of this suite.
+/// Nothing for what is no handshake.
+pub fn commit_from_room(
+    bytes: &[u8],
+    group: &GroupId,
+    suite: CipherSuite,
+) -> Result<Option<RoomCommit>, DoorError> {
+    let message = decode(bytes, APPLICATION_BYTES_MAX)?;
+    let (group_id, epoch) = match message.description() {
+        MlsMessageDescription::PrivateProtocolMessage { group_id, epoch_id, content_type } => {
+            match content_type {
+                ContentType::Commit => (group_id, epoch_id),
+                ContentType::Proposal => {
+                    let why = "a group without a hub takes proposals inside commits only";
+                    return Err(DoorError::WrongKind(why));
+                }
+                _ => return Ok(None),
+            }
+        }
+        MlsMessageDescription::PublicProtocolMessage {
+            group_id,
+            epoch_id,
+            content_type: ContentType::Commit,
+            sender: Sender::NewMemberCommit,
+            ..
+        } => {
+            hpke_keys::check_path(suite, bytes)?;
+            (group_id, epoch_id)
+        }
+        _ => return Ok(None),
+    };
+    if group_id != group.0 {
+        return Err(DoorError::OtherGroup);
+    }
+    Ok(Some(RoomCommit { epoch, message }))
 }
 
 /// From the hub, or to it: only a PublicMessage with a proposal or a commit, for that group, which

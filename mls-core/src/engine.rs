@@ -17,6 +17,7 @@ use mls_rs_crypto_awslc::{AwsLcCipherSuite, AwsLcCryptoProvider};
 use thiserror::Error;
 
 use crate::identity::ClientIdentity;
+use crate::limits::APPLICATION_BYTES_MAX;
 use crate::policy::{
     BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, HELD_PSKS_EXTENSION, LAST_RESORT_EXTENSION,
 };
@@ -32,6 +33,12 @@ pub enum EngineError {
     /// A key, signature or ciphertext is not valid.
     #[error("the crypto provider: {0}")]
     Crypto(String),
+    /// A commit that a room cannot carry.
+    #[error(
+        "the commit is longer than {APPLICATION_BYTES_MAX} bytes, which a room without a hub cannot \
+         carry: change less at once"
+    )]
+    TooLarge,
     /// We do not do this suite.
     #[error("cipher suite {0} is not supported: use 1, 2 or 3")]
     Suite(u16),

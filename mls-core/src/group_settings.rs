@@ -1,11 +1,13 @@
 //! What of a group's context may change while the group lives (RFC 9420 12.1.7): one check for
 //! the hub and for every member.
 //!
-//! Rooms, hub and order stay what the group was registered with; so does every other extension. Of the
-//! hub's keys the old one itself must say that new ones take its place.
+//! An admin may hand a group in one network over to its room, and back to the same hub. Rooms and
+//! hub stay what the group was registered with; so does every other extension. Of the hub's keys the
+//! old one itself must say that new ones take its place.
 //! What an admin may change is in [`Settings`].
 
 use mls_rs::extension::built_in::ExternalSendersExt;
+use mls_rs::group::Roster;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::extension::{ExtensionList, ExtensionType};
 use thiserror::Error;
@@ -13,7 +15,9 @@ use thiserror::Error;
 use crate::address::UserId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError, Order};
 use crate::handover::Handover;
+use crate::identity::{IdentityError, TrustAnchor, check_leaf};
 use crate::policy::BRIDGE_GROUP_EXTENSION;
+use crate::wire::Digest;
 
 /// A change of the context that nobody may make; its proposer's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -21,15 +25,21 @@ pub enum SettingsError {
     /// The new settings are none.
     #[error(transparent)]
     Group(#[from] BridgeGroupError),
-    /// Hub, rooms or order.
-    #[error("a group's hub, rooms and order cannot be changed")]
+    /// Hub or rooms.
+    #[error("a group's hub and rooms cannot be changed")]
     Fixed,
+    /// A room can order only what lives in it.
+    #[error("only a group that lives in one network can go on without a hub")]
+    TwoNetworks,
     /// An extension beside the bridge's.
     #[error("of a group's context only extension 0xFB71 can be changed")]
     OtherExtension,
     /// Another hub key without the old one's word.
     #[error("the hub's old key has not signed for the new one")]
     Handover,
+    /// A leaf that could not stay.
+    #[error("{0}: it must be removed, or get a certificate, before")]
+    Leaf(IdentityError),
     /// Nobody could change anything any more.
     #[error("a group must keep an admin")]
     NoAdmin,
@@ -49,6 +59,14 @@ pub struct Settings {
     pub open_join: Option<bool>,
     /// The external PSK that every external commit must use; empty for none.
     pub join_psk: Option<JoinPsk>,
+    /// Whether leaves need no certificate of an authority that the group names.
+    pub basic_allowed: Option<bool>,
+    /// Authorities that the group names from now on.
+    pub anchors_add: Vec<TrustAnchor>,
+    /// Authorities that it names no longer, by the fingerprints of their certificates.
+    pub anchors_remove: Vec<Digest>,
+    /// Who orders the group from now on.
+    pub order: Option<Order>,
 }
 
 /// The id of an external PSK; empty for none.
@@ -66,10 +84,20 @@ impl Settings {
                 admins.push(user);
             }
         }
+        let mut anchors = group.anchors.clone();
+        anchors.0.retain(|anchor| !self.anchors_remove.contains(&anchor.fingerprint()));
+        for anchor in &self.anchors_add {
+            if !anchors.0.contains(anchor) {
+                anchors.0.push(anchor.clone());
+            }
+        }
         BridgeGroup {
+            basic_allowed: self.basic_allowed.unwrap_or(group.basic_allowed),
+            anchors,
             admins: admins.join("\n"),
             members_may_add: self.members_may_add.unwrap_or(group.members_may_add),
             open_join: self.open_join.unwrap_or(group.open_join),
+            order: self.order.unwrap_or(group.order),
             join_psk: self.join_psk.clone().map_or_else(|| group.join_psk.clone(), |psk| psk.0),
             ..group.clone()
         }
@@ -84,6 +112,8 @@ pub(crate) fn check_change(
     let (old, new) = (BridgeGroup::from_extensions(before)?, BridgeGroup::from_extensions(after)?);
     if old.fixed() != new.fixed() {
         Err(SettingsError::Fixed)
+    } else if old.order != new.order && new.rooms().len() != 1 {
+        Err(SettingsError::TwoNetworks)
     } else if old.receipt_key != new.receipt_key {
         check_new_hub_key(&old, &new, before, after)
     } else if (old.previous_key, old.handover) != (new.previous_key.clone(), new.handover.clone()) {
@@ -95,6 +125,21 @@ pub(crate) fn check_change(
     } else {
         Ok(())
     }
+}
+
+/// Whether every leaf may stay after a change of what credentials the group takes: who joins later
+/// holds all of them against the same.
+pub(crate) fn check_leaves(
+    roster: &Roster<'_>,
+    before: &ExtensionList,
+    after: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let (old, new) = (BridgeGroup::from_extensions(before)?, BridgeGroup::from_extensions(after)?);
+    if (old.basic_allowed, &old.anchors) == (new.basic_allowed, &new.anchors) {
+        return Ok(());
+    }
+    let check = |leaf| check_leaf(leaf, &new, None).map(drop).map_err(SettingsError::Leaf);
+    roster.member_identities_iter().try_for_each(check)
 }
 
 /// Whether the hub's old key has signed for the new one and its external sender.
@@ -132,8 +177,10 @@ pub(crate) fn check_successor(
         extensions
     };
     let (before, after) = (without_senders(before), without_senders(after));
-    let key = |extensions| BridgeGroup::from_extensions(extensions).map(|group| group.receipt_key);
-    if key(&before)? != key(&after)? {
+    let kept = |extensions| {
+        BridgeGroup::from_extensions(extensions).map(|group| (group.receipt_key, group.order))
+    };
+    if kept(&before)? != kept(&after)? {
         return Err(SettingsError::Fixed);
     }
     check_change(&before, &after)
@@ -149,10 +196,10 @@ fn others(extensions: &ExtensionList, without: &[ExtensionType]) -> ExtensionLis
 
 impl BridgeGroup {
     /// What can never change.
-    fn fixed(&self) -> ([&str; 5], Order, bool) {
+    fn fixed(&self) -> [&str; 5] {
         let names =
             [&self.hub_matrix, &self.hub_xmpp, &self.matrix_room, &self.matrix_via, &self.muc];
-        (names.map(String::as_str), self.order, self.basic_allowed)
+        names.map(String::as_str)
     }
 }
 

@@ -10,6 +10,7 @@
 mod added;
 mod answers;
 mod ask_to_join;
+mod authority;
 mod blobs;
 mod claim_jobs;
 mod claim_key_packages;
@@ -24,12 +25,14 @@ mod fetch_handshakes;
 mod fetch_welcomes;
 mod find_group;
 mod group_record;
+mod handshake_keys;
 mod handshake_log;
 mod held;
 mod held_queue;
 mod hub_info;
 mod idle;
 mod input;
+mod issue_credential;
 mod keys;
 mod leave_room;
 mod leaves;
@@ -50,15 +53,18 @@ mod submit_commit;
 mod submit_proposal;
 mod successor;
 mod sweep;
+mod take_back;
 mod turn;
 mod welcomes;
 
+pub use crate::wire::Reply;
 pub use effect::{
     Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, MakeRooms, Notify,
-    PostHandshake, Relay, Reply,
+    PostHandshake, QueryDevice, Relay,
 };
 pub use input::{
-    Claimed, Incoming, Input, Membership, ReplyTo, RequestInput, RoomMessage, RoomsMade,
+    Claimed, DeviceKey, Incoming, Input, Membership, ReplyTo, RequestInput, RoomMessage, RoomsMade,
+    SealedInput,
 };
 
 use std::sync::Arc;
@@ -130,13 +136,16 @@ impl Hub {
             lost_rooms: Vec::new(),
         };
         let done = match input {
-            Input::Request(request) => turn.request(request),
+            Input::Request(request) => turn.request(request, None),
+            Input::Sealed(sealed) => turn.sealed_request(sealed),
             Input::Message(message) => turn.relay(message),
             Input::Membership(change) => turn.membership(change),
             Input::Listed { room, users } => turn.listed(&room, &users),
             Input::RoomLost { room } => turn.room_lost(&room),
             Input::RoomsMade(made) => turn.rooms_made(made),
             Input::Claimed(claimed) => turn.claimed(claimed),
+            Input::DeviceKey(said) => turn.device_key(&said),
+            Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
             Input::Tick => turn.sweep(),
             Input::Due => turn.release_due(),
         };

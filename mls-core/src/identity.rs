@@ -1,7 +1,12 @@
 //! Credentials: what the engine is told about who a leaf is (RFC 9420 5.3, RFC 9750 4).
 //!
-//! So far basic credentials whose identity is a [`ClientId`]. Every leaf lists X.509 beside
-//! basic, so that a group can move to certificates without adding everybody anew.
+//! Basic credentials whose identity is a [`ClientId`], and X.509 ones that name one. Every leaf lists
+//! both types, so that they stand side by side and a group can move to certificates without adding
+//! everybody anew.
+
+mod anchors;
+mod certificate;
+mod leaf;
 
 use mls_rs::group::{GroupContext, Roster};
 use mls_rs::identity::basic::BasicCredential;
@@ -13,17 +18,30 @@ use mls_rs_core::identity::{
 };
 use thiserror::Error;
 
+pub use self::anchors::{TrustAnchor, TrustAnchors};
+pub use self::certificate::{Certificate, CertificateError};
+pub use self::leaf::{Standing, check_chain, check_leaf};
 use crate::address::ClientId;
+use crate::bridge_group::{BridgeGroup, BridgeGroupError};
 
 /// A credential that we cannot accept; its owner's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum IdentityError {
-    /// Another type than basic.
-    #[error("the credential is not a basic one")]
+    /// Another type than basic and X.509.
+    #[error("the credential is neither a basic nor an X.509 one")]
     Type,
     /// Its identity is no client id.
     #[error("the credential's identity is not a client id")]
     NotAClient,
+    /// A certificate that proves nothing.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The group wants certificates from authorities that it names.
+    #[error("this group takes only certificates of its authorities, and {0} has none of them")]
+    Unvouched(ClientId),
+    /// The group says nothing to go by.
+    #[error(transparent)]
+    Group(#[from] BridgeGroupError),
 }
 
 impl IntoAnyError for IdentityError {
@@ -32,13 +50,17 @@ impl IntoAnyError for IdentityError {
     }
 }
 
-/// The client that a leaf belongs to.
+/// The client that a leaf says it belongs to; [`check_leaf`] says what stands behind that.
 pub fn client_id(identity: &SigningIdentity) -> Result<ClientId, IdentityError> {
-    let Credential::Basic(basic) = &identity.credential else {
-        return Err(IdentityError::Type);
-    };
-    let text = std::str::from_utf8(basic.identifier()).map_err(|_| IdentityError::NotAClient)?;
-    ClientId::parse(text).map_err(|_| IdentityError::NotAClient)
+    match &identity.credential {
+        Credential::Basic(basic) => {
+            let text =
+                std::str::from_utf8(basic.identifier()).map_err(|_| IdentityError::NotAClient)?;
+            ClientId::parse(text).map_err(|_| IdentityError::NotAClient)
+        }
+        Credential::X509(chain) => Ok(Certificate::of(chain)?.client),
+        _ => Err(IdentityError::Type),
+    }
 }
 
 /// The basic credential of a client.
@@ -62,10 +84,18 @@ impl IdentityProvider for ClientIdentity {
     fn validate_member(
         &self,
         identity: &SigningIdentity,
-        _time: Option<MlsTime>,
-        _context: MemberValidationContext<'_>,
+        time: Option<MlsTime>,
+        context: MemberValidationContext<'_>,
     ) -> Result<(), IdentityError> {
-        client_id(identity).map(|_| ())
+        let time_s = time.map(|time| time.seconds_since_epoch());
+        match context.new_extensions() {
+            Some(extensions) => {
+                let group = BridgeGroup::from_extensions(extensions)?;
+                check_leaf(identity, &group, time_s).map(|_| ())
+            }
+            // A KeyPackage, for no group yet.
+            None => leaf::check_own_word(identity),
+        }
     }
 
     fn validate_external_sender(
@@ -105,6 +135,6 @@ impl IdentityProvider for ClientIdentity {
 
 /// The user's right to change a group, by its GroupContext.
 pub fn is_admin(identity: &SigningIdentity, context: &GroupContext) -> bool {
-    let group = crate::bridge_group::BridgeGroup::from_extensions(&context.extensions);
+    let group = BridgeGroup::from_extensions(&context.extensions);
     matches!((client_id(identity), group), (Ok(client), Ok(group)) if group.is_admin(&client.user()))
 }

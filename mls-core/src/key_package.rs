@@ -8,13 +8,13 @@ use mls_rs::group::{LeafNode, LeafNodeSource};
 use mls_rs::{KeyPackage, MlsMessage};
 use mls_rs_codec::{MlsDecode, MlsEncode};
 use mls_rs_core::crypto::HpkePublicKey;
-use mls_rs_core::identity::CredentialType;
+use mls_rs_core::identity::{Credential, CredentialType};
 use thiserror::Error;
 
 use crate::address::ClientId;
 use crate::engine::{cipher_suite, mls_time, observer};
 use crate::hpke_keys;
-use crate::identity::client_id;
+use crate::identity::{Certificate, client_id};
 use crate::limits::KEY_PACKAGE_BYTES_MAX;
 use crate::policy::{
     BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
@@ -51,6 +51,9 @@ pub(crate) enum Unfit {
     /// It lives too long.
     #[error("it must live at most {} days", KEY_PACKAGE_LIFETIME_S / 86_400)]
     Lifetime,
+    /// It would outlive its certificate.
+    #[error("it ends later than the certificate in its credential")]
+    OutlivesCertificate,
     /// Its leaf does not list what every member of a bridge's group needs.
     #[error("its leaf must list the extension 0xFB71 and the credentials basic and X.509")]
     Capabilities,
@@ -84,6 +87,12 @@ pub(crate) fn check_policy(package: &KeyPackage) -> Result<FitPackage, Unfit> {
     let end = lifetime.not_after.seconds_since_epoch();
     if end.saturating_sub(begin) > KEY_PACKAGE_LIFETIME_S + KEY_PACKAGE_BACKDATING_S {
         return Err(Unfit::Lifetime);
+    }
+    if let Credential::X509(chain) = &package.signing_identity().credential {
+        let certificate = Certificate::of(chain).map_err(|e| Unfit::Invalid(e.to_string()))?;
+        if end > certificate.not_after_s {
+            return Err(Unfit::OutlivesCertificate);
+        }
     }
     let capabilities = &leaf.capabilities;
     let credentials = [CredentialType::BASIC, CredentialType::X509];

@@ -53,6 +53,7 @@
 )]
 
 pub mod address;
+pub mod authority;
 pub mod bridge_group;
 pub mod checkpoint;
 #[cfg(test)]
@@ -75,6 +76,7 @@ pub mod policy;
 pub mod psk;
 pub mod receipt;
 pub mod rules;
+pub mod seal;
 pub mod store;
 pub mod submission;
 pub mod wire;

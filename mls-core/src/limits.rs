@@ -29,8 +29,6 @@ pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const NAME_BYTES_MAX: usize = 1024;
 /// Key packages in one publication.
 pub const KEY_PACKAGES_PER_PUBLISH_MAX: usize = 64;
-/// One-time key packages kept for one device.
-pub const KEY_PACKAGES_PER_DEVICE_MAX: usize = 100;
 /// One encoded key package.
 pub const KEY_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 /// Devices of one user that a claim considers.
@@ -49,6 +47,18 @@ pub const PSK_BYTES_MIN: usize = 16;
 pub const EXPORT_BYTES_MAX: usize = 8160;
 /// PreSharedKey proposals in one commit.
 pub const PSKS_PER_COMMIT_MAX: usize = 8;
+/// Certificates in one credential: the leaf, and what is between it and the trust anchor.
+pub const CERTIFICATES_PER_CHAIN_MAX: usize = 3;
+/// One certificate.
+pub const CERTIFICATE_BYTES_MAX: usize = 2 * 1024;
+/// Key packages wait so long for their first certificate.
+pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
+/// After a refusal no certificate is asked for again before this.
+pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
+/// Devices of one user that ever got a certificate of one authority.
+pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
+/// Trust anchors that a group names.
+pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.
 pub const MEMBERS_MAX: usize = 10_000;
 /// Admins in one group.
@@ -102,8 +112,17 @@ pub const NUMBERS_RESERVED: u64 = 256;
 pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
 /// How often a member asks, when it connects, whether it has the newest handshakes of a group.
 pub const LOOK_FOR_NEWEST_MS: u64 = 60 * 60 * 1000;
+/// How soon a member asks again for the keys of a hub that cannot open its requests.
+pub const HUB_KEYS_AGAIN_MS: u64 = 60 * 1000;
 /// How often a member asks, when it connects, whether the hub has new keys.
 pub const HUB_INFO_AGAIN_MS: u64 = DAY_MS;
+/// Handshakes of one epoch that a member cannot open and asks the hub for: more than an epoch's
+/// proposals and its commit.
+pub const UNOPENED_PER_EPOCH_MAX: u32 = 128;
+/// How often a member asks the same because of a key that it does not know.
+pub const HUB_INFO_AT_ONCE_MS: u64 = 60_000;
+/// How often what no known key of the hub has signed makes a member fetch a group's handshakes.
+pub const UNSIGNED_FETCH_MS: u64 = 10_000;
 /// Handshakes that came before their turn, kept by a member for one group.
 pub const HANDSHAKES_BUFFERED_MAX: usize = 64;
 /// Messages of one group that a member has handed out and that are not confirmed.
@@ -152,6 +171,17 @@ pub const EVIDENCE_PER_GROUP_MAX: usize = 16;
 /// Handshakes of one group that a member keeps with their receipts, to compare others with.
 pub const HANDSHAKES_REMEMBERED: u64 = 64;
 
+/// Commits of one group without a hub that wait for the state that they were made in.
+pub const ROOM_COMMITS_WAITING_MAX: usize = 128;
+/// The same from one account.
+pub const ROOM_COMMITS_PER_SENDER_MAX: usize = 32;
+/// States of one group without a hub that are kept beside those that led to its own.
+pub const ROOM_BRANCHES_MAX: usize = 16;
+/// A hub that is to take a group back from its room is waited for so long.
+pub const HAND_BACK_WAIT_MS: u64 = 60_000;
+/// That a group without a hub may have fallen apart is said at most once within this.
+pub const FELL_APART_NOTICE_MS: u64 = DAY_MS;
+
 /// Groups whose public state the hub keeps in memory.
 pub const HUB_GROUPS_IN_MEMORY_MAX: usize = 1024;
 /// Leaves of those groups together; the group that was used longest ago goes first.
@@ -166,7 +196,7 @@ pub const CLAIM_ATTEMPTS_MAX: u8 = 10;
 pub const JOB_WAIT_MS: u64 = 60_000;
 /// How long a job is kept whose network never answers.
 pub const JOB_KEEP_MS: u64 = DAY_MS;
-/// After putting somebody out, the hub takes a "left" from that room for its own doing this long.
+/// When it has put somebody out, the hub takes a "left" from that room for its own doing this long.
 pub const EXPEL_ECHO_MS: u64 = 10 * 60 * 1000;
 /// Messages of one sender that the hub holds back for coming faster than their rate; the next
 /// one is dropped, and people are told. At the rate they have all gone after 200 seconds.

@@ -19,6 +19,8 @@ mod command;
 mod commit;
 mod counters;
 mod create;
+mod credentials;
+mod early;
 mod engine_storage;
 mod enter;
 mod epoch_change;
@@ -28,6 +30,7 @@ mod exporter;
 mod followed;
 mod future;
 mod gaps;
+mod group_keys;
 mod group_record;
 mod handshake;
 mod hub_keys;
@@ -58,8 +61,10 @@ mod reinit;
 mod rejoin;
 mod remove;
 mod requests;
+mod room_order;
 mod rooms;
 mod rotate;
+mod sealed_handshakes;
 mod seen;
 mod send;
 mod successor;
@@ -73,7 +78,7 @@ pub use command::{
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
-    MessageEvent, RemovedEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
+    MessageEvent, RemovedEvent, RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
@@ -84,6 +89,7 @@ pub use summary::{GroupSummary, MemberSummary};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mls_rs::error::MlsError;
 use mls_rs_core::crypto::CipherSuite;
@@ -91,10 +97,12 @@ use mls_rs_core::crypto::CipherSuite;
 use crate::address::{ClientId, RoomAddress};
 use crate::engine::EngineError;
 use crate::overlay::Overlay;
+use crate::policy::KEY_PACKAGE_BACKDATING_S;
+use crate::seal::Sealer;
 use crate::store::{Store, StoreError, Write};
 use crate::wire::{GroupId, Notice};
 use counters::Counters;
-use engine_storage::{MemberClient, Slot};
+use engine_storage::{MemberClient, PACKAGE_LIFETIME, Slot};
 use group_record::GroupRecords;
 use key_packages::Fill;
 use keys::{SUITE, SignatureKeys};
@@ -128,18 +136,27 @@ pub struct Member {
     future: future::Future,
     /// When each group was last asked for its newest handshakes.
     looked_ms: BTreeMap<GroupId, u64>,
+    /// When what an unknown key has signed made us fetch a group's handshakes.
+    unsigned_ms: BTreeMap<GroupId, u64>,
     /// For which future messages handshakes were fetched: how many, from which seq.
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
     welcomes: welcome::Welcomes,
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
+    patience: credentials::Patience,
     gaps: gaps::Gaps,
+    /// When people were last told that a group may have fallen apart.
+    fell_apart_ms: BTreeMap<GroupId, u64>,
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
     /// Rooms of Welcomes that could not be entered, as long as people were not told.
     uninvited: BTreeMap<RoomAddress, rooms::Uninvited>,
     watched: BTreeMap<GroupId, leave::Watch>,
+    /// Seals requests to the hub that is pinned.
+    sealer: Sealer,
+    /// Handshakes that could not be opened.
+    unopened: sealed_handshakes::UnopenedByGroup,
     /// When expired things were last deleted.
     house_kept_ms: u64,
 }
@@ -150,8 +167,10 @@ impl Member {
     pub fn open(store: Arc<dyn Store>, client: ClientId) -> Result<(Self, Vec<Write>), StoreError> {
         let overlay = Overlay::new(store);
         let keys = SignatureKeys::open(&overlay, &client)?;
-        let engine = engine_storage::client(&overlay, Slot::Current, &client, &keys, SUITE);
+        let engine =
+            engine_storage::client(&overlay, Slot::Current, keys.own(), SUITE, PACKAGE_LIFETIME);
         let (intents, ended) = intents::open(&overlay)?;
+        let sealer = Sealer::new(client.user()).map_err(|e| StoreError(e.to_string()))?;
         let member = Self {
             groups: group_record::open(&overlay)?,
             counters: Counters::open(&overlay)?,
@@ -161,7 +180,9 @@ impl Member {
             welcomes: welcome::open(&overlay)?,
             doubts: welcome::Doubts::default(),
             checkpoints: checkpoints::Checkpoints::default(),
+            patience: credentials::Patience::default(),
             gaps: gaps::Gaps::default(),
+            fell_apart_ms: BTreeMap::new(),
             rooms: rooms::open(&overlay)?,
             intents,
             ended,
@@ -177,11 +198,17 @@ impl Member {
             ratchets: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
             looked_ms: BTreeMap::new(),
+            unsigned_ms: BTreeMap::new(),
             rooms_to_find: BTreeMap::new(),
             uninvited: BTreeMap::new(),
             watched: BTreeMap::new(),
+            sealer,
+            unopened: BTreeMap::new(),
             house_kept_ms: 0,
         };
+        if let Some(hub) = member.hub()? {
+            member.sealer.use_key(&hub.seal_key);
+        }
         let writes = member.overlay.take_writes();
         Ok((member, writes))
     }
@@ -211,8 +238,8 @@ impl Member {
         match input {
             Input::Command(id, command) => self.take_command(id, command),
             Input::Answer(id, result) => self.answered(&id, result),
-            Input::Notice(Notice::Handshake(handshake)) => self.handshake(handshake),
-            Input::Notice(Notice::Welcome(welcome)) => self.welcome(welcome),
+            Input::Notice(Notice::Handshake(sealed)) => self.sealed_handshake(sealed),
+            Input::Notice(Notice::WelcomeWaiting(waiting)) => self.welcome_waits(&waiting),
             Input::Notice(Notice::KeyPackagesLow(low)) if low.device == self.client.device() => {
                 self.key_packages_left(low.suite.into(), low.count)
             }
@@ -244,19 +271,12 @@ impl Member {
         self.command(id, command)?;
         self.start_creates()?;
         self.start_joins()?;
-        let waiting: Vec<_> = self.intents.keys().copied().filter(|_| publishes).collect();
-        for number in waiting {
-            let publish =
-                |intent: &intents::Intent| matches!(intent.command, Command::PublishKeyPackages);
-            if self.intents.get(&number).is_some_and(publish) {
-                self.step_publish(number)?;
-            }
-        }
-        Ok(())
+        if publishes { self.start_publishing() } else { Ok(()) }
     }
 
     fn connected(&mut self) -> Result<(), StoreError> {
         self.ask_hub_again()?;
+        self.want_credentials()?;
         self.hurry_requests();
         self.fetched_for.clear();
         self.watch_left_rooms();
@@ -274,6 +294,7 @@ impl Member {
         let mut outputs: Vec<_> = events.chain(self.pending_rooms()).chain(uploads).collect();
         outputs.extend(self.pending_requests()?);
         outputs.extend(self.pending_messages()?);
+        outputs.extend(self.pending_room_commits()?);
         Ok(outputs)
     }
 
@@ -307,9 +328,19 @@ impl Member {
         self.keys.own().public()
     }
 
+    /// Seals what this device asks, to the hub that is pinned, and opens the answers: for the
+    /// connection, which carries nothing else.
+    pub fn sealer(&self) -> Sealer {
+        self.sealer.clone()
+    }
+
     /// The engine's client that makes and joins groups of a suite.
     fn engine_of(&self, suite: CipherSuite) -> MemberClient {
-        engine_storage::client(&self.overlay, Slot::Current, &self.client, &self.keys, suite)
+        let key = self.keys.of(suite);
+        let begin_s = (self.now_ms / 1000).saturating_sub(KEY_PACKAGE_BACKDATING_S);
+        let certified = Duration::from_secs(key.until_s().saturating_sub(begin_s));
+        let lifetime = PACKAGE_LIFETIME.min(certified);
+        engine_storage::client(&self.overlay, Slot::Current, key, suite, lifetime)
     }
 
     /// Signs with the device's signature key, for announcements outside MLS. Whoever calls puts

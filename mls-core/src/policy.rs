@@ -35,6 +35,12 @@ pub fn key_package_pool(suite: CipherSuite) -> u32 {
     if CIPHER_SUITES.first() == Some(&suite) { KEY_PACKAGE_POOL } else { KEY_PACKAGE_POOL_OTHER }
 }
 
+/// A credential that the authority issues lives so long.
+pub const CREDENTIAL_LIFETIME_MS: u64 = 90 * DAY_MS;
+/// A client has its credential renewed at this age.
+pub const CREDENTIAL_RENEW_MS: u64 = 60 * DAY_MS;
+/// Credentials per hour and user: one for each of the groups of all its devices, and some more.
+pub const CREDENTIALS_PER_HOUR: u32 = 500;
 /// Length of a group id.
 pub const GROUP_ID_BYTES: usize = 16;
 /// After joining and then this often a member renews its leaf.
@@ -53,6 +59,10 @@ pub const LEAF_IDLE_MS: u64 = 77 * DAY_MS;
 pub const LEAF_LIFETIME_LEFT_MS: u64 = 7 * DAY_MS;
 /// Past epochs are deleted at this age, even if no new one comes.
 pub const PAST_EPOCH_KEEP_MS: u64 = 2 * DAY_MS;
+/// A group that its room orders goes back at most so many epochs for a commit that beats its own.
+pub const ROOM_REWIND_EPOCHS: u64 = 5;
+/// And to none that ended longer ago than this.
+pub const ROOM_REWIND_MS: u64 = 2 * DAY_MS;
 /// A member says its checkpoint again after this, where an epoch lasts that long.
 pub const CHECKPOINT_REPEAT_MS: u64 = DAY_MS / 4;
 /// People are told where the other network sends messages, and for so long no checkpoint.

@@ -4,23 +4,28 @@
 //! Receiving, an offence refuses the whole commit; sending, an offending proposal that somebody
 //! else made is left out instead, or it would block the group.
 
+use std::collections::BTreeSet;
+
 use mls_rs::MlsRules;
 use mls_rs::group::proposal::{Proposal, ReInitProposal};
-use mls_rs::group::{GroupContext, Roster, Sender};
+use mls_rs::group::{
+    CachedProposal, CommitEffect, CommitMessageDescription, GroupContext, Roster, Sender,
+};
 use mls_rs::mls_rules::{
-    CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle,
+    CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle, ProposalInfo,
 };
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::identity::SigningIdentity;
 use thiserror::Error;
 
 use crate::address::UserId;
-use crate::bridge_group::{BridgeGroup, BridgeGroupError};
+use crate::bridge_group::{BridgeGroup, BridgeGroupError, Order};
 use crate::engine::PADDING;
 use crate::group_settings::{self, SettingsError};
 use crate::hpke_keys::{self, UnusableKey};
 use crate::identity::{IdentityError, client_id};
-use crate::limits::{ADDS_PER_COMMIT_MAX, PSKS_PER_COMMIT_MAX};
+use crate::key_package;
+use crate::limits::{ADDS_PER_COMMIT_MAX, MEMBERS_MAX, PSKS_PER_COMMIT_MAX};
 use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::psk::{self, PskError, PskName};
 
@@ -54,6 +59,15 @@ pub enum RuleError {
     /// A PSK that may not be used.
     #[error(transparent)]
     Psk(#[from] PskError),
+    /// A key package that breaks the policies.
+    #[error("an added key package: {0}")]
+    KeyPackage(String),
+    /// Too large a group.
+    #[error("at most {MEMBERS_MAX} leaves in a group")]
+    TooManyMembers,
+    /// Who is to go must go with the next commit.
+    #[error("the commit leaves out a removal that the hub has proposed")]
+    LeftOut,
     /// Too much at once.
     #[error("at most {PSKS_PER_COMMIT_MAX} pre-shared keys can be used by one commit")]
     TooManyPsks,
@@ -83,7 +97,10 @@ pub fn check_proposal(
     match sender {
         Sender::Member(index) => {
             check_member(proposal, &user(roster, *index)?, roster, &group)?;
-            check_content(proposal, context)
+            check_content(proposal, roster, context)
+        }
+        Sender::External(_) if group.order == Order::Room => {
+            Err(RuleError::Never("a proposal from outside, without a hub,"))
         }
         Sender::External(_) => match proposal {
             Proposal::Remove(_) => Ok(()),
@@ -116,6 +133,9 @@ fn check_member(
         Proposal::Update(_) => Ok(()),
         // Who lacks the key is shut out: no member may do that to another.
         Proposal::Psk(_) => admin("use a pre-shared key"),
+        Proposal::ReInit(_) if group.order == Order::Room => {
+            Err(RuleError::Never("a new start by ReInit, without a hub,"))
+        }
         Proposal::ReInit(_) => admin("start the group anew"),
         Proposal::ExternalInit(_) => Err(RuleError::Never("ExternalInit by a member")),
         _ => Err(RuleError::Never("a proposal of an unknown type")),
@@ -123,13 +143,27 @@ fn check_member(
 }
 
 /// What is proposed, whoever does.
-fn check_content(proposal: &Proposal, context: &GroupContext) -> Result<(), RuleError> {
+fn check_content(
+    proposal: &Proposal,
+    roster: &Roster<'_>,
+    context: &GroupContext,
+) -> Result<(), RuleError> {
     match proposal {
         Proposal::GroupContextExtensions(after) => {
-            Ok(group_settings::check_change(&context.extensions, after)?)
+            group_settings::check_change(&context.extensions, after)?;
+            Ok(group_settings::check_leaves(roster, &context.extensions, after)?)
         }
-        Proposal::Psk(_) => Ok(psk::check(proposal, context).map(|_| ())?),
+        Proposal::Psk(_) => match psk::check(proposal, context)? {
+            PskName::Resumption if is_ordered_by_room(context) => {
+                Err(RuleError::Never("the secret of an epoch that may be taken back"))
+            }
+            _ => Ok(()),
+        },
         Proposal::ReInit(reinit) => check_reinit(reinit, context),
+        Proposal::Add(add) => match key_package::check_policy(add.key_package()) {
+            Ok(_) => Ok(()),
+            Err(unfit) => Err(RuleError::KeyPackage(unfit.to_string())),
+        },
         _ => Ok(()),
     }
 }
@@ -182,6 +216,7 @@ impl MlsRules for GroupRules {
         if proposals.add_proposals().len() > ADDS_PER_COMMIT_MAX {
             return Err(RuleError::TooManyAdds);
         }
+        check_size(&source, roster, &proposals)?;
         let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {
             check_external(identity, roster, context, &proposals, &psks)?;
@@ -192,25 +227,88 @@ impl MlsRules for GroupRules {
     fn commit_options(
         &self,
         _roster: &Roster<'_>,
-        _context: &GroupContext,
-        _proposals: &ProposalBundle,
+        context: &GroupContext,
+        proposals: &ProposalBundle,
     ) -> Result<CommitOptions, RuleError> {
-        // The tree travels apart, by reference; add-only commits go without a path.
+        // The tree travels apart, by reference; add-only commits go without a path. A hub that takes
+        // a group back from its room has no tree to go by. The context is that after the commit.
+        let with_tree = may_hand_back(context, proposals);
         Ok(CommitOptions::new()
             .with_path_required(false)
-            .with_ratchet_tree_extension(false)
+            .with_ratchet_tree_extension(with_tree)
             .with_single_welcome_message(true)
             .with_allow_external_commit(true)
-            .with_always_out_of_band_ratchet_tree(true))
+            .with_always_out_of_band_ratchet_tree(!with_tree))
     }
 
     fn encryption_options(
         &self,
         _roster: &Roster<'_>,
-        _context: &GroupContext,
+        context: &GroupContext,
     ) -> Result<EncryptionOptions, RuleError> {
-        Ok(EncryptionOptions::new(false, PADDING))
+        // A hub has to read handshakes; in the room nobody else has.
+        Ok(EncryptionOptions::new(is_ordered_by_room(context), PADDING))
     }
+}
+
+/// Whether the group stays within its bound, where it grows.
+fn check_size(
+    source: &CommitSource,
+    roster: &Roster<'_>,
+    proposals: &ProposalBundle,
+) -> Result<(), RuleError> {
+    let joins = usize::from(matches!(source, CommitSource::NewMember(_)));
+    let more = proposals.add_proposals().len().saturating_add(joins);
+    let fewer = proposals.remove_proposals().len();
+    if more <= fewer {
+        return Ok(());
+    }
+    let before = roster.member_identities_iter().count();
+    let after = before.saturating_add(more).saturating_sub(fewer);
+    if after > MEMBERS_MAX { Err(RuleError::TooManyMembers) } else { Ok(()) }
+}
+
+/// The leaves whose removal the hub has proposed and which a commit leaves in; an external commit
+/// cannot take them out.
+pub(crate) fn left_out(by_hub: &BTreeSet<u32>, commit: &CommitMessageDescription) -> BTreeSet<u32> {
+    if commit.is_external {
+        return BTreeSet::new();
+    }
+    let applied = match &commit.effect {
+        CommitEffect::NewEpoch(epoch) => epoch.applied_proposals(),
+        CommitEffect::Removed { new_epoch, .. } => new_epoch.applied_proposals(),
+        CommitEffect::ReInit(_) => &[],
+    };
+    let removed = |info: &ProposalInfo<Proposal>| match &info.proposal {
+        Proposal::Remove(remove) => Some(remove.to_remove()),
+        _ => None,
+    };
+    let removed: BTreeSet<u32> = applied.iter().filter_map(removed).collect();
+    by_hub.difference(&removed).copied().collect()
+}
+
+/// The leaves whose removal the hub has proposed, among the proposals that wait.
+///
+/// A member's Remove does not count as pending: its membership tag, which the hub cannot check,
+/// may be wrong, and then members never see it and could never commit it.
+pub(crate) fn removed_by_hub(pending: &[CachedProposal]) -> BTreeSet<u32> {
+    let leaf = |cached: &CachedProposal| match (cached.proposal(), cached.sender()) {
+        (Proposal::Remove(remove), Sender::External(_)) => Some(remove.to_remove()),
+        _ => None,
+    };
+    pending.iter().filter_map(leaf).collect()
+}
+
+fn is_ordered_by_room(context: &GroupContext) -> bool {
+    let group = BridgeGroup::from_extensions(&context.extensions);
+    group.is_ok_and(|group| group.order == Order::Room)
+}
+
+/// Whether a commit that leads to this context may be the one that hands a group back to the hub.
+fn may_hand_back(context: &GroupContext, proposals: &ProposalBundle) -> bool {
+    let group = BridgeGroup::from_extensions(&context.extensions);
+    let one_network = group.is_ok_and(|group| group.rooms().len() == 1);
+    one_network && !proposals.group_context_ext_proposals().is_empty()
 }
 
 /// The PSKs of a commit: not too many, and none that those whom it adds cannot have.

@@ -14,6 +14,7 @@ pub mod fetch_welcomes;
 pub mod find_group;
 pub mod handshake;
 pub mod hub_info;
+pub mod issue_credential;
 pub mod key_packages_low;
 pub mod leave_room;
 pub mod membership_warning;
@@ -22,9 +23,11 @@ pub mod refusal;
 pub mod register_group;
 pub mod register_successor;
 pub mod report_invalid;
+pub mod sealed;
 pub mod submit_commit;
 pub mod submit_proposal;
 pub mod welcome;
+pub mod welcome_waiting;
 
 use std::fmt;
 
@@ -35,22 +38,25 @@ use blob::{BlobChunk, GetBlob, Part, PutBlob};
 use claim_key_packages::{ClaimKeyPackages, ClaimedClient};
 use create_room::{CreateRoom, RoomCreated};
 use device_waiting::DeviceWaiting;
-use fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use fetch_group_info::{FetchGroupInfo, GroupState};
 use fetch_handshakes::{FetchHandshakes, Handshakes};
 use fetch_welcomes::{FetchWelcomes, Welcomes};
 use find_group::{FindGroup, GroupFound};
-use handshake::Handshake;
+use handshake::SealedHandshake;
 use hub_info::HubInfo;
+use issue_credential::{IssueCredential, IssuedCredential};
 use key_packages_low::KeyPackagesLow;
 use leave_room::LeaveRoom;
 use membership_warning::MembershipWarning;
 use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
+use refusal::Refusal;
 use register_group::RegisterGroup;
 use register_successor::RegisterSuccessor;
 use report_invalid::ReportInvalid;
 use submit_commit::SubmitCommit;
 use submit_proposal::SubmitProposal;
 use welcome::Welcome;
+use welcome_waiting::WelcomeWaiting;
 
 /// An MLS group id: 16 random bytes that say nothing about rooms.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
@@ -101,6 +107,8 @@ pub enum Request {
     AskToJoin(AskToJoin) = 16u8,
     /// Hand a group that follows a ReInit to the hub.
     RegisterSuccessor(RegisterSuccessor) = 17u8,
+    /// A certificate for a signature key.
+    IssueCredential(IssueCredential) = 31u8,
 }
 
 /// What a hub answers when it does not refuse.
@@ -122,7 +130,7 @@ pub enum Answer {
     /// To `ClaimKeyPackages`, one entry a client (or a user of whom no client is known).
     KeyPackages(Vec<ClaimedClient>) = 6u8,
     /// To `FetchGroupInfo`.
-    GroupInfo(SealedGroupInfo) = 7u8,
+    GroupInfo(GroupState) = 7u8,
     /// To `FetchHandshakes`.
     Handshakes(Handshakes) = 8u8,
     /// To `FetchWelcomes`.
@@ -131,17 +139,33 @@ pub enum Answer {
     BlobChunk(BlobChunk) = 10u8,
     /// To `ReportInvalid`, `LeaveRoom`, `PutBlob` and `AskToJoin`.
     Done = 11u8,
+    /// To `IssueCredential`.
+    Credential(IssuedCredential) = 31u8,
 }
 
-/// What a hub sends without being asked.
+/// What a hub says to a request, and how it comes back.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[repr(u8)]
+pub enum Reply {
+    /// The answer. On the way only that to `HubInfo` is in clear.
+    Ok(Answer) = 1u8,
+    /// Why not. On the way only what a server between, or a request that cannot be opened, is
+    /// refused for is in clear.
+    Refused(Refusal) = 2u8,
+    /// One of both, sealed: see [`crate::seal::answer_key`].
+    Sealed(#[mls_codec(with = "mls_rs_codec::byte_vec")] Vec<u8>) = 3u8,
+}
+
+/// What a hub sends without being asked. Servers between read it, but for what is sealed in it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub enum Notice {
     /// An accepted handshake, posted into every room of its group.
-    Handshake(Handshake) = 1u8,
-    /// A Welcome for one device.
-    Welcome(Welcome) = 2u8,
+    Handshake(SealedHandshake) = 1u8,
+    /// A Welcome for one device can be fetched.
+    WelcomeWaiting(WelcomeWaiting) = 2u8,
     /// The pool of a device runs low (XMPP only).
     KeyPackagesLow(KeyPackagesLow) = 3u8,
     /// Something about a member that people should know.
@@ -173,20 +197,9 @@ impl Answer {
     /// The parts that may have come as blobs, for a courier to fetch.
     pub fn parts_mut(&mut self) -> Vec<&mut Part> {
         match self {
-            Self::GroupInfo(a) => vec![&mut a.sealed, &mut a.tree],
+            Self::GroupInfo(a) => vec![&mut a.group_info, &mut a.tree],
             Self::Handshakes(a) => a.handshakes.iter_mut().map(|h| &mut h.message).collect(),
             Self::Welcomes(a) => a.welcomes.iter_mut().flat_map(Welcome::parts_mut).collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
-impl Notice {
-    /// The parts that may have come as blobs, for a courier to fetch.
-    pub fn parts_mut(&mut self) -> Vec<&mut Part> {
-        match self {
-            Self::Handshake(n) => vec![&mut n.message],
-            Self::Welcome(n) => n.parts_mut(),
             _ => Vec::new(),
         }
     }
@@ -228,4 +241,4 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(GroupId, Digest, Request, Answer, Notice);
+crate::codec_properties::hold!(GroupId, Digest, Request, Answer, Reply, Notice);

@@ -2,6 +2,7 @@
 
 use crate::crash::{Crash, Node};
 use crate::dice::Dice;
+use crate::operation::Operation;
 use crate::step::{Device, Group, Step, User};
 use crate::trace::{Cast, Trace};
 use crate::weather::Weather;
@@ -26,7 +27,9 @@ pub fn draw(seed: u64, members: Option<usize>) -> Trace {
     };
     let weather = Weather { loses: dice.one_in(2), doubles: dice.one_in(2), swaps: dice.one_in(3) };
     let users = cast.users();
-    let mut drawing = Drawing { dice, weather, users, steps: Vec::new(), creators: Vec::new() };
+    let operates = dice.one_in(2);
+    let mut drawing =
+        Drawing { dice, weather, users, steps: Vec::new(), creators: Vec::new(), operates };
     drawing.found();
     for _ in 0..drawing.dice.between(TURNS_MIN, TURNS_MAX) {
         drawing.turn();
@@ -54,6 +57,8 @@ struct Drawing {
     steps: Vec<Step>,
     /// The account that made each group, as far as it was made.
     creators: Vec<User>,
+    /// Whether people want more than the plainest things.
+    operates: bool,
 }
 
 impl Drawing {
@@ -103,9 +108,13 @@ impl Drawing {
             89..91 => Step::Lose { device },
             91 => Step::Bury { device },
             92 if self.creators.len() < 2 => return self.create(device),
+            93 => return self.new_hub_keys(),
             _ => self.time(),
         };
         self.steps.push(step);
+        if self.operates && self.dice.one_in(3) {
+            self.operate();
+        }
         if !self.dice.one_in(4) {
             let count = self.dice.between(1, WORK_MAX);
             self.work(count, false);
@@ -129,6 +138,68 @@ impl Drawing {
         let crashes = [Crash::Before, Crash::After, Crash::Amid, Crash::Power];
         let crash = self.dice.pick(&crashes).copied().unwrap_or(Crash::After);
         Step::Crash { node, after: self.dice.between(1, 8), crash }
+    }
+
+    /// One thing more that somebody wants.
+    fn operate(&mut self) {
+        let group = self.dice.below(self.creators.len());
+        let (device, admin) = (self.device(), self.admin(group));
+        let user = self.dice.below(self.accounts().len());
+        let psk = if self.dice.one_in(4) { 1 } else { 0 };
+        let (device, operation) = match self.dice.below(40) {
+            0..4 => (admin, Operation::Open(!self.dice.one_in(4))),
+            4..6 => (admin, Operation::MembersMayAdd(self.dice.one_in(2))),
+            6..9 => (admin, Operation::Admin(user)),
+            9 => (admin, Operation::NoAdmin(user)),
+            10 => (admin, Operation::JoinPsk(self.dice.one_in(2).then_some(psk))),
+            11..14 => return self.hold_and_use(admin, group, psk),
+            14 => (admin, Operation::PastEpoch { back: 1 }),
+            15..20 => (device, Operation::ProposeUpdate),
+            20..23 => (admin, Operation::ProposeAdd(user)),
+            23..26 => (admin, Operation::ProposeRemove(user)),
+            26..34 => return self.let_in(device, group),
+            _ => {
+                let suite = u16::try_from(self.dice.between(1, 3)).unwrap_or(1);
+                (admin, Operation::ReInit(suite))
+            }
+        };
+        self.steps.push(Step::Operate { device, group, operation });
+    }
+
+    /// People hand a PSK over, and an admin uses it.
+    fn hold_and_use(&mut self, admin: Device, group: Group, psk: u8) {
+        for device in 0..self.users.len() {
+            if !self.dice.one_in(12) {
+                let operation = Operation::Hold(psk);
+                self.steps.push(Step::Operate { device, group, operation });
+                self.work(WORK_MAX, false);
+            }
+        }
+        let anyway = self.dice.one_in(8);
+        let operation = Operation::UsePsk { psk, anyway };
+        self.steps.push(Step::Operate { device: admin, group, operation });
+    }
+
+    /// An account is let into the room, and one of its devices wants to join.
+    fn let_in(&mut self, device: Device, group: Group) {
+        let user = self.users.get(device).copied().unwrap_or(0);
+        self.steps.push(Step::LetIn { user, group });
+        self.work(WORK_MAX, false);
+        let operation = Operation::Join;
+        self.steps.push(Step::Operate { device, group, operation });
+    }
+
+    /// The hub's keys are replaced, which members hear of within a day of their connecting.
+    fn new_hub_keys(&mut self) {
+        self.steps.push(Step::HubKeys);
+        self.work(WORK_MAX, false);
+        self.steps.push(Step::Time { seconds: 25 * 3600 });
+        for device in 0..self.users.len() {
+            if !self.dice.one_in(4) {
+                self.steps.push(Step::Back { device });
+            }
+        }
+        self.work(WORK_MAX, false);
     }
 
     fn time(&mut self) -> Step {

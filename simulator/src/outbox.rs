@@ -1,7 +1,7 @@
 //! What the hub wants done, done by the servers of both networks.
 
 use mls_core::address::{RoomAddress, UserId};
-use mls_core::hub::{self, Effect, MakeRooms, Relay, Reply};
+use mls_core::hub::{self, Effect, Expel, MakeRooms, Relay, Reply};
 use mls_core::member::{Confirmation, Input};
 use mls_core::wire::Notice;
 use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
@@ -18,7 +18,13 @@ impl World {
     pub(crate) fn carry_out(&mut self, lane: &Lane) -> Result<(), Failure> {
         let first = self.hub.outbox.get(lane).and_then(|queue| queue.front()).cloned();
         let Some(effect) = first else { return Ok(()) };
-        let job = matches!(effect, Effect::MakeRooms(_) | Effect::ClaimMatrix(_));
+        let job = matches!(
+            effect,
+            Effect::MakeRooms(_)
+                | Effect::ClaimMatrix(_)
+                | Effect::QueryDevice(_)
+                | Effect::Expel(_)
+        );
         // A job's crash is that of the input in which it ends.
         let crash = if job { None } else { Armed::input(&mut self.hub.armed) };
         let fate = match crash {
@@ -49,6 +55,8 @@ impl World {
                     }
                     (_, Reply::Ok(ok)) => Input::Answer(answer.id, Ok(ok)),
                     (_, Reply::Refused(refusal)) => Input::Answer(answer.id, Err(refusal)),
+                    // Nothing is sealed here: no server stands between.
+                    (_, Reply::Sealed(_)) => return Ok(Fate::Done),
                 };
                 self.mail(lane, input);
             }
@@ -60,6 +68,12 @@ impl World {
             Effect::Relay(relay) => self.relay(relay),
             Effect::MakeRooms(make) => return self.make_rooms(make),
             Effect::BindRoom(_) => {}
+            Effect::QueryDevice(query) => {
+                let asked = self.nodes.iter().find(|node| node.client == query.client);
+                let result = Ok(asked.map(|node| node.member.signature_key().to_vec()));
+                let said = hub::DeviceKey { job: query.job, result };
+                return self.hub_takes(hub::Input::DeviceKey(said));
+            }
             Effect::ClaimMatrix(claim) => {
                 let mut clients = Vec::new();
                 for target in claim.targets {
@@ -73,11 +87,13 @@ impl World {
                 return self.hub_takes(hub::Input::Claimed(claimed));
             }
             Effect::Admit(admit) => self.admit(&admit.room, &admit.user),
-            Effect::Expel(expel) if expel.user.network() == expel.room.network => {
-                self.put_out(&expel.room, &expel.user, None);
-            }
-            Effect::Expel(expel) => {
-                self.rooms.entry(expel.room).or_default().ghosts.remove(&expel.user);
+            Effect::Expel(Expel { room, user, .. }) => {
+                if user.network() == room.network {
+                    self.put_out(&room, &user, None);
+                } else {
+                    self.rooms.entry(room.clone()).or_default().ghosts.remove(&user);
+                }
+                return self.hub_takes(hub::Input::Expelled { room, user });
             }
         }
         Ok(Fate::Done)
@@ -122,7 +138,7 @@ impl World {
     }
 
     /// An account is invited and comes; one of the other network comes as a ghost.
-    fn admit(&mut self, room: &RoomAddress, user: &UserId) {
+    pub(crate) fn admit(&mut self, room: &RoomAddress, user: &UserId) {
         let known = self.rooms.entry(room.clone()).or_default();
         let own = user.network() == room.network;
         let new =
@@ -155,5 +171,8 @@ impl World {
 
 /// Whether a notice may be lost: a Welcome is asked for again, and others are for people only.
 pub(crate) fn is_lossy(input: &Input) -> bool {
-    matches!(input, Input::Answer(..) | Input::Notice(Notice::Welcome(_) | Notice::Handshake(_)))
+    matches!(
+        input,
+        Input::Answer(..) | Input::Notice(Notice::WelcomeWaiting(_) | Notice::Handshake(_))
+    )
 }

@@ -4,7 +4,7 @@ mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mls_core::address::{ClientId, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::engine::sha256;
 use mls_core::hub::RoomMessage;
 use mls_core::member::{
@@ -33,12 +33,18 @@ pub(crate) struct Record {
     /// The epoch in which the hub has each group.
     pub(crate) epochs: BTreeMap<GroupId, u64>,
     /// How many Removes the hub has proposed in each epoch; never two for one leaf.
-    pub(crate) proposals: BTreeMap<(GroupId, u64), usize>,
+    pub(crate) proposals: BTreeMap<(GroupId, u64), Proposals>,
     /// The handshake at each place of a group's order.
     places: BTreeMap<(GroupId, u64), Digest>,
     pub(crate) buried: BTreeSet<Device>,
     /// Things may have overtaken others.
     pub(crate) swapped: bool,
+    /// Somebody used a PSK that others may lack: these come back, and people are told.
+    pub(crate) shut_out: bool,
+    /// A group may ask for a PSK of who comes back.
+    pub(crate) asks_psk: bool,
+    /// Accounts that somebody let into a room, and that need not be in its group.
+    pub(crate) guests: BTreeSet<(RoomAddress, UserId)>,
 }
 
 /// A command.
@@ -64,6 +70,20 @@ pub(crate) struct Sent {
     pub(crate) read: Option<(u64, bool)>,
     /// Its sender's ghost was put out of the room that it was to go to.
     pub(crate) dropped: bool,
+}
+
+/// Places of an epoch's proposals in the group's order: of all that are posted, and of members'.
+#[derive(Default)]
+pub(crate) struct Proposals {
+    all: BTreeSet<u64>,
+    members: BTreeSet<u64>,
+}
+
+impl Proposals {
+    /// How many are the hub's own.
+    pub(crate) fn of_hub(&self) -> usize {
+        self.all.difference(&self.members).count()
+    }
 }
 
 /// The commit that ended an epoch.
@@ -166,18 +186,28 @@ impl Record {
         }
     }
 
-    /// The hub signed a receipt. Whether it is that of a new commit.
-    pub(crate) fn accepted(&mut self, receipt: &[u8]) -> Result<bool, Failure> {
+    /// The hub signed a receipt, which `answers` who made the handshake or is posted. Whether it is
+    /// that of a new commit.
+    pub(crate) fn accepted(&mut self, receipt: &[u8], answers: bool) -> Result<bool, Failure> {
         let broken = |error| Rule::OneWinner.broken(format!("a receipt is broken: {error}"));
         let tbs = Receipt::from_bytes(receipt).map_err(broken)?.tbs;
         let place = (tbs.group.clone(), tbs.seq);
-        if tbs.kind == ReceiptKind::Proposal && !self.places.contains_key(&place) {
-            *self.proposals.entry((tbs.group.clone(), tbs.epoch)).or_insert(0) += 1;
+        if tbs.kind == ReceiptKind::Proposal {
+            let seqs = self.proposals.entry((tbs.group.clone(), tbs.epoch)).or_default();
+            if answers {
+                seqs.members.insert(tbs.seq)
+            } else {
+                seqs.all.insert(tbs.seq)
+            };
         }
         let first = *self.places.entry(place).or_insert(tbs.message_hash);
         Rule::OneWinner.holds(first == tbs.message_hash, || {
             format!("two handshakes have receipts for seq {}", tbs.seq)
         })?;
+        if tbs.kind == ReceiptKind::Group {
+            // What follows a ReInit begins with everybody in it.
+            self.epochs.insert(tbs.group.clone(), tbs.epoch);
+        }
         if tbs.kind != ReceiptKind::Commit {
             return Ok(false);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::checkpoint::CheckpointBytes;
 use mls_core::wire::Digest;
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::handshake::SealedHandshake;
 
 /// What was posted.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Posted {
         checkpoint: Option<CheckpointBytes>,
     },
     /// A handshake, by the hub.
-    Handshake(Handshake),
+    Handshake(SealedHandshake),
 }
 
 /// One room.

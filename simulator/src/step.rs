@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::crash::{Crash, Node};
+use crate::operation::Operation;
 use crate::weather::Weather;
 
 /// A device, by its place in the cast.
@@ -32,6 +33,10 @@ pub enum Step {
     Rejoin { device: Device, group: Group },
     /// A device sends some messages at once.
     Send { device: Device, group: Group, count: usize },
+    /// A device's user wants something of a group.
+    Operate { device: Device, group: Group, operation: Operation },
+    /// Somebody in the group's room on the account's network lets an account into its list.
+    LetIn { user: User, group: Group },
     /// Somebody puts an account out of the group's room on the account's own network.
     Kick { user: User, group: Group },
     /// Somebody puts an account's ghost out of the group's room on the other network.
@@ -46,6 +51,8 @@ pub enum Step {
     Part { matrix: bool },
     /// The hub has that network again.
     Mend { matrix: bool },
+    /// The hub's keys are replaced, and its process begins again.
+    HubKeys,
     /// A process is killed, or its machine loses its power, at the `after`th input from now.
     Crash { node: Node, after: usize, crash: Crash },
     /// A device's database loses the state of its groups.
@@ -80,6 +87,13 @@ impl fmt::Display for Step {
             Self::Rotate { device, group } => write!(f, "rotate d{device} g{group}"),
             Self::Rejoin { device, group } => write!(f, "rejoin d{device} g{group}"),
             Self::Send { device, group, count } => write!(f, "send d{device} g{group} {count}"),
+            Self::Operate { device, group, operation } => {
+                let (name, rest) = operation.words();
+                let space = if rest.is_empty() { "" } else { " " };
+                write!(f, "{name} d{device} g{group}{space}{rest}")
+            }
+            Self::LetIn { user, group } => write!(f, "let-in u{user} g{group}"),
+            Self::HubKeys => write!(f, "hub-keys"),
             Self::Kick { user, group } => write!(f, "kick u{user} g{group}"),
             Self::Oust { user, group } => write!(f, "oust u{user} g{group}"),
             Self::Cut { device } => write!(f, "cut d{device}"),
@@ -130,6 +144,8 @@ fn parse(words: &[&str]) -> Option<Step> {
             group: after("g", group)?,
             count: count.parse().ok()?,
         },
+        ["let-in", u, g] => Step::LetIn { user: after("u", u)?, group: after("g", g)? },
+        ["hub-keys"] => Step::HubKeys,
         ["kick", u, g] => Step::Kick { user: after("u", u)?, group: after("g", g)? },
         ["oust", u, g] => Step::Oust { user: after("u", u)?, group: after("g", g)? },
         ["cut", device] => Step::Cut { device: after("d", device)? },
@@ -149,6 +165,11 @@ fn parse(words: &[&str]) -> Option<Step> {
             count: count.parse().ok()?,
             seed: seed.parse().ok()?,
             weather: Weather::parse(weather)?,
+        },
+        [name, device, group, rest @ ..] => Step::Operate {
+            device: after("d", device)?,
+            group: after("g", group)?,
+            operation: Operation::parse(name, rest)?,
         },
         _ => return None,
     })

@@ -37,6 +37,9 @@ impl World {
             Step::Rotate { device, group } => self.tell_of(*device, *group, Command::Rotate),
             Step::Rejoin { device, group } => self.tell_of(*device, *group, Command::Rejoin),
             Step::Send { device, group, count } => self.send(*device, *group, *count),
+            Step::Operate { device, group, operation } => self.operate(*device, *group, *operation),
+            Step::LetIn { user, group } => self.let_in(*user, *group),
+            Step::HubKeys => self.replace_hub_keys(),
             Step::Kick { user, group } => self.kick(*user, *group),
             Step::Oust { user, group } => self.oust(*user, *group),
             Step::Crash { node, after, crash } => {
@@ -148,7 +151,7 @@ impl World {
         self.begin(device)
     }
 
-    fn tell(&mut self, device: Device, command: Command) -> Result<(), Failure> {
+    pub(crate) fn tell(&mut self, device: Device, command: Command) -> Result<(), Failure> {
         self.tell_all(device, vec![command])
     }
 

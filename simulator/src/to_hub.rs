@@ -1,7 +1,10 @@
 //! An input for the hub: decided, committed with its outbox; and the end of its process amid that.
 
 use mls_core::hub::{self, Effect, Reply};
+use mls_core::receipt::Receipt;
+use mls_core::store::Write;
 use mls_core::wire::Answer;
+use mls_rs_codec::MlsDecode;
 
 use crate::crash::{Armed, Crash, Fate};
 use crate::failure::Failure;
@@ -21,6 +24,9 @@ impl World {
         if crash == Some(Crash::Before) {
             self.restart_hub()?;
             return Ok(Fate::Undone);
+        }
+        for write in &outcome.writes {
+            self.note_handshake(write)?;
         }
         self.hub.disk.commit(outcome.writes);
         self.hub.disk.sync();
@@ -51,17 +57,28 @@ impl World {
                 }
                 Ok(())
             }
-            Effect::PostHandshake(post) => self.accepted(&post.handshake.receipt),
             Effect::Answer(answer) => match &answer.reply {
-                Reply::Ok(Answer::Receipt(receipt)) => self.accepted(receipt),
+                Reply::Ok(Answer::Receipt(receipt)) => self.accepted(receipt, true),
                 _ => Ok(()),
             },
             _ => Ok(()),
         }
     }
 
-    fn accepted(&mut self, receipt: &[u8]) -> Result<(), Failure> {
-        self.figures.commits += u64::from(self.record.accepted(receipt)?);
+    /// The hub's own log: what it posts is sealed.
+    fn note_handshake(&mut self, write: &Write) -> Result<(), Failure> {
+        match write {
+            Write::Put { space: "handshake", value, .. } => {
+                let receipt = Receipt::mls_decode(&mut value.as_slice());
+                let receipt = receipt.ok().and_then(|receipt| receipt.to_bytes().ok());
+                self.accepted(&receipt.unwrap_or_default(), false)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn accepted(&mut self, receipt: &[u8], answers: bool) -> Result<(), Failure> {
+        self.figures.commits += u64::from(self.record.accepted(receipt, answers)?);
         Ok(())
     }
 
@@ -79,6 +96,7 @@ impl World {
             Effect::Expel(expel) => Lane::In(expel.room.clone()),
             Effect::MakeRooms(make) => Lane::Job(self.hub.job(&make.job)),
             Effect::ClaimMatrix(claim) => Lane::Job(self.hub.job(&claim.job)),
+            Effect::QueryDevice(query) => Lane::Job(self.hub.job(&query.job)),
         }
     }
 }

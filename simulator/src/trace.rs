@@ -58,13 +58,25 @@ mod tests {
         let text = "cast 2 1 1\ncreate d0 matrix xmpp\ninvite d0 g0 u1 u2\nremove d0 g0 u1\n\
             leave d1 g0\nrotate d1 g0\nrejoin d1 g0\nsend d1 g0 3\nkick u1 g0\noust u1 g0\ncut d1\n\
             sleep d1\nback d1\npart matrix\nmend xmpp\ncrash d1 3 before\ncrash hub 2 after\n\
-            crash hub 1 amid\ncrash d2 1 power\nlose d1\nbury d1\ntime 20\nwork 25 7\n\
-            work 5 8 loses doubles swaps";
+            crash hub 1 amid\ncrash d2 1 power\nlose d1\nbury d1\ntime 20\nhub-keys\n\
+            let-in u1 g0\nopen d0 g0\nclose d0 g0\nmay-add d0 g0\nmay-not-add d0 g0\n\
+            admin d0 g0 u1\nno-admin d0 g0 u1\njoin-psk d0 g0 p1\nno-join-psk d0 g0\n\
+            hold d1 g0 p1\nuse d0 g0 p1\nuse-anyway d0 g0 p1\npast-epoch d0 g0 2\n\
+            propose-update d1 g0\npropose-add d1 g0 u2\npropose-remove d1 g0 u2\n\
+            reinit d0 g0 2\njoin d1 g0\nwork 25 7\nwork 5 8 loses doubles swaps";
         let trace: Trace = text.parse().unwrap();
         assert_eq!(trace.to_string(), text);
         assert_eq!(text.replace('\n', "; ").parse::<Trace>().unwrap(), trace);
         assert_eq!(trace.cast.users(), [0, 0, 1, 2]);
-        for wrong in ["", "send d0 g0 1", "cast one", "cast 1\nsend d0", "cast 1\nwork 1 2 rains"] {
+        for wrong in [
+            "",
+            "send d0 g0 1",
+            "cast one",
+            "cast 1\nsend d0",
+            "cast 1\nwork 1 2 rains",
+            "cast 1\nopen d0 g0 u1",
+            "cast 1\nuse d0 g0",
+        ] {
             assert!(wrong.parse::<Trace>().is_err(), "{wrong}");
         }
     }

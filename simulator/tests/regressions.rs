@@ -1,5 +1,5 @@
 //! Traces that once broke a promise, as small as they were found. The exact tests of what was mended
-//! stand in mls-core/tests/member_flows/returning_amid.rs.
+//! stand in mls-core/tests/member_flows (returning_amid.rs, ending.rs).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -53,5 +53,77 @@ fn who_leaves_and_is_invited_meanwhile_reads_what_came_between() {
          work 52 178832; rotate d1 g0; work 11 603592; leave d3 g0; work 36 266897 loses doubles; \
          invite d4 g0 u2; rotate d5 g0; work 2 739336 loses; send d5 g0 1; invite d4 g0 u3; \
          work 5 462536",
+    );
+}
+
+#[test]
+fn a_rejoin_waits_for_what_becomes_of_a_proposal() {
+    replay(
+        "cast 2 2 1 1; create d2 matrix xmpp; work 11 486135; invite d2 g0 u1 u2; work 33 289486; \
+         propose-update d3 g0; work 9 434857; oust u1 g0; kick u2 g0; rejoin d3 g0",
+    );
+}
+
+#[test]
+fn a_join_that_meets_a_rejoin_ends() {
+    replay(
+        "cast 2 2 1 1; create d1 matrix xmpp; work 15 945564; let-in u1 g0; work 2 830408; \
+         join d3 g0; work 4 523071; rejoin d3 g0",
+    );
+}
+
+#[test]
+fn a_group_that_everybody_is_put_out_of_ends() {
+    replay(
+        "cast 1 1 1; create d1 matrix xmpp; work 11 482141; invite d1 g0 u0; work 13 183182; \
+         send d0 g0 1; kick u0 g0; kick u1 g0",
+    );
+}
+
+#[test]
+fn who_proposes_its_own_removal_and_is_alone_goes_on() {
+    replay("cast 2 1 1; create d2 matrix xmpp; work 8 512799; propose-remove d2 g0 u1");
+}
+
+#[test]
+fn a_proposal_that_meets_a_new_start_ends() {
+    replay(
+        "cast 2 1 1; create d1 matrix xmpp; work 15 120376; invite d1 g0 u0; work 13 987314; \
+         propose-update d1 g0; reinit d0 g0 1; rejoin d1 g0",
+    );
+}
+
+#[test]
+fn what_a_new_key_of_the_hub_signs_accuses_nobody() {
+    replay(
+        "cast 1 2 1 1 2 1 1 1; create d8 matrix; work 8 726300; propose-add d8 g0 u2; sleep d3; \
+         hub-keys; time 90000; back d7; back d8; back d9; propose-remove d8 g0 u2; \
+         work 18 300744; invite d8 g0 u2; work 34 927401",
+    );
+}
+
+#[test]
+fn a_way_back_under_a_new_key_of_the_hub_that_fails_leaves_the_group_as_it_was() {
+    replay(
+        "cast 1 1 1; create d1 matrix xmpp; work 8 276001; invite d1 g0 u0 u2; hub-keys; \
+         time 90000; back d0; back d1; back d2; work 60 541110 loses doubles; rejoin d2 g0; \
+         remove d1 g0 u2; work 1 286280",
+    );
+}
+
+#[test]
+fn who_is_let_in_again_asks_for_the_welcome_that_was_lost() {
+    replay(
+        "cast 1 1 1; create d1 matrix xmpp; work 6 948268; invite d1 g0 u0; work 29 900047; \
+         oust u0 g0; back d1; send d1 g0 3; work 5 724713; invite d1 g0 u0; work 31 59525 loses; \
+         time 20; work 24 226853 loses; send d1 g0 1; time 259200",
+    );
+}
+
+#[test]
+fn a_join_that_meets_a_leaving_ends() {
+    replay(
+        "cast 1 2 1 1 2 1 1 1; create d4 matrix xmpp; work 15 254111; let-in u1 g0; \
+         work 3 712862; join d2 g0; work 3 24319; leave d2 g0",
     );
 }

@@ -46,7 +46,13 @@ pub struct Hit {
 
 /// Looks for `plaintexts` in all files under `folders`.
 pub fn search(folders: &[&Path], plaintexts: &[String]) -> Result<Search, RigError> {
-    let needles = Needles::new(plaintexts)?;
+    let named = |text: &String| (text.clone(), text.as_bytes().to_vec());
+    search_bytes(folders, &plaintexts.iter().map(named).collect::<Vec<_>>())
+}
+
+/// Looks for bytes, each with a name for people, in all files under `folders`.
+pub fn search_bytes(folders: &[&Path], wanted: &[(String, Vec<u8>)]) -> Result<Search, RigError> {
+    let needles = Needles::new(wanted)?;
     let mut search = Search::default();
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
     while let Some(folder) = open.pop() {
@@ -119,6 +125,25 @@ fn copy_database(path: &Path, copy: &Path) -> Result<(), RigError> {
     Ok(())
 }
 
+/// All texts and blobs of one table in the SQLite databases of a folder.
+pub fn values_of(folder: &Path, table: &str) -> Result<Vec<Vec<u8>>, RigError> {
+    let mut values = Vec::new();
+    let entries = fs::read_dir(folder).map_err(RigError::file("list", folder))?;
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+        let bytes = fs::read(&path).map_err(RigError::file("read", &path))?;
+        if bytes.starts_with(b"SQLite format 3\0") {
+            let copies = tempfile::tempdir().map_err(RigError::io("cannot make a folder"))?;
+            let copy = copies.path().join("copy.db");
+            copy_database(&path, &copy)?;
+            let database = Connection::open(&copy);
+            let read = database
+                .and_then(|db| read_table(&db, table, &mut |value| values.push(value.to_vec())));
+            read.map_err(|error| RigError::Answer(format!("{}: {error}", path.display())))?;
+        }
+    }
+    Ok(values)
+}
+
 /// Hands every text and every blob of every table to `look_at`.
 fn read_values(path: &Path, mut look_at: impl FnMut(&[u8])) -> rusqlite::Result<()> {
     let database = Connection::open(path)?;
@@ -126,15 +151,21 @@ fn read_values(path: &Path, mut look_at: impl FnMut(&[u8])) -> rusqlite::Result<
         "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'",
     )?;
     let tables: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for table in tables {
-        let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns = rows.column_count();
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            for column in 0..columns {
-                if let ValueRef::Text(value) | ValueRef::Blob(value) = row.get_ref(column)? {
-                    look_at(value);
-                }
+    tables.iter().try_for_each(|table| read_table(&database, table, &mut look_at))
+}
+
+fn read_table(
+    database: &Connection,
+    table: &str,
+    look_at: &mut impl FnMut(&[u8]),
+) -> rusqlite::Result<()> {
+    let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\""))?;
+    let columns = rows.column_count();
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            if let ValueRef::Text(value) | ValueRef::Blob(value) = row.get_ref(column)? {
+                look_at(value);
             }
         }
     }
@@ -154,21 +185,21 @@ struct Needles {
 }
 
 impl Needles {
-    fn new(plaintexts: &[String]) -> Result<Self, RigError> {
+    fn new(wanted: &[(String, Vec<u8>)]) -> Result<Self, RigError> {
         let mut needles = Self { by_start: HashMap::new(), filter: vec![false; FILTER_BITS] };
-        for plaintext in plaintexts {
-            if plaintext.len() < PLAINTEXT_BYTES_MIN {
+        for (plaintext, bytes) in wanted {
+            if bytes.len() < PLAINTEXT_BYTES_MIN {
                 return Err(RigError::Answer(format!("{plaintext:?} is too short to look for")));
             }
-            needles.insert(plaintext.as_bytes().to_vec(), plaintext, "as it is");
-            needles.insert(hex::encode(plaintext).into_bytes(), plaintext, "in hex");
-            needles.insert(hex::encode_upper(plaintext).into_bytes(), plaintext, "in hex");
+            needles.insert(bytes.clone(), plaintext, "as it is");
+            needles.insert(hex::encode(bytes).into_bytes(), plaintext, "in hex");
+            needles.insert(hex::encode_upper(bytes).into_bytes(), plaintext, "in hex");
             for shift in 0..3 {
                 for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-                    let text = engine.encode([&[0; 3][..shift], plaintext.as_bytes()].concat());
+                    let text = engine.encode([&[0; 3][..shift], bytes].concat());
                     // The first and last characters hold bits of what stands beside the plaintext.
                     let start = (shift * 8).div_ceil(6);
-                    let end = (shift + plaintext.len()) * 8 / 6;
+                    let end = (shift + bytes.len()) * 8 / 6;
                     let inner = text.get(start..end).unwrap_or_default();
                     needles.insert(inner.as_bytes().to_vec(), plaintext, "in base64");
                 }

@@ -147,6 +147,17 @@ impl Group {
             .ok_or_else(|| RigError::Answer(format!("no room on {network} in {entry}")))
     }
 
+    /// What `bot` says of the leaf of `of`: its key, and until when it is certified.
+    pub fn leaf(&self, bot: &Bot, of: &Bot) -> Result<Value, RigError> {
+        let entry = self.entry(bot)?.unwrap_or_default();
+        let prefix = of.account.identity_prefix();
+        let mut members = entry["members"].as_array().into_iter().flatten();
+        let own =
+            |member: &&Value| member["client"].as_str().is_some_and(|c| c.starts_with(&prefix));
+        let leaf = members.find(own).cloned();
+        leaf.ok_or_else(|| RigError::Answer(format!("no leaf of {} in {entry}", of.name)))
+    }
+
     fn entry(&self, bot: &Bot) -> Result<Option<Value>, RigError> {
         let answer = bot.command(json!({"command": "groups"}))?;
         let mut groups = answer["groups"].as_array().into_iter().flatten();

@@ -71,9 +71,14 @@ impl XmppSession {
         self.read_to(&format!("XMPP client reads {needle:?}"), end)
     }
 
+    /// The id of the next [`Self::iq`].
+    pub fn next_iq_id(&self) -> String {
+        format!("rig-{}", self.next_id)
+    }
+
     /// Sends an IQ (`kind` is `get` or `set`) and returns the whole answer, also an error.
     pub fn iq(&mut self, kind: &str, to: Option<&str>, inner: &str) -> Result<String, RigError> {
-        let id = format!("rig-{}", self.next_id);
+        let id = self.next_iq_id();
         self.next_id += 1;
         let to = to.map(|to| format!(" to='{to}'")).unwrap_or_default();
         self.send(&format!("<iq type='{kind}' id='{id}'{to}>{inner}</iq>"))?;

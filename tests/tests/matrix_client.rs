@@ -7,8 +7,8 @@ use matrix_adapter::mapping::namespace::{ANSWER, CONTROL_ROOM_TYPE, REQUEST, ROO
 use matrix_adapter::mapping::{answer, application_message, namespace};
 use mls_core::address::RoomAddress;
 use mls_core::member::Input;
-use mls_core::wire::Request;
 use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Reply, Request};
 use serde_json::{Value, json};
 use tests::error::RigError;
 use tests::matrix_session::MatrixSession;
@@ -76,7 +76,7 @@ fn a_request_that_was_told_not_now_is_put_as_a_new_event_after_a_restart() -> Re
         device.request(&id, &Request::HubInfo)?;
         device.request(&id, &Request::HubInfo)?;
         assert_eq!(put(), 1, "the same request was put twice");
-        let later = answer::encode(&id, Err(&Refusal::RateLimited(1)));
+        let later = answer::encode(&id, &Reply::Refused(Refusal::RateLimited(1)));
         hub.send(&room, ANSWER, "later", &later)?;
         device
             .read_until(|inputs| inputs.iter().any(|input| matches!(input, Input::Answer(..))))?;

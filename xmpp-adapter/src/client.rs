@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jid::BareJid;
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, OutgoingMessage};
+use mls_core::seal::{SealError, Sealer};
+use mls_core::wire::sealed::RequestEnvelope;
 use mls_core::wire::{Request, RequestId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -44,6 +46,8 @@ pub struct ClientSetup {
     pub device: String,
     /// The hub's JID, for example `mls.example.org`.
     pub hub: String,
+    /// The member's ([`mls_core::member::Member::sealer`]).
+    pub sealer: Sealer,
     /// The rooms to be in: bare JID, and the [`Batch::marks`] entry that was stored last.
     pub rooms: Vec<(String, Option<String>)>,
 }
@@ -123,7 +127,8 @@ impl Connection {
     /// Sends a request to the hub; done when it is on its way. The answer comes as
     /// [`Input::Answer`]; one that gets lost is asked for again by the member.
     pub async fn request(&self, id: &RequestId, request: &Request) -> Result<(), DeliveryError> {
-        Ok(self.session.send(&iq::request(&self.setup.hub, id, request)).await?)
+        let sealed = sealed(&self.setup.sealer, id, request)?;
+        Ok(self.session.send(&iq::request(&self.setup.hub, id, &sealed)).await?)
     }
 
     /// Posts a message into its room; done when the room has it.
@@ -241,4 +246,19 @@ fn delivery_error(error: LoginError) -> DeliveryError {
         }
         LoginError::Unreachable(_) => DeliveryError::Later { after_ms: None, why },
     }
+}
+
+/// The request as it travels.
+fn sealed(
+    sealer: &Sealer,
+    id: &RequestId,
+    request: &Request,
+) -> Result<RequestEnvelope, DeliveryError> {
+    sealer.seal(id, request).map_err(|error| {
+        let why = error.to_string();
+        match error {
+            SealError::NoKey => DeliveryError::Later { after_ms: None, why },
+            SealError::Engine(_) => DeliveryError::Refused { why },
+        }
+    })
 }

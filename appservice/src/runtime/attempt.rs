@@ -1,7 +1,7 @@
 //! One attempt to carry one effect out, and what its end means for the entry.
 
 use mls_core::delivery::DeliveryError;
-use mls_core::hub::{Claimed, Effect, Input, RoomsMade};
+use mls_core::hub::{Claimed, DeviceKey, Effect, Expel, Input, RoomsMade};
 use tokio::time::timeout;
 
 use crate::carrier::{Carrier, name};
@@ -50,7 +50,7 @@ pub(super) fn settle(finished: Finished) -> Settled {
     match result {
         Ok(input) => {
             tracing::debug!(kind, lane, number, attempt, "carried out");
-            Settled::Gone(input.map(Box::new))
+            Settled::Gone(input.or_else(|| effect.and_then(expelled)).map(Box::new))
         }
         Err(DeliveryError::Later { after_ms, why }) if attempt < WARN_FROM => {
             tracing::info!(kind, lane, number, attempt, why, "not delivered yet");
@@ -62,13 +62,21 @@ pub(super) fn settle(finished: Finished) -> Settled {
         }
         Err(DeliveryError::Refused { why }) => {
             tracing::warn!(kind, lane, number, attempt, why, "refused by the network and given up");
-            Settled::Gone(effect.and_then(|effect| refused_job(effect, why)).map(Box::new))
+            Settled::Gone(effect.and_then(|effect| refused(effect, why)).map(Box::new))
         }
     }
 }
 
+/// From when on the hub takes what a room says for its own doing.
+fn expelled(effect: Effect) -> Option<Input> {
+    match effect {
+        Effect::Expel(Expel { room, user, .. }) => Some(Input::Expelled { room, user }),
+        _ => None,
+    }
+}
+
 /// Whoever waits for a job hears that it came to nothing.
-fn refused_job(effect: Effect, why: String) -> Option<Input> {
+fn refused(effect: Effect, why: String) -> Option<Input> {
     match effect {
         Effect::MakeRooms(job) => {
             Some(Input::RoomsMade(RoomsMade { job: job.job, result: Err(why) }))
@@ -76,6 +84,9 @@ fn refused_job(effect: Effect, why: String) -> Option<Input> {
         Effect::ClaimMatrix(job) => {
             Some(Input::Claimed(Claimed { job: job.job, clients: Vec::new() }))
         }
-        _ => None,
+        Effect::QueryDevice(job) => {
+            Some(Input::DeviceKey(DeviceKey { job: job.job, result: Err(why) }))
+        }
+        effect => expelled(effect),
     }
 }

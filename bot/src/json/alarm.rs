@@ -62,6 +62,15 @@ pub enum AlarmLine {
         /// One sentence.
         why: String,
     },
+    /// Members of a group without a hub followed other commits for too long.
+    FellApart {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// One sentence.
+        why: String,
+    },
 }
 
 impl AlarmLine {
@@ -90,6 +99,7 @@ impl AlarmLine {
                 sender: missing.sender.to_string(),
                 count: missing.count,
             },
+            Alarm::FellApart(why) => Self::FellApart { n, group, why: why.clone() },
             Alarm::ReAddNeeded(why) => Self::ReAddNeeded { n, group, why: why.clone() },
         }
     }

@@ -2,6 +2,7 @@
 //! new start. Each has exactly the fields that are written here.
 
 use mls_core::address::{RoomAddress, UserId};
+use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings};
 use mls_core::member::{
     Command, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
@@ -30,7 +31,9 @@ pub(super) enum GroupRequest {
         admins_remove: Vec<User>,
         members_may_add: Option<bool>,
         open_join: Option<bool>,
+        basic_allowed: Option<bool>,
         join_psk: Option<String>,
+        order: Option<By>,
     },
     HoldPsk {
         #[serde(rename = "id")]
@@ -72,6 +75,13 @@ pub(super) enum GroupRequest {
         group: Group,
         suite: u16,
     },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum By {
+    Hub,
+    Room,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +138,9 @@ impl GroupRequest {
                 admins_remove,
                 members_may_add,
                 open_join,
+                basic_allowed,
                 join_psk,
+                order,
                 ..
             } => {
                 let settings = Settings {
@@ -136,7 +148,13 @@ impl GroupRequest {
                     admins_remove: users(admins_remove),
                     members_may_add,
                     open_join,
+                    basic_allowed,
                     join_psk: join_psk.map(|name| JoinPsk(name.into_bytes())),
+                    order: order.map(|by| match by {
+                        By::Hub => Order::Hub,
+                        By::Room => Order::Room,
+                    }),
+                    ..Settings::default()
                 };
                 Command::ChangeSettings(SettingsCommand { group: group.0, settings })
             }

@@ -1,13 +1,11 @@
 //! What is printed: one object a line, with its kind under `event`.
 
-use mls_core::address::{ClientId, RoomAddress};
+use mls_core::address::ClientId;
 use mls_core::content::{self, Content, Purpose};
-use mls_core::member::{
-    Event, EventRecord, GroupSummary, Joined, MemberSummary, MessageEvent, Undecryptable,
-};
+use mls_core::member::{Event, EventRecord, GroupSummary, Joined, MessageEvent, Undecryptable};
 use serde::Serialize;
 
-use super::{AlarmLine, MembershipLine};
+use super::{AlarmLine, GroupLine, MembershipLine, RoomLine};
 
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
@@ -158,6 +156,20 @@ pub enum Line {
         /// Who ended it.
         committer: String,
     },
+    /// A group without a hub took another commit than this device had followed; the epochs in the
+    /// place of those that were taken back follow.
+    Rewound {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The last epoch that stays.
+        to_epoch: u64,
+        /// The epoch in which the group was.
+        from_epoch: u64,
+        /// Commands of this device that are done again.
+        again: Vec<String>,
+    },
     /// The pool of key packages was filled.
     KeyPackagesPublished {
         /// The number.
@@ -188,43 +200,6 @@ pub enum Line {
     /// An alarm.
     #[serde(untagged)]
     Alarm(AlarmLine),
-}
-
-/// One group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GroupLine {
-    /// The group, in hex.
-    pub group: String,
-    /// Its epoch.
-    pub epoch: u64,
-    /// RFC 9420 number of its cipher suite.
-    pub suite: u16,
-    /// Its rooms.
-    pub rooms: Vec<RoomLine>,
-    /// Its members.
-    pub members: Vec<MemberLine>,
-}
-
-/// One room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RoomLine {
-    /// `matrix` or `xmpp`.
-    pub network: &'static str,
-    /// The room id or the JID.
-    pub address: String,
-}
-
-/// One member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MemberLine {
-    /// The client.
-    pub client: String,
-    /// Whether its user may change the membership.
-    pub admin: bool,
-    /// Its place in the tree.
-    pub leaf_index: u32,
-    /// Its signature public key, in hex, to be compared over another channel.
-    pub signature_key: String,
 }
 
 impl Line {
@@ -282,6 +257,13 @@ impl From<&EventRecord> for Line {
                 successor: anew.successor.to_string(),
                 suite: anew.suite,
                 committer: anew.committer.to_string(),
+            },
+            Event::Rewound(rewound) => Self::Rewound {
+                n,
+                group: rewound.group.to_string(),
+                to_epoch: rewound.to_epoch,
+                from_epoch: rewound.from_epoch,
+                again: rewound.again.clone(),
             },
             Event::KeyPackagesPublished(count) => Self::KeyPackagesPublished { n, count: *count },
             Event::Alarm(alarm) => Self::Alarm(AlarmLine::new(n, alarm)),
@@ -343,35 +325,6 @@ fn line_of_undecryptable(n: u64, lost: &Undecryptable) -> Line {
 
 fn texts(clients: &[ClientId]) -> Vec<String> {
     clients.iter().map(ToString::to_string).collect()
-}
-
-impl From<&GroupSummary> for GroupLine {
-    fn from(group: &GroupSummary) -> Self {
-        Self {
-            group: group.group.to_string(),
-            epoch: group.epoch,
-            suite: group.suite,
-            rooms: group.rooms.iter().map(RoomLine::from).collect(),
-            members: group.members.iter().map(MemberLine::from).collect(),
-        }
-    }
-}
-
-impl From<&RoomAddress> for RoomLine {
-    fn from(room: &RoomAddress) -> Self {
-        Self { network: room.network.name(), address: room.address.clone() }
-    }
-}
-
-impl From<&MemberSummary> for MemberLine {
-    fn from(member: &MemberSummary) -> Self {
-        Self {
-            client: member.client.to_string(),
-            admin: member.admin,
-            leaf_index: member.leaf_index,
-            signature_key: hex::encode(&member.signature_key),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ impl From<&MembershipChange> for ChangeLine {
             ChangeKind::Removed => "removed",
             ChangeKind::Returned => "returned",
             ChangeKind::Updated => "updated",
+            ChangeKind::NewKey => "new_key",
         };
         let by = match &change.by {
             Proposer::Member(client) => Some(client.to_string()),

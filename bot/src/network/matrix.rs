@@ -4,6 +4,7 @@ use matrix_adapter::client::{Batch as MatrixBatch, ClientSetup, Connection, Sess
 use matrix_adapter::mapping::device_keys::UnsignedDeviceKeys;
 use mls_core::address::ClientId;
 use mls_core::member::KeyPackageUpload;
+use mls_core::seal::Sealer;
 use storage::Database;
 use tokio::sync::mpsc;
 
@@ -19,6 +20,7 @@ pub(super) async fn connect(
     client: &ClientId,
     server: &MatrixSession,
     database: &Database,
+    sealer: Sealer,
 ) -> Result<(Connection, mpsc::Receiver<Batch>), BotError> {
     let setup = ClientSetup {
         session: Session {
@@ -28,6 +30,7 @@ pub(super) async fn connect(
             access_token: server.access_token.reveal().to_owned().into(),
         },
         hub: server.hub.clone(),
+        sealer,
         since: mark(database, SINCE)?,
         control_room: mark(database, CONTROL_ROOM)?,
     };

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use mls_core::address::{ClientId, Network, RoomAddress};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::Input;
+use mls_core::seal::Sealer;
 use mls_core::store::{Store, StoreError, Write};
 use storage::Database;
 use tokio::sync::mpsc;
@@ -31,13 +32,14 @@ pub(crate) struct Connecting {
 }
 
 /// What the adapter needs; without rooms for a mere login.
-pub(crate) fn setup(client: &ClientId, server: &XmppSession) -> ClientSetup {
+pub(crate) fn setup(client: &ClientId, server: &XmppSession, sealer: Sealer) -> ClientSetup {
     ClientSetup {
         jid: client.user().address(),
         password: server.password.reveal().to_owned().into(),
         server: server.server.clone(),
         device: client.device(),
         hub: server.hub.clone(),
+        sealer,
         rooms: Vec::new(),
     }
 }
@@ -47,8 +49,9 @@ pub(super) fn connect(
     client: &ClientId,
     server: &XmppSession,
     database: &Database,
+    sealer: Sealer,
 ) -> Result<(Connecting, mpsc::Receiver<Batch>), StoreError> {
-    let mut setup = setup(client, server);
+    let mut setup = setup(client, server, sealer);
     setup.rooms = rooms(database)?;
     let (batches, receiver) = mpsc::channel(BATCHES_MAX);
     let (connection, refused) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));

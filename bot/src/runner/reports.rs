@@ -22,9 +22,7 @@ impl Runner {
             Report::Room(task, result) => self.room_done(task, result)?,
             Report::Fetched(input) => {
                 self.work.fetched();
-                if let Some(input) = input {
-                    self.input(input, Vec::new())?;
-                }
+                self.input(input, Vec::new())?;
             }
             Report::NotAsked(id, refusal) => {
                 self.work.not_asked(&id);

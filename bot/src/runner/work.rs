@@ -13,7 +13,7 @@ use mls_core::delivery::DeliveryError;
 use mls_core::limits::REQUEST_RETRY_MS;
 use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
 use mls_core::wire::refusal::Refusal;
-use mls_core::wire::{Answer, Digest, Notice, Request, RequestId};
+use mls_core::wire::{Answer, Digest, Request, RequestId};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -22,8 +22,7 @@ use crate::backoff::Backoff;
 use crate::courier::{any_blob, fetch_parts, store_parts};
 use crate::network::Network;
 
-/// Inputs whose blobs are being fetched at the same time; a further notice is left out (the
-/// member notices the gap and fetches it), a further answer is asked for again.
+/// Answers whose blobs are being fetched at the same time; a further one is asked for again.
 const FETCHES_MAX: usize = 64;
 /// Reports that wait for the runner; a task with one more waits.
 const REPORTS_MAX: usize = 64;
@@ -36,7 +35,7 @@ pub(super) enum Report {
     /// A room was joined or left, or cannot be.
     Room(RoomTask, Result<(), String>),
     /// An answer is complete, or an answer's blobs cannot be had.
-    Fetched(Option<Input>),
+    Fetched(Input),
     /// The network will never take this request.
     NotAsked(RequestId, Refusal),
     /// Key packages are uploaded, and of their suite so many are there now.
@@ -153,29 +152,8 @@ impl Work {
                 tracing::warn!(id, %error, "an answer cannot be completed");
                 error.into_refusal()
             });
-            Report::Fetched(Some(Input::Answer(id, reply)))
+            Report::Fetched(Input::Answer(id, reply))
         });
-    }
-
-    /// Takes a notice in: what the member is to be told now, if anything.
-    pub(super) fn noticed(&mut self, mut notice: Notice) -> Option<Input> {
-        if !any_blob(&notice.parts_mut()) {
-            return Some(Input::Notice(notice));
-        }
-        if self.fetches >= FETCHES_MAX {
-            tracing::warn!("too many large notices at once; one is left for a later fetch");
-            return None;
-        }
-        self.fetches += 1;
-        let asker = self.asker.clone();
-        self.spawn(async move {
-            let fetched = fetch_parts(&asker, notice.parts_mut()).await;
-            if let Err(error) = &fetched {
-                tracing::warn!(%error, "a notice cannot be completed");
-            }
-            Report::Fetched(fetched.is_ok().then_some(Input::Notice(notice)))
-        });
-        None
     }
 
     /// Puts a message at the end of its room's queue, `again` if a former process may have posted

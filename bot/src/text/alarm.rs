@@ -33,6 +33,13 @@ pub(super) fn render(alarm: &AlarmLine) -> String {
             short(group),
             who(sender)
         ),
+        AlarmLine::FellApart { group, why, .. } => format!(
+            "{} ALARM: the group has fallen apart, or somebody wants it to look so: {}. Compare epochs \
+             and members with the others over another way; if they differ, make a new group and \
+             invite everybody",
+            short(group),
+            plain(why)
+        ),
         AlarmLine::ReAddNeeded { group, why, .. } => format!(
             "{} ALARM: this device cannot follow the group any more: {}. An admin has to remove its \
              user and invite them again",

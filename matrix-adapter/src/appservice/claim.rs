@@ -16,7 +16,7 @@ use crate::mapping::device_keys::announced_suites;
 use crate::mapping::key_package;
 
 /// How long the homeserver may wait for other servers, in milliseconds.
-const REMOTE_TIMEOUT_MS: u32 = 10_000;
+pub(super) const REMOTE_TIMEOUT_MS: u32 = 10_000;
 
 /// A device that a package is claimed of.
 struct Wanted {
@@ -100,7 +100,11 @@ async fn packages(
     Ok(wanted.into_iter().map(of_device).collect())
 }
 
-async fn post(homeserver: &Homeserver, what: &str, body: Value) -> Result<Value, DeliveryError> {
+pub(super) async fn post(
+    homeserver: &Homeserver,
+    what: &str,
+    body: Value,
+) -> Result<Value, DeliveryError> {
     let path = ["_matrix", "client", "v3", "keys", what];
     let request = HomeserverRequest::new(Method::POST, &path).by_account(homeserver.hub());
     let answer = homeserver.send(request.body(body)).await;

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
-use mls_core::hub::{
-    AnswerEffect, Incoming, Input, Membership, Reply, ReplyTo, RequestInput, RoomMessage,
-};
+use mls_core::hub::{AnswerEffect, Incoming, Input, Membership, Reply, ReplyTo, RoomMessage};
 use mls_core::wire::RequestId;
 use mls_core::wire::refusal::Refusal;
 
@@ -122,8 +120,7 @@ impl EventReader {
         let reply_to = ReplyTo::ControlRoom(room.clone());
         let (id, refusal) = match request::decode(event.content) {
             Ok((id, request)) => {
-                let request = RequestInput { from, reply_to, id, request };
-                return Ok(Some(Incoming::Input(Input::Request(request))));
+                return Ok(Some(Incoming::Input(Input::asked(from, reply_to, id, request))));
             }
             Err(RequestFault::Unsupported { id }) => (id, Refusal::Unsupported),
             // A request without an id is answered under its event's.

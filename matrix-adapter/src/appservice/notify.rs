@@ -25,13 +25,10 @@ pub(super) async fn answer(
     let ReplyTo::ControlRoom(room) = &answer.to else {
         return Err(refused("an answer to XMPP cannot go through Matrix".to_owned()));
     };
-    let reply = match &answer.reply {
-        Reply::Ok(answer) => Ok(answer),
-        Reply::Refused(refusal) => Err(refusal),
-    };
+    let reply = &answer.reply;
     let content = answer_mapping::encode(&answer.id, reply);
     let nonce = match reply {
-        Err(Refusal::RateLimited(_) | Refusal::Unavailable(_)) => {
+        Reply::Refused(Refusal::RateLimited(_) | Refusal::Unavailable(_)) => {
             random_bytes(16).map_err(|e| refused(e.to_string()))?
         }
         _ => Vec::new(),
@@ -39,10 +36,11 @@ pub(super) async fn answer(
     let text = content.to_string();
     let transaction = transaction_id(&[b"answer", room.as_bytes(), text.as_bytes(), &nonce]);
     match post(homeserver, room, ANSWER, &transaction, content).await {
-        Err(error) if error.is("M_TOO_LARGE") && reply.is_ok() => {
+        Err(error) if error.is("M_TOO_LARGE") && !matches!(reply, Reply::Refused(_)) => {
             // Never silence: the client would ask for ever.
             let limit = u32::try_from(INLINE_BYTES_MAX).unwrap_or(u32::MAX);
-            let content = answer_mapping::encode(&answer.id, Err(&Refusal::TooLarge(limit)));
+            let content =
+                answer_mapping::encode(&answer.id, &Reply::Refused(Refusal::TooLarge(limit)));
             let transaction = transaction_id(&[b"too large", transaction.as_bytes()]);
             post(homeserver, room, ANSWER, &transaction, content).await
         }

@@ -2,6 +2,7 @@
 
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::member::{Input, ReceivedMessage};
+use mls_core::wire::{Reply, RequestId};
 use ruma::{OwnedUserId, RoomId};
 
 use super::control_room::ControlRoom;
@@ -27,10 +28,8 @@ impl Reader<'_> {
             ROOM_ENCRYPTED => self.message(room, &event),
             HANDSHAKE if from_hub => notice::decode(HANDSHAKE, event.content).map(Input::Notice),
             ANSWER if from_hub && self.control.room().as_deref() == Some(room) => {
-                answer::decode(event.content).map(|(id, answer)| {
-                    self.control.answered(&id);
-                    Input::Answer(id, answer)
-                })
+                return logged(answer::decode(event.content), &event.sender)
+                    .and_then(|(id, reply)| self.answer(id, reply));
             }
             HANDSHAKE | ANSWER => {
                 tracing::warn!(%room, sender = event.sender, "only the hub may send {}", event.event_type);
@@ -64,6 +63,15 @@ impl Reader<'_> {
         logged(read, &event.sender)
     }
 
+    fn answer(&self, id: RequestId, reply: Reply) -> Option<Input> {
+        let Some(answer) = self.control.sealer.open(&id, reply) else {
+            tracing::warn!(id, "an answer cannot be opened; the request is repeated");
+            return None;
+        };
+        self.control.answered(&id);
+        Some(Input::Answer(id, answer))
+    }
+
     fn message(&self, room: &RoomId, event: &RoomEvent) -> Result<Input, DecodeError> {
         let (message, checkpoint) = application_message::decode(event.content.clone())?;
         Ok(Input::Message(ReceivedMessage {
@@ -84,7 +92,7 @@ impl Reader<'_> {
     }
 }
 
-fn logged(read: Result<Input, DecodeError>, sender: &str) -> Option<Input> {
+fn logged<T>(read: Result<T, DecodeError>, sender: &str) -> Option<T> {
     match read {
         Ok(input) => Some(input),
         Err(DecodeError::Mismatch) => None,
@@ -97,8 +105,11 @@ fn logged(read: Result<Input, DecodeError>, sender: &str) -> Option<Input> {
 
 #[cfg(test)]
 mod tests {
+    use mls_core::seal::Sealer;
+    use mls_core::wire::handshake::SealedHandshake;
     use mls_core::wire::refusal::Refusal;
-    use mls_core::wire::{Answer, Digest, GroupId, Notice};
+    use mls_core::wire::welcome_waiting::WelcomeWaiting;
+    use mls_core::wire::{GroupId, Notice};
     use ruma::OwnedRoomId;
     use serde_json::{Value, json};
 
@@ -114,43 +125,33 @@ mod tests {
     }
 
     fn handshake() -> Value {
-        let handshake = mls_core::wire::handshake::Handshake {
-            group: GroupId(vec![1]),
-            seq: 1,
-            epoch: 1,
-            message: vec![1].into(),
-            receipt: vec![1],
-        };
+        let handshake =
+            SealedHandshake { group: GroupId(vec![1]), seq: 1, epoch: 1, sealed: vec![1] };
         notice::encode(&Notice::Handshake(handshake)).1
     }
 
     fn welcome() -> Value {
-        let welcome = mls_core::wire::welcome::Welcome {
-            id: Digest([1; 32]),
-            client: UserId::matrix("@bob:hs").unwrap().device("DEV").unwrap(),
-            group: GroupId(vec![1]),
-            former: None,
-            epoch: 1,
-            receipt: vec![1],
-            tree: vec![1].into(),
-            welcome: vec![1].into(),
-        };
-        notice::encode(&Notice::Welcome(welcome)).1
+        notice::encode(&Notice::WelcomeWaiting(WelcomeWaiting { device: "DEV".to_owned() })).1
+    }
+
+    fn sealer() -> Sealer {
+        Sealer::new(UserId::matrix("@bob:hs").unwrap()).unwrap()
     }
 
     #[test]
     fn only_the_hub_speaks_for_the_hub_and_answers_only_in_the_control_room() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
         let room: OwnedRoomId = "!control:hs".try_into().unwrap();
-        let control = ControlRoom::new(hub.clone(), Some(room.clone()), String::new());
+        let control = ControlRoom::new(hub.clone(), sealer(), Some(room.clone()), String::new());
         let reader = Reader { hub: &hub, control: &control };
-        let answer = answer::encode(&"id".to_owned(), Ok(&Answer::Done));
-        let refusal = answer::encode(&"id".to_owned(), Err(&Refusal::Gone));
+        let id = "id".to_owned();
+        let refusal = answer::encode(&id, &Reply::Refused(Refusal::NotOpened));
+        let foreign = answer::encode(&id, &Reply::Sealed(vec![7; 156]));
         for (place, event_type, sender, content, counts) in [
-            ("!control:hs", ANSWER, "@mls:hs", &answer, true),
             ("!control:hs", ANSWER, "@mls:hs", &refusal, true),
-            ("!control:hs", ANSWER, "@mallory:hs", &answer, false),
-            ("!other:hs", ANSWER, "@mls:hs", &answer, false),
+            ("!control:hs", ANSWER, "@mls:hs", &foreign, false),
+            ("!control:hs", ANSWER, "@mallory:hs", &refusal, false),
+            ("!other:hs", ANSWER, "@mls:hs", &refusal, false),
             ("!other:hs", HANDSHAKE, "@mls:hs", &handshake(), true),
             ("!other:hs", HANDSHAKE, "@mls:other", &handshake(), false),
             ("!other:hs", HANDSHAKE, "@mls:hs", &json!({"v": 1}), false),
@@ -170,7 +171,7 @@ mod tests {
     fn a_ghost_is_nobodys_account() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
         let room: OwnedRoomId = "!r:hs".try_into().unwrap();
-        let control = ControlRoom::new(hub.clone(), None, String::new());
+        let control = ControlRoom::new(hub.clone(), sealer(), None, String::new());
         let reader = Reader { hub: &hub, control: &control };
         for (sender, expected) in [
             ("@bob:hs", UserId::matrix("@bob:hs").ok()),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use matrix_sdk::Client;
 use mls_core::delivery::DeliveryError;
+use mls_core::seal::Sealer;
 use ruma::api::client::membership::invite_user::v3 as invite_user;
 use ruma::api::client::room::create_room::v3 as create_room;
 use ruma::serde::Raw;
@@ -30,6 +31,8 @@ const ANSWERED_MAX: usize = 4096;
 /// Shared by the requests and the /sync loop.
 pub(super) struct ControlRoom {
     hub: OwnedUserId,
+    /// Seals requests, and opens answers.
+    pub(super) sealer: Sealer,
     room: Mutex<Option<OwnedRoomId>>,
     /// Whether the hub was seen in the room.
     ready: AtomicBool,
@@ -50,9 +53,15 @@ enum HubIs {
 
 impl ControlRoom {
     /// The room known from an earlier connection, if any. The nonce is this connection's alone.
-    pub(super) fn new(hub: OwnedUserId, room: Option<OwnedRoomId>, nonce: String) -> Self {
+    pub(super) fn new(
+        hub: OwnedUserId,
+        sealer: Sealer,
+        room: Option<OwnedRoomId>,
+        nonce: String,
+    ) -> Self {
         Self {
             hub,
+            sealer,
             room: Mutex::new(room),
             ready: AtomicBool::new(false),
             making: tokio::sync::Mutex::new(()),
@@ -175,12 +184,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use mls_core::address::UserId;
+
     use super::*;
 
     #[test]
     fn a_request_is_a_new_event_after_its_answer_and_in_another_connection() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
-        let connection = |nonce: &str| ControlRoom::new(hub.clone(), None, nonce.to_owned());
+        let sealer = Sealer::new(UserId::matrix("@a:hs").unwrap()).unwrap();
+        let connection =
+            |nonce: &str| ControlRoom::new(hub.clone(), sealer.clone(), None, nonce.to_owned());
         let (first, second) = (connection("1"), connection("2"));
         let before = first.transaction_id("id");
         assert_eq!(first.transaction_id("id"), before);

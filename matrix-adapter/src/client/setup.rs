@@ -2,6 +2,7 @@
 
 use mls_core::address::RoomAddress;
 use mls_core::member::Input;
+use mls_core::seal::Sealer;
 use tokio::sync::oneshot;
 
 use super::Session;
@@ -13,6 +14,8 @@ pub struct ClientSetup {
     pub session: Session,
     /// The hub's Matrix user id, such as `@mls:example.org`.
     pub hub: String,
+    /// The member's ([`mls_core::member::Member::sealer`]).
+    pub sealer: Sealer,
     /// [`Batch::since`] of the last batch that was committed.
     pub since: Option<String>,
     /// The last [`Batch::control_room`].

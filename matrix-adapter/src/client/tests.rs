@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::{StatusCode, Uri};
+use mls_core::address::UserId;
 use mls_core::delivery::DeliveryError;
 use mls_core::member::Input;
+use mls_core::seal::Sealer;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -43,6 +45,7 @@ async fn connect(
             access_token: Zeroizing::new("token".to_owned()),
         },
         hub: "@mls:hs".to_owned(),
+        sealer: Sealer::new(UserId::matrix("@alice:hs").unwrap()).unwrap(),
         since: Some("s1".to_owned()),
         control_room: None,
     };

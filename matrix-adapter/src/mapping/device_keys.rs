@@ -3,7 +3,7 @@
 use ruma::CanonicalJsonValue;
 use serde_json::{Value, json};
 
-use super::json::{Invalid, base64_text};
+use super::json::{Invalid, base64_bytes, base64_text};
 use super::namespace::{CREDENTIAL_KEY, algorithm};
 
 /// A device's keys before they are signed (Matrix client-server API, `DeviceKeys`).
@@ -69,6 +69,12 @@ pub fn announced_suites(device_keys: &Value) -> Vec<u16> {
     suites.filter_map(super::namespace::suite_of).collect()
 }
 
+/// The Ed25519 key that a device announces for MLS, from its entry in the answer of `/keys/query`.
+pub fn announced_key(device_keys: &Value, device_id: &str) -> Option<Vec<u8>> {
+    let key = device_keys.get("keys")?.get(format!("{CREDENTIAL_KEY}:{device_id}"))?;
+    base64_bytes(key.as_str()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +96,8 @@ mod tests {
             json!({"@a:b": {"dev.mls_bridge.v1.credential.ed25519:DEV": "Ag"}})
         );
         assert_eq!(announced_suites(&object), [1, 3]);
+        assert_eq!(announced_key(&object, "DEV"), Some(vec![1]));
+        assert_eq!(announced_key(&object, "OTHER"), None);
     }
 
     #[test]

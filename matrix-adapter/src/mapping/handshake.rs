@@ -1,18 +1,17 @@
-//! `Handshake` as JSON: the content of `dev.mls_bridge.handshake`, without `v`.
+//! `SealedHandshake` as JSON: the content of `dev.mls_bridge.handshake`, without `v`.
 
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::handshake::SealedHandshake;
 use serde_json::Value;
 
 use super::json::{Fields, Invalid, JsonForm, object};
 
-impl JsonForm for Handshake {
+impl JsonForm for SealedHandshake {
     fn to_json(&self) -> Value {
         object([
             ("group", self.group.to_json()),
             ("seq", self.seq.to_json()),
             ("epoch", self.epoch.to_json()),
-            ("message", self.message.to_json()),
-            ("receipt", self.receipt.to_json()),
+            ("sealed", self.sealed.to_json()),
         ])
     }
     fn from_json(value: Value) -> Result<Self, Invalid> {
@@ -21,8 +20,7 @@ impl JsonForm for Handshake {
             group: fields.take("group")?,
             seq: fields.take("seq")?,
             epoch: fields.take("epoch")?,
-            message: fields.take("message")?,
-            receipt: fields.take("receipt")?,
+            sealed: fields.take("sealed")?,
         })
     }
 }

@@ -14,7 +14,7 @@ use super::namespace::{
 pub fn encode(notice: &Notice) -> (&'static str, Value) {
     let (event_type, mut content) = match notice {
         Notice::Handshake(n) => (HANDSHAKE, n.to_json()),
-        Notice::Welcome(n) => (WELCOME, n.to_json()),
+        Notice::WelcomeWaiting(n) => (WELCOME, n.to_json()),
         Notice::KeyPackagesLow(n) => (KEY_PACKAGES_LOW, n.to_json()),
         Notice::MembershipWarning(n) => (MEMBERSHIP_WARNING, n.to_json()),
         Notice::DeviceWaiting(n) => (DEVICE_WAITING, n.to_json()),
@@ -29,7 +29,7 @@ pub fn encode(notice: &Notice) -> (&'static str, Value) {
 pub fn decode(event_type: &str, content: Value) -> Result<Notice, DecodeError> {
     let read = match event_type {
         HANDSHAKE => |content| JsonForm::from_json(content).map(Notice::Handshake),
-        WELCOME => |content| JsonForm::from_json(content).map(Notice::Welcome),
+        WELCOME => |content| JsonForm::from_json(content).map(Notice::WelcomeWaiting),
         KEY_PACKAGES_LOW => |content| JsonForm::from_json(content).map(Notice::KeyPackagesLow),
         MEMBERSHIP_WARNING => |content| JsonForm::from_json(content).map(Notice::MembershipWarning),
         DEVICE_WAITING => |content| JsonForm::from_json(content).map(Notice::DeviceWaiting),

@@ -27,6 +27,7 @@ impl JsonForm for Refusal {
             Self::Unavailable(ms) => {
                 object([code("unavailable"), ("retry_after_ms", ms.to_json())])
             }
+            Self::NotOpened => object([code("not_opened")]),
         }
     }
 
@@ -46,6 +47,7 @@ impl JsonForm for Refusal {
             "gone" => Self::Gone,
             "unsupported" => Self::Unsupported,
             "unavailable" => Self::Unavailable(fields.take("retry_after_ms")?),
+            "not_opened" => Self::NotOpened,
             // A newer hub's code must end the request too.
             other => Self::NotAllowed(format!("the hub refuses with {other:?}")),
         })

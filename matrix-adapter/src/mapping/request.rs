@@ -1,6 +1,8 @@
-//! The envelope of requests: `dev.mls_bridge.request {v, id, <variant>: {…}}` in a control room.
+//! The envelope of requests: `dev.mls_bridge.request {v, id, sealed: {…}}` in a control room;
+//! in clear only `hub_info: {}`.
 
-use mls_core::wire::{Request, RequestId};
+use mls_core::wire::RequestId;
+use mls_core::wire::sealed::RequestEnvelope;
 use serde_json::Value;
 
 use super::json::{Fields, Invalid, JsonForm, object};
@@ -24,13 +26,13 @@ pub enum RequestFault {
 }
 
 /// The content of a request event.
-pub fn encode(id: &RequestId, request: &Request) -> Value {
+pub fn encode(id: &RequestId, request: &RequestEnvelope) -> Value {
     let (name, body) = variant(request);
     object([("v", Value::from(VERSION)), ("id", Value::from(id.as_str())), (name, body)])
 }
 
 /// The request in the content of a request event.
-pub fn decode(content: Value) -> Result<(RequestId, Request), RequestFault> {
+pub fn decode(content: Value) -> Result<(RequestId, RequestEnvelope), RequestFault> {
     let no_id = |why| RequestFault::Invalid { id: None, why };
     let mut fields = Fields::of(content).map_err(no_id)?;
     let id: String = fields.take("id").map_err(no_id)?;
@@ -62,48 +64,18 @@ pub fn is_request_id(text: &str) -> bool {
 }
 
 /// Name and body of a request.
-fn variant(request: &Request) -> (&'static str, Value) {
+fn variant(request: &RequestEnvelope) -> (&'static str, Value) {
     match request {
-        Request::HubInfo => ("hub_info", object([])),
-        Request::CreateRoom(r) => ("create_room", r.to_json()),
-        Request::FindGroup(r) => ("find_group", r.to_json()),
-        Request::RegisterGroup(r) => ("register_group", r.to_json()),
-        Request::PublishKeyPackages(r) => ("publish_key_packages", r.to_json()),
-        Request::ClaimKeyPackages(r) => ("claim_key_packages", r.to_json()),
-        Request::SubmitCommit(r) => ("submit_commit", r.to_json()),
-        Request::SubmitProposal(r) => ("submit_proposal", r.to_json()),
-        Request::ReportInvalid(r) => ("report_invalid", r.to_json()),
-        Request::FetchGroupInfo(r) => ("fetch_group_info", r.to_json()),
-        Request::FetchHandshakes(r) => ("fetch_handshakes", r.to_json()),
-        Request::FetchWelcomes(r) => ("fetch_welcomes", r.to_json()),
-        Request::LeaveRoom(r) => ("leave_room", r.to_json()),
-        Request::AskToJoin(r) => ("ask_to_join", r.to_json()),
-        Request::RegisterSuccessor(r) => ("register_successor", r.to_json()),
-        Request::PutBlob(r) => ("put_blob", r.to_json()),
-        Request::GetBlob(r) => ("get_blob", r.to_json()),
+        RequestEnvelope::HubInfo => ("hub_info", object([])),
+        RequestEnvelope::Sealed(sealed) => ("sealed", sealed.to_json()),
     }
 }
 
 /// The request of that name, `None` for a name that we do not know.
-fn request(name: &str, body: Value) -> Option<Result<Request, Invalid>> {
+fn request(name: &str, body: Value) -> Option<Result<RequestEnvelope, Invalid>> {
     Some(match name {
-        "hub_info" => Fields::of(body).map(|_| Request::HubInfo),
-        "create_room" => JsonForm::from_json(body).map(Request::CreateRoom),
-        "find_group" => JsonForm::from_json(body).map(Request::FindGroup),
-        "register_group" => JsonForm::from_json(body).map(Request::RegisterGroup),
-        "publish_key_packages" => JsonForm::from_json(body).map(Request::PublishKeyPackages),
-        "claim_key_packages" => JsonForm::from_json(body).map(Request::ClaimKeyPackages),
-        "submit_commit" => JsonForm::from_json(body).map(Request::SubmitCommit),
-        "submit_proposal" => JsonForm::from_json(body).map(Request::SubmitProposal),
-        "report_invalid" => JsonForm::from_json(body).map(Request::ReportInvalid),
-        "fetch_group_info" => JsonForm::from_json(body).map(Request::FetchGroupInfo),
-        "fetch_handshakes" => JsonForm::from_json(body).map(Request::FetchHandshakes),
-        "fetch_welcomes" => JsonForm::from_json(body).map(Request::FetchWelcomes),
-        "leave_room" => JsonForm::from_json(body).map(Request::LeaveRoom),
-        "ask_to_join" => JsonForm::from_json(body).map(Request::AskToJoin),
-        "register_successor" => JsonForm::from_json(body).map(Request::RegisterSuccessor),
-        "put_blob" => JsonForm::from_json(body).map(Request::PutBlob),
-        "get_blob" => JsonForm::from_json(body).map(Request::GetBlob),
+        "hub_info" => Fields::of(body).map(|_| RequestEnvelope::HubInfo),
+        "sealed" => JsonForm::from_json(body).map(RequestEnvelope::Sealed),
         _ => return None,
     })
 }

@@ -44,13 +44,16 @@ fn samples() -> &'static Samples {
             .crypto_provider(engine::crypto_provider())
             .identity_provider(ClientIdentity)
             .mls_rules(DefaultMlsRules::new())
+            .extension_type(BRIDGE_GROUP_EXTENSION)
             .signing_identity(SigningIdentity::new(credential(&id), public), key, SUITE)
             .build();
+        let mut context = ExtensionList::new();
+        context.set_from(BridgeGroup::of_one_room("!room:example.org", &id.user())).unwrap();
         let package =
             client.generate_key_package_message(<_>::default(), <_>::default(), None).unwrap();
-        let mut group = client.create_group(<_>::default(), <_>::default(), None).unwrap();
+        let mut group = client.create_group(context.clone(), <_>::default(), None).unwrap();
         let application = group.encrypt_application_message(b"hello", Vec::new()).unwrap();
-        let proposal = group.propose_group_context_extensions(<_>::default(), Vec::new()).unwrap();
+        let proposal = group.propose_group_context_extensions(context, Vec::new()).unwrap();
         group.clear_proposal_cache();
         let commit = group.commit(Vec::new()).unwrap().commit_message;
         let messages = [application, proposal, commit, package];

@@ -10,7 +10,6 @@ use crate::address::ClientId;
 use crate::engine::PublicGroup;
 use crate::identity::clients;
 use crate::key_package::{self, FitPackage};
-use crate::limits::{ADDS_PER_COMMIT_MAX, MEMBERS_MAX};
 
 impl Turn<'_> {
     /// Whether the key package of an Add was handed out for this group and fits the policies.
@@ -36,17 +35,12 @@ impl Turn<'_> {
     }
 }
 
-/// Whether the group after the commit holds no client twice and is not too large.
-pub(super) fn check_members(after: &PublicGroup, added: &[FitPackage]) -> Result<u32, Stop> {
-    if added.len() > ADDS_PER_COMMIT_MAX {
-        return Err(invalid_commit(format!("at most {ADDS_PER_COMMIT_MAX} Adds in one commit")));
-    }
+/// Whether the group after the commit holds no client twice; how many leaves it has.
+pub(super) fn check_members(after: &PublicGroup) -> Result<u32, Stop> {
     let members = clients(&after.roster());
     let distinct: BTreeSet<&ClientId> = members.iter().collect();
     if distinct.len() != members.len() {
         return Err(invalid_commit("a client has two leaves"));
-    } else if members.len() > MEMBERS_MAX && !added.is_empty() {
-        return Err(invalid_commit(format!("at most {MEMBERS_MAX} leaves in a group")));
     }
     u32::try_from(members.len()).map_err(invalid_commit)
 }

@@ -6,11 +6,12 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::expiry::{Expiring, expire_at};
-use super::turn::Turn;
+use super::turn::{Turn, machine};
 use super::{AnswerEffect, Effect, Reply, ReplyTo};
 use crate::address::UserId;
 use crate::engine::sha256_parts;
 use crate::limits::ANSWER_KEEP_MS;
+use crate::seal::answer_key::AnswerKey;
 use crate::store::{Space, StoreError};
 use crate::wire::{Answer, Digest, RequestId};
 
@@ -28,6 +29,8 @@ pub(super) struct Asked {
     pub(super) id: RequestId,
     /// SHA-256 of the request.
     pub(super) request: Digest,
+    /// What the answer is sealed with, where the request was.
+    pub(super) answer_key: Option<AnswerKey>,
 }
 
 /// An answer that was given, and the request that it was given to.
@@ -49,9 +52,14 @@ impl Asked {
 
 impl Turn<'_> {
     /// Sends the reply.
-    pub(super) fn reply(&mut self, asked: &Asked, reply: Reply) {
+    pub(super) fn reply(&mut self, asked: &Asked, reply: Reply) -> Result<(), StoreError> {
         let (to, id) = (asked.reply_to.clone(), asked.id.clone());
+        let reply = match &asked.answer_key {
+            Some(key) => Reply::Sealed(key.seal(&id, &reply).map_err(machine)?),
+            None => reply,
+        };
         self.effects.push(Effect::Answer(AnswerEffect { to, id, reply }));
+        Ok(())
     }
 
     /// Remembers what is answered.

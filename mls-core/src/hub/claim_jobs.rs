@@ -90,7 +90,7 @@ impl Turn<'_> {
         let answer = Answer::KeyPackages(job.found);
         self.remember(&job.asked, &answer)?;
         if !job.answered {
-            self.reply(&job.asked, Reply::Ok(answer));
+            self.reply(&job.asked, Reply::Ok(answer))?;
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Turn<'_> {
     pub(super) fn slow_claim_job(&mut self, key: &Digest) -> Result<(), StoreError> {
         let Some(mut job) = self.store.read::<ClaimJob>(JOB, &key.0)? else { return Ok(()) };
         if !job.answered {
-            self.reply(&job.asked, Reply::Refused(Refusal::Unavailable(JOB_WAIT_MS)));
+            self.reply(&job.asked, Reply::Refused(Refusal::Unavailable(JOB_WAIT_MS)))?;
             job.answered = true;
             self.store.write(JOB, &key.0, &job)?;
         }

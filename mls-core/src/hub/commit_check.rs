@@ -20,6 +20,7 @@ use crate::identity::client_id;
 use crate::key_package::FitPackage;
 use crate::limits::PROPOSALS_PENDING_MAX;
 use crate::receipt::ReceiptKind;
+use crate::rules;
 use crate::store::StoreError;
 use crate::wire::Digest;
 use crate::wire::refusal::Refusal;
@@ -109,14 +110,10 @@ impl Turn<'_> {
         &self,
         record: &GroupRecord,
         before: &PublicGroup,
-        change: &Change,
-        committer: &Committer,
+        commit: &CommitMessageDescription,
     ) -> Result<(), Stop> {
-        let left: BTreeSet<u32> = proposed_by_hub(before)
-            .into_iter()
-            .filter(|index| !change.removed.contains_key(index))
-            .collect();
-        if left.is_empty() || committer.is_external() {
+        let left = rules::left_out(&proposed_by_hub(before), commit);
+        if left.is_empty() {
             return Ok(());
         }
         let messages = self.messages_of(record, before, &left)?;

@@ -71,7 +71,7 @@ impl Turn<'_> {
             }
         };
         if !job.answered {
-            self.reply(&job.asked, reply);
+            self.reply(&job.asked, reply)?;
         }
         Ok(())
     }
@@ -80,7 +80,7 @@ impl Turn<'_> {
     pub(super) fn slow_room_job(&mut self, id: &Digest) -> Result<(), StoreError> {
         let Some(mut job) = self.store.read::<RoomJob>(SPACE, &id.0)? else { return Ok(()) };
         if !job.answered {
-            self.reply(&job.asked, Reply::Refused(Refusal::Unavailable(JOB_WAIT_MS)));
+            self.reply(&job.asked, Reply::Refused(Refusal::Unavailable(JOB_WAIT_MS)))?;
             job.answered = true;
             self.store.write(SPACE, &id.0, &job)?;
         }

@@ -6,9 +6,8 @@ use super::ReplyTo;
 use crate::address::{ClientId, Network, RoomAddress, UserId};
 use crate::checkpoint::CheckpointBytes;
 use crate::wire::create_room::CreateRoom;
-use crate::wire::handshake::Handshake;
-use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, Digest, GroupId, Notice, RequestId};
+use crate::wire::handshake::SealedHandshake;
+use crate::wire::{Digest, GroupId, Notice, Reply, RequestId};
 
 /// One thing to do. Effects of one [`Effect::lane`] are done in order, each after the one before.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -33,6 +32,8 @@ pub enum Effect {
     Admit(Admit) = 8u8,
     /// Put an account out of a room.
     Expel(Expel) = 9u8,
+    /// Ask the homeserver which key a device announces, then report with [`super::Input::DeviceKey`].
+    QueryDevice(QueryDevice) = 31u8,
 }
 
 /// Answer a request.
@@ -45,17 +46,6 @@ pub struct AnswerEffect {
     pub id: RequestId,
     /// What to say.
     pub reply: Reply,
-}
-
-/// Yes or no.
-#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-#[repr(u8)]
-pub enum Reply {
-    /// The answer.
-    Ok(Answer) = 1u8,
-    /// Why not.
-    Refused(Refusal) = 2u8,
 }
 
 /// Send a notice to one device.
@@ -79,7 +69,7 @@ pub struct PostHandshake {
     /// The room.
     pub room: RoomAddress,
     /// What.
-    pub handshake: Handshake,
+    pub handshake: SealedHandshake,
 }
 
 /// Post an application message into a room, under its sender's ghost.
@@ -156,6 +146,16 @@ pub struct ClaimTarget {
     pub device: Option<String>,
 }
 
+/// Ask the homeserver which Ed25519 key a device announces for MLS.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct QueryDevice {
+    /// The job's id.
+    pub job: Digest,
+    /// The device, of a Matrix account.
+    pub client: ClientId,
+}
+
 /// Let an account into a room: its own network's accounts are invited (Matrix) or made members
 /// and invited (MUC); the other network's come as ghosts.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -194,7 +194,7 @@ impl Effect {
             Self::Relay(e) => e.room.network,
             Self::MakeRooms(e) => e.creator.network(),
             Self::BindRoom(e) => e.room.network,
-            Self::ClaimMatrix(_) => Network::Matrix,
+            Self::ClaimMatrix(_) | Self::QueryDevice(_) => Network::Matrix,
             Self::Admit(e) => e.room.network,
             Self::Expel(e) => e.room.network,
         }
@@ -219,9 +219,9 @@ impl Effect {
             | Self::BindRoom(BindRoom { room, .. })
             | Self::Admit(Admit { room, .. })
             | Self::Expel(Expel { room, .. }) => Self::lane_of(room),
-            Self::MakeRooms(MakeRooms { job, .. }) | Self::ClaimMatrix(ClaimMatrix { job, .. }) => {
-                format!("job {job}")
-            }
+            Self::MakeRooms(MakeRooms { job, .. })
+            | Self::ClaimMatrix(ClaimMatrix { job, .. })
+            | Self::QueryDevice(QueryDevice { job, .. }) => format!("job {job}"),
         }
     }
 }
@@ -230,7 +230,6 @@ impl Effect {
 crate::codec_properties::hold!(
     Effect,
     AnswerEffect,
-    Reply,
     Notify,
     PostHandshake,
     Relay,
@@ -238,6 +237,7 @@ crate::codec_properties::hold!(
     BindRoom,
     ClaimMatrix,
     ClaimTarget,
+    QueryDevice,
     Admit,
     Expel
 );

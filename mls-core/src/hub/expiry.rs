@@ -35,6 +35,8 @@ pub(super) enum Expiring {
     PublishedPackage(Digest) = 8u8,
     /// A leaf that must have been renewed by then.
     IdleLeaf(LeafKey) = 9u8,
+    /// A request for a credential that the homeserver never spoke to.
+    CredentialJob(Digest) = 31u8,
 }
 
 /// Whose upload of which blob.

@@ -1,32 +1,31 @@
 //! `FetchGroupInfo`: what a member's device needs to come back by an external commit.
 
-use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkePublicKey};
-
 use super::rates::Rate;
-use super::turn::{Stop, Turn, invalid, machine};
+use super::removal::CLOSED;
+use super::turn::{Stop, Turn, machine, not_allowed};
 use crate::address::UserId;
-use crate::engine::cipher_suite;
 use crate::limits::{DAY_MS, INLINE_BYTES_MAX};
 use crate::store::{Space, StoreError};
 use crate::wire::blob::Part;
-use crate::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use crate::wire::fetch_group_info::{FetchGroupInfo, GroupState};
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId};
 
 /// The GroupInfo of the current epoch, by group.
 const SPACE: Space = "group_info";
-const INFO: &[u8] = b"mls-bridge 0 group info";
-const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
 
 impl Turn<'_> {
-    /// Seals the GroupInfo to the asker: it holds the key for external commits, and must not
-    /// stand in a room or an archive.
+    /// The GroupInfo holds the key for external commits, and must not stand in a room or an
+    /// archive: the answer is sealed to the asker.
     pub(super) fn fetch_group_info(
         &mut self,
         from: &UserId,
         fetch: &FetchGroupInfo,
     ) -> Result<Answer, Stop> {
         let record = self.group_to_enter(&fetch.group, from)?;
+        if record.closed {
+            return Err(not_allowed(CLOSED));
+        }
         self.rates
             .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
@@ -34,19 +33,12 @@ impl Turn<'_> {
             .store
             .get(SPACE, &record.group.0)?
             .ok_or_else(|| StoreError(format!("group {} has no GroupInfo", record.group)))?;
-        let suite = cipher_suite(SUITE).map_err(machine)?;
-        let key = HpkePublicKey::from(fetch.seal_key.clone());
-        let sealed = suite
-            .kem_public_key_validate(&key)
-            .and_then(|()| suite.hpke_seal(&key, INFO, None, &group_info))
-            .map_err(|_| invalid("seal_key is not an X25519 public key"))?;
         let public = self.groups.copy(self.store, &record)?;
         let tree = public.export_tree().map_err(machine)?;
         let receipt = record.last.to_bytes().map_err(machine)?;
-        let room = INLINE_BYTES_MAX.saturating_sub(receipt.len() + sealed.kem_output.len());
-        let (sealed_part, tree) = self.fit_parts(sealed.ciphertext, tree, room)?;
-        let kem_output = sealed.kem_output;
-        Ok(Answer::GroupInfo(SealedGroupInfo { kem_output, sealed: sealed_part, tree, receipt }))
+        let room = INLINE_BYTES_MAX.saturating_sub(receipt.len());
+        let (group_info, tree) = self.fit_parts(group_info.to_vec(), tree, room)?;
+        Ok(Answer::GroupInfo(GroupState { group_info, tree, receipt }))
     }
 
     /// Keeps the GroupInfo of a group's new epoch.

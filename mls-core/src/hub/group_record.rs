@@ -43,8 +43,12 @@ pub(super) struct GroupRecord {
     pub(super) oldest_seq: u64,
     /// The handshake after which the newest snapshot was taken.
     pub(super) snapshot_seq: u64,
+    /// Whether an admin handed it over to its room: it takes no handshake any more.
+    pub(super) by_room: bool,
     /// What follows, if a ReInit has ended the group: it takes no handshake any more.
     pub(super) successor: Option<Successor>,
+    /// The hub has proposed to remove every leaf: nobody is left to commit, and the group has ended.
+    pub(super) closed: bool,
 }
 
 impl GroupRecord {

@@ -6,7 +6,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::group_record::GroupRecord;
 use super::public_group::write_snapshot;
 use super::turn::{Turn, effect_id, machine};
-use super::{Effect, PostHandshake};
+use super::{Effect, PostHandshake, handshake_keys};
 use crate::address::UserId;
 use crate::engine::{PublicGroup, sha256};
 use crate::limits::{
@@ -145,6 +145,7 @@ impl Turn<'_> {
         let receipt_len = entry.receipt.mls_encoded_len();
         let inline_max = INLINE_BYTES_MAX.saturating_sub(receipt_len);
         let handshake = self.handshake(&record.group, entry, inline_max)?;
+        let handshake = handshake_keys::seal(self.store, &handshake)?;
         for room in &record.rooms {
             let seq = handshake.seq.to_be_bytes();
             let id = effect_id("handshake", &[room.address.as_bytes(), &record.group.0, &seq]);

@@ -6,6 +6,7 @@ use super::keys::KeySet;
 use super::turn::{Stop, Turn, machine};
 use crate::handover::Handover;
 use crate::limits::INLINE_BYTES_MAX;
+use crate::seal::hub_key;
 use crate::store::StoreError;
 use crate::wire::Answer;
 use crate::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
@@ -19,9 +20,13 @@ impl Turn<'_> {
         Ok(Answer::HubInfo(HubInfo {
             receipt_key: current.receipt_public.to_vec(),
             former: former.collect::<Result<_, _>>()?,
+            seal_key: current.seal.public().to_vec(),
+            seal_signature: hub_key::sign(&current.receipt, current.seal.public())
+                .map_err(machine)?,
             senders,
             hub_matrix: self.setup.matrix.clone(),
             hub_xmpp: self.setup.xmpp.clone(),
+            anchors: self.anchors(),
             inline_bytes_max: u32::try_from(INLINE_BYTES_MAX).unwrap_or(u32::MAX),
             versions: vec![0],
             recovering: false,

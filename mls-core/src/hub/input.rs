@@ -6,13 +6,16 @@ use crate::address::{RoomAddress, UserId};
 use crate::checkpoint::CheckpointBytes;
 use crate::wire::claim_key_packages::ClaimedClient;
 use crate::wire::create_room::RoomCreated;
+use crate::wire::sealed::{RequestEnvelope, SealedRequest};
 use crate::wire::{Digest, Request, RequestId};
 
 /// One thing that happened; adapters make them from what their network says.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// An account asks for something.
+    /// An account asks for something: what no server between could read, or need not see it.
     Request(RequestInput),
+    /// An account asks for something, sealed.
+    Sealed(SealedInput),
     /// An encrypted application message was posted into a room.
     Message(RoomMessage),
     /// Somebody is, or is no longer, in a room's list (Matrix `join` or `invite`; MUC
@@ -34,6 +37,15 @@ pub enum Input {
     RoomsMade(RoomsMade),
     /// [`super::ClaimMatrix`] was carried out.
     Claimed(Claimed),
+    /// [`super::QueryDevice`] was carried out.
+    DeviceKey(DeviceKey),
+    /// [`super::Expel`] was carried out, or given up: what the room says of it is on its way.
+    Expelled {
+        /// The room.
+        room: RoomAddress,
+        /// Who was put out.
+        user: UserId,
+    },
     /// Time passed; send one each minute.
     Tick,
     /// The moment that [`super::Hub::due_ms`] names has come.
@@ -69,6 +81,19 @@ pub struct RequestInput {
     pub request: Request,
 }
 
+/// A sealed request, from an account that the network authenticated.
+#[derive(Clone, Debug)]
+pub struct SealedInput {
+    /// Who asks.
+    pub from: UserId,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
+    /// The client's id for the request.
+    pub id: RequestId,
+    /// What is asked.
+    pub sealed: SealedRequest,
+}
+
 /// Where an answer goes.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
@@ -78,6 +103,29 @@ pub enum ReplyTo {
     ControlRoom(String) = 1u8,
     /// A full JID; the answer's stanza id is the request's.
     Jid(String) = 2u8,
+}
+
+impl Input {
+    /// Who waits for an answer, and to which request.
+    pub fn asker(&self) -> Option<(&ReplyTo, &RequestId)> {
+        match self {
+            Self::Request(asked) => Some((&asked.reply_to, &asked.id)),
+            Self::Sealed(asked) => Some((&asked.reply_to, &asked.id)),
+            _ => None,
+        }
+    }
+
+    /// What an account asks for, as a network carried it.
+    pub fn asked(from: UserId, reply_to: ReplyTo, id: RequestId, asked: RequestEnvelope) -> Self {
+        match asked {
+            RequestEnvelope::HubInfo => {
+                Self::Request(RequestInput { from, reply_to, id, request: Request::HubInfo })
+            }
+            RequestEnvelope::Sealed(sealed) => {
+                Self::Sealed(SealedInput { from, reply_to, id, sealed })
+            }
+        }
+    }
 }
 
 /// An encrypted message in a room, from somebody other than the hub and its ghosts.
@@ -125,6 +173,16 @@ pub struct Claimed {
     pub job: Digest,
     /// One entry a device, or a user without any.
     pub clients: Vec<ClaimedClient>,
+}
+
+/// The result of [`super::QueryDevice`].
+#[derive(Clone, Debug)]
+pub struct DeviceKey {
+    /// The job's id.
+    pub job: Digest,
+    /// The key that the device announces, where there is such a device; or one sentence why nobody
+    /// knows.
+    pub result: Result<Option<Vec<u8>>, String>,
 }
 
 #[cfg(test)]

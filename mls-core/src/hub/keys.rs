@@ -1,5 +1,5 @@
-//! The hub's own keys: one for receipts, and one for each suite as external sender
-//! (RFC 9420 12.1.8). Made at the first opening; new ones may take their place, and the old ones stay
+//! The hub's own keys: one for receipts, one that requests are sealed to, and one for each suite as
+//! external sender (RFC 9420 12.1.8). Made at the first opening; new ones may take their place, and the old ones stay
 //! for the groups that have not changed yet.
 
 use mls_rs::identity::SigningIdentity;
@@ -8,16 +8,19 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use zeroize::Zeroizing;
 
-use super::HubSetup;
 use super::turn::machine;
+use super::{HubSetup, authority};
+use crate::authority::Authority;
 use crate::engine::{self, HubClient, hub_client};
 use crate::limits::HUB_KEYS_MAX;
 use crate::overlay::Overlay;
 use crate::policy::CIPHER_SUITES;
+use crate::seal::hub_key::SealKeyPair;
 use crate::store::{Space, StoreError};
 
 const SPACE: Space = "hub_key";
 const RECEIPT: &[u8] = b"receipt";
+const SEAL: &[u8] = b"seal";
 const NAME: &[u8] = b"name";
 /// How often the keys were replaced.
 const GENERATION: &[u8] = b"generation";
@@ -30,6 +33,8 @@ pub(super) struct HubKeys {
     pub(super) current: KeySet,
     /// Those that were replaced, the newest first.
     pub(super) former: Vec<KeySet>,
+    /// What signs credentials.
+    pub(super) authority: Authority,
 }
 
 /// The keys that a group names.
@@ -38,6 +43,8 @@ pub(super) struct KeySet {
     pub(super) receipt: SignatureSecretKey,
     /// What members verify receipts with: 32 bytes.
     pub(super) receipt_public: SignaturePublicKey,
+    /// What members seal their requests to.
+    pub(super) seal: SealKeyPair,
     /// The external sender of each suite.
     pub(super) senders: Vec<ExternalSender>,
 }
@@ -70,7 +77,8 @@ impl HubKeys {
             .map(|generation| KeySet::open(store, &name, generation))
             .collect::<Result<Vec<_>, _>>()?;
         former.reverse();
-        Ok(Self { current: KeySet::open(store, &name, newest)?, former })
+        let current = KeySet::open(store, &name, newest)?;
+        Ok(Self { current, former, authority: authority::open(store, setup)? })
     }
 
     /// Has new keys made at the next opening.
@@ -105,7 +113,8 @@ impl KeySet {
             let identity = SigningIdentity::new(credential, key.public);
             senders.push(ExternalSender { suite, identity, secret: key.secret });
         }
-        Ok(Self { receipt: receipt.secret, receipt_public: receipt.public, senders })
+        let seal = open_seal_key(store, generation)?;
+        Ok(Self { receipt: receipt.secret, receipt_public: receipt.public, seal, senders })
     }
 
     /// The external sender for a suite.
@@ -138,10 +147,7 @@ fn open_key(
     name: &[u8],
     suite: CipherSuite,
 ) -> Result<StoredKey, StoreError> {
-    let place = match generation {
-        0 => name.to_vec(),
-        later => [&later.to_be_bytes(), name].concat(),
-    };
+    let place = place(generation, name);
     if let Some(key) = store.read(SPACE, &place)? {
         return Ok(key);
     }
@@ -150,6 +156,24 @@ fn open_key(
     let bytes = Zeroizing::new(key.mls_encode_to_vec().map_err(machine)?);
     store.put(SPACE, &place, bytes.to_vec());
     Ok(key)
+}
+
+fn open_seal_key(store: &Overlay, generation: u32) -> Result<SealKeyPair, StoreError> {
+    let place = place(generation, SEAL);
+    if let Some(key) = store.read(SPACE, &place)? {
+        return Ok(key);
+    }
+    let key = SealKeyPair::generate().map_err(machine)?;
+    store.write(SPACE, &place, &key)?;
+    Ok(key)
+}
+
+/// Where a key is stored.
+fn place(generation: u32, name: &[u8]) -> Vec<u8> {
+    match generation {
+        0 => name.to_vec(),
+        later => [&later.to_be_bytes(), name].concat(),
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl Turn<'_> {
     ) -> Result<(), StoreError> {
         let cause = [&room_record::key(room), user.as_str().as_bytes(), &seq.to_be_bytes()];
         let id = effect_id("expel", &cause);
-        listed::expelled(self.store, room, user, self.now_ms)?;
+        listed::expelled(self.store, room, user)?;
         let (room, user, why) = (room.clone(), user.clone(), why.to_owned());
         self.effects.push(Effect::Expel(Expel { id, room, user, why }));
         Ok(())

@@ -23,16 +23,23 @@ const PAGE: usize = 512;
 pub(super) enum Seen {
     /// In the list.
     Listed = 1u8,
-    /// Put out by the hub at this time (milliseconds since 1970); the room's word is to come.
+    /// Put out by the hub, which was carried out at this time (milliseconds since 1970); the room's
+    /// word is to come.
     Expelled(u64) = 2u8,
     /// A ghost that somebody else put out.
     PutOut = 3u8,
+    /// To be put out by the hub, as soon as the network can be reached.
+    Expelling = 4u8,
 }
 
 impl Seen {
     /// Whether the hub has put the account out so recently that the room may not have said so.
     fn awaits_echo(self, now_ms: u64) -> bool {
-        matches!(self, Self::Expelled(at) if now_ms < at.saturating_add(EXPEL_ECHO_MS))
+        match self {
+            Self::Expelling => true,
+            Self::Expelled(at_ms) => now_ms < at_ms.saturating_add(EXPEL_ECHO_MS),
+            Self::Listed | Self::PutOut => false,
+        }
     }
 }
 
@@ -75,19 +82,31 @@ pub(super) fn left(
     Ok(!seen.is_some_and(|seen| seen.awaits_echo(now_ms)))
 }
 
-/// The hub puts the account out. Of a ghost that goes no room says anything.
+/// The hub wants the account put out. Of a ghost that goes no room says anything.
 pub(super) fn expelled(
+    store: &Overlay,
+    room: &RoomAddress,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    if user.network() != room.network {
+        store.delete(SPACE, &key(room, user));
+    } else if is_listed(store, room, user)? {
+        store.write(SPACE, &key(room, user), &Seen::Expelling)?;
+    }
+    Ok(())
+}
+
+/// The account was put out.
+pub(super) fn put_out(
     store: &Overlay,
     room: &RoomAddress,
     user: &UserId,
     now_ms: u64,
 ) -> Result<(), StoreError> {
-    if user.network() != room.network {
-        store.delete(SPACE, &key(room, user));
-    } else if is_listed(store, room, user)? {
-        store.write(SPACE, &key(room, user), &Seen::Expelled(now_ms))?;
+    match read(store, room, user)? {
+        Some(Seen::Expelling) => store.write(SPACE, &key(room, user), &Seen::Expelled(now_ms)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The room is lost: nothing is known of it any more.

@@ -9,7 +9,7 @@ use super::turn::{Turn, effect_id};
 use super::{Effect, Notify};
 use crate::address::{ClientId, UserId};
 use crate::key_package::{self, FitPackage};
-use crate::limits::{DEVICES_PER_USER_MAX, KEY_PACKAGES_PER_DEVICE_MAX};
+use crate::limits::DEVICES_PER_USER_MAX;
 use crate::overlay::decode;
 use crate::policy::{CIPHER_SUITES, key_package_pool};
 use crate::store::{Space, StoreError};
@@ -67,12 +67,12 @@ impl Turn<'_> {
         found.iter().map(|(_, value)| decode(POOL, value)).collect()
     }
 
-    /// Puts a one-time package in; of more than the bound, the oldest goes.
+    /// Puts a one-time package in; of more than a pool holds, the oldest goes.
     pub(super) fn pool_one_time(&self, pool: &mut Pool, package: &[u8]) -> Result<(), StoreError> {
         self.store.put(ONE_TIME, &pool.one_time_key(pool.next), package.to_vec());
         pool.next = pool.next.saturating_add(1);
         pool.one_time = pool.one_time.saturating_add(1);
-        if usize::try_from(pool.one_time).unwrap_or(usize::MAX) > KEY_PACKAGES_PER_DEVICE_MAX {
+        if pool.one_time > key_package_pool(CipherSuite::from(pool.suite)) {
             self.pop(pool)?;
         }
         Ok(())

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::engine::sha256_parts;
 use crate::limits::{DROPPED_NOTICE_MS, RATES_FOLLOWED_MAX};
 use crate::policy::{
-    CLAIMS_PER_HOUR, COMMITS_PER_HOUR, GROUPS_PER_HOUR, MESSAGES_BURST, MESSAGES_PER_SECOND,
-    ONE_TIME_CLAIMS_PER_DAY, PUBLICATIONS_PER_HOUR, REPORTS_PER_HOUR,
+    CLAIMS_PER_HOUR, COMMITS_PER_HOUR, CREDENTIALS_PER_HOUR, GROUPS_PER_HOUR, MESSAGES_BURST,
+    MESSAGES_PER_SECOND, ONE_TIME_CLAIMS_PER_DAY, PUBLICATIONS_PER_HOUR, REPORTS_PER_HOUR,
 };
 use crate::wire::Digest;
 
@@ -35,6 +35,8 @@ pub(super) enum Rate {
     Asks,
     /// Key packages published, by user.
     Publications,
+    /// Credentials, by user.
+    Credentials,
     /// Reports of one handshake, by group and seq.
     Reports,
 }
@@ -64,6 +66,7 @@ impl Rate {
             }
             Self::Groups => per_hour(GROUPS_PER_HOUR),
             Self::Publications => per_hour(PUBLICATIONS_PER_HOUR),
+            Self::Credentials => per_hour(CREDENTIALS_PER_HOUR),
             Self::Reports => per_hour(REPORTS_PER_HOUR),
             Self::Messages => {
                 (MESSAGES_BURST.into(), SECOND_MS / u64::from(MESSAGES_PER_SECOND).max(1))

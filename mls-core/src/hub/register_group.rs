@@ -15,13 +15,14 @@ use super::public_group::write_snapshot;
 use super::rates::Rate;
 use super::room_record::{self, RoomRecord};
 use super::turn::{Stop, Turn, effect_id, invalid, machine, not_allowed};
-use super::{BindRoom, Effect, leaves};
+use super::{BindRoom, Effect, handshake_keys, leaves};
 use crate::address::UserId;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::{PublicGroup, mls_time, sha256};
 use crate::identity::clients;
 use crate::policy::GROUP_ID_BYTES;
 use crate::receipt::{Receipt, ReceiptKind};
+use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
 use crate::wire::refusal::Refusal;
 use crate::wire::register_group::RegisterGroup;
@@ -37,6 +38,8 @@ pub(super) struct Founding<'a> {
     pub(super) group_info: &'a [u8],
     /// The rooms that it is bound to from now on.
     pub(super) rooms: &'a [RoomRecord],
+    /// The key of its first handshakes.
+    pub(super) handshake_key: &'a HandshakeKey,
 }
 
 impl Turn<'_> {
@@ -64,9 +67,13 @@ impl Turn<'_> {
         self.check_first_epoch(&public, from)?;
         let bridge_group = self.check_binding(&public, from)?;
         let rooms = self.free_rooms(&bridge_group, from)?;
-        let (group_info_bytes, rooms) = (&group_info, &rooms);
-        let founding =
-            Founding { creator: from, public: &public, group_info: group_info_bytes, rooms };
+        let founding = Founding {
+            creator: from,
+            public: &public,
+            group_info: &group_info,
+            rooms: &rooms,
+            handshake_key: &request.handshake_key,
+        };
         let receipt = self.begin_group(&founding)?;
         self.keep_group_info(&id, group_info);
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
@@ -171,7 +178,7 @@ impl Turn<'_> {
 
     /// Takes a group that passed every check under this hub's order.
     pub(super) fn begin_group(&mut self, founding: &Founding<'_>) -> Result<Receipt, StoreError> {
-        let Founding { creator, public, group_info, rooms } = founding;
+        let Founding { creator, public, group_info, rooms, handshake_key } = founding;
         let context = public.group_context();
         let keys = self.keys.of(&bridge_group(public)?.receipt_key)?;
         let (id, epoch) = (&GroupId(context.group_id.clone()), context.epoch);
@@ -181,6 +188,7 @@ impl Turn<'_> {
             Receipt::sign(key, None, kind, id, epoch, group_info, self.now_ms).map_err(machine)?;
         let entry = LogEntry { receipt: receipt.clone(), message: Vec::new() };
         handshake_log::write(self.store, id, &entry)?;
+        handshake_keys::keep(self.store, id, handshake_key)?;
         write_snapshot(self.store, id, 0, public)?;
         let members = clients(&public.roster());
         let mut counts = BTreeMap::<UserId, u32>::new();
@@ -205,7 +213,9 @@ impl Turn<'_> {
             last: receipt.clone(),
             proposals: 0,
             leaves: u32::try_from(members.len()).unwrap_or(u32::MAX),
+            by_room: false,
             successor: None,
+            closed: false,
             oldest_seq: 0,
             snapshot_seq: 0,
         };

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use mls_rs::group::Sender;
-use mls_rs::group::proposal::Proposal;
-
 use super::group_record::{self, GroupRecord};
 use super::leaves;
 use super::turn::{Turn, machine};
@@ -12,19 +9,15 @@ use crate::address::{ClientId, UserId};
 use crate::engine::PublicGroup;
 use crate::identity::client_id;
 use crate::receipt::ReceiptKind;
+use crate::rules::removed_by_hub;
 use crate::store::StoreError;
 
+/// Why a group takes nothing any more whose members are all to be removed.
+pub(super) const CLOSED: &str = "everybody left the group or was put out: it has ended";
+
 /// Leaves whose removal the hub has proposed in this epoch.
-///
-/// A member's Remove does not count as pending: its membership tag, which the hub cannot check,
-/// may be wrong, and then members never see it and could never commit it.
 pub(super) fn proposed_by_hub(public: &PublicGroup) -> BTreeSet<u32> {
-    let leaf = |proposal: &Proposal, sender: &Sender| match (proposal, sender) {
-        (Proposal::Remove(remove), Sender::External(_)) => Some(remove.to_remove()),
-        _ => None,
-    };
-    let proposals = public.get_cached_proposals();
-    proposals.iter().filter_map(|cached| leaf(cached.proposal(), cached.sender())).collect()
+    removed_by_hub(&public.get_cached_proposals())
 }
 
 impl Turn<'_> {
@@ -79,7 +72,7 @@ impl Turn<'_> {
         goes: impl Fn(&ClientId) -> bool,
         nobody: bool,
     ) -> Result<(), StoreError> {
-        if nobody {
+        if nobody || record.closed || record.by_room {
             return Ok(());
         }
         let mut public = self.groups.copy(self.store, record)?;
@@ -96,7 +89,29 @@ impl Turn<'_> {
             let bytes = proposal.to_bytes().map_err(machine)?;
             self.append(record, ReceiptKind::Proposal, &bytes, &public)?;
         }
+        let nobody_stays = is_to_be_empty(&public);
         self.groups.change(&record.group, public);
+        if nobody_stays { self.close(record) } else { Ok(()) }
+    }
+
+    /// Who is to be removed may not commit: where everybody is, the group has ended. Its members
+    /// decide the same from the same proposals.
+    fn close(&mut self, record: &mut GroupRecord) -> Result<(), StoreError> {
+        record.closed = true;
+        record.write(self.store)?;
+        let users = leaves::users(self.store, &record.group)?;
+        for room in record.rooms.clone() {
+            // Each was put out of one room, and may still be in the other.
+            for user in &users {
+                self.expel(&room, user, record.seq(), "the group has ended")?;
+            }
+        }
         Ok(())
     }
+}
+
+/// Whether the hub has proposed to remove every leaf.
+fn is_to_be_empty(public: &PublicGroup) -> bool {
+    let proposed = proposed_by_hub(public);
+    public.roster().members_iter().all(|member| proposed.contains(&member.index))
 }

@@ -4,9 +4,11 @@ use mls_rs_codec::MlsEncode;
 
 use super::answers::Asked;
 use super::turn::{Stop, Turn, invalid, machine};
-use super::{Reply, RequestInput};
+use super::{AnswerEffect, Effect, Reply, RequestInput, SealedInput};
 use crate::engine::sha256;
+use crate::seal::answer_key::AnswerKey;
 use crate::store::StoreError;
+use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Request, RequestId};
 
 /// Characters of a request's id.
@@ -14,22 +16,42 @@ const ID_CHARS_MAX: usize = 64;
 
 impl Turn<'_> {
     /// Answers a request, now or when a job is done. A refused one leaves nothing but its answer.
-    pub(super) fn request(&mut self, input: RequestInput) -> Result<(), StoreError> {
+    pub(super) fn request(
+        &mut self,
+        input: RequestInput,
+        answer_key: Option<AnswerKey>,
+    ) -> Result<(), StoreError> {
         let RequestInput { from, reply_to, id, request } = input;
         let digest = sha256(&request.mls_encode_to_vec().map_err(machine)?);
-        let asked = Asked { from, reply_to, id, request: digest };
+        let asked = Asked { from, reply_to, id, request: digest, answer_key };
         match self.answer_once(&asked, request) {
             Ok(Some(answer)) => self.reply(&asked, Reply::Ok(answer)),
-            Ok(None) => {}
+            Ok(None) => Ok(()),
             Err(Stop::Refused(refusal)) => {
                 self.store.discard();
                 self.groups.forget_changes();
                 self.effects.clear();
-                self.reply(&asked, Reply::Refused(refusal));
+                self.reply(&asked, Reply::Refused(refusal))
             }
-            Err(Stop::Failed(error)) => return Err(error),
+            Err(Stop::Failed(error)) => Err(error),
         }
-        Ok(())
+    }
+
+    /// Opens a request, whose answer goes back sealed. Only the current key opens: whoever knows an
+    /// older one learns by the refusal that it was replaced.
+    pub(super) fn sealed_request(&mut self, input: SealedInput) -> Result<(), StoreError> {
+        let SealedInput { from, reply_to, id, sealed } = input;
+        match self.keys.current.seal.open(&sealed, &id, &from) {
+            Ok((request, answer_key)) => {
+                let input = RequestInput { from, reply_to, id, request };
+                self.request(input, Some(answer_key))
+            }
+            Err(_) => {
+                let reply = Reply::Refused(Refusal::NotOpened);
+                self.effects.push(Effect::Answer(AnswerEffect { to: reply_to, id, reply }));
+                Ok(())
+            }
+        }
     }
 
     fn answer_once(&mut self, asked: &Asked, request: Request) -> Result<Option<Answer>, Stop> {
@@ -48,6 +70,7 @@ impl Turn<'_> {
                 | Request::ReportInvalid(_)
                 | Request::LeaveRoom(_)
                 | Request::AskToJoin(_)
+                | Request::IssueCredential(_)
         );
         let answer = self.answer(asked, request)?;
         if let (true, Some(answer)) = (remembered, &answer) {
@@ -77,6 +100,7 @@ impl Turn<'_> {
             Request::PutBlob(request) => self.put_blob(from, &request),
             Request::GetBlob(request) => self.get_blob(&request),
             Request::AskToJoin(request) => self.ask_to_join(asked, &request),
+            Request::IssueCredential(request) => return self.issue_credential(asked, request),
             Request::RegisterSuccessor(request) => self.register_successor(from, &request),
         }
         .map(Some)

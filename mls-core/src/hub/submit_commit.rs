@@ -11,15 +11,17 @@ use super::committer::{Committer, committer};
 use super::group_record::{GroupRecord, bridge_group};
 use super::public_group::write_snapshot;
 use super::rates::Rate;
-use super::removal::proposed_by_hub;
+use super::removal::{CLOSED, proposed_by_hub};
 use super::turn::{Stop, Turn, effect_id, invalid_commit, machine, not_allowed};
 use super::welcomes::WelcomeContent;
-use super::{Admit, Effect, handshake_log, leaves, listed, room_record};
+use super::{Admit, Effect, handshake_keys, handshake_log, leaves, listed, room_record};
 use crate::address::{ClientId, UserId};
+use crate::bridge_group::Order;
 use crate::door;
 use crate::engine::{PublicGroup, mls_time};
 use crate::identity::client_id;
 use crate::receipt::{Receipt, ReceiptKind};
+use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
 use crate::submission::Submission;
 use crate::wire::Answer;
@@ -57,9 +59,14 @@ impl Turn<'_> {
         let welcome = request.welcome.as_ref().map(|part| self.part(from, part)).transpose()?;
         let parts = Parts { commit, welcome, group_info: self.part(from, &request.group_info)? };
         let mut record = self.group_to_enter(group, from)?;
+        if record.by_room {
+            let Parts { commit, group_info, .. } = parts;
+            let receipt = self.take_group_back(&mut record, from, request, &commit, group_info)?;
+            return Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?));
+        }
         self.check_turn(&record, request.epoch, from)?;
         let passed = self.check_commit(&record, from, request, &parts)?;
-        let receipt = self.accept(&mut record, from, parts, passed)?;
+        let receipt = self.accept(&mut record, from, parts, passed, &request.handshake_key)?;
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
     }
 
@@ -70,10 +77,16 @@ impl Turn<'_> {
         epoch: u64,
         from: &UserId,
     ) -> Result<(), Stop> {
-        if record.successor.is_some() {
-            return Err(not_allowed("a ReInit has ended this group: another follows"));
+        if record.by_room {
+            return Err(not_allowed(
+                "an admin handed this group over to its room: no hub orders it",
+            ));
         } else if epoch != record.epoch {
             return Err(Refusal::WrongEpoch(record.epoch).into());
+        } else if record.closed {
+            return Err(not_allowed(CLOSED));
+        } else if record.successor.is_some() {
+            return Err(not_allowed("a ReInit has ended this group: another follows"));
         }
         self.rates
             .take(Rate::Commits, &[&record.group.to_hex(), from.as_str()], self.now_ms)
@@ -104,10 +117,10 @@ impl Turn<'_> {
                 Err(error) => return Err(invalid_commit(error)),
             };
         let change = self.change(record, &before, &commit, &committer)?;
-        self.check_pending(record, &before, &change, &committer)?;
+        self.check_pending(record, &before, &commit)?;
         check_group_info(&mut after, &parts.group_info, commit.committer, time_ms)?;
         check_welcome(parts.welcome.as_deref(), &change.added)?;
-        let leaves = check_members(&after, &change.added)?;
+        let leaves = check_members(&after)?;
         let still_to_go = still_to_go(&before, &change, &commit)?;
         Ok(Passed { after, change, leaves, still_to_go })
     }
@@ -139,12 +152,14 @@ impl Turn<'_> {
         from: &UserId,
         parts: Parts,
         passed: Passed,
+        next_key: &HandshakeKey,
     ) -> Result<Receipt, StoreError> {
         let Passed { after, change, leaves, still_to_go } = passed;
         record.leaves = leaves;
         record.successor = change.successor.clone();
         self.release_of_leaving(record, &change)?;
         let receipt = self.append(record, ReceiptKind::Commit, &parts.commit, &after)?;
+        handshake_keys::keep(self.store, &record.group, next_key)?;
         let seq = record.seq();
         handshake_log::remember_submitter(self.store, &record.group, &parts.commit, seq, from)?;
         self.keep_group_info(&record.group, parts.group_info);
@@ -192,7 +207,12 @@ impl Turn<'_> {
         record: &mut GroupRecord,
         after: PublicGroup,
     ) -> Result<(), StoreError> {
-        let named = bridge_group(&after)?.receipt_key;
+        let bound = bridge_group(&after)?;
+        let named = bound.receipt_key;
+        if bound.order == Order::Room {
+            record.by_room = true;
+            record.write(self.store)?;
+        }
         if named == record.receipt_key {
             self.groups.change(&record.group, after);
             return Ok(());

@@ -19,6 +19,7 @@ use crate::address::{ClientId, UserId};
 use crate::engine::{PublicGroup, sha256};
 use crate::identity::{client_id, clients};
 use crate::receipt::Receipt;
+use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
 use crate::wire::register_successor::RegisterSuccessor;
 use crate::wire::{Answer, Digest, GroupId};
@@ -101,7 +102,7 @@ impl Turn<'_> {
         let public = self.observe(message, &tree)?;
         let maker = self.check_successor(&public, &former, &successor, from, maker)?;
         let added = self.check_welcomed(&id, &public, &maker, &welcome)?;
-        let receipt = self.succeed(from, &former, &public, &group_info)?;
+        let receipt = self.succeed(from, &former, &public, &group_info, &request.handshake_key)?;
         self.keep_group_info(&id, group_info);
         let content = WelcomeContent {
             former: Some(former.group.clone()),
@@ -183,6 +184,7 @@ impl Turn<'_> {
         former: &GroupRecord,
         public: &PublicGroup,
         group_info: &[u8],
+        handshake_key: &HandshakeKey,
     ) -> Result<Receipt, StoreError> {
         let mut rooms = Vec::new();
         for room in &former.rooms {
@@ -190,7 +192,7 @@ impl Turn<'_> {
                 rooms.push(RoomRecord { former: Some(former.group.clone()), ..record });
             }
         }
-        let founding = Founding { creator: from, public, group_info, rooms: &rooms };
+        let founding = Founding { creator: from, public, group_info, rooms: &rooms, handshake_key };
         self.begin_group(&founding)
     }
 }

@@ -7,11 +7,12 @@ use super::turn::Turn;
 use super::{Effect, Notify};
 use crate::address::ClientId;
 use crate::engine::sha256_parts;
-use crate::limits::{INLINE_BYTES_MAX, WELCOME_KEEP_MS, WELCOMES_PER_CLIENT_MAX};
+use crate::limits::{WELCOME_KEEP_MS, WELCOMES_PER_CLIENT_MAX};
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
 use crate::wire::blob::{BlobRef, Part};
 use crate::wire::welcome::Welcome;
+use crate::wire::welcome_waiting::WelcomeWaiting;
 use crate::wire::{Digest, GroupId, Notice};
 
 const SPACE: Space = "welcome";
@@ -51,7 +52,7 @@ pub(super) struct WelcomeContent {
 }
 
 impl Turn<'_> {
-    /// Keeps a Welcome for each client, and sends it.
+    /// Keeps a Welcome for each client, and says so.
     pub(super) fn welcome(
         &mut self,
         content: &WelcomeContent,
@@ -72,10 +73,8 @@ impl Turn<'_> {
                 welcome,
             };
             self.keep_welcome(&waiting)?;
-            if let Some(notice) = self.outgoing_welcome(&waiting, INLINE_BYTES_MAX)? {
-                let notice = Notice::Welcome(notice);
-                self.effects.push(Effect::Notify(Notify { id, to: client.clone(), notice }));
-            }
+            let notice = Notice::WelcomeWaiting(WelcomeWaiting { device: client.device() });
+            self.effects.push(Effect::Notify(Notify { id, to: client.clone(), notice }));
         }
         Ok(())
     }

@@ -21,8 +21,12 @@ pub(super) enum AdmissionError {
     Context(#[from] BridgeGroupError),
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
+    #[error("it is ordered by another hub than the one that this device has pinned")]
+    OtherHub,
     #[error("{0}")]
     Unfit(&'static str),
+    #[error("{0}")]
+    Engine(String),
 }
 
 /// Checks a GroupContext against the pinned hub.
@@ -37,8 +41,8 @@ pub(super) fn check_context(
     if context.group_id != group.0 {
         unfit("its GroupContext is another group's")
     } else if hub.senders_of(&bound.receipt_key).is_none() {
-        unfit("it is ordered by another hub than the one that this device has pinned")
-    } else if bound.order != Order::Hub || !bound.basic_allowed {
+        Err(AdmissionError::OtherHub)
+    } else if bound.order != Order::Hub {
         unfit("it has settings that this version cannot follow")
     } else if !CIPHER_SUITES.contains(&context.cipher_suite) {
         unfit("it has a cipher suite that we do not do")

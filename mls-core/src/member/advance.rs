@@ -30,6 +30,12 @@ impl Member {
         match self.record(group).map(|record| (record.state, record.rejoin.is_some())) {
             Some((State::Rejoining, false)) => self.lost(group),
             Some((State::Rejoining | State::Live, true)) => self.step_rejoin(group),
+            Some((State::Live, false)) if self.is_ordered_by_room(group) => {
+                if waits_for_nothing {
+                    self.update_if_due(group)?;
+                }
+                Ok(())
+            }
             Some((State::Live, false)) => {
                 if !self.commit_by_rank(group)?
                     && waits_for_nothing
@@ -48,6 +54,10 @@ impl Member {
         while let Some(intent) = self.rejoin_intent(group).or_else(|| self.first_intent(group)) {
             let (number, command) = (intent.number, intent.command.clone());
             let state = self.record(group).map(|record| record.state);
+            if let Some(why) = self.needs_hub(group, &command) {
+                self.fail(number, why)?;
+                continue;
+            }
             let step = match (&command, state) {
                 (Command::Rejoin(_), _) if intent.stage == Stage::Waiting => {
                     self.begin_rejoin(number, group)?
@@ -70,6 +80,7 @@ impl Member {
                 (Command::Remove(_), _) => self.step_remove(number)?,
                 (Command::Send(_), _) => self.step_send(number)?,
                 (Command::Rotate(_), _) => self.step_rotate(number, group)?,
+                (Command::ChangeKey(_), _) => self.step_change_key(number, group)?,
                 (Command::ChangeSettings(c), _) => self.step_change_settings(number, c)?,
                 (Command::HoldPsk(c), _) => self.step_hold_psk(number, c)?,
                 (Command::UsePsk(c), _) => self.step_use_psk(number, c)?,
@@ -114,13 +125,16 @@ impl Member {
         self.snapshot_idle_groups()?;
         self.forget_past_epochs()?;
         self.forget_ended_groups()?;
+        self.forget_room_states()?;
         self.forget_old_messages()?;
+        self.want_credentials()?;
         self.sweep_key_packages()
     }
 
     /// Time passed.
     pub(super) fn tick(&mut self) -> Result<(), StoreError> {
         self.repeat_requests()?;
+        self.lose_patience()?;
         self.find_groups()?;
         self.warn_of_uninvited()?;
         self.look_at_watched()?;
@@ -129,6 +143,7 @@ impl Member {
         self.start_creates()?;
         self.start_joins()?;
         self.snapshot_busy_groups()?;
+        self.give_up_silent_hubs()?;
         self.keep_house()?;
         let now_ms = self.now_ms;
         let waiting: Vec<_> = self.intents.values().filter_map(|i| i.group().cloned()).collect();

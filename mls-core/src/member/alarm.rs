@@ -34,6 +34,9 @@ pub enum Alarm {
     /// This device cannot come back by itself: a member has to remove it and add it again. One
     /// sentence that says why.
     ReAddNeeded(String) = 5u8,
+    /// A group that its room orders has, or may have, fallen apart: members followed other commits
+    /// for longer than can be taken back. One sentence that says why.
+    FellApart(String) = 6u8,
 }
 
 /// The hub signed two receipts that cannot both be true: it told two stories, or it lost its

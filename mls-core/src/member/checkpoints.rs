@@ -65,6 +65,7 @@ impl Member {
             receipt: receipt.hash().map_err(|e| StoreError(e.to_string()))?,
         };
         self.overlay.write(MARK, &epoch_prefix(group, epoch), &mark)?;
+        self.keep_handshake_key(group, loaded)?;
         // Epochs count up by one, so one goes for each that comes.
         if let Some(old) = epoch.checked_sub(PAST_EPOCHS.saturating_add(1)) {
             self.overlay.delete(MARK, &epoch_prefix(group, old));
@@ -91,7 +92,7 @@ impl Member {
         let (leaf, suite) = (loaded.group.current_member_index(), loaded.group.cipher_suite());
         let skipped = loaded.take_skipped().min(generation);
         let signed = CheckpointTbs::new(group.clone(), &mark, leaf, generation, skipped)
-            .sign(suite, self.keys.of(suite).secret())
+            .sign(suite, self.key_in(group, suite)?.secret())
             .and_then(|checkpoint| checkpoint.to_bytes())
             .map_err(|e| StoreError(format!("a checkpoint could not be signed: {e}")))?;
         self.checkpoints.said.insert(group.clone(), (epoch, self.now_ms));

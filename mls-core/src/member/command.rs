@@ -50,6 +50,8 @@ pub enum Command {
     /// End a group and start it anew, in the same rooms with the same members, as an admin (RFC 9420
     /// 11.2). For a group that has ended and whose successor did not come: go on with that.
     ReInit(ReInitCommand) = 16u8,
+    /// A commit that gives this device a fresh signature key in a group, of that group alone.
+    ChangeKey(GroupId) = 31u8,
 }
 
 impl Command {
@@ -64,7 +66,10 @@ impl Command {
             Self::UsePastEpoch(c) => Some(&c.group),
             Self::Propose(c) => Some(&c.group),
             Self::ReInit(c) => Some(&c.group),
-            Self::Leave(group) | Self::Rotate(group) | Self::Rejoin(group) => Some(group),
+            Self::Leave(group)
+            | Self::Rotate(group)
+            | Self::ChangeKey(group)
+            | Self::Rejoin(group) => Some(group),
             Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
@@ -82,7 +87,10 @@ impl Command {
             Self::UsePsk(c) => &mut c.group,
             Self::UsePastEpoch(c) => &mut c.group,
             Self::Propose(c) => &mut c.group,
-            Self::Leave(group) | Self::Rotate(group) | Self::Rejoin(group) => group,
+            Self::Leave(group)
+            | Self::Rotate(group)
+            | Self::ChangeKey(group)
+            | Self::Rejoin(group) => group,
             Self::ReInit(_)
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)

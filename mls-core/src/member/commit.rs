@@ -5,20 +5,23 @@
 //! it builds it anew later, from the group as it is then.
 
 use mls_rs::MlsMessage;
-use mls_rs::group::CommitOutput;
+use mls_rs::group::{CommitBuilder, CommitOutput};
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::protocol_version::ProtocolVersion;
 use mls_rs_core::psk::ExternalPskId;
 
 use super::Member;
-use super::engine_storage::{self, Slot};
+use super::engine_storage::{self, MemberConfig, MemberGroup, Slot};
 use super::group_record::{GroupRecord, PendingCommit, State};
+use super::keys::SignatureKey;
 use super::loaded::Loaded;
 use super::requests::Purpose;
+use super::sealed_handshakes::handshake_key;
 use crate::engine::{self, EngineError, mls_time, sha256};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, COMMIT_PAUSE_MS, COMMIT_RETRY_MS};
 use crate::receipt::Receipt;
+use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
 use crate::submission::Submission;
 use crate::wire::handshake::Handshake;
@@ -37,6 +40,8 @@ pub(super) struct Changes {
     pub(super) context: Option<ExtensionList>,
     /// The own leaf's new extensions.
     pub(super) leaf: Option<ExtensionList>,
+    /// The own leaf's new signature key, with its credential.
+    pub(super) key: Option<SignatureKey>,
     /// External PSKs to use.
     pub(super) psks: Vec<ExternalPskId>,
     /// Epochs whose resumption PSKs to use.
@@ -63,10 +68,19 @@ pub(super) struct Built {
     pub(super) has_path: bool,
     /// The group's.
     pub(super) suite: CipherSuite,
+    /// The key that stands for us in the epoch in which it is sent.
+    pub(super) signer: SignatureKey,
+    /// Of the epoch that the commit leads to.
+    pub(super) handshake_key: HandshakeKey,
 }
 
 impl Built {
-    pub(super) fn new(suite: CipherSuite, output: &CommitOutput) -> Result<Self, EngineError> {
+    /// From what the engine made; `next` is the group with the commit applied.
+    pub(super) fn new(
+        next: &MemberGroup,
+        signer: SignatureKey,
+        output: &CommitOutput,
+    ) -> Result<Self, EngineError> {
         let info = output
             .external_commit_group_info()
             .ok_or_else(|| EngineError::Crypto("the commit came without a GroupInfo".to_owned()))?;
@@ -76,7 +90,9 @@ impl Built {
             welcome,
             group_info: info.to_bytes()?,
             has_path: output.contains_update_path,
-            suite,
+            suite: next.cipher_suite(),
+            signer,
+            handshake_key: handshake_key(next)?,
         })
     }
 }
@@ -91,6 +107,7 @@ impl Member {
                 && record.rejoin.is_none()
                 && record.broken_seq.is_none()
                 && record.commit_after_ms <= self.now_ms
+                && !self.waits_for_credential(record.suite.into())
         })
     }
 
@@ -103,7 +120,11 @@ impl Member {
         changes: Changes,
     ) -> Result<Result<(), EngineError>, StoreError> {
         let mut loaded = self.without_doubt(group, loaded)?;
-        let built = match build(&mut loaded, changes, self.now_ms) {
+        if self.is_ordered_by_room(group) {
+            return self.commit_into_room(group, loaded, intent, changes);
+        }
+        let signer = self.key_in(group, loaded.group.cipher_suite())?;
+        let built = match build(&mut loaded, signer, changes, self.now_ms) {
             Ok(built) => built,
             Err(error) => return Ok(Err(error)),
         };
@@ -130,7 +151,7 @@ impl Member {
             group_info: &built.group_info,
         };
         let signature = submission
-            .sign(built.suite, self.keys.of(built.suite).secret())
+            .sign(built.suite, built.signer.secret())
             .map_err(|e| StoreError(format!("a submission could not be signed: {e}")))?;
         let hash = sha256(&built.commit);
         let request = Request::SubmitCommit(SubmitCommit {
@@ -139,6 +160,7 @@ impl Member {
             commit: built.commit.into(),
             welcome: built.welcome.map(Into::into),
             group_info: built.group_info.into(),
+            handshake_key: built.handshake_key,
             signature,
         });
         let request = self.request(Purpose::Commit(group.clone()), request)?;
@@ -261,6 +283,7 @@ impl Member {
         self.forget_request(&pending.request);
         if pending.external {
             engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
+            self.bind_as_before(group)?;
         } else if let Some(loaded) = self.loaded.get_mut(group) {
             loaded.group.clear_pending_commit();
         }
@@ -283,8 +306,27 @@ impl Member {
     }
 }
 
-fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, EngineError> {
-    let suite = loaded.group.cipher_suite();
+fn build(
+    loaded: &mut Loaded,
+    signer: SignatureKey,
+    changes: Changes,
+    now_ms: u64,
+) -> Result<Built, EngineError> {
+    let output = prepare(loaded, &signer, changes, now_ms)?.build()?;
+    let mut next = loaded.group.clone();
+    next.apply_pending_commit()?;
+    Built::new(&next, signer, &output)
+}
+
+/// A commit that is not built yet; it brings what the own leaf is to show, if that has changed.
+pub(super) fn prepare<'a>(
+    loaded: &'a mut Loaded,
+    own: &SignatureKey,
+    changes: Changes,
+    now_ms: u64,
+) -> Result<CommitBuilder<'a, MemberConfig>, EngineError> {
+    let renewed = loaded.group.current_member_signing_identity()? != &own.identity();
+    let key = changes.key.or_else(|| renewed.then(|| own.clone()));
     let mut builder = loaded.group.commit_builder().commit_time(mls_time(now_ms));
     for package in changes.add {
         builder = builder.add_member(package)?;
@@ -298,6 +340,9 @@ fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, En
     if let Some(extensions) = changes.leaf {
         builder = builder.set_leaf_node_extensions(extensions);
     }
+    if let Some(key) = key {
+        builder = builder.set_new_signing_identity(key.secret().clone(), key.identity());
+    }
     for psk in changes.psks {
         builder = builder.add_external_psk(psk)?;
     }
@@ -308,5 +353,5 @@ fn build(loaded: &mut Loaded, changes: Changes, now_ms: u64) -> Result<Built, En
         let version = ProtocolVersion::MLS_10;
         builder = builder.reinit(Some(successor.0), version, suite, extensions)?;
     }
-    Built::new(suite, &builder.build()?)
+    Ok(builder)
 }

@@ -11,10 +11,12 @@ use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
 use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
+use super::sealed_handshakes::handshake_key;
 use super::{Command, Member};
 use crate::address::Network;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::{EngineError, mls_time, random_bytes};
+use crate::identity::TrustAnchors;
 use crate::limits::CLOCK_SKEW_MS;
 use crate::policy::{
     BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S,
@@ -124,7 +126,9 @@ impl Member {
         let made = self.new_mls_group(suite, &hub, &bound).and_then(|group| {
             let info = group.group_info_message_allowing_ext_commit(false)?.to_bytes()?;
             let tree = group.export_tree().to_bytes()?;
-            Ok((group, RegisterGroup { group_info: info.into(), tree: tree.into() }))
+            let handshake_key = handshake_key(&group)?;
+            let (group_info, tree) = (info.into(), tree.into());
+            Ok((group, RegisterGroup { group_info, tree, handshake_key }))
         });
         let (group, register) = match made {
             Ok(made) => made,
@@ -164,6 +168,7 @@ impl Member {
             join_psk: Vec::new(),
             previous_key: Vec::new(),
             handover: Vec::new(),
+            anchors: TrustAnchors(hub.anchors.clone()),
         }
     }
 

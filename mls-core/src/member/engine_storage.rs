@@ -17,16 +17,15 @@ use mls_rs::group::ReinitClient;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
-use mls_rs_core::identity::{IdentityProvider, SigningIdentity};
+use mls_rs_core::identity::IdentityProvider;
 use mls_rs_core::key_package::{KeyPackageData, KeyPackageStorage};
 use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use zeroize::Zeroizing;
 
-use super::keys::SignatureKeys;
-use crate::address::ClientId;
+use super::keys::SignatureKey;
 use crate::engine;
-use crate::identity::{ClientIdentity, credential};
+use crate::identity::ClientIdentity;
 use crate::overlay::Overlay;
 use crate::policy::{
     BRIDGE_GROUP_EXTENSION, HELD_PSKS_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
@@ -85,21 +84,22 @@ pub(super) struct EngineStorage {
     slot: Slot,
 }
 
-/// The engine's client for one slot and suite.
+/// How long a key package lives where nothing else ends it.
+pub(super) const PACKAGE_LIFETIME: Duration =
+    Duration::from_secs(KEY_PACKAGE_LIFETIME_S + KEY_PACKAGE_BACKDATING_S);
+
+/// The engine's client for one slot and suite, whose new leaves have this key.
 pub(super) fn client(
     overlay: &Overlay,
     slot: Slot,
-    client: &ClientId,
-    keys: &SignatureKeys,
+    key: &SignatureKey,
     suite: CipherSuite,
+    package_lifetime: Duration,
 ) -> MemberClient {
-    let key = keys.of(suite);
-    let identity = SigningIdentity::new(credential(client), key.public().clone());
-    let lifetime = KEY_PACKAGE_LIFETIME_S.saturating_add(KEY_PACKAGE_BACKDATING_S);
     builder(overlay, slot, engine::crypto_provider(), GroupRules, ClientIdentity)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
-        .key_package_lifetime(Duration::from_secs(lifetime))
-        .signing_identity(identity, key.secret().clone(), suite)
+        .key_package_lifetime(package_lifetime)
+        .signing_identity(key.identity(), key.secret().clone(), suite)
         .build()
 }
 
@@ -141,6 +141,41 @@ pub(super) fn delete_epochs_until(
         }
     }
     Ok(())
+}
+
+/// Deletes the past epochs of a group from this one on.
+pub(super) fn delete_epochs_from(
+    overlay: &Overlay,
+    slot: Slot,
+    group: &[u8],
+    epoch: u64,
+) -> Result<(), StoreError> {
+    let (prefix, first) = (epoch_prefix(slot, group), epoch_key(slot, group, epoch));
+    for (key, _) in overlay.scan(EPOCH, &prefix, &first, EPOCHS_READ_MAX)? {
+        overlay.delete(EPOCH, &key);
+    }
+    Ok(())
+}
+
+/// A past epoch of a group, as the engine wrote it.
+pub(super) fn past_epoch(
+    overlay: &Overlay,
+    slot: Slot,
+    group: &[u8],
+    epoch: u64,
+) -> Result<Option<Value>, StoreError> {
+    overlay.get(EPOCH, &epoch_key(slot, group, epoch))
+}
+
+/// Puts a past epoch that the engine wrote.
+pub(super) fn set_past_epoch(
+    overlay: &Overlay,
+    slot: Slot,
+    group: &[u8],
+    epoch: u64,
+    bytes: &[u8],
+) {
+    overlay.put(EPOCH, &epoch_key(slot, group, epoch), bytes.to_vec());
 }
 
 /// Puts the candidate into the place of the current group. Past epochs do not come along: the

@@ -36,20 +36,19 @@ impl Member {
         &self,
         welcome: &Welcome,
         hub: &HubInfo,
-    ) -> Result<Result<Admitted, String>, StoreError> {
+    ) -> Result<Result<Admitted, AdmissionError>, StoreError> {
         let Some(bytes) = welcome.welcome.inline().filter(|b| b.len() <= OBJECT_BYTES_MAX) else {
-            return Ok(Err("it is too large, or was not fetched".to_owned()));
+            return Ok(Err(AdmissionError::Unfit("it is too large, or was not fetched")));
         };
         let Ok(message) = MlsMessage::from_bytes(bytes) else {
-            return Ok(Err("it is not an MLS message".to_owned()));
+            return Ok(Err(AdmissionError::Unfit("it is not an MLS message")));
         };
         let info = match self.engine.examine_welcome_message(&message) {
             Ok(info) => info,
             Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(AdmissionError::Engine(error.to_string()))),
         };
-        let admitted = self.admit(welcome, message, info.group_context(), hub);
-        Ok(admitted.map_err(|error| error.to_string()))
+        Ok(self.admit(welcome, message, info.group_context(), hub))
     }
 
     /// Checks what the Welcome leads to.
@@ -160,6 +159,7 @@ impl Member {
         record.epoch = loaded.group.current_epoch();
         record.joined_epoch = record.epoch;
         record.last_receipt = Some(receipt);
+        record.room_head = self.begin_room_order_where_it_is(id, &loaded)?;
         self.save_record(record)?;
         self.plan_first_update(id, &loaded)?;
         self.emit_joined(id, &loaded, bound.rooms())?;

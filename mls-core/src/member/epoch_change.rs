@@ -7,7 +7,8 @@ use mls_rs_core::identity::SigningIdentity;
 use super::event::{EpochEvent, RemovedEvent};
 use super::group_record::{PastEpoch, PendingCommit, Rejoin, State};
 use super::loaded::Loaded;
-use super::membership_log::changes;
+use super::membership_log::{changes, new_keys};
+use super::pending_proposals::hub_removes_all;
 use super::{Event, Member};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -38,7 +39,7 @@ impl Member {
             let back = commit.is_external && by == self.client;
             return if back { self.lost(&group) } else { self.removed(&group, by) };
         }
-        let event = describe(&loaded, receipt, commit);
+        let event = describe(&loaded, &group, receipt.tbs.seq, commit);
         let by = committer(commit, &loaded.group.roster());
         if let Some(event) = &event {
             let (committer, changes) = (event.committer.clone(), event.changes.clone());
@@ -51,6 +52,7 @@ impl Member {
         self.keep_previous(receipt)?;
         self.snapshot(&mut loaded)?;
         self.advance_record(&group, &loaded, receipt)?;
+        self.epoch_begun_by(&group, loaded.group.current_epoch(), by.clone())?;
         if let Some(pending) = own {
             self.own_commit_applied(&group, &pending, &loaded)?;
         }
@@ -95,6 +97,7 @@ impl Member {
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
         self.mark_epoch(group, loaded, receipt)?;
+        let ordered_by_room = self.begin_room_order_where_it_is(group, loaded)?;
         let context = loaded.group.context();
         let epoch = context.epoch;
         let bound = BridgeGroup::from_extensions(&context.extensions);
@@ -107,6 +110,7 @@ impl Member {
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms = None;
             record.broken_seq = None;
+            record.room_head = ordered_by_room;
             if let Ok(bound) = bound {
                 record.rooms = bound.rooms();
                 record.receipt_key = bound.receipt_key;
@@ -114,7 +118,8 @@ impl Member {
         })
     }
 
-    fn own_commit_applied(
+    /// What follows when a commit of ours is the group's.
+    pub(super) fn own_commit_applied(
         &mut self,
         group: &GroupId,
         pending: &PendingCommit,
@@ -126,6 +131,7 @@ impl Member {
             record.attempts = 0;
             record.commit_after_ms = 0;
         })?;
+        self.settle_key(group, loaded)?;
         self.plan_update(group, loaded, pending.has_path)?;
         match pending.intent {
             Some(number) => self.intent_committed(number),
@@ -141,19 +147,28 @@ impl Member {
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
         self.snapshot(&mut loaded)?;
+        let nobody_stays = hub_removes_all(&loaded);
         self.give_back(group, loaded);
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms.get_or_insert(now_ms);
-        })
+        })?;
+        if nobody_stays {
+            // Nobody may commit that, and the hub takes nothing else: the group has ended.
+            let own = self.client.clone();
+            return self.removed(group, own);
+        }
+        Ok(())
     }
 
     /// This device is no longer a member: its secrets of the group go. What waits to be read stays
     /// for its day, for we may have been added again already.
     pub(super) fn removed(&mut self, group: &GroupId, by: ClientId) -> Result<(), StoreError> {
         self.take_pending(group)?;
+        self.fail_join(group)?;
         self.delete_secrets(group)?;
+        self.forget_keys(group);
         self.forget_early(group)?;
         self.forget_group_requests(group);
         self.change_record(group, |record| {
@@ -170,6 +185,9 @@ impl Member {
     /// The state of a group is lost, or can no longer be brought up to date; our leaf may still
     /// be there.
     pub(super) fn lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        if self.is_ordered_by_room(group) {
+            return self.lost_without_hub(group);
+        }
         self.take_pending(group)?;
         self.delete_secrets(group)?;
         self.forget_early(group)?;
@@ -183,9 +201,10 @@ impl Member {
 }
 
 /// What people are told of a commit; nothing for a ReInit.
-fn describe(
+pub(super) fn describe(
     loaded: &Loaded,
-    receipt: &Receipt,
+    group: &GroupId,
+    seq: u64,
     commit: &CommitMessageDescription,
 ) -> Option<EpochEvent> {
     let CommitEffect::NewEpoch(epoch) = &commit.effect else { return None };
@@ -204,11 +223,13 @@ fn describe(
         Proposal::Remove(remove) => client_at(before, remove.to_remove()),
         _ => None,
     });
+    let mut changes = changes(epoch, &before, &committer, commit.is_external);
+    changes.extend(new_keys(commit, epoch, &before, &roster));
     Some(EpochEvent {
-        group: receipt.tbs.group.clone(),
+        group: group.clone(),
         epoch: epoch.epoch,
-        seq: receipt.tbs.seq,
-        changes: changes(epoch, &before, &committer, commit.is_external),
+        seq,
+        changes,
         committer,
         added,
         // A leaf that came back by an external commit did not go.
@@ -225,7 +246,10 @@ fn proposed(
     epoch.applied_proposals.iter().filter_map(|info| of(&info.proposal, before)).collect()
 }
 
-fn committer(commit: &CommitMessageDescription, roster: &Roster<'_>) -> Option<ClientId> {
+pub(super) fn committer(
+    commit: &CommitMessageDescription,
+    roster: &Roster<'_>,
+) -> Option<ClientId> {
     client_at(roster, commit.committer)
 }
 

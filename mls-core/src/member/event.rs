@@ -56,6 +56,8 @@ pub enum Event {
     DeviceWaiting(DeviceWaiting) = 10u8,
     /// A group has ended and is started anew; a Joined of the one that follows comes next.
     StartedAnew(StartedAnew) = 11u8,
+    /// A group that its room orders took another commit than this device had followed.
+    Rewound(RewoundEvent) = 12u8,
     /// Something that may mean deceit, or that this device fell out of step.
     Alarm(AlarmEvent) = 21u8,
 }
@@ -133,7 +135,8 @@ pub struct EpochEvent {
     pub group: GroupId,
     /// The new epoch.
     pub epoch: u64,
-    /// The commit's position in the group's order.
+    /// The commit's position in the group's order; of commits that a room ordered, the last that the
+    /// hub gave out before them.
     pub seq: u64,
     /// Who committed.
     pub committer: ClientId,
@@ -147,13 +150,30 @@ pub struct EpochEvent {
     pub members: u32,
 }
 
+/// A commit came late that beats the one which this device had followed: the epochs since then are
+/// taken back, and the events of the epochs in their place come next. Messages of those that were
+/// taken back stay as they were shown.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct RewoundEvent {
+    /// The group.
+    pub group: GroupId,
+    /// The last epoch that stays.
+    pub to_epoch: u64,
+    /// The epoch in which the group was.
+    pub from_epoch: u64,
+    /// Commands of this device whose commits were taken back: they are done again.
+    pub again: Vec<CommandId>,
+}
+
 /// This device was removed, or left.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RemovedEvent {
     /// The group.
     pub group: GroupId,
-    /// Who committed the removal.
+    /// Who committed the removal; this device itself where it left, and where everybody was to be
+    /// removed and the group has ended.
     pub by: ClientId,
 }
 
@@ -203,6 +223,7 @@ crate::codec_properties::hold!(
     MessageEvent,
     EpochEvent,
     RemovedEvent,
+    RewoundEvent,
     Undecryptable,
     WarningEvent,
     DeviceWaiting,

@@ -8,6 +8,7 @@ use mls_rs::{MlsMessage, MlsMessageDescription};
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::group_record::State;
+use super::requests::Purpose;
 use super::seen::{group_prefix, message_key};
 use super::{Member, ReceivedMessage};
 use crate::address::{RoomAddress, UserId};
@@ -104,7 +105,7 @@ impl Member {
         let MlsMessageDescription::PrivateProtocolMessage {
             group_id,
             epoch_id,
-            content_type: ContentType::Application,
+            content_type: ContentType::Application | ContentType::Commit,
         } = message.description()
         else {
             return Ok(());
@@ -149,6 +150,7 @@ impl Member {
     /// Reads what waited for the epoch that a group is in now.
     pub(super) fn read_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let Some(epoch) = self.readable(group).map(|record| record.epoch) else { return Ok(()) };
+        let epoch = self.last_readable_epoch(group, epoch)?;
         let (mut due, waiting) = self.take_future(group, |waiting| waiting.epoch <= epoch)?;
         self.set_buffered(group, &waiting);
         due.sort_by_key(|waiting| waiting.arrival);
@@ -166,18 +168,26 @@ impl Member {
 
     /// Gives up what waits for too long, and asks for the handshakes that it waits for.
     pub(super) fn age_future(&mut self) -> Result<(), StoreError> {
-        let now_ms = self.now_ms;
-        let aged = |after_ms: u64, b: &Buffered| b.since_ms.saturating_add(after_ms) <= now_ms;
+        // While Welcomes are asked for, nobody knows yet which groups these are.
+        let welcomed = self.is_asking(|purpose| matches!(purpose, Purpose::Welcomes(_)));
         let waiting: Vec<_> =
             self.future.iter().map(|(group, buffered)| (group.clone(), *buffered)).collect();
         for (group, buffered) in waiting {
-            if aged(FUTURE_KEEP_MS, &buffered) {
+            let readable = self.readable(&group).is_some();
+            let since_ms = buffered.since_ms.max(self.joined_ms(&group));
+            let age_ms = self.now_ms.saturating_sub(since_ms);
+            if age_ms >= FUTURE_KEEP_MS && (readable || !welcomed) {
                 self.expire_future(&group)?;
-            } else if aged(FUTURE_FETCH_MS, &buffered) && self.readable(&group).is_some() {
+            } else if age_ms >= FUTURE_FETCH_MS && readable {
                 self.fetch_for_future(&group)?;
             }
         }
         Ok(())
+    }
+
+    /// Since when messages of a group can wait for its handshakes.
+    fn joined_ms(&self, group: &GroupId) -> u64 {
+        self.readable(group).map_or(0, |record| record.joined_at_ms)
     }
 
     /// Once for what waits; again only when more comes or the connection is new.
@@ -192,8 +202,10 @@ impl Member {
     }
 
     fn expire_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        let before_ms = self.now_ms.saturating_sub(FUTURE_KEEP_MS);
-        let (old, kept) = self.take_future(group, |waiting| waiting.arrived_ms <= before_ms)?;
+        let (now_ms, joined_ms) = (self.now_ms, self.joined_ms(group));
+        let age_ms = |waiting: &Waiting| now_ms.saturating_sub(waiting.arrived_ms.max(joined_ms));
+        let old = |waiting: &Waiting| age_ms(waiting) >= FUTURE_KEEP_MS;
+        let (old, kept) = self.take_future(group, old)?;
         self.set_buffered(group, &kept);
         let known = self.record(group).is_some_and(|r| r.state != State::Gone);
         for waiting in old.into_iter().filter(|_| known) {

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
-use mls_rs_core::crypto::{HpkePublicKey, HpkeSecretKey};
 
 use super::Member;
 use super::propose::Proposing;
@@ -79,6 +78,8 @@ pub(super) struct GroupRecord {
     pub(super) successor_suite: u16,
     /// When a ReInit ended this group.
     pub(super) ended_ms: u64,
+    /// Where its room orders it: the commit that led to its epoch, as [`super::room_order`] has it.
+    pub(super) room_head: Option<Digest>,
     /// Whether people were told that the hub says this device is not in the group.
     pub(super) shut_out: bool,
 }
@@ -114,8 +115,6 @@ pub(super) struct PendingCommit {
 pub(super) struct Rejoin {
     /// The command that it is for.
     pub(super) intent: Option<u64>,
-    /// Made for one FetchGroupInfo; gone once its answer was opened.
-    pub(super) seal_key: Option<SealKey>,
     /// The receipt after which the external commit must come.
     pub(super) base: Option<Receipt>,
     /// Whether this device had been removed, as far as it knew.
@@ -127,18 +126,8 @@ pub(super) struct Rejoin {
 impl Rejoin {
     /// A way back that nobody has commanded.
     pub(super) fn by_itself() -> Self {
-        Self { intent: None, seal_key: None, base: None, was_gone: false, joins: false }
+        Self { intent: None, base: None, was_gone: false, joins: false }
     }
-}
-
-/// The key pair to which one GroupInfo is sealed.
-#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-pub(super) struct SealKey {
-    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
-    pub(super) secret: HpkeSecretKey,
-    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
-    pub(super) public: HpkePublicKey,
 }
 
 pub(super) type GroupRecords = BTreeMap<GroupId, GroupRecord>;
@@ -187,6 +176,7 @@ impl GroupRecord {
             successor: None,
             successor_suite: 0,
             ended_ms: 0,
+            room_head: None,
             shut_out: false,
         }
     }
@@ -252,4 +242,4 @@ impl Member {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(State, GroupRecord, PastEpoch, PendingCommit, Rejoin, SealKey);
+crate::codec_properties::hold!(State, GroupRecord, PastEpoch, PendingCommit, Rejoin);

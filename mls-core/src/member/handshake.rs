@@ -8,24 +8,25 @@ use mls_rs::error::MlsError;
 use mls_rs::group::{CommitMessageDescription, ProposalSender, ReceivedMessage, Sender};
 use mls_rs_core::crypto::SignaturePublicKey;
 
+use super::early::{EARLY, Early};
+use super::engine_storage::{self, Slot};
 use super::group_record::{GroupRecord, Rejoin, State};
 use super::loaded::Loaded;
+use super::pending_proposals::to_go;
 use super::requests::Purpose;
+use super::seen::group_prefix;
 use super::{Member, engine_fault, is_storage_fault};
 use crate::door;
 use crate::engine::mls_time;
 use crate::limits::{HANDSHAKES_BUFFERED_MAX, LOOK_FOR_NEWEST_MS};
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
-use crate::rules::{check_by_reference, check_proposal};
-use crate::store::{Space, StoreError};
+use crate::rules::{RuleError, check_by_reference, check_proposal, left_out};
+use crate::store::StoreError;
 use crate::wire::fetch_handshakes::FetchHandshakes;
 use crate::wire::handshake::Handshake;
 use crate::wire::refusal::Refusal;
 use crate::wire::report_invalid::ReportInvalid;
 use crate::wire::{Answer, GroupId, Request};
-
-/// Handshakes that came too early, by group and seq.
-const EARLY: Space = "early_handshake";
 
 /// Whether it was a handshake's turn.
 enum Turn {
@@ -61,6 +62,9 @@ impl Member {
             return Ok(Turn::Settled);
         };
         let Some(message) = handshake.message.inline() else { return Ok(Turn::Settled) };
+        if record.room_head.is_some() && record.rejoin.is_none() {
+            return self.handed_back(&record, &handshake, message).map(|()| Turn::Settled);
+        }
         if record.receipt_key.is_empty() {
             // On the way back into a group of which only the id is known.
             return Ok(Turn::Settled);
@@ -97,6 +101,9 @@ impl Member {
                 Ok(Turn::Settled)
             }
             Err(_) if told => Ok(Turn::Settled),
+            Err(ReceiptError::Signature) if self.may_explain(&record, &handshake)? => {
+                Ok(Turn::Settled)
+            }
             Err(error) => {
                 self.warn(&group, format!("a handshake was ignored: {error}"))?;
                 Ok(Turn::Settled)
@@ -194,18 +201,13 @@ impl Member {
     }
 
     /// Keeps a handshake that came before its turn.
-    fn keep_early(&mut self, handshake: &Handshake) -> Result<(), StoreError> {
-        let prefix = group_prefix(&handshake.group);
-        let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
-        let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq);
-        let key = [prefix, seq.unwrap_or_default().to_be_bytes().to_vec()].concat();
-        if let Some((_, before)) = kept.iter().find(|(k, _)| *k == key) {
-            return self.early_twice(&crate::overlay::decode(EARLY, before)?, handshake);
+    pub(super) fn keep_early(&mut self, handshake: &Handshake) -> Result<(), StoreError> {
+        let seq = Receipt::from_bytes(&handshake.receipt).map(|r| r.tbs.seq).unwrap_or_default();
+        let early = Early::Open(handshake.clone());
+        match self.keep_early_at(&handshake.group, seq, &early)? {
+            Some(Early::Open(before)) => self.early_twice(&before, handshake),
+            _ => Ok(()),
         }
-        if kept.len() < HANDSHAKES_BUFFERED_MAX {
-            self.overlay.write(EARLY, &key, handshake)?;
-        }
-        Ok(())
     }
 
     /// Takes up what came early, as far as it follows now.
@@ -213,16 +215,22 @@ impl Member {
         let prefix = group_prefix(group);
         let kept = self.overlay.scan(EARLY, &prefix, &prefix, HANDSHAKES_BUFFERED_MAX)?;
         let next = self.record(group).map_or(u64::MAX, GroupRecord::next_seq);
+        let mut due = Vec::new();
         for (key, value) in kept {
-            let seq =
-                key.get(prefix.len()..).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+            let seq = key.get(prefix.len()..).and_then(|rest| rest.first_chunk());
+            let seq = seq.map(|bytes| u64::from_be_bytes(*bytes));
             if seq.is_none_or(|seq| seq <= next) {
                 self.overlay.delete(EARLY, &key);
             }
             if seq == Some(next) {
-                // Which takes up the one after it in turn.
-                self.take_handshake(crate::overlay::decode(EARLY, &value)?)?;
-                return Ok(());
+                due.push(crate::overlay::decode(EARLY, &value)?);
+            }
+        }
+        for early in due {
+            // The first takes up what comes after it in turn; a second is held against it.
+            match early {
+                Early::Open(handshake) => self.take_handshake(handshake).map(|_| ())?,
+                Early::Sealed(sealed) => self.sealed_handshake(sealed)?,
             }
         }
         Ok(())
@@ -246,10 +254,25 @@ impl Member {
             let looked_ms = self.looked_ms.get(&group).copied().unwrap_or(0);
             if now_ms.saturating_sub(looked_ms) >= LOOK_FOR_NEWEST_MS {
                 self.looked_ms.insert(group.clone(), now_ms);
+                if self.notice_loss(&group)? {
+                    continue;
+                }
                 self.fetch_handshakes(&group)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the group's state is gone from the database: then the way back begins, before
+    /// somebody needs the group.
+    fn notice_loss(&mut self, group: &GroupId) -> Result<bool, StoreError> {
+        if self.loaded.contains_key(group)
+            || engine_storage::exists(&self.overlay, Slot::Current, &group.0)?
+        {
+            return Ok(false);
+        }
+        self.touched.insert(group.clone());
+        self.lost(group).map(|()| true)
     }
 
     /// Asks for the handshakes from the next on, unless that is under way.
@@ -280,7 +303,7 @@ impl Member {
                     self.take_handshake(handshake)?;
                 }
                 let more = next(self) > before && next(self) <= answer.last_seq;
-                if more { self.fetch_handshakes(group) } else { Ok(()) }
+                if more { self.fetch_handshakes(group) } else { self.fetch_unopened(group) }
             }
             // What we need is no longer kept, but we may still have a leaf. Past messages can be
             // read with the old state until the new one comes.
@@ -339,8 +362,11 @@ pub(super) fn process(
     if handshake.kind != receipt.tbs.kind || handshake.epoch != receipt.tbs.epoch {
         return Err("the receipt names another kind or epoch than the message".to_owned());
     }
-    let time = mls_time(receipt.tbs.time_ms);
+    let (time, to_go) = (mls_time(receipt.tbs.time_ms), to_go(loaded));
     match loaded.group.process_incoming_message_with_time(handshake.message, time) {
+        Ok(ReceivedMessage::Commit(commit)) if !left_out(&to_go, &commit).is_empty() => {
+            Err(RuleError::LeftOut.to_string())
+        }
         Ok(ReceivedMessage::Commit(commit)) => Ok(Ok(Processed::Commit(Box::new(commit)))),
         Ok(ReceivedMessage::Proposal(proposal)) => {
             let sender = match proposal.sender {
@@ -361,9 +387,4 @@ pub(super) fn process(
 
 fn is_ours(record: &GroupRecord, receipt: &Receipt) -> bool {
     record.pending.as_ref().is_some_and(|p| p.external && p.hash == receipt.tbs.message_hash)
-}
-
-fn group_prefix(group: &GroupId) -> Vec<u8> {
-    let length = u32::try_from(group.0.len()).unwrap_or(u32::MAX).to_be_bytes();
-    [&length, group.0.as_slice()].concat()
 }

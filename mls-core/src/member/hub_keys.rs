@@ -5,16 +5,23 @@
 
 use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs_codec::MlsDecode;
+use mls_rs_core::crypto::SignaturePublicKey;
 use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::identity::SigningIdentity;
 
 use super::Member;
 use super::commit::Changes;
+use super::engine_storage::{self, Slot};
+use super::group_record::{GroupRecord, State};
 use super::loaded::Loaded;
 use crate::bridge_group::BridgeGroup;
 use crate::handover::Handover;
+use crate::limits::UNSIGNED_FETCH_MS;
+use crate::receipt::Receipt;
+use crate::seal::hub_key;
 use crate::store::StoreError;
 use crate::wire::GroupId;
+use crate::wire::handshake::Handshake;
 use crate::wire::hub_info::{HubInfo, SuiteSender};
 
 impl HubInfo {
@@ -25,6 +32,13 @@ impl HubInfo {
         }
         let former = self.former.iter().find(|keys| keys.receipt_key == receipt_key);
         former.map(|keys| keys.senders.as_slice())
+    }
+
+    /// Whether one of its keys, current or replaced, signed a receipt.
+    pub(super) fn ever_signed(&self, receipt: &Receipt) -> bool {
+        let former = self.former.iter().map(|keys| &keys.receipt_key);
+        let mut keys = former.chain([&self.receipt_key]);
+        keys.any(|key| receipt.verify(&SignaturePublicKey::from(key.clone())).is_ok())
     }
 
     /// The current external sender for a suite.
@@ -39,6 +53,11 @@ impl HubInfo {
         let sender = &self.senders.iter().find(|sender| sender.suite == suite)?.identity;
         let handover = Handover { old, new: &self.receipt_key, sender };
         handover.verify(&signed.signature).ok().map(|()| signed.signature.clone())
+    }
+
+    /// Whether the receipt key signed the seal key.
+    pub(super) fn has_good_seal_key(&self) -> bool {
+        hub_key::verify(&self.receipt_key, &self.seal_key, &self.seal_signature).is_ok()
     }
 
     /// Whether the keys of `pinned` have signed for all of these.
@@ -60,7 +79,7 @@ impl Member {
     /// made.
     pub(super) fn take_hub_keys(&mut self, group: &GroupId) -> Result<bool, StoreError> {
         let Some(hub) = self.hub()? else { return Ok(false) };
-        let old = |r: &&super::group_record::GroupRecord| r.receipt_key != hub.receipt_key;
+        let old = |r: &&GroupRecord| r.receipt_key != hub.receipt_key;
         if self.record(group).filter(old).is_none() || !self.may_commit(group) {
             return Ok(false);
         }
@@ -74,6 +93,49 @@ impl Member {
             Ok(()) => Ok(true),
             Err(_) => self.pause_commits(group).map(|()| false),
         }
+    }
+
+    /// The hub's keys change with a commit of the group: what they signed after it may come before
+    /// it, and what they signed before it may come again. The former is asked for in order.
+    pub(super) fn may_explain(
+        &mut self,
+        record: &GroupRecord,
+        handshake: &Handshake,
+    ) -> Result<bool, StoreError> {
+        let Ok(receipt) = Receipt::from_bytes(&handshake.receipt) else { return Ok(false) };
+        let seq = receipt.tbs.seq;
+        if seq < record.next_seq() {
+            let followed = self.followed(record, seq)?;
+            let same = followed.is_some_and(|followed| followed.receipt == receipt);
+            return Ok(same || self.hub()?.is_some_and(|hub| hub.ever_signed(&receipt)));
+        } else if seq == record.next_seq() {
+            // On the way back the record names the key of the state that is not here yet.
+            return Ok(record.pending.as_ref().is_some_and(|pending| pending.external));
+        }
+        let asked_ms = self.unsigned_ms.get(&record.group).copied().unwrap_or(0);
+        if self.now_ms.saturating_sub(asked_ms) >= UNSIGNED_FETCH_MS {
+            self.unsigned_ms.insert(record.group.clone(), self.now_ms);
+            self.fetch_handshakes(&record.group)?;
+        }
+        Ok(true)
+    }
+
+    /// The state that is there names its own rooms and key again, not those of the one given up.
+    pub(super) fn bind_as_before(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let live = self.record(group).is_some_and(|record| record.state == State::Live);
+        let held = self.loaded.contains_key(group)
+            || engine_storage::exists(&self.overlay, Slot::Current, &group.0)?;
+        if !live || !held {
+            return Ok(());
+        }
+        let Some(loaded) = self.take_group(group)? else { return Ok(()) };
+        let bound = BridgeGroup::from_extensions(&loaded.group.context().extensions);
+        self.give_back(group, loaded);
+        let Ok(bound) = bound else { return Ok(()) };
+        self.change_record(group, |record| {
+            record.rooms = bound.rooms();
+            record.receipt_key = bound.receipt_key;
+        })
     }
 
     /// The group's context with the hub's current keys, if this user may commit it.

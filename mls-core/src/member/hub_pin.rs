@@ -1,8 +1,9 @@
 //! The hub's keys, pinned at first use.
 
 use super::Member;
+use super::key_packages::Fill;
 use super::requests::Purpose;
-use crate::limits::HUB_INFO_AGAIN_MS;
+use crate::limits::{HUB_INFO_AGAIN_MS, HUB_INFO_AT_ONCE_MS, HUB_KEYS_AGAIN_MS};
 use crate::policy::CIPHER_SUITES;
 use crate::store::{Space, StoreError};
 use crate::wire::hub_info::HubInfo;
@@ -42,19 +43,36 @@ impl Member {
         self.request(Purpose::HubInfo, Request::HubInfo).map(|_| ())
     }
 
+    /// Asks the hub who it is, since something names a key of it that is not pinned. Whether its
+    /// answer is to be waited for: it was not asked about that just before.
+    pub(super) fn ask_hub_at_once(&mut self) -> Result<bool, StoreError> {
+        let asking = self.is_asking(|purpose| *purpose == Purpose::HubInfo);
+        let asked_ms: u64 = self.overlay.read(HUB, ASKED)?.unwrap_or(0);
+        if asking || self.now_ms.saturating_sub(asked_ms) < HUB_INFO_AT_ONCE_MS {
+            return Ok(asking);
+        }
+        self.request(Purpose::HubInfo, Request::HubInfo).map(|_| true)
+    }
+
     /// The hub, which is pinned, said again who it is.
     fn hub_again(&mut self, pinned: &HubInfo, info: &HubInfo) -> Result<(), StoreError> {
+        let nowhere = GroupId(Vec::new());
         if info.receipt_key == pinned.receipt_key {
             // Other networks, other bounds; its senders are those that were pinned.
+            if info.seal_key != pinned.seal_key {
+                let text = "the hub, or a server before it, shows another seal key beside the receipt \
+                            key that this device knows: it is not used";
+                return self.warn(&nowhere, text);
+            }
             return Ok(());
         }
-        let nowhere = GroupId(Vec::new());
-        if !info.takes_the_place_of(pinned) {
+        if !info.takes_the_place_of(pinned) || !info.has_good_seal_key() {
             let text = "the hub shows another key, and the one that this device knows has not signed \
                         for it: it is not believed";
             return self.warn(&nowhere, text);
         }
-        self.overlay.write(HUB, PIN, info)?;
+        self.pin(info)?;
+        self.hurry_all_requests()?;
         self.touched.extend(self.groups.keys().cloned());
         self.warn(&nowhere, "the hub has a new key, for which its old one has signed")
     }
@@ -66,22 +84,43 @@ impl Member {
     ) -> Result<(), StoreError> {
         self.overlay.write(HUB, ASKED, &self.now_ms)?;
         if let Some(pinned) = self.hub()? {
-            return match result {
-                Ok(Answer::HubInfo(info)) => self.hub_again(&pinned, &info),
-                _ => Ok(()),
-            };
+            if let Ok(Answer::HubInfo(info)) = result {
+                self.hub_again(&pinned, &info)?;
+            }
+            // One may have waited for the answer.
+            return self.try_welcomes();
         }
         match result.map_err(|refusal| refusal.to_string()).and_then(usable) {
-            Ok(info) => self.overlay.write(HUB, PIN, &info)?,
+            Ok(info) => self.pin(&info)?,
             Err(why) => {
                 let text = format!("the hub cannot be used: {why}");
                 self.fail_waiting_creates(&text)?;
                 return self.warn(&GroupId(Vec::new()), text);
             }
         }
+        self.hurry_all_requests()?;
+        self.want_credentials()?;
+        self.fill_pools(Fill::BelowHalf)?;
+        self.start_publishing()?;
         self.start_creates()?;
         self.start_joins()?;
         self.try_welcomes()
+    }
+
+    fn pin(&self, info: &HubInfo) -> Result<(), StoreError> {
+        self.overlay.write(HUB, PIN, info)?;
+        self.sealer.use_key(&info.seal_key);
+        Ok(())
+    }
+
+    /// The hub cannot open a request: its keys may be new. They are asked for, now and then.
+    pub(super) fn ask_for_new_keys(&mut self) -> Result<(), StoreError> {
+        let asked_ms: u64 = self.overlay.read(HUB, ASKED)?.unwrap_or(0);
+        let asking = self.is_asking(|purpose| *purpose == Purpose::HubInfo);
+        if asking || self.now_ms.saturating_sub(asked_ms) < HUB_KEYS_AGAIN_MS {
+            return Ok(());
+        }
+        self.request(Purpose::HubInfo, Request::HubInfo).map(|_| ())
     }
 }
 
@@ -95,6 +134,8 @@ fn usable(answer: Answer) -> Result<HubInfo, String> {
         Err(format!("it does not speak version {VERSION} of the protocol: update one of us"))
     } else if info.receipt_key.len() != 32 {
         Err("its receipt key is not an Ed25519 key".to_owned())
+    } else if !info.has_good_seal_key() {
+        Err("its receipt key did not sign its seal key".to_owned())
     } else if !info.senders.iter().any(|sender| suites.contains(&sender.suite)) {
         Err("it serves none of our cipher suites".to_owned())
     } else {

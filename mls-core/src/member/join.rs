@@ -42,6 +42,15 @@ impl Member {
         self.set_stage(number, Stage::Asked).map(|()| Step::Wait)
     }
 
+    /// A Join that is under way ends, since the group is left meanwhile.
+    pub(super) fn fail_join(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let rejoin = self.record(group).and_then(|record| record.rejoin.as_ref());
+        match rejoin.filter(|rejoin| rejoin.joins).and_then(|rejoin| rejoin.intent) {
+            Some(number) => self.fail(number, "this device was removed from the group, or left it"),
+            None => Ok(()),
+        }
+    }
+
     /// The hub named the group of the room.
     pub(super) fn join_found(&mut self, number: u64, group: GroupId) -> Result<(), StoreError> {
         match self.record(&group).map(|record| record.state) {

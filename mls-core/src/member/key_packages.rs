@@ -2,8 +2,9 @@
 //! keeps them (RFC 9420 16.8 for why there is a last resort).
 //!
 //! Private parts stay here until the package is used or has expired. A last-resort package is
-//! replaced when it was used, or is 30 days old. One-time packages are replaced as they are
-//! used; unused ones end with their lifetime.
+//! replaced when it was used, or is 30 days old. One-time packages are replaced as they are used, and
+//! where the hub keeps them, which lets the oldest go for new ones, all of them after 30 days. A
+//! homeserver gives none back: there unused ones end with their lifetime.
 
 use mls_rs::extension::recommended::LastResortKeyPackageExt;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
@@ -12,9 +13,10 @@ use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::key_package::KeyPackageData;
 
 use super::engine_storage::{KEY_PACKAGE, MemberClient};
-use super::intents::{Stage, Step};
+use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
 use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
+use crate::address::Network;
 use crate::engine::{cipher_suite, mls_time, sha256_parts};
 use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
 use crate::overlay::decode;
@@ -25,6 +27,8 @@ use crate::store::{Space, StoreError};
 use crate::wire::Digest;
 
 const POOL: Space = "key_package_pool";
+/// Whether the homeserver lists this device, by its key.
+const ANNOUNCED: Space = "announced_device";
 /// Uploads that are not confirmed.
 const UPLOAD: Space = "key_package_upload";
 /// Private parts looked at in one sweep.
@@ -42,6 +46,8 @@ pub(super) struct Pool {
     last_resort_ms: u64,
     /// Packages in uploads that are not confirmed.
     uploading: u32,
+    /// When all one-time packages were last replaced.
+    one_time_ms: u64,
     /// When private parts, of all suites, were last looked through; kept with the first suite.
     swept_ms: u64,
 }
@@ -89,9 +95,17 @@ impl Member {
         CIPHER_SUITES.into_iter().try_for_each(|suite| self.fill_pool(suite, fill))
     }
 
+    /// On XMPP the hub keeps them, so it has to be known.
+    fn can_publish(&mut self) -> Result<bool, StoreError> {
+        Ok(self.client.network() == Network::Matrix || self.need_hub()?.is_some())
+    }
+
     /// Makes packages if too few are left, or the last resort has to be replaced, and nothing is on
-    /// its way.
+    /// its way; not before it is known which credential they will have.
     fn fill_pool(&mut self, suite: CipherSuite, fill: Fill) -> Result<(), StoreError> {
+        if !self.can_publish()? || !self.credentials_settled()? {
+            return Ok(());
+        }
         let size = key_package_pool(suite);
         let below = match fill {
             Fill::Whole => size,
@@ -101,12 +115,17 @@ impl Member {
         if pool.uploading > 0 {
             return Ok(());
         }
+        let is_old = |made_ms| self.now_ms.saturating_sub(made_ms) >= KEY_PACKAGE_ROTATE_MS;
+        let replaced = self.client.network() == Network::Xmpp && is_old(pool.one_time_ms);
         let mut missing = match pool.left < below {
+            _ if replaced => size,
             true => size.saturating_sub(pool.left),
             false => 0,
         };
-        let age_ms = self.now_ms.saturating_sub(pool.last_resort_ms);
-        let mut stale = pool.last_resort.is_empty() || age_ms >= KEY_PACKAGE_ROTATE_MS;
+        if replaced {
+            pool.one_time_ms = self.now_ms;
+        }
+        let mut stale = pool.last_resort.is_empty() || is_old(pool.last_resort_ms);
         let portion = u32::try_from(KEY_PACKAGES_PER_PUBLISH_MAX).unwrap_or(u32::MAX);
         while missing > 0 || stale {
             // Halves of the pool, each small enough for one request.
@@ -152,6 +171,39 @@ impl Member {
         Ok(())
     }
 
+    /// The key of a suite has a certificate now: packages without one are replaced.
+    pub(super) fn outdate_key_packages(&mut self, scheme: CipherSuite) -> Result<(), StoreError> {
+        let key = self.keys.of(scheme).public().clone();
+        for suite in CIPHER_SUITES.into_iter().filter(|s| *self.keys.of(*s).public() == key) {
+            let pool = self.pool(suite)?;
+            self.write_pool(suite, &Pool { left: 0, last_resort: Vec::new(), ..pool })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the homeserver lists this device and its key, as the authority wants it; if not, that is
+    /// uploaded first, without a package.
+    pub(super) fn is_announced(&mut self) -> Result<bool, StoreError> {
+        let key = self.keys.own().public().to_vec();
+        let known =
+            self.client.network() == Network::Xmpp || self.overlay.get(ANNOUNCED, &key)?.is_some();
+        let id = sha256_parts(&[b"announcement", &key]);
+        if known || self.overlay.get(UPLOAD, &id.0)?.is_some() {
+            return Ok(known);
+        }
+        let upload = KeyPackageUpload {
+            id,
+            suite: SUITE.into(),
+            suites: CIPHER_SUITES.map(u16::from).to_vec(),
+            signature_key: key,
+            one_time: Vec::new(),
+            last_resort: None,
+        };
+        self.overlay.write(UPLOAD, &id.0, &upload)?;
+        self.outputs.push(Output::UploadKeyPackages(upload));
+        Ok(false)
+    }
+
     /// Reference and MLSMessage of a fresh package.
     fn make_package(
         &self,
@@ -182,11 +234,16 @@ impl Member {
             return Ok(());
         };
         self.overlay.delete(UPLOAD, &id.0);
+        self.overlay.put(ANNOUNCED, &upload.signature_key, Vec::new());
+        if upload.one_time.is_empty() && upload.last_resort.is_none() {
+            self.want_credentials()?;
+            return self.publishing_goes_on(id);
+        }
         let count = u32::try_from(upload.one_time.len()).unwrap_or(u32::MAX);
         let suite = CipherSuite::from(upload.suite);
         let mut pool = self.pool(suite)?;
         pool.uploading = pool.uploading.saturating_sub(1);
-        pool.left = pool.left.saturating_add(count);
+        pool.left = pool.left.saturating_add(count).min(key_package_pool(suite));
         self.write_pool(suite, &pool)?;
         if self.uploads()?.is_empty() {
             let pools = CIPHER_SUITES.map(|suite| self.pool(suite));
@@ -198,10 +255,17 @@ impl Member {
         self.publishing_goes_on(id)
     }
 
+    /// Starts the PublishKeyPackages commands that wait.
+    pub(super) fn start_publishing(&mut self) -> Result<(), StoreError> {
+        let publishes = |intent: &&Intent| matches!(intent.command, Command::PublishKeyPackages);
+        let waiting: Vec<_> = self.intents.values().filter(publishes).map(|i| i.number).collect();
+        waiting.into_iter().try_for_each(|number| self.step_publish(number).map(drop))
+    }
+
     /// Starts a PublishKeyPackages command.
     pub(super) fn step_publish(&mut self, number: u64) -> Result<Step, StoreError> {
         let waiting = self.intents.get(&number).is_some_and(|i| i.stage == Stage::Waiting);
-        if !waiting {
+        if !waiting || !self.can_publish()? || !self.credentials_settled()? {
             return Ok(Step::Wait);
         }
         self.fill_pools(Fill::Whole)?;

@@ -1,16 +1,20 @@
 //! The device's signature keys: one for each signature scheme, made once, kept apart from every
 //! group's state.
 //!
-//! They are in the credentials of all leaves of this device and never change, so a device that
-//! lost a group's state can still prove that an old leaf is its own (see [`super::rejoin`]).
+//! They are in the KeyPackages of this device and never change; a group may have a key of its own
+//! (see [`super::group_keys`]). A device that lost a group's state can still prove by them that an
+//! old leaf is its own (see [`super::rejoin`]).
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
+use mls_rs_core::identity::{Credential, SigningIdentity};
 
 use crate::address::ClientId;
 use crate::engine::{self, EngineError};
+use crate::identity::{Certificate, credential};
 use crate::overlay::Overlay;
 use crate::store::{Space, StoreError};
+use crate::wire::issue_credential::CertificateBytes;
 
 /// The suite that everybody must have.
 pub(super) const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
@@ -28,6 +32,12 @@ pub(super) struct SignatureKey {
     secret: SignatureSecretKey,
     #[cfg_attr(test, proptest(strategy = "crate::codec_properties::key()"))]
     public: SignaturePublicKey,
+    /// The certificates that vouch for it, DER, the leaf first; none for a basic credential.
+    chain: Vec<CertificateBytes>,
+    /// When they came, in milliseconds since 1970.
+    certified_at_ms: u64,
+    /// When the first of them ends, in seconds since 1970.
+    until_s: u64,
 }
 
 /// All key pairs of this device.
@@ -50,6 +60,39 @@ impl SignatureKeys {
         if suite == CipherSuite::P256_AES128 { &self.p256 } else { &self.ed25519 }
     }
 
+    /// A certificate came for the key of a suite.
+    pub(super) fn certify(
+        &mut self,
+        overlay: &Overlay,
+        suite: CipherSuite,
+        chain: Vec<CertificateBytes>,
+        certificate: &Certificate,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let (key, place) = self.of_mut(suite);
+        key.certify(chain, certificate, now_ms);
+        overlay.write(SIGNATURE_KEY, place, key)
+    }
+
+    /// The certificate of the key of a suite is over, and there is no other.
+    pub(super) fn uncertify(
+        &mut self,
+        overlay: &Overlay,
+        suite: CipherSuite,
+    ) -> Result<(), StoreError> {
+        let (key, place) = self.of_mut(suite);
+        key.chain.clear();
+        key.until_s = u64::MAX;
+        overlay.write(SIGNATURE_KEY, place, key)
+    }
+
+    fn of_mut(&mut self, suite: CipherSuite) -> (&mut SignatureKey, &'static [u8]) {
+        match suite {
+            CipherSuite::P256_AES128 => (&mut self.p256, P256),
+            _ => (&mut self.ed25519, ED25519),
+        }
+    }
+
     /// The key that announces the device.
     pub(super) fn own(&self) -> &SignatureKey {
         &self.ed25519
@@ -70,11 +113,50 @@ impl SignatureKey {
             let owner = &key.client;
             return Err(StoreError(format!("this profile belongs to {owner}, not to {client}")));
         }
-        let (secret, public) = engine::generate_signature_key(suite)
-            .map_err(|e| StoreError(format!("no signature key could be made: {e}")))?;
-        let key = Self { client: client.clone(), secret, public };
+        let key = Self::generate(client, suite)?;
         overlay.write(SIGNATURE_KEY, place, &key)?;
         Ok(key)
+    }
+
+    /// A fresh key of a client, with a basic credential.
+    pub(super) fn generate(client: &ClientId, suite: CipherSuite) -> Result<Self, StoreError> {
+        let (secret, public) = engine::generate_signature_key(suite)
+            .map_err(|e| StoreError(format!("no signature key could be made: {e}")))?;
+        let (client, chain) = (client.clone(), Vec::new());
+        Ok(Self { client, secret, public, chain, certified_at_ms: 0, until_s: u64::MAX })
+    }
+
+    /// A certificate came for it.
+    pub(super) fn certify(
+        &mut self,
+        chain: Vec<CertificateBytes>,
+        certificate: &Certificate,
+        now_ms: u64,
+    ) {
+        self.chain = chain;
+        self.certified_at_ms = now_ms;
+        self.until_s = certificate.not_after_s;
+    }
+
+    /// When its certificate came, if it has one; milliseconds since 1970.
+    pub(super) fn certified_at_ms(&self) -> Option<u64> {
+        (!self.chain.is_empty()).then_some(self.certified_at_ms)
+    }
+
+    /// When its certificate ends, in seconds since 1970; never without one.
+    pub(super) fn until_s(&self) -> u64 {
+        self.until_s
+    }
+
+    /// What a leaf with this key shows.
+    pub(super) fn identity(&self) -> SigningIdentity {
+        let credential = if self.chain.is_empty() {
+            credential(&self.client)
+        } else {
+            let chain = self.chain.iter().map(|one| one.0.clone());
+            Credential::X509(chain.collect::<Vec<_>>().into())
+        };
+        SigningIdentity::new(credential, self.public.clone())
     }
 
     pub(super) fn public(&self) -> &SignaturePublicKey {

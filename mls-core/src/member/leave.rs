@@ -37,6 +37,7 @@ impl Member {
         };
         self.set_stage(number, Stage::Asked)?;
         match self.client.network() {
+            _ if self.is_ordered_by_room(&group) => self.unwant_room(&room)?,
             Network::Matrix => self.unwant_room(&room)?,
             Network::Xmpp => {
                 let leave = LeaveRoom { group };
@@ -76,6 +77,7 @@ impl Member {
     /// read stays for its day, for we may have been invited again already.
     pub(super) fn left(&mut self, group: &GroupId, number: u64) -> Result<(), StoreError> {
         self.take_pending(group)?;
+        self.fail_join(group)?;
         self.delete_secrets(group)?;
         self.forget_early(group)?;
         self.forget_group_requests(group);

@@ -276,7 +276,9 @@ impl Member {
         self.loaded.remove(group);
         self.gaps.forget_group(group);
         self.forget_previous(group);
+        self.forget_room_order(group)?;
         self.forget_ratchet(group);
+        self.forget_handshake_keys(group)?;
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
         engine_storage::delete(&self.overlay, Slot::Proposed, &group.0)?;
         engine_storage::delete(&self.overlay, Slot::Current, &group.0)

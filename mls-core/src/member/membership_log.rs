@@ -5,7 +5,7 @@
 //! [`MEMBERSHIP_LOG_MAX`].
 
 use mls_rs::group::proposal::Proposal;
-use mls_rs::group::{NewEpoch, Roster, Sender};
+use mls_rs::group::{CommitMessageDescription, NewEpoch, Roster, Sender};
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::Member;
@@ -20,7 +20,7 @@ use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
 
-/// Entries, by group and seq.
+/// Entries, by group, seq and epoch.
 const LOG: Space = "membership_log";
 /// Old entries that go with each new one, so that a long log shrinks step by step.
 const FORGOTTEN_AT_ONCE: usize = 4;
@@ -29,11 +29,13 @@ const FORGOTTEN_AT_ONCE: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct MembershipEntry {
-    /// The commit's position in the group's order.
+    /// The commit's position in the group's order; of commits that a room ordered, the last that the
+    /// hub gave out before them.
     pub seq: u64,
     /// The epoch that it led to.
     pub epoch: u64,
-    /// When the hub accepted it, by its receipt, in milliseconds since 1970.
+    /// When the hub accepted it, by its receipt, in milliseconds since 1970; without a hub, when it
+    /// came here.
     pub time_ms: u64,
     /// Who committed; not known of the commit by which this device was added.
     pub committer: Option<ClientId>,
@@ -66,6 +68,8 @@ pub enum ChangeKind {
     Returned = 3u8,
     /// It renewed its leaf by a proposal, or by a commit of nothing else.
     Updated = 4u8,
+    /// It has another signature key or credential than before.
+    NewKey = 5u8,
 }
 
 /// Who wanted a change.
@@ -90,11 +94,12 @@ impl Member {
         from_seq: u64,
         limit: usize,
     ) -> Result<Vec<MembershipEntry>, StoreError> {
-        let entries = self.overlay.scan(LOG, &group_prefix(group), &key(group, from_seq), limit)?;
+        let entries =
+            self.overlay.scan(LOG, &group_prefix(group), &key(group, from_seq, 0), limit)?;
         entries.into_iter().map(|(_, value)| decode(LOG, &value)).collect()
     }
 
-    /// Writes an entry, and takes away what is too old or too much.
+    /// Writes what a commit with a receipt changed.
     pub(super) fn log_changes(
         &self,
         receipt: &Receipt,
@@ -103,8 +108,17 @@ impl Member {
         changes: Vec<MembershipChange>,
     ) -> Result<(), StoreError> {
         let (group, seq, time_ms) = (&receipt.tbs.group, receipt.tbs.seq, receipt.tbs.time_ms);
-        let entry = MembershipEntry { seq, epoch, time_ms, committer, changes };
-        self.overlay.write(LOG, &key(group, seq), &entry)?;
+        self.log_entry(group, &MembershipEntry { seq, epoch, time_ms, committer, changes })
+    }
+
+    /// Writes an entry, and takes away what is too old or too much.
+    pub(super) fn log_entry(
+        &self,
+        group: &GroupId,
+        entry: &MembershipEntry,
+    ) -> Result<(), StoreError> {
+        let seq = entry.seq;
+        self.overlay.write(LOG, &key(group, seq, entry.epoch), entry)?;
         let prefix = group_prefix(group);
         for (old, value) in self.overlay.scan(LOG, &prefix, &prefix, FORGOTTEN_AT_ONCE)? {
             let entry: MembershipEntry = decode(LOG, &value)?;
@@ -112,6 +126,20 @@ impl Member {
             if aged || entry.seq.saturating_add(MEMBERSHIP_LOG_MAX) <= seq {
                 self.overlay.delete(LOG, &old);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes back the entries after this place and epoch.
+    pub(super) fn unlog_after(
+        &self,
+        group: &GroupId,
+        seq: u64,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
+        let (prefix, from) = (group_prefix(group), key(group, seq, epoch.saturating_add(1)));
+        for (entry, _) in self.overlay.scan(LOG, &prefix, &from, usize::from(u16::MAX))? {
+            self.overlay.delete(LOG, &entry);
         }
         Ok(())
     }
@@ -180,8 +208,32 @@ pub(super) fn changes(
     changes
 }
 
-fn key(group: &GroupId, seq: u64) -> Vec<u8> {
-    [group_prefix(group), seq.to_be_bytes().to_vec()].concat()
+/// Who came out of a commit with another signature key or credential: its committer, and those whose
+/// updates it covers.
+pub(super) fn new_keys(
+    commit: &CommitMessageDescription,
+    epoch: &NewEpoch,
+    before: &Roster<'_>,
+    after: &Roster<'_>,
+) -> Vec<MembershipChange> {
+    let updates = epoch.applied_proposals.iter().filter_map(|info| match info.sender {
+        Sender::Member(leaf) if matches!(info.proposal, Proposal::Update(_)) => Some(leaf),
+        _ => None,
+    });
+    let committer = (!commit.is_external).then_some(commit.committer);
+    let changed = |leaf: u32| {
+        let identity =
+            |roster: &Roster<'_>| Some(roster.member_with_index(leaf).ok()?.signing_identity);
+        let (was, is) = (identity(before)?, identity(after)?);
+        let client = client_id(&is).ok().filter(|_| was != is)?;
+        let by = Proposer::Member(client.clone());
+        Some(MembershipChange { kind: ChangeKind::NewKey, client, by })
+    };
+    committer.into_iter().chain(updates).filter_map(changed).collect()
+}
+
+fn key(group: &GroupId, seq: u64, epoch: u64) -> Vec<u8> {
+    [group_prefix(group), seq.to_be_bytes().to_vec(), epoch.to_be_bytes().to_vec()].concat()
 }
 
 #[cfg(test)]

@@ -4,12 +4,16 @@
 //! before. Otherwise the members take turns by rank: 0, 15 and 30 seconds, then logarithmic.
 //! Who is to be removed does not commit.
 
+use std::collections::BTreeSet;
+
+use mls_rs::group::CachedProposal;
 use mls_rs::group::proposal::Proposal;
 
 use super::Member;
 use super::commit::Changes;
 use super::loaded::Loaded;
 use crate::policy::COMMIT_RANK_STEP_MS;
+use crate::rules::removed_by_hub;
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -54,21 +58,43 @@ impl Member {
 
 /// Whether this device's own leaf is to be removed.
 pub(super) fn is_to_be_removed(loaded: &Loaded) -> bool {
-    leaves_to_remove(loaded).contains(&loaded.group.current_member_index())
+    leaving(loaded).contains(&loaded.group.current_member_index())
+}
+
+/// The leaves that do not commit, since they are to be removed. Where members propose to remove all
+/// who stay, these commit all the same, for a committer's own removal is no part of its commit.
+fn leaving(loaded: &Loaded) -> Vec<u32> {
+    let leaving = leaves_to_remove(loaded);
+    let all = loaded.group.roster().members_iter().all(|member| leaving.contains(&member.index));
+    if all { to_go(loaded).into_iter().collect() } else { leaving }
+}
+
+/// Whether the hub has proposed to remove every leaf. It judges by its own proposals alone, so members do too.
+pub(super) fn hub_removes_all(loaded: &Loaded) -> bool {
+    let removed = to_go(loaded);
+    loaded.group.roster().members_iter().all(|member| removed.contains(&member.index))
+}
+
+/// The leaves whose removal the hub has proposed.
+pub(super) fn to_go(loaded: &Loaded) -> BTreeSet<u32> {
+    removed_by_hub(&loaded.group.get_cached_proposals())
 }
 
 /// The leaves of pending Removes.
 pub(super) fn leaves_to_remove(loaded: &Loaded) -> Vec<u32> {
-    let to_remove = |proposal: &Proposal| match proposal {
+    loaded.group.get_cached_proposals().iter().filter_map(removes).collect()
+}
+
+fn removes(cached: &CachedProposal) -> Option<u32> {
+    match cached.proposal() {
         Proposal::Remove(remove) => Some(remove.to_remove()),
         _ => None,
-    };
-    loaded.group.get_cached_proposals().iter().filter_map(|p| to_remove(p.proposal())).collect()
+    }
 }
 
 /// Our place in the order of committers, among the leaves that stay; nothing if ours does not.
 pub(super) fn rank(loaded: &Loaded) -> Option<u64> {
-    let leaving = leaves_to_remove(loaded);
+    let leaving = leaving(loaded);
     let own = loaded.group.current_member_index();
     let (mut count, mut position) = (0u64, None);
     for member in loaded.group.roster().members_iter().filter(|m| !leaving.contains(&m.index)) {

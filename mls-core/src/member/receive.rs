@@ -24,12 +24,12 @@ use crate::store::StoreError;
 use crate::wire::{Digest, GroupId};
 
 /// A message that was read.
-struct Decrypted {
-    sender: ClientId,
+pub(super) struct Decrypted {
+    pub(super) sender: ClientId,
     leaf: u32,
     /// Which of the sender's messages of the epoch it is; nobody signed that.
     generation: Option<u32>,
-    content: Vec<u8>,
+    pub(super) content: Vec<u8>,
 }
 
 impl Member {
@@ -45,8 +45,14 @@ impl Member {
             State::Registering => return Ok(()),
             State::Live | State::Rejoining | State::Ended => {}
         }
+        if let Some(taken) = self.commit_in_room(&group, &hash, &received)? {
+            return Ok(taken);
+        }
         match door::from_room(&received.message, &group, epoch_now) {
             Ok(message) if self.was_seen(&group, message.epoch, &hash)? => Ok(()),
+            Ok(message) if message.epoch > epoch_now && self.is_ordered_by_room(&group) => {
+                self.read_on_branches(&group, &hash, message, received)
+            }
             Ok(message) if state == State::Rejoining || message.epoch > epoch_now => {
                 self.keep_for_future(&group, message.epoch, &hash, received)
             }
@@ -73,7 +79,8 @@ impl Member {
                 return self.read_message(group, hash, message, received);
             }
         }
-        if ended.is_empty() { Ok(()) } else { self.keep_for_unknown(received, hash) }
+        // Of one that is to follow, even if nothing is known yet of a new start.
+        self.keep_for_unknown(received, hash)
     }
 
     /// Somebody posted in clear into a room of a group.
@@ -125,7 +132,7 @@ impl Member {
         };
         self.mark_seen(group, epoch, hash);
         let checkpoint = self.judge_checkpoint(group, epoch, &loaded, &received)?;
-        match self.decrypt_certainly(group, &mut loaded, message.message)? {
+        match self.decrypt_certainly(group, &mut loaded, message.message.clone())? {
             Ok(Some(Decrypted { sender, leaf, generation, content })) => {
                 self.count_decrypted(group, &mut loaded)?;
                 self.give_back(group, loaded);
@@ -147,6 +154,10 @@ impl Member {
                     loaded.doubt(self.now_ms);
                 }
                 self.give_back(group, loaded);
+                if self.has_branches(group)? {
+                    self.unmark_seen(group, epoch, hash);
+                    return self.read_on_branches(group, hash, message, received);
+                }
                 self.undecryptable(group, epoch, &received, error.to_string())
             }
         }
@@ -173,7 +184,7 @@ impl Member {
     }
 
     /// Our own message came back: it is in the room, and is shown now.
-    fn came_home(
+    pub(super) fn came_home(
         &mut self,
         group: &GroupId,
         epoch: u64,
@@ -187,7 +198,7 @@ impl Member {
         self.show(group, epoch, self.client.clone(), content, received)
     }
 
-    fn show(
+    pub(super) fn show(
         &mut self,
         group: &GroupId,
         epoch: u64,
@@ -223,7 +234,7 @@ impl Member {
     }
 
     /// The door kept a message out; people are told once.
-    fn not_let_in(
+    pub(super) fn not_let_in(
         &mut self,
         group: &GroupId,
         hash: &Digest,
@@ -285,7 +296,10 @@ fn left_untouched(error: &MlsError) -> bool {
 }
 
 /// The sender and the content; nothing for a message of our own.
-fn decrypt(loaded: &mut Loaded, message: MlsMessage) -> Result<Option<Decrypted>, MlsError> {
+pub(super) fn decrypt(
+    loaded: &mut Loaded,
+    message: MlsMessage,
+) -> Result<Option<Decrypted>, MlsError> {
     let received = match loaded.group.process_incoming_message(message) {
         Ok(Received::ApplicationMessage(received)) => received,
         Ok(_) => return Err(MlsError::UnexpectedMessageType),

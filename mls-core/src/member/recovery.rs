@@ -21,7 +21,7 @@ use mls_rs::group::CommitMessageDescription;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::alarm::Alarm;
-use super::engine_storage::{self, Slot};
+use super::engine_storage::{self, PACKAGE_LIFETIME, Slot};
 use super::group_record::{GroupRecord, Rejoin};
 use super::handshake::{Processed, process};
 use super::keys::SUITE;
@@ -159,8 +159,13 @@ impl Member {
     ) -> Result<Option<CommitMessageDescription>, StoreError> {
         let group = &record.group;
         // Any suite: it only loads.
-        let (client, keys) = (&self.client, &self.keys);
-        let client = engine_storage::client(&self.overlay, Slot::Replay, client, keys, SUITE);
+        let client = engine_storage::client(
+            &self.overlay,
+            Slot::Replay,
+            self.keys.own(),
+            SUITE,
+            PACKAGE_LIFETIME,
+        );
         let Ok(state) = client.load_group(&group.0) else { return Ok(None) };
         let mut loaded = Loaded::apart(state);
         let many = receipt.tbs.seq.saturating_sub(from_seq) > HANDSHAKES_REMEMBERED;

@@ -1,37 +1,37 @@
 //! Coming back by an external commit that replaces our own leaf, with the same signature key.
 //!
 //! By command, or by itself after the group's state was lost. The new group is built from the
-//! hub's GroupInfo, sealed to a key made for this one request, and lies in the candidate slot
+//! hub's GroupInfo and lies in the candidate slot
 //! beside the old group until its receipt comes.
 
 use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::ExportedTree;
-use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkeCiphertext};
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::psk::ExternalPskId;
 
 use super::admission::{check_context, check_receipt, check_roster};
 use super::commit::Built;
-use super::engine_storage::{self, Slot, adopt_candidate};
-use super::group_record::{GroupRecord, Rejoin, SealKey, State};
+use super::engine_storage::{self, PACKAGE_LIFETIME, Slot, adopt_candidate};
+use super::group_record::{GroupRecord, Rejoin, State};
 use super::intents::Step;
-use super::keys::SUITE;
+use super::keys::SignatureKey;
 use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
+use super::sealed_handshakes::handshake_key;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::BridgeGroup;
-use crate::engine::{EngineError, cipher_suite, crypto_error};
+use crate::engine::EngineError;
 use crate::identity::client_id;
 use crate::limits::REJOIN_PAUSE_MS;
 use crate::receipt::{Receipt, ReceiptError};
 use crate::store::StoreError;
-use crate::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use crate::wire::fetch_group_info::{FetchGroupInfo, GroupState};
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId, Request};
 
-const INFO: &[u8] = b"mls-bridge 0 group info";
 const NO_PSK: &str =
     "the group asks for a pre-shared key that this device does not hold: get it from a member";
 
@@ -72,12 +72,23 @@ impl Member {
         if self.record(group).is_some_and(|r| r.state == State::Registering) {
             return self.fail(number, "the group is not registered yet").map(|()| Step::Next);
         }
+        if self.is_ordered_by_room(group) && !self.is_handed_back(group)? {
+            let why = "its room orders the group, so no hub has a way back: an admin has to remove \
+                       this device's user and invite them again";
+            return self.fail(number, why).map(|()| Step::Next);
+        }
         if self.record(group).is_some_and(|r| r.state == State::Ended) {
             let why = "the group has ended: another follows in its place";
             return self.fail(number, why).map(|()| Step::Next);
         }
+        let other = self.record(group).and_then(|r| r.rejoin.as_ref()?.intent);
+        if other.is_some_and(|other| other != number && self.intents.contains_key(&other)) {
+            // A Join into the same group is under way.
+            return Ok(Step::Wait);
+        }
         let follows = |r: &&GroupRecord| r.state == State::Live && r.broken_seq.is_none();
-        if self.record(group).filter(follows).is_some_and(|record| record.pending.is_some()) {
+        let submitted = |r: &GroupRecord| r.pending.is_some() || r.proposing.is_some();
+        if self.record(group).filter(follows).is_some_and(submitted) {
             // The hub may have accepted it: given up, it could not be applied any more.
             return Ok(Step::Wait);
         }
@@ -100,8 +111,11 @@ impl Member {
         group: &GroupId,
         room: &RoomAddress,
     ) -> Result<(), StoreError> {
-        if self.record(group).is_some() {
-            return Ok(());
+        match self.record(group).map(|record| record.state) {
+            None => {}
+            // We were removed, and are in the room again: perhaps a Welcome was lost.
+            Some(State::Gone) => return self.fetch_welcomes(),
+            Some(_) => return Ok(()),
         }
         let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
         record.joined_epoch = u64::MAX;
@@ -120,16 +134,8 @@ impl Member {
         if !due || asking || self.need_hub()?.is_none() {
             return Ok(());
         }
-        let (secret, public) = cipher_suite(SUITE)
-            .and_then(|suite| suite.kem_generate().map_err(crypto_error))
-            .map_err(|e| StoreError(e.to_string()))?;
-        let fetch = FetchGroupInfo { group: group.clone(), seal_key: public.to_vec() };
-        self.request(Purpose::GroupInfo(group.clone()), Request::FetchGroupInfo(fetch))?;
-        self.change_record(group, |record| {
-            if let Some(rejoin) = &mut record.rejoin {
-                rejoin.seal_key = Some(SealKey { secret, public });
-            }
-        })
+        let fetch = FetchGroupInfo { group: group.clone() };
+        self.request(Purpose::GroupInfo(group.clone()), Request::FetchGroupInfo(fetch)).map(|_| ())
     }
 
     /// The hub answered a FetchGroupInfo.
@@ -141,11 +147,11 @@ impl Member {
         let Some(rejoin) = self.record(group).and_then(|r| r.rejoin.clone()) else {
             return Ok(());
         };
-        let (Some(hub), Some(key)) = (self.hub()?, &rejoin.seal_key) else { return Ok(()) };
+        let Some(hub) = self.hub()? else { return Ok(()) };
         let intent = rejoin.intent;
         let candidate = match result {
-            Ok(Answer::GroupInfo(sealed)) => {
-                self.build_candidate(group, &hub, key, &sealed, intent.is_some())
+            Ok(Answer::GroupInfo(state)) => {
+                self.build_candidate(group, &hub, &state, intent.is_some())
             }
             Ok(_) => Err(NoWay::Now("the hub answered something else than was asked".to_owned())),
             Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
@@ -159,7 +165,7 @@ impl Member {
                 self.change_record(group, |record| {
                     record.rooms = bound.rooms();
                     record.receipt_key = bound.receipt_key;
-                    record.rejoin = Some(Rejoin { seal_key: None, base: Some(base), ..rejoin });
+                    record.rejoin = Some(Rejoin { base: Some(base), ..rejoin });
                 })
             }
             Err(NoWay::Now(why)) => self.no_way_back(group, &why, false),
@@ -207,7 +213,10 @@ impl Member {
             self.return_failed(group, why, out)?;
         }
         match rejoin.intent {
-            Some(number) => self.fail(number, format!("no way back into the group: {why}")),
+            Some(number) => {
+                self.touched.insert(group.clone());
+                self.fail(number, format!("no way back into the group: {why}"))
+            }
             None if never_joined => Ok(()),
             None => self.warn(group, format!("no way back into the group: {why}")),
         }
@@ -217,16 +226,15 @@ impl Member {
         &self,
         group: &GroupId,
         hub: &HubInfo,
-        key: &SealKey,
-        sealed: &SealedGroupInfo,
+        state: &GroupState,
         by_command: bool,
     ) -> Result<Candidate, NoWay> {
-        let opened = open(sealed, key).map_err(not_now)?;
-        let message = MlsMessage::from_bytes(&opened).map_err(not_now)?;
+        let bytes = state.group_info.inline().unwrap_or_default();
+        let message = MlsMessage::from_bytes(bytes).map_err(not_now)?;
         let info = message.as_group_info().ok_or_else(|| not_now("this is no GroupInfo"))?;
         let context = info.group_context().clone();
         let bound = check_context(&context, group, hub).map_err(not_now)?;
-        let base = check_receipt(&sealed.receipt, group, context.epoch, &bound, self.now_ms)
+        let base = check_receipt(&state.receipt, group, context.epoch, &bound, self.now_ms)
             .map_err(not_now)?;
         let last = self.record(group).and_then(|r| r.last_receipt.as_ref());
         let follows = |r: &GroupRecord| r.state == State::Live && r.broken_seq.is_none();
@@ -237,7 +245,7 @@ impl Member {
             return Err(not_now("the hub offers an older state than it gave us before"));
         }
         let tree =
-            ExportedTree::from_bytes(sealed.tree.inline().unwrap_or_default()).map_err(not_now)?;
+            ExportedTree::from_bytes(state.tree.inline().unwrap_or_default()).map_err(not_now)?;
         check_roster(&tree.roster()).map_err(not_now)?;
         let changed = self.changed_keys(group, &tree.roster());
         if !by_command && !changed.is_empty() {
@@ -248,7 +256,7 @@ impl Member {
                 who.join(", ")
             )));
         }
-        let leaf = self.own_leaf(&tree, context.cipher_suite);
+        let leaf = self.own_leaf(group, &tree, context.cipher_suite).map_err(not_now)?;
         let joins = self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.joins);
         if leaf.is_none() && !(joins && bound.open_join) {
             let leafless = "this device has no leaf with its key in the group: be invited";
@@ -256,19 +264,26 @@ impl Member {
         }
         let epoch = context.epoch;
         let built = self.external_commit(message, tree, leaf, &bound).map_err(|e| match e {
-            MlsError::MissingRequiredPsk => NoWay::Ever(NO_PSK.to_owned()),
+            EngineError::Mls(MlsError::MissingRequiredPsk) => NoWay::Ever(NO_PSK.to_owned()),
             error => not_now(error),
         })?;
         Ok(Candidate { built, epoch, base, bound })
     }
 
-    /// The leaf that has our client and key.
-    fn own_leaf(&self, tree: &ExportedTree<'_>, suite: CipherSuite) -> Option<u32> {
-        let own = tree.roster().members_iter().find(|member| {
-            client_id(&member.signing_identity).as_ref() == Ok(&self.client)
-                && member.signing_identity.signature_key == *self.keys.of(suite).public()
-        });
-        own.map(|member| member.index)
+    /// The leaf that has our client and a key of ours, and that key.
+    fn own_leaf(
+        &self,
+        group: &GroupId,
+        tree: &ExportedTree<'_>,
+        suite: CipherSuite,
+    ) -> Result<Option<(u32, SignatureKey)>, StoreError> {
+        let own = tree
+            .roster()
+            .members_iter()
+            .find(|member| client_id(&member.signing_identity).as_ref() == Ok(&self.client));
+        let Some(own) = own else { return Ok(None) };
+        let key = self.key_behind(group, suite, &own.signing_identity.signature_key)?;
+        Ok(key.map(|key| (own.index, key)))
     }
 
     /// Builds the external commit and keeps its group in the candidate slot.
@@ -276,12 +291,19 @@ impl Member {
         &self,
         group_info: MlsMessage,
         tree: ExportedTree<'static>,
-        leaf: Option<u32>,
+        leaf: Option<(u32, SignatureKey)>,
         bound: &BridgeGroup,
-    ) -> Result<Built, MlsError> {
+    ) -> Result<Built, EngineError> {
         let suite = group_info.cipher_suite().ok_or(MlsError::UnexpectedMessageType)?;
-        let client =
-            engine_storage::client(&self.overlay, Slot::Candidate, &self.client, &self.keys, suite);
+        let (leaf, signer) = leaf.unzip();
+        let signer = signer.unwrap_or_else(|| self.keys.of(suite).clone());
+        let client = engine_storage::client(
+            &self.overlay,
+            Slot::Candidate,
+            &signer,
+            suite,
+            PACKAGE_LIFETIME,
+        );
         let mut builder = client.external_commit_builder()?.with_tree_data(tree);
         if let Some(leaf) = leaf {
             builder = builder.with_removal(leaf);
@@ -297,6 +319,8 @@ impl Member {
             group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?,
             has_path: true,
             suite,
+            signer,
+            handshake_key: handshake_key(&group)?,
         })
     }
 
@@ -333,6 +357,7 @@ impl Member {
             record.joined_epoch = record.joined_epoch.min(epoch);
         })?;
         self.advance_record(group, &loaded, receipt)?;
+        self.settle_key(group, &loaded)?;
         let by = Proposer::Member(self.client.clone());
         self.log_own(receipt, epoch, ChangeKind::Returned, by)?;
         self.plan_update(group, &loaded, true)?;
@@ -362,15 +387,4 @@ fn follows_base(record: &GroupRecord, receipt: &Receipt, now_ms: u64) -> Result<
         return Err(ReceiptError::NotNext { last: base.tbs.seq, got: receipt.tbs.seq });
     }
     Ok(())
-}
-
-fn open(sealed: &SealedGroupInfo, key: &SealKey) -> Result<Vec<u8>, EngineError> {
-    let ciphertext = HpkeCiphertext {
-        kem_output: sealed.kem_output.clone(),
-        ciphertext: sealed.sealed.inline().unwrap_or_default().to_vec(),
-    };
-    let opened = cipher_suite(SUITE)?
-        .hpke_open(&ciphertext, &key.secret, &key.public, INFO, None)
-        .map_err(crypto_error)?;
-    Ok(opened.to_vec())
 }

@@ -49,6 +49,10 @@ pub(super) enum Purpose {
     Report = 8u8,
     /// A proposal in a group.
     Proposal(GroupId) = 9u8,
+    /// A certificate for the device's key of this suite.
+    Credential(u16) = 31u8,
+    /// A certificate for this device's own key in a group.
+    GroupCredential(GroupId) = 32u8,
 }
 
 /// A request as it is stored.
@@ -99,6 +103,7 @@ impl Member {
         purpose: Purpose,
         request: Request,
     ) -> Result<RequestId, StoreError> {
+        let known = request == Request::HubInfo || self.need_hub()?.is_some();
         let number = self.counters.next_request(&self.overlay)?;
         let stored = Stored { purpose, request };
         let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
@@ -113,7 +118,10 @@ impl Member {
             wait_ms: REQUEST_RETRY_MS,
         };
         self.requests.insert(id.clone(), in_flight);
-        self.outputs.push(Output::Request(id.clone(), stored.request));
+        // Where the hub is not known, nothing can be sealed to it: it goes when the hub is pinned.
+        if known {
+            self.outputs.push(Output::Request(id.clone(), stored.request));
+        }
         Ok(id)
     }
 
@@ -170,6 +178,9 @@ impl Member {
             .collect();
         for id in due {
             let Some(request) = self.stored_request(&id)? else { continue };
+            if request != Request::HubInfo && self.need_hub()?.is_none() {
+                continue;
+            }
             if let Some(in_flight) = self.requests.get_mut(&id) {
                 in_flight.next_ms = now_ms.saturating_add(in_flight.wait_ms);
                 in_flight.wait_ms = in_flight.wait_ms.saturating_mul(2).min(RETRY_MAX_MS);
@@ -188,11 +199,20 @@ impl Member {
         }
     }
 
+    /// What waits goes again now: to a hub that is pinned, or whose keys are new.
+    pub(super) fn hurry_all_requests(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        self.requests.values_mut().for_each(|in_flight| in_flight.next_ms = now_ms);
+        self.repeat_requests()
+    }
+
     /// All requests that wait for an answer.
     pub(super) fn pending_requests(&self) -> Result<Vec<Output>, StoreError> {
         let mut outputs = Vec::new();
+        let known = self.hub()?.is_some();
         for id in self.requests.keys() {
-            if let Some(request) = self.stored_request(id)? {
+            let request = self.stored_request(id)?;
+            if let Some(request) = request.filter(|r| known || *r == Request::HubInfo) {
                 outputs.push(Output::Request(id.clone(), request));
             }
         }
@@ -209,6 +229,10 @@ impl Member {
         if let Err(Refusal::RateLimited(wait_ms) | Refusal::Unavailable(wait_ms)) = &result {
             in_flight.next_ms = self.now_ms.saturating_add((*wait_ms).max(WAIT_MIN_MS));
             return Ok(());
+        }
+        if result == Err(Refusal::NotOpened) {
+            in_flight.next_ms = self.now_ms.saturating_add(in_flight.wait_ms);
+            return self.ask_for_new_keys();
         }
         let purpose = in_flight.purpose.clone();
         match purpose {
@@ -235,6 +259,8 @@ impl Member {
             Purpose::Welcomes(acknowledged) => self.welcomes_answered(&acknowledged, result),
             Purpose::FindGroup(room) => self.group_found(&room, result),
             Purpose::Proposal(group) => self.proposal_answered(&group, asked, result),
+            Purpose::GroupCredential(group) => self.group_credential_answered(&group, result),
+            Purpose::Credential(suite) => self.credential_answered(suite.into(), result),
             Purpose::Commit(_) | Purpose::Report => Ok(()),
         }
     }

@@ -42,6 +42,11 @@ impl Member {
         self.overlay.put(SEEN, &message_key(group, epoch, hash), Vec::new());
     }
 
+    /// A message that was taken for dealt with is not.
+    pub(super) fn unmark_seen(&mut self, group: &GroupId, epoch: u64, hash: &Digest) {
+        self.overlay.delete(SEEN, &message_key(group, epoch, hash));
+    }
+
     /// Deletes some of what is too old to matter.
     pub(super) fn forget_old_messages(&mut self) -> Result<(), StoreError> {
         let mut left = FORGOTTEN_PER_TICK_MAX;

@@ -142,7 +142,7 @@ impl Member {
 
     /// The room has a message.
     pub(super) fn sent(&mut self, id: &Digest) -> Result<(), StoreError> {
-        let Some(sent) = self.take_unconfirmed(id)? else { return Ok(()) };
+        let Some(sent) = self.take_unconfirmed(id)? else { return self.room_commit_sent(id) };
         self.reserve_ahead(&sent.group)?;
         let done = CommandDone { id: sent.command.clone(), group: Some(sent.group) };
         self.finish(&sent.command, Event::CommandDone(done))
@@ -165,7 +165,9 @@ impl Member {
 
     /// The network will never take a message.
     pub(super) fn not_sent(&mut self, id: &Digest, why: String) -> Result<(), StoreError> {
-        let Some(lost) = self.take_unconfirmed(id)? else { return Ok(()) };
+        let Some(lost) = self.take_unconfirmed(id)? else {
+            return self.room_commit_not_sent(id, &why);
+        };
         let failed = super::CommandFailed { id: lost.command.clone(), why };
         self.finish(&lost.command, Event::CommandFailed(failed))
     }

@@ -6,7 +6,6 @@ use mls_rs::group::ExportedTree;
 use mls_rs::group::proposal::ReInitProposal;
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 use mls_rs_core::extension::ExtensionList;
-use mls_rs_core::identity::SigningIdentity;
 
 use super::command::ReInitCommand;
 use super::engine_storage::{MemberGroup, ReInitClient, Slot, exists};
@@ -15,11 +14,11 @@ use super::group_record::{GroupRecord, State};
 use super::intents::{Stage, StartingAnew, Step};
 use super::reinit::held;
 use super::requests::Purpose;
+use super::sealed_handshakes::handshake_key;
 use super::{Command, Event, Member, engine_fault};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::{EngineError, mls_time};
-use crate::identity::credential;
 use crate::policy::{KEY_PACKAGE_BACKDATING_S, PAST_EPOCH_KEEP_MS};
 use crate::receipt::{Receipt, ReceiptKind};
 use crate::store::StoreError;
@@ -59,9 +58,8 @@ impl Member {
     ) -> Result<ReInitClient, StoreError> {
         let group = self.engine.load_group(&former.0).map_err(|e| engine_fault(&e))?;
         let key = self.keys.of(suite);
-        let identity = SigningIdentity::new(credential(&self.client), key.public().clone());
         group
-            .get_reinit_client(Some(key.secret().clone()), Some(identity))
+            .get_reinit_client(Some(key.secret().clone()), Some(key.identity()))
             .map_err(|e| engine_fault(&e))
     }
 
@@ -124,6 +122,7 @@ impl Member {
                 group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
                 tree: group.export_tree().to_bytes()?.into(),
                 welcome: welcome.to_bytes()?.into(),
+                handshake_key: handshake_key(&group)?,
             };
             Ok((group, request))
         }))
@@ -157,6 +156,7 @@ impl Member {
             record.state = State::Live;
             record.last_receipt = Some(receipt);
         })?;
+        self.keep_handshake_key(successor, &loaded)?;
         self.plan_update(successor, &loaded, true)?;
         self.emit_joined(successor, &loaded, record.rooms)?;
         self.give_back(successor, loaded);

@@ -1,10 +1,15 @@
 //! What a user is told of the groups that this device is in.
 
+use mls_rs_core::crypto::CipherSuite;
+use mls_rs_core::identity::SigningIdentity;
+
 use super::Member;
 use super::engine_storage::{self, MemberGroup, Slot};
 use super::group_record::State;
 use crate::address::{ClientId, RoomAddress};
-use crate::identity::{client_id, is_admin};
+use crate::bridge_group::{BridgeGroup, Order};
+use crate::identity::{Standing, check_leaf, client_id, is_admin};
+use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -15,10 +20,15 @@ pub struct GroupSummary {
     pub group: GroupId,
     /// Its epoch.
     pub epoch: u64,
+    /// Who orders it.
+    pub order: Order,
     /// Its rooms.
     pub rooms: Vec<RoomAddress>,
     /// RFC 9420 number of its suite.
     pub suite: u16,
+    /// Suites of our policy that every member's leaf lists: those with which the group could start
+    /// anew. None of them is stronger than another.
+    pub shared_suites: Vec<u16>,
     /// All its members.
     pub members: Vec<MemberSummary>,
 }
@@ -34,6 +44,8 @@ pub struct MemberSummary {
     pub admin: bool,
     /// Its signature public key.
     pub signature_key: Vec<u8>,
+    /// What stands behind its name.
+    pub standing: Standing,
 }
 
 impl Member {
@@ -57,6 +69,11 @@ impl Member {
 
 fn summary(rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
     let context = group.context();
+    let bound = BridgeGroup::from_extensions(&context.extensions);
+    let roster = group.roster();
+    let shared = |suite: &CipherSuite| {
+        roster.members_iter().all(|member| member.capabilities.cipher_suites.contains(suite))
+    };
     let member = |member: mls_rs::group::Member| {
         let identity = &member.signing_identity;
         client_id(identity).ok().map(|client| MemberSummary {
@@ -64,13 +81,23 @@ fn summary(rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
             leaf_index: member.index,
             admin: is_admin(identity, context),
             signature_key: identity.signature_key.to_vec(),
+            standing: standing(identity, bound.as_ref().ok()),
         })
     };
     GroupSummary {
         group: GroupId(group.group_id().to_vec()),
         epoch: group.current_epoch(),
+        order: BridgeGroup::from_extensions(&group.context().extensions)
+            .map_or(Order::Hub, |bound| bound.order),
         rooms,
         suite: u16::from(group.cipher_suite()),
-        members: group.roster().members_iter().filter_map(member).collect(),
+        shared_suites: CIPHER_SUITES.into_iter().filter(shared).map(u16::from).collect(),
+        members: roster.members_iter().filter_map(member).collect(),
     }
+}
+
+/// What stands behind a leaf that the engine has let in.
+fn standing(identity: &SigningIdentity, bound: Option<&BridgeGroup>) -> Standing {
+    let checked = bound.and_then(|bound| check_leaf(identity, bound, None).ok());
+    checked.unwrap_or(Standing::Unvouched)
 }

@@ -1,13 +1,14 @@
 //! Welcomes: kept, judged, acknowledged. What is checked of a group on the way in is in
 //! [`super::enter`].
 //!
-//! A Welcome is kept until its room is entered, then acknowledged to the hub, which keeps it
-//! until then: the way that it is pushed is lossy. A copy that cannot be used may have been
-//! damaged on that way, so the hub is asked once more for its own before it is given up.
+//! A Welcome is fetched, kept until its room is entered, then acknowledged to the hub, which keeps
+//! it until then: that one waits is said by a notice, which may be lost. Where one cannot be used,
+//! the hub is asked once more before it is given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Member;
+use super::admission::AdmissionError;
 use super::enter::Admitted;
 use super::group_record::State;
 use super::requests::Purpose;
@@ -18,6 +19,7 @@ use crate::wire::fetch_welcomes::FetchWelcomes;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
 use crate::wire::welcome::Welcome;
+use crate::wire::welcome_waiting::WelcomeWaiting;
 use crate::wire::{Answer, Digest, GroupId, Request};
 
 /// Welcomes that are not dealt with.
@@ -64,8 +66,17 @@ impl Member {
         Ok(self.welcomes.values().any(|waiting| waiting == group))
     }
 
-    /// A Welcome came, by whatever way.
-    pub(super) fn welcome(&mut self, welcome: Welcome) -> Result<(), StoreError> {
+    /// The hub says that a Welcome can be fetched.
+    pub(super) fn welcome_waits(&mut self, waiting: &WelcomeWaiting) -> Result<(), StoreError> {
+        if waiting.device != self.client.device() {
+            return Ok(());
+        }
+        self.doubts.to_ask = true;
+        self.acknowledge()
+    }
+
+    /// A Welcome came.
+    fn welcome(&mut self, welcome: Welcome) -> Result<(), StoreError> {
         let id = welcome.id;
         let known = self.welcomes.contains_key(&id) || self.overlay.get(HANDLED, &id.0)?.is_some();
         if welcome.client != self.client || known || self.welcomes.len() >= WELCOMES_WAITING_MAX {
@@ -110,7 +121,8 @@ impl Member {
         match result {
             Ok(()) => {
                 self.handled(&welcome.id);
-                Ok(())
+                // What was posted while the Welcome was fetched could not be kept.
+                self.fetch_handshakes(&welcome.group)
             }
             Err(why) => self.unusable(welcome, &why),
         }
@@ -140,7 +152,9 @@ impl Member {
         }
         let admitted = match self.examine(welcome, hub)? {
             Ok(admitted) => admitted,
-            Err(why) => return Ok(Verdict::Drop(Some(why))),
+            // Perhaps the hub has new keys, of which this device has not heard.
+            Err(AdmissionError::OtherHub) if self.ask_hub_at_once()? => return Ok(Verdict::Wait),
+            Err(why) => return Ok(Verdict::Drop(Some(why.to_string()))),
         };
         let network = self.client.network();
         match admitted.bound.rooms().into_iter().find(|room| room.network == network) {
@@ -177,6 +191,12 @@ impl Member {
     ) -> Result<Verdict, StoreError> {
         let record = self.record(former);
         let named = record.and_then(|r| r.successor.as_ref()) == Some(&welcome.group);
+        let key = record.map(|record| record.receipt_key.clone()).unwrap_or_default();
+        // The group heard of the hub's new keys before this device did.
+        let unknown = self.hub()?.is_some_and(|hub| hub.senders_of(&key).is_none());
+        if unknown && self.ask_hub_at_once()? {
+            return Ok(Verdict::Wait);
+        }
         if named && self.can_follow(former)? {
             return Ok(Verdict::Follow(former.clone()));
         }

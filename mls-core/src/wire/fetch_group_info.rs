@@ -10,20 +10,14 @@ use super::{GroupId, blob::Part};
 pub struct FetchGroupInfo {
     /// The group.
     pub group: GroupId,
-    /// An HPKE public key (suite 0x0001) made for this one request.
-    #[mls_codec(with = "mls_rs_codec::byte_vec")]
-    pub seal_key: Vec<u8>,
 }
 
-/// The GroupInfo, sealed to the asker, and the public tree.
+/// The public state of a group: what an external commit starts from.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-pub struct SealedGroupInfo {
-    /// KEM output of the HPKE encryption, info `mls-bridge 0 group info`.
-    #[mls_codec(with = "mls_rs_codec::byte_vec")]
-    pub kem_output: Vec<u8>,
-    /// Ciphertext of an MLSMessage that holds a GroupInfo without tree.
-    pub sealed: Part,
+pub struct GroupState {
+    /// An MLSMessage that holds a GroupInfo without tree.
+    pub group_info: Part,
     /// The ratchet tree of the same epoch.
     pub tree: Part,
     /// The encoded last receipt of the group.
@@ -32,4 +26,4 @@ pub struct SealedGroupInfo {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(FetchGroupInfo, SealedGroupInfo);
+crate::codec_properties::hold!(FetchGroupInfo, GroupState);

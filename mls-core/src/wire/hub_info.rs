@@ -2,6 +2,8 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use crate::identity::TrustAnchor;
+
 /// What a hub says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
@@ -9,6 +11,12 @@ pub struct HubInfo {
     /// Ed25519 key of its receipts, 32 bytes.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub receipt_key: Vec<u8>,
+    /// X25519 key that requests are sealed to, 32 bytes; see [`crate::seal::hub_key`].
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub seal_key: Vec<u8>,
+    /// The receipt key's signature for it.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub seal_signature: Vec<u8>,
     /// Per cipher suite, the encoded SigningIdentity of the external sender.
     pub senders: Vec<SuiteSender>,
     /// Keys that were replaced by these, the newest first; groups may still name them.
@@ -17,6 +25,8 @@ pub struct HubInfo {
     pub hub_matrix: Option<String>,
     /// The hub's JID, where it serves XMPP.
     pub hub_xmpp: Option<String>,
+    /// The trust anchors of its authentication service, one for each domain that it signs for.
+    pub anchors: Vec<TrustAnchor>,
     /// Bytes of all parts of a message together that may travel inline.
     pub inline_bytes_max: u32,
     /// Versions of this protocol that it speaks.

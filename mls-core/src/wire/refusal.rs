@@ -46,6 +46,9 @@ pub enum Refusal {
     /// Not now, through no fault of the asker; ask again after so many milliseconds.
     #[error("not now: ask again in {0} ms")]
     Unavailable(u64) = 12u8,
+    /// The hub's keys changed, or the request is broken or somebody else's.
+    #[error("the hub cannot open the request: ask it for its keys again")]
+    NotOpened = 13u8,
 }
 
 #[cfg(test)]

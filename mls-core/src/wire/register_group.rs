@@ -3,6 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::blob::Part;
+use crate::seal::handshake_key::HandshakeKey;
 
 /// At epoch 0 with one leaf, which belongs to the asker.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -12,6 +13,8 @@ pub struct RegisterGroup {
     pub group_info: Part,
     /// The ratchet tree.
     pub tree: Part,
+    /// The key for handshakes of the epoch that it begins with.
+    pub handshake_key: HandshakeKey,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::{GroupId, blob::Part};
+use crate::seal::handshake_key::HandshakeKey;
 
 /// At epoch 1, with all members of the former group (RFC 9420 11.2).
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -17,6 +18,8 @@ pub struct RegisterSuccessor {
     pub tree: Part,
     /// An MLSMessage that holds a Welcome without tree, for every other member.
     pub welcome: Part,
+    /// The key for handshakes of the epoch that it begins with.
+    pub handshake_key: HandshakeKey,
 }
 
 #[cfg(test)]

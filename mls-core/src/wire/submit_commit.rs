@@ -3,6 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::{GroupId, blob::Part};
+use crate::seal::handshake_key::HandshakeKey;
 
 /// The same commit (by hash) again gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -18,6 +19,8 @@ pub struct SubmitCommit {
     pub welcome: Option<Part>,
     /// An MLSMessage that holds the GroupInfo of the new epoch, without tree, with external key.
     pub group_info: Part,
+    /// The key for handshakes of the epoch that it leads to.
+    pub handshake_key: HandshakeKey,
     /// By the committer's leaf key; see [`crate::submission`].
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub signature: Vec<u8>,

@@ -5,7 +5,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::{Digest, GroupId, blob::Part};
 use crate::address::ClientId;
 
-/// Pushed once, and kept at the hub until acknowledged.
+/// Kept at the hub until acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Welcome {

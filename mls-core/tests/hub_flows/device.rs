@@ -3,6 +3,7 @@
 use mls_core::address::{ClientId, UserId};
 use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::engine::{self, mls_time};
+use mls_core::identity::TrustAnchors;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{
     BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION,
@@ -27,6 +28,8 @@ use mls_rs_core::crypto::{CipherSuite, SignatureSecretKey};
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 
 use crate::lawless::Rules;
+
+use crate::world::handshake_key;
 
 /// The one suite of these tests.
 pub(crate) const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
@@ -116,6 +119,7 @@ impl Device {
         RegisterGroup {
             group_info: group_info.to_bytes().unwrap().into(),
             tree: group.export_tree().to_bytes().unwrap().into(),
+            handshake_key: handshake_key(),
         }
     }
 
@@ -180,6 +184,7 @@ impl Device {
             welcome: welcome.map(Into::into),
             group_info: group_info.into(),
             signature,
+            handshake_key: handshake_key(),
             group,
         }
     }
@@ -235,6 +240,7 @@ pub(crate) fn bridge_group(info: &HubInfo, rooms: &RoomCreated, admin: &UserId) 
         join_psk: Vec::new(),
         previous_key: Vec::new(),
         handover: Vec::new(),
+        anchors: TrustAnchors::default(),
     }
 }
 

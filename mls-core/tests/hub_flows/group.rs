@@ -1,10 +1,11 @@
 //! A group with members on both networks: what most tests begin with.
 
-use mls_core::address::UserId;
+use mls_core::address::{ClientId, UserId};
 use mls_core::hub::{Claimed, Effect, Input, RoomsMade};
 use mls_core::receipt::Receipt;
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
+use mls_core::wire::fetch_welcomes::FetchWelcomes;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, PublishKeyPackages};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::submit_commit::SubmitCommit;
@@ -190,21 +191,30 @@ impl World {
         }
     }
 
-    /// Welcomes that were sent, taken out of the effects.
+    /// Welcomes that were told of, fetched; the notices are taken out of the effects.
     pub(crate) fn take_welcomes(&mut self) -> Vec<Welcome> {
-        let mut welcomes = Vec::new();
+        let mut told = Vec::new();
         self.effects.retain(|effect| match effect {
             Effect::Notify(notify) => match &notify.notice {
-                Notice::Welcome(welcome) => {
-                    assert_eq!(notify.to, welcome.client);
-                    welcomes.push(welcome.clone());
+                Notice::WelcomeWaiting(waiting) => {
+                    assert_eq!(notify.to.device(), waiting.device);
+                    told.push(notify.to.clone());
                     false
                 }
                 _ => true,
             },
             _ => true,
         });
-        welcomes
+        told.iter().filter_map(|client| self.newest_welcome(client)).collect()
+    }
+
+    /// The newest Welcome that waits for a device.
+    fn newest_welcome(&mut self, client: &ClientId) -> Option<Welcome> {
+        let fetch = FetchWelcomes { device: client.device(), acknowledged: Vec::new() };
+        match self.request(&client.user(), Request::FetchWelcomes(fetch)) {
+            Ok(Answer::Welcomes(mut answer)) => answer.welcomes.pop(),
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -110,6 +110,23 @@ fn the_echo_of_an_own_expulsion_does_not_remove_who_was_added_again() {
 }
 
 #[test]
+fn the_echo_counts_from_when_the_network_could_be_reached() {
+    let (mut world, mut alice, mut bob, laptop) = two_devices_of_bob();
+    let commit = alice.commit(world.now, |builder| {
+        builder.remove_member(bob.index())?.remove_member(laptop.index())
+    });
+    world.commit(&mut alice, &mut [], commit).unwrap();
+    world.now += EXPEL_ECHO_MS;
+    world.add(&mut alice, &mut [], &mut [&mut bob]);
+    world.take_effects();
+    world.happen(Input::Listed { room: muc(), users: vec![bob.user()] });
+    world.happen(Input::Expelled { room: muc(), user: bob.user() });
+    world.now += EXPEL_ECHO_MS / 2;
+    listed(&mut world, &muc(), &bob.user(), false);
+    assert!(world.take_effects().is_empty());
+}
+
+#[test]
 fn an_echo_that_never_came_does_not_excuse_a_later_leave() {
     let (mut world, mut alice, mut bob, laptop) = two_devices_of_bob();
     let commit = alice.commit(world.now, |builder| {
@@ -118,6 +135,7 @@ fn an_echo_that_never_came_does_not_excuse_a_later_leave() {
     world.commit(&mut alice, &mut [], commit).unwrap();
     world.add(&mut alice, &mut [], &mut [&mut bob]);
     world.take_effects();
+    world.happen(Input::Expelled { room: muc(), user: bob.user() });
     world.now += EXPEL_ECHO_MS;
     listed(&mut world, &muc(), &bob.user(), false);
     assert_eq!(proposals(&mut world).len(), 1);

@@ -9,20 +9,28 @@ use mls_core::hub;
 use mls_core::member::{Command, Event, Input, Member, ReceivedMessage};
 use mls_core::receipt::Receipt;
 use mls_core::wire::blob::Part;
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::handshake::{Handshake, SealedHandshake};
 use mls_core::wire::welcome::Welcome;
-use mls_core::wire::{Notice, Request};
+use mls_core::wire::{Answer, Notice, Request};
 
 use mls_rs_codec::MlsEncode;
 
 use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET};
 
-fn handshake(input: &mut Input) -> Option<&mut Handshake> {
+fn handshake(input: &mut Input) -> Option<&mut SealedHandshake> {
     match input {
         Input::Notice(Notice::Handshake(handshake)) => Some(handshake),
         _ => None,
     }
+}
+
+fn welcomes(input: &mut Input) -> impl Iterator<Item = &mut Welcome> {
+    let answer = match input {
+        Input::Answer(_, Ok(Answer::Welcomes(answer))) => answer.welcomes.as_mut_slice(),
+        _ => &mut [],
+    };
+    answer.iter_mut()
 }
 
 /// Changes every handshake for member 2, in which nobody else takes part; what must follow is a
@@ -31,11 +39,11 @@ fn check_forgery(change: fn(&mut Handshake), says: &str) {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     let before = world.epoch(2, &group);
     let kept = Rc::new(RefCell::new(Vec::new()));
-    let keep = kept.clone();
+    let (keep, keys) = (kept.clone(), world.keys.clone());
     world.tamper = Box::new(move |index, input| {
         let Some(handshake) = handshake(input).filter(|_| index == 2) else { return true };
         keep.borrow_mut().push(handshake.clone());
-        change(handshake);
+        keys.change(handshake, change);
         true
     });
     world.command(0, Command::Rotate(group.clone()));
@@ -172,10 +180,10 @@ fn a_handshake_that_comes_through_the_room_is_refused() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
     let kept = Rc::new(RefCell::new(Vec::new()));
-    let keep = kept.clone();
+    let (keep, keys) = (kept.clone(), world.keys.clone());
     world.tamper = Box::new(move |index, input| {
         let Some(handshake) = handshake(input).filter(|_| index == 1) else { return true };
-        keep.borrow_mut().push(handshake.message.inline().unwrap().to_vec());
+        keep.borrow_mut().push(keys.open(handshake).message.inline().unwrap().to_vec());
         false
     });
     world.command(0, Command::Rotate(group.clone()));
@@ -201,22 +209,29 @@ fn a_welcome_for_a_group_already_held_changes_nothing() {
     let kept = Rc::new(RefCell::new(Vec::new()));
     let keep = kept.clone();
     world.tamper = Box::new(move |_, input| {
-        if let Input::Notice(Notice::Welcome(welcome)) = input {
-            keep.borrow_mut().push(welcome.clone());
-        }
+        keep.borrow_mut().extend(welcomes(input).map(|welcome| welcome.clone()));
         true
     });
     let group = world.found(0);
     world.invite_all(0, &group);
     world.command(0, Command::Rotate(group.clone()));
     world.run();
-    let mut welcome = kept.take().pop().unwrap();
+    let welcome = kept.take().pop().unwrap();
     let before = world.epoch(1, &group);
-    world.give(1, Input::Notice(Notice::Welcome(welcome.clone())));
-    // Under another name, for it is known by its id.
-    welcome.id.0[0] ^= 1;
-    world.give(1, Input::Notice(Notice::Welcome(welcome)));
-    world.run();
+    for flip in [0, 1] {
+        // Also under another name, for it is known by its id.
+        let mut again = welcome.clone();
+        again.id.0[0] ^= flip;
+        let mut again = Some(again);
+        world.tamper = Box::new(move |_, input| {
+            if let Input::Answer(_, Ok(Answer::Welcomes(answer))) = input {
+                answer.welcomes.extend(again.take());
+            }
+            true
+        });
+        world.give(1, Input::Connected);
+        world.run();
+    }
     assert_eq!(world.epoch(1, &group), before);
     world.assert_agree(&group, &[0, 1]);
 }
@@ -226,13 +241,7 @@ fn a_welcome_with_a_receipt_of_another_hub_is_refused() {
     let mut world = World::new(&[ALICE, BOB]);
     world.tamper = Box::new(|index, input| {
         let forge = |receipt: &mut Vec<u8>| *receipt.last_mut().unwrap() ^= 1;
-        match input {
-            Input::Notice(Notice::Welcome(welcome)) if index == 1 => forge(&mut welcome.receipt),
-            Input::Answer(_, Ok(mls_core::wire::Answer::Welcomes(answer))) if index == 1 => {
-                answer.welcomes.iter_mut().for_each(|welcome| forge(&mut welcome.receipt));
-            }
-            _ => {}
-        }
+        welcomes(input).filter(|_| index == 1).for_each(|welcome| forge(&mut welcome.receipt));
         true
     });
     let group = world.found(0);
@@ -242,11 +251,13 @@ fn a_welcome_with_a_receipt_of_another_hub_is_refused() {
     assert!(warnings.contains("not signed by the group's hub"), "{warnings}");
 }
 
-/// The pushed copy of a Welcome is changed; the hub's own copy is asked for, and used.
+/// The first copy of a Welcome that the hub gives is changed; another is asked for, and used.
 fn check_damaged_welcome(change: fn(&mut Welcome)) {
     let mut world = World::new(&[ALICE, BOB]);
+    let mut changed = false;
     world.tamper = Box::new(move |index, input| {
-        if let (1, Input::Notice(Notice::Welcome(welcome))) = (index, input) {
+        if let Some(welcome) = welcomes(input).next().filter(|_| index == 1 && !changed) {
+            changed = true;
             change(welcome);
         }
         true
@@ -260,7 +271,7 @@ fn check_damaged_welcome(change: fn(&mut Welcome)) {
 }
 
 #[test]
-fn a_welcome_that_was_damaged_on_the_way_is_fetched_from_the_hub() {
+fn a_welcome_that_cannot_be_used_is_fetched_once_more() {
     fn last(part: &mut Part) -> &mut u8 {
         let Part::Inline(bytes) = part else { panic!("a blob") };
         bytes.last_mut().unwrap()

@@ -9,7 +9,7 @@ use crate::story::{ALICE, BOB, JULIET, ROMEO};
 
 impl World {
     /// The hub replaces its keys and is started again.
-    fn replace_hub_keys(&mut self) {
+    pub(crate) fn replace_hub_keys(&mut self) {
         let writes = self.hub.replace_keys().unwrap();
         self.hub_store.apply(&writes);
         self.hub_writes.extend(writes);

@@ -10,9 +10,12 @@
 
 mod attacks;
 mod checkpoints;
+mod credentials;
 mod disorder;
+mod ending;
 mod evidence;
 mod gaps;
+mod handshake_keys;
 mod hub_keys;
 mod junk;
 mod membership;
@@ -26,8 +29,10 @@ mod recovery;
 mod restarts;
 mod returning;
 mod returning_amid;
+mod sealed;
 mod secrecy;
 mod servers;
+mod signature_keys;
 mod starting_anew;
 mod story;
 mod suites;

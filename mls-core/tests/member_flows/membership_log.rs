@@ -89,6 +89,8 @@ fn the_log_of_long_ago_goes_bit_by_bit() {
     world.run();
     let old = log(&world, 0, &group).len();
     world.now_ms += 366 * DAY_MS;
+    // Time for a new certificate.
+    world.pass(1);
     world.command(0, Command::Rotate(group.clone()));
     world.run();
     let left = log(&world, 0, &group);

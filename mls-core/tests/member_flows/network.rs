@@ -12,6 +12,9 @@ use mls_core::member::{
 };
 use mls_core::store::{MemoryStore, Write};
 use mls_core::wire::{Digest, Request};
+use mls_rs_codec::MlsEncode;
+
+use crate::handshake_keys::HandshakeKeys;
 
 /// When the tests begin: some day in 2027.
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
@@ -81,6 +84,10 @@ pub(crate) struct World {
     /// Accounts in each room.
     pub(crate) inside: BTreeMap<RoomAddress, BTreeSet<UserId>>,
     pub(crate) publishing: BTreeMap<String, (usize, Digest)>,
+    /// Of all groups and epochs.
+    pub(crate) keys: HandshakeKeys,
+    /// Requests and answers travel sealed, and here is all of it that servers see.
+    pub(crate) servers_see: Option<Vec<Vec<u8>>>,
     commands: u64,
 }
 
@@ -117,6 +124,8 @@ impl World {
             lists: BTreeMap::new(),
             inside: BTreeMap::new(),
             publishing: BTreeMap::new(),
+            keys: HandshakeKeys::default(),
+            servers_see: None,
             commands: 0,
         };
         for (account, device) in devices {
@@ -270,8 +279,16 @@ impl World {
             Network::Matrix => ReplyTo::ControlRoom(index.to_string()),
             Network::Xmpp => ReplyTo::Jid(index.to_string()),
         };
-        let request = hub::RequestInput { from, reply_to, id, request };
-        self.queue.push_back(Task::ToHub(hub::Input::Request(request)));
+        let input = match &mut self.servers_see {
+            Some(seen) => {
+                self.keys.learn(&request);
+                let sealed = self.nodes[index].member.sealer().seal(&id, &request).unwrap();
+                seen.push(sealed.mls_encode_to_vec().unwrap());
+                hub::Input::asked(from, reply_to, id, sealed)
+            }
+            None => hub::Input::Request(hub::RequestInput { from, reply_to, id, request }),
+        };
+        self.queue.push_back(Task::ToHub(input));
     }
 
     /// Somebody posts an encrypted message into a room.
@@ -309,9 +326,13 @@ impl World {
     }
 
     fn hub_handles(&mut self, mut input: hub::Input) {
+        if let hub::Input::Request(request) = &input {
+            self.keys.learn(&request.request);
+        }
         (self.hub_tamper)(&mut input);
         self.hub_inputs.push(input.clone());
         let outcome = self.hub.handle(self.now_ms, input).unwrap();
+        self.note_what_servers_see(&outcome.effects);
         self.hub_store.apply(&outcome.writes);
         self.hub_writes.extend(outcome.writes);
         for effect in outcome.effects {

@@ -21,6 +21,16 @@ pub(crate) fn lose(world: &mut World, index: usize, spaces: &[&'static str]) {
 }
 
 #[test]
+fn a_lost_state_is_noticed_when_the_device_connects() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    lose(&mut world, 2, &["group_state", "epoch", "journal"]);
+    world.give(2, Input::Connected);
+    world.run();
+    world.assert_agree(&group, &[0, 1, 2]);
+    assert!(world.warnings(2).iter().any(|w| w.contains("lost the group's state")));
+}
+
+#[test]
 fn a_rejoin_by_command_renews_the_leaf_and_talk_goes_on() {
     for index in [1, 2] {
         let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);

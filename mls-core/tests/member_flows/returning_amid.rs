@@ -56,7 +56,7 @@ fn a_way_back_that_a_welcome_overtakes_is_no_removal() {
     let kept = Rc::new(RefCell::new(Vec::new()));
     let late = Rc::clone(&kept);
     world.tamper = Box::new(move |index, input| match input {
-        Input::Notice(Notice::Welcome(_)) if index == BOB_INDEX => {
+        Input::Notice(Notice::WelcomeWaiting(_)) if index == BOB_INDEX => {
             late.borrow_mut().push(input.clone());
             false
         }

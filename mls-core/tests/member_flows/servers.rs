@@ -8,6 +8,8 @@ use mls_core::wire::create_room::RoomCreated;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, PublishKeyPackages};
 use mls_core::wire::{Notice, Request};
 
+use mls_rs_codec::MlsEncode;
+
 use crate::network::{Task, World};
 
 impl World {
@@ -71,20 +73,35 @@ impl World {
         }
     }
 
+    /// Notes the readable form of what is answered, told and posted.
+    pub(crate) fn note_what_servers_see(&mut self, effects: &[Effect]) {
+        let Some(seen) = &mut self.servers_see else { return };
+        for effect in effects {
+            match effect {
+                // Key packages are the homeserver's own, and where to.
+                Effect::ClaimMatrix(_) | Effect::MakeRooms(_) => {}
+                effect => seen.push(effect.mls_encode_to_vec().unwrap()),
+            }
+        }
+    }
+
     pub(crate) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Answer(answer) => {
-                if let Some((index, id)) = self.publishing.remove(&answer.id) {
-                    assert!(matches!(answer.reply, Reply::Ok(_)), "{:?}", answer.reply);
-                    self.give(index, Input::Confirmed(Confirmation::KeyPackagesUploaded(id)));
-                    return;
-                }
                 let (ReplyTo::ControlRoom(to) | ReplyTo::Jid(to)) = answer.to;
+                let Ok(index) = to.parse::<usize>() else { return };
                 let result = match answer.reply {
-                    Reply::Ok(answer) => Ok(answer),
-                    Reply::Refused(refusal) => Err(refusal),
+                    Reply::Ok(answer) if self.servers_see.is_none() => Ok(answer),
+                    Reply::Refused(refusal) if self.servers_see.is_none() => Err(refusal),
+                    reply => match self.nodes[index].member.sealer().open(&answer.id, reply) {
+                        Some(result) => result,
+                        None => return,
+                    },
                 };
-                if let Ok(index) = to.parse() {
+                if let Some((index, id)) = self.publishing.remove(&answer.id) {
+                    assert!(result.is_ok(), "{result:?}");
+                    self.give(index, Input::Confirmed(Confirmation::KeyPackagesUploaded(id)));
+                } else {
                     self.give(index, Input::Answer(answer.id, result));
                 }
             }
@@ -124,6 +141,12 @@ impl World {
                 self.queue.push_back(Task::ToHub(hub::Input::RoomsMade(done)));
             }
             Effect::BindRoom(_) => {}
+            Effect::QueryDevice(query) => {
+                let asked = self.nodes.iter().find(|node| node.client == query.client);
+                let result = Ok(asked.map(|node| node.member.signature_key().to_vec()));
+                let said = hub::DeviceKey { job: query.job, result };
+                self.queue.push_back(Task::ToHub(hub::Input::DeviceKey(said)));
+            }
             Effect::ClaimMatrix(claim) => {
                 let mut clients = Vec::new();
                 for target in claim.targets {
@@ -142,6 +165,8 @@ impl World {
                 if expel.user.network() == expel.room.network {
                     self.leave_room(&expel.room, &expel.user);
                 }
+                let (room, user) = (expel.room, expel.user);
+                self.queue.push_back(Task::ToHub(hub::Input::Expelled { room, user }));
             }
         }
     }

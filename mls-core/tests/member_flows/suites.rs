@@ -1,14 +1,16 @@
 //! Groups of every suite that we do, with members on both networks.
 
+use mls_core::limits::DAY_MS;
 use mls_core::member::{Command, CreateGroupWith, Event};
-use mls_core::policy::CIPHER_SUITES;
+use mls_core::policy::{CIPHER_SUITES, KEY_PACKAGE_LIFETIME_S, KEY_PACKAGE_ROTATE_MS};
+use mls_core::store::Store;
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::CreateRoom;
 
 use crate::network::World;
 use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET};
 
-fn found(world: &mut World, suite: u16) -> GroupId {
+pub(crate) fn found(world: &mut World, suite: u16) -> GroupId {
     let rooms = CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() };
     let command = Command::CreateGroupWith(CreateGroupWith { rooms, suite });
     let id = world.command(0, command);
@@ -17,6 +19,29 @@ fn found(world: &mut World, suite: u16) -> GroupId {
         Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
         other => panic!("no group was made: {other:?}"),
     }
+}
+
+/// Private parts of key packages that a device keeps.
+fn kept(world: &World, index: usize) -> usize {
+    world.nodes[index].store.scan("key_package", &[], &[], 10_000).unwrap().len()
+}
+
+#[test]
+fn one_time_packages_at_the_hub_are_replaced_at_thirty_days_and_their_keys_kept_to_their_end() {
+    let mut world = World::new(&[ALICE, JULIET]);
+    world.run();
+    let (alice, juliet) = (kept(&world, 0), kept(&world, 1));
+    world.now_ms += KEY_PACKAGE_ROTATE_MS;
+    world.pass(1);
+    assert_eq!(kept(&world, 1), 2 * juliet, "all of them, and last resorts");
+    assert_eq!(kept(&world, 0), alice + CIPHER_SUITES.len(), "last resorts only");
+    let group = world.found(0);
+    world.invite_all(0, &group);
+    world.assert_agree(&group, &[0, 1]);
+    let before = kept(&world, 1);
+    world.now_ms += KEY_PACKAGE_LIFETIME_S * 1000 + 2 * DAY_MS - KEY_PACKAGE_ROTATE_MS;
+    world.pass(1);
+    assert!(kept(&world, 1) <= before, "what was made first is still there");
 }
 
 #[test]

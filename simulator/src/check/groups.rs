@@ -32,14 +32,19 @@ impl World {
             })?;
         }
         let Some(first) = views.first() else { return Ok(()) };
-        // Where everybody is to be removed, nobody is left to commit that.
+        Rule::Agreement.holds(first.members.len() > self.to_go(group, first), || {
+            format!("everybody in g{ordinal} is to be removed, and it has not ended")
+        })?;
+        // Of those who are to be removed and those who are gone for ever nobody commits.
         if self.staying(ordinal)?.is_empty() {
             return Ok(());
         }
         let live: BTreeSet<ClientId> = views.iter().filter_map(|v| self.client(v.device)).collect();
         let expected = first.members.iter().filter(|client| !self.is_buried(client));
         let absent: Vec<_> = expected.filter(|client| !live.contains(client)).collect();
-        Rule::Agreement.holds(absent.is_empty(), || {
+        // Who lacks a PSK that a group asks for cannot come back, and is told so.
+        let asks_psk = self.record.asks_psk || self.record.shut_out;
+        Rule::Agreement.holds(absent.is_empty() || asks_psk, || {
             format!("{absent:?} have leaves in g{ordinal} and do not know it")
         })?;
         let users: BTreeSet<UserId> = first.members.iter().map(ClientId::user).collect();
@@ -54,7 +59,8 @@ impl World {
         let Some(known) = self.rooms.get(room) else { return Ok(()) };
         let (own, others): (BTreeSet<UserId>, BTreeSet<UserId>) =
             users.iter().cloned().partition(|user| user.network() == room.network);
-        Rule::RoomsFollow.holds(known.listed == own, || {
+        let guests = known.listed.difference(&own).all(|user| self.is_guest(room, user));
+        Rule::RoomsFollow.holds(own.is_subset(&known.listed) && guests, || {
             format!("{room} lists {:?}, the group holds {own:?}", known.listed)
         })?;
         Rule::RoomsFollow.holds(known.ghosts == others, || {
@@ -67,21 +73,31 @@ impl World {
     pub(crate) fn staying(&self, group: Group) -> Result<Vec<Device>, Failure> {
         let Some((group, rooms)) = self.groups.get(group) else { return Ok(Vec::new()) };
         let views = self.views(group)?;
-        let proposed = |view: &View| {
-            let proposals = self.record.proposals.get(&(group.clone(), view.epoch));
-            proposals.is_some_and(|proposals| *proposals >= view.members.len())
+        let nobody = |view: &View| {
+            let buried = view.members.iter().filter(|client| self.is_buried(client)).count();
+            let to_go = self.to_go(group, view);
+            to_go > 0 && to_go + buried >= view.members.len()
         };
-        if views.iter().any(proposed) {
+        if views.iter().any(nobody) {
             return Ok(Vec::new());
         }
         let devices = views.into_iter().map(|view| view.device);
         Ok(devices.filter(|device| self.stays(*device, rooms)).collect())
     }
 
+    /// How many members the hub has proposed to remove.
+    fn to_go(&self, group: &GroupId, view: &View) -> usize {
+        let proposals = self.record.proposals.get(&(group.clone(), view.epoch));
+        proposals.map_or(0, crate::record::Proposals::of_hub)
+    }
+
     fn views(&self, group: &GroupId) -> Result<Vec<View>, Failure> {
         let mut views = Vec::new();
         for (device, node) in self.nodes.iter().enumerate().filter(|(d, _)| self.counts(*d)) {
             let summaries = node.member.groups()?.into_iter();
+            if self.is_shut_out(device) {
+                continue;
+            }
             for summary in summaries.filter(|summary| summary.group == *group) {
                 let members = summary.members.into_iter().map(|member| member.client).collect();
                 views.push(View { device, epoch: summary.epoch, members });
@@ -100,6 +116,15 @@ impl World {
                 false => known.ghosts.contains(&user),
             })
         })
+    }
+
+    /// Whether somebody used a PSK on purpose that the device lacks, which may have kept it out for
+    /// ever: a commit that it cannot process hides its own removal from it.
+    pub(super) fn is_shut_out(&self, device: Device) -> bool {
+        let told = |seen: &crate::record::Seen| {
+            seen.warnings.iter().any(|warning| warning.starts_with("a commit (seq "))
+        };
+        self.record.shut_out && self.record.seen.get(&device).is_some_and(told)
     }
 
     fn client(&self, device: Device) -> Option<ClientId> {

@@ -34,7 +34,10 @@ impl World {
         }
         for (device, seen) in self.record.seen.iter().filter(|(d, _)| self.counts(**d)) {
             let since = seen.since.get(&sent.group);
-            if since.is_none_or(|since| *since > sent.epoch) || !self.reaches(sent, *device)? {
+            if self.is_shut_out(*device)
+                || since.is_none_or(|since| *since > sent.epoch)
+                || !self.reaches(sent, *device)?
+            {
                 continue;
             }
             let said = seen.unreadable.iter().any(|(group, epoch, why, _)| {
@@ -106,6 +109,7 @@ impl World {
             let of_epoch =
                 self.record.messages.values().filter(|s| s.group == *group && s.epoch == *epoch);
             let excused = since.is_none_or(|since| since > *epoch)
+                || self.record.shut_out
                 || self.is_too_old(why)
                 || of_epoch.into_iter().any(|s| self.is_too_late(s) || !self.sender_stayed(s));
             Rule::NoFalseAlarm.holds(excused, || {

@@ -19,14 +19,13 @@ use mls_core::member::{self, Command as MemberCommand, Output};
 use mls_core::wire::fetch_group_info::FetchGroupInfo;
 use mls_core::wire::{Answer, GroupId, Request};
 use mls_rs_codec::{MlsDecode, MlsEncode};
-use mls_rs_core::crypto::CipherSuiteProvider;
 use storage::{Database, Role};
 use tests::error::RigError;
 use tests::rig::{Options, Rig};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::peer::{Peer, SUITE};
+use crate::peer::Peer;
 use crate::step;
 use crate::world::{World, folder, hub_path, setup};
 
@@ -144,15 +143,13 @@ async fn use_groups(path: &Path, commits: &[String]) {
     let (deliveries, receiver) = mpsc::channel(DELIVERIES_WAITING_MAX);
     let runtime = Runtime::new(setup(), database, decision, Arc::new(Answers(told)), receiver);
     tokio::spawn(runtime.run(std::future::pending()));
-    let suite = engine::cipher_suite(SUITE).unwrap();
     for path in commits {
         let bytes = fs::read(path).unwrap();
         let commit = match Request::mls_decode(&mut bytes.as_slice()).unwrap() {
             Request::SubmitCommit(commit) => commit,
             other => panic!("not a commit: {other:?}"),
         };
-        let seal_key = suite.kem_generate().unwrap().1.to_vec();
-        let fetch = FetchGroupInfo { group: commit.group.clone(), seal_key };
+        let fetch = FetchGroupInfo { group: commit.group.clone() };
         let fetched = ask(&deliveries, &mut answers, Request::FetchGroupInfo(fetch)).await;
         assert!(matches!(fetched, Answer::GroupInfo(_)), "{fetched:?}");
         let accepted = ask(&deliveries, &mut answers, Request::SubmitCommit(commit)).await;
@@ -181,6 +178,7 @@ async fn ask(
     match timeout(DEADLINE, answers.recv()).await.unwrap().unwrap().reply {
         Reply::Ok(answer) => answer,
         Reply::Refused(refusal) => panic!("refused: {refusal}"),
+        Reply::Sealed(_) => panic!("nothing was sealed"),
     }
 }
 

@@ -5,6 +5,7 @@ use mls_core::hub::{self, Effect, Reply, ReplyTo, RequestInput};
 use mls_core::member::{Confirmation, Input, KeyPackageUpload, Output};
 use mls_core::wire::blob::{BlobRef, GetBlob, Part};
 use mls_core::wire::create_room::RoomCreated;
+use mls_core::wire::fetch_welcomes::FetchWelcomes;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, PublishKeyPackages};
 use mls_core::wire::{Answer, Notice, Request};
 
@@ -78,9 +79,8 @@ impl World {
                 let to = self.nodes.iter().position(|node| node.client == notify.to);
                 match (to, notify.notice) {
                     (Some(index), notice) => self.notify(index, notice),
-                    (None, Notice::Welcome(mut welcome)) if self.welcomes.is_some() => {
-                        welcome.parts_mut().into_iter().for_each(|part| self.make_inline(part));
-                        self.welcomes.iter_mut().for_each(|all| all.push(welcome.clone()));
+                    (None, Notice::WelcomeWaiting(waiting)) if self.welcomes.is_some() => {
+                        self.fetch_welcome(notify.to.user(), waiting.device);
                     }
                     (None, _) => {}
                 }
@@ -96,6 +96,12 @@ impl World {
             Effect::Relay(relay) => panic!("{} sends while a world is made", relay.sender),
             Effect::MakeRooms(make) => self.make_rooms(make),
             Effect::BindRoom(_) => {}
+            Effect::QueryDevice(query) => {
+                let asked = self.nodes.iter().find(|node| node.client == query.client);
+                let result = Ok(asked.map(|node| node.member.signature_key().to_vec()));
+                let said = hub::DeviceKey { job: query.job, result };
+                self.queue.push_back(Task::ToHub(hub::Input::DeviceKey(said)));
+            }
             Effect::ClaimMatrix(_) => panic!("nobody of the homeserver is invited"),
             Effect::Admit(admit) if admit.user.network() == admit.room.network => {
                 self.list(&admit.room, &admit.user);
@@ -109,6 +115,7 @@ impl World {
         let mut result = match answer.reply {
             Reply::Ok(answer) => Ok(answer),
             Reply::Refused(refusal) => Err(refusal),
+            Reply::Sealed(_) => panic!("nothing was sealed"),
         };
         if let Some((index, id)) = self.publishing.remove(&answer.id) {
             result.unwrap();
@@ -121,8 +128,7 @@ impl World {
         self.give(to.parse().unwrap(), Input::Answer(answer.id, result));
     }
 
-    fn notify(&mut self, index: usize, mut notice: Notice) {
-        notice.parts_mut().into_iter().for_each(|part| self.make_inline(part));
+    fn notify(&mut self, index: usize, notice: Notice) {
         self.give(index, Input::Notice(notice));
     }
 
@@ -141,6 +147,18 @@ impl World {
     fn make_inline(&mut self, part: &mut Part) {
         if let Part::Blob(blob) = part {
             *part = Part::Inline(self.fetch(*blob));
+        }
+    }
+
+    /// Takes in what waits for a device that is no node.
+    fn fetch_welcome(&mut self, user: UserId, device: String) {
+        let fetch = FetchWelcomes { device, acknowledged: Vec::new() };
+        let Answer::Welcomes(answer) = self.request(user, Request::FetchWelcomes(fetch)) else {
+            panic!("no Welcomes");
+        };
+        for mut welcome in answer.welcomes {
+            welcome.parts_mut().into_iter().for_each(|part| self.make_inline(part));
+            self.welcomes.iter_mut().for_each(|all| all.push(welcome.clone()));
         }
     }
 

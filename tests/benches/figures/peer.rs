@@ -5,6 +5,7 @@ use std::time::Duration;
 use mls_core::address::{ClientId, UserId};
 use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::engine::{self, mls_time};
+use mls_core::identity::TrustAnchors;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{
     BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION,
@@ -157,6 +158,7 @@ fn bridge_group(admin: &UserId) -> BridgeGroup {
         join_psk: Vec::new(),
         previous_key: Vec::new(),
         handover: Vec::new(),
+        anchors: TrustAnchors::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use mls_core::address::ClientId;
 use mls_core::engine;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION};
+use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::store::Store;
 use mls_core::submission::Submission;
 use mls_core::wire::GroupId;
@@ -143,6 +144,7 @@ pub(crate) fn submission(
         commit: commit.to_vec().into(),
         welcome: welcome.map(Into::into),
         group_info: group_info.into(),
+        handshake_key: HandshakeKey::from_exported(&[7; LENGTH]).unwrap(),
         signature,
     }
 }

@@ -4,6 +4,7 @@ use mls_core::wire::Request;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::submit_proposal::SubmitProposal;
 use mls_rs::MlsMessage;
+use tests::deadline::{STEP, until};
 use tests::error::RigError;
 use tests::rig::{Rig, shared};
 use tests::tamper::Aim;
@@ -136,7 +137,10 @@ fn a_member_that_damages_its_own_commit_and_signs_it_is_overcome() -> Result<(),
             // And comes back without being told to.
             party.wait_warned(bot, "tries to come back")?;
         }
-        party.group.converge_to(&party.all(), 2)?;
+        // Past the bad commit, and a way back for each.
+        let back = party.before.epoch + 3;
+        let both = || Ok((party.group.converge(&party.all())?.epoch >= back).then_some(()));
+        until("both are back", STEP, both, String::new)?;
         party.goes_on()
     })
 }

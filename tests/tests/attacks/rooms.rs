@@ -2,8 +2,9 @@
 
 use matrix_adapter::mapping::notice;
 use mls_core::receipt::Receipt;
+use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::fetch_handshakes::FetchHandshakes;
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::handshake::{Handshake, SealedHandshake};
 use mls_core::wire::{Answer, Notice, Request};
 use serde_json::json;
 use tests::error::RigError;
@@ -102,12 +103,18 @@ fn forged(rig: &Rig, party: &Party, insider: &Insider) -> Result<Handshake, RigE
     Ok(Handshake { group, seq: last.tbs.seq + 1, epoch, message: message.into(), receipt })
 }
 
+/// As it would stand in a room.
+fn sealed(handshake: &Handshake) -> SealedHandshake {
+    HandshakeKey::from_exported(&[7; LENGTH]).unwrap().seal(handshake).unwrap()
+}
+
 #[test]
 fn on_matrix_the_homeserver_lets_no_member_send_a_handshake() -> Result<(), RigError> {
     shared(|rig| {
         let party = Party::of_four(rig)?;
         let insider = Insider::of(&party.alice, &party.group_id()?)?;
-        let (kind, content) = notice::encode(&Notice::Handshake(forged(rig, &party, &insider)?));
+        let (kind, content) =
+            notice::encode(&Notice::Handshake(sealed(&forged(rig, &party, &insider)?)));
         let room = party.group.room(&party.alice, "matrix")?;
         // Alice made the room and has a level of 99; Carol has none.
         for bot in [&party.alice, &party.others[0]] {
@@ -125,7 +132,7 @@ fn on_xmpp_a_handshake_of_another_occupant_with_a_forged_receipt_is_ignored() ->
     shared(|rig| {
         let party = Party::of_four(rig)?;
         let insider = Insider::of(&party.bob, &party.group_id()?)?;
-        let forged = forged(rig, &party, &insider)?;
+        let forged = sealed(&forged(rig, &party, &insider)?);
         let chat = party.group.room(&party.bob, "xmpp")?;
         let mut session = XmppSession::login(rig.prosody.ports.client, &party.bob.account)?;
         session.enter(&chat, "hub")?;

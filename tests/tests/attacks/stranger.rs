@@ -1,11 +1,10 @@
 //! A device that is no member, and what it can make out of what a member gave away.
 
-use mls_core::address::{ClientId, UserId};
+use mls_core::address::UserId;
 use mls_core::engine;
 use mls_core::receipt::{Receipt, ReceiptKind};
+use mls_core::wire::GroupId;
 use mls_core::wire::submit_commit::SubmitCommit;
-use mls_core::wire::welcome::Welcome;
-use mls_core::wire::{Digest, GroupId};
 use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs::storage_provider::in_memory::InMemoryGroupStateStorage;
 use mls_rs::{Client, ExtensionList, MlsMessage};
@@ -67,41 +66,6 @@ impl Stranger {
         let liar = engine::hub_client(self.key.secret.clone(), hub);
         let mut public = liar.observe_group(info, Some(group.export_tree()), None).unwrap();
         public.propose_add(self.key_package(), Vec::new()).unwrap().to_bytes().unwrap()
-    }
-
-    /// A Welcome into a group of the stranger's own making that has the id `id`, and the rooms and
-    /// the hub of the insider's group, three epochs ahead of it.
-    pub(crate) fn welcome(
-        &self,
-        insider: &Insider,
-        id: &GroupId,
-        victim: &ClientId,
-        package: &[u8],
-    ) -> Welcome {
-        let (real, none) = (insider.group(false), ExtensionList::new());
-        let extensions = real.context().extensions.clone();
-        let made = self.client().create_group_with_id(id.0.clone(), extensions, none, None);
-        let mut group = made.unwrap();
-        while group.current_epoch() < real.current_epoch() + 2 {
-            group.commit(Vec::new()).unwrap();
-            group.apply_pending_commit().unwrap();
-        }
-        let package = MlsMessage::from_bytes(package).unwrap();
-        let output = group.commit_builder().add_member(package).unwrap().build().unwrap();
-        group.apply_pending_commit().unwrap();
-        let commit = output.commit_message.to_bytes().unwrap();
-        let epoch = group.current_epoch();
-        let receipt = self.receipt(None, id, epoch - 1, &commit);
-        Welcome {
-            id: Digest([7; 32]),
-            client: victim.clone(),
-            group: id.clone(),
-            former: None,
-            epoch,
-            receipt,
-            tree: group.export_tree().to_bytes().unwrap().into(),
-            welcome: output.welcome_messages[0].to_bytes().unwrap().into(),
-        }
     }
 
     /// A receipt for a commit that follows `previous` in all but its signature.

@@ -1,50 +1,25 @@
 //! Strategies for what a hub says: answers, refusals and notices, of every kind.
 
-use mls_core::wire::blob::BlobChunk;
-use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
-use mls_core::wire::create_room::RoomCreated;
+use mls_core::identity::TrustAnchor;
 use mls_core::wire::device_waiting::DeviceWaiting;
-use mls_core::wire::fetch_group_info::SealedGroupInfo;
-use mls_core::wire::fetch_handshakes::Handshakes;
-use mls_core::wire::fetch_welcomes::Welcomes;
-use mls_core::wire::find_group::GroupFound;
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::handshake::SealedHandshake;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
 use mls_core::wire::membership_warning::MembershipWarning;
-use mls_core::wire::publish_key_packages::KeyPackageCount;
 use mls_core::wire::refusal::Refusal;
-use mls_core::wire::welcome::Welcome;
-use mls_core::wire::{Answer, Notice};
+use mls_core::wire::welcome_waiting::WelcomeWaiting;
+use mls_core::wire::{Answer, Notice, Reply};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use crate::values::{bytes, client, digest, group, name, part, some, text, user};
+use crate::values::{bytes, client, digest, group, name, some, text};
 
-/// Any answer.
-pub(crate) fn answer() -> impl Strategy<Value = Answer> {
+/// Any answer, as it travels.
+pub(crate) fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        hub_info().prop_map(Answer::HubInfo),
-        (of(name()), of(name()))
-            .prop_map(|(matrix_room, muc)| Answer::RoomCreated(RoomCreated { matrix_room, muc })),
-        (group(), any::<u64>())
-            .prop_map(|(group, epoch)| Answer::GroupFound(GroupFound { group, epoch })),
-        bytes().prop_map(Answer::Receipt),
-        (any::<u32>(), any::<bool>()).prop_map(|(one_time, last_resort)| {
-            Answer::KeyPackageCount(KeyPackageCount { one_time, last_resort })
-        }),
-        some(claimed()).prop_map(Answer::KeyPackages),
-        (bytes(), part(), part(), bytes()).prop_map(|(kem_output, sealed, tree, receipt)| {
-            Answer::GroupInfo(SealedGroupInfo { kem_output, sealed, tree, receipt })
-        }),
-        (some(handshake()), any::<u64>()).prop_map(|(handshakes, last_seq)| {
-            Answer::Handshakes(Handshakes { handshakes, last_seq })
-        }),
-        (some(welcome()), any::<bool>())
-            .prop_map(|(welcomes, more)| Answer::Welcomes(Welcomes { welcomes, more })),
-        (any::<u32>(), bytes())
-            .prop_map(|(size, bytes)| Answer::BlobChunk(BlobChunk { size, bytes })),
-        Just(Answer::Done),
+        hub_info().prop_map(|info| Reply::Ok(Answer::HubInfo(info))),
+        refusal().prop_map(Reply::Refused),
+        bytes().prop_map(Reply::Sealed),
     ]
 }
 
@@ -63,6 +38,7 @@ pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
         Just(Refusal::Gone),
         Just(Refusal::Unsupported),
         any::<u64>().prop_map(Refusal::Unavailable),
+        Just(Refusal::NotOpened),
     ]
 }
 
@@ -70,7 +46,7 @@ pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
 pub(crate) fn notice() -> impl Strategy<Value = Notice> {
     prop_oneof![
         handshake().prop_map(Notice::Handshake),
-        welcome().prop_map(Notice::Welcome),
+        name().prop_map(|device| Notice::WelcomeWaiting(WelcomeWaiting { device })),
         (name(), any::<u16>(), any::<u32>()).prop_map(|(device, suite, count)| {
             Notice::KeyPackagesLow(KeyPackagesLow { device, suite, count })
         }),
@@ -95,17 +71,22 @@ fn former() -> impl Strategy<Value = FormerKeys> {
 }
 
 fn hub_info() -> impl Strategy<Value = HubInfo> {
-    let keys = (bytes(), some(sender()), some(former()));
-    let names = (of(name()), of(name()));
+    let keys = (bytes(), (bytes(), bytes()), some(sender()), some(former()));
+    let anchor =
+        (name(), bytes()).prop_map(|(domain, certificate)| TrustAnchor { domain, certificate });
+    let names = (of(name()), of(name()), some(anchor));
     (keys, names, any::<u32>(), some(any::<u8>()), any::<bool>()).prop_map(
-        |(keys, (hub_matrix, hub_xmpp), inline_bytes_max, versions, recovering)| {
-            let (receipt_key, senders, former) = keys;
+        |(keys, (hub_matrix, hub_xmpp, anchors), inline_bytes_max, versions, recovering)| {
+            let (receipt_key, (seal_key, seal_signature), senders, former) = keys;
             HubInfo {
                 receipt_key,
+                seal_key,
+                seal_signature,
                 senders,
                 former,
                 hub_matrix,
                 hub_xmpp,
+                anchors,
                 inline_bytes_max,
                 versions,
                 recovering,
@@ -114,38 +95,7 @@ fn hub_info() -> impl Strategy<Value = HubInfo> {
     )
 }
 
-fn claimed() -> impl Strategy<Value = ClaimedClient> {
-    let outcome = prop_oneof![
-        bytes().prop_map(ClaimOutcome::OneTime),
-        bytes().prop_map(ClaimOutcome::LastResort),
-        Just(ClaimOutcome::Exhausted),
-        Just(ClaimOutcome::Incompatible),
-        Just(ClaimOutcome::Unknown),
-        Just(ClaimOutcome::NoConsent),
-    ];
-    (user(), of(client()), outcome).prop_map(|(user, client, outcome)| ClaimedClient {
-        user,
-        client,
-        outcome,
-    })
-}
-
-fn handshake() -> impl Strategy<Value = Handshake> {
-    (group(), any::<u64>(), any::<u64>(), part(), bytes()).prop_map(
-        |(group, seq, epoch, message, receipt)| Handshake { group, seq, epoch, message, receipt },
-    )
-}
-
-fn welcome() -> impl Strategy<Value = Welcome> {
-    let parts = (digest(), client(), group(), of(group()), any::<u64>(), bytes(), part(), part());
-    parts.prop_map(|(id, client, group, former, epoch, receipt, tree, welcome)| Welcome {
-        id,
-        client,
-        group,
-        former,
-        epoch,
-        receipt,
-        tree,
-        welcome,
-    })
+fn handshake() -> impl Strategy<Value = SealedHandshake> {
+    (group(), any::<u64>(), any::<u64>(), bytes())
+        .prop_map(|(group, seq, epoch, sealed)| SealedHandshake { group, seq, epoch, sealed })
 }

@@ -1,11 +1,9 @@
 //! Strategies for what messages are made of, within the bounds of docs/wire.md.
 
-use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::address::{ClientId, UserId};
 use mls_core::checkpoint::CheckpointBytes;
 use mls_core::limits::CHECKPOINT_BYTES_MAX;
 use mls_core::limits::NAME_BYTES_MAX;
-use mls_core::wire::blob::{BlobRef, Part};
-use mls_core::wire::publish_key_packages::KeyPackageBytes;
 use mls_core::wire::{Digest, GroupId};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -67,27 +65,4 @@ pub(crate) fn user() -> impl Strategy<Value = UserId> {
 /// A device of a user of either network.
 pub(crate) fn client() -> impl Strategy<Value = ClientId> {
     (user(), "[0-9a-f]{16}").prop_map(|(user, device)| user.device(&device).unwrap())
-}
-
-/// A room of either network.
-pub(crate) fn room() -> impl Strategy<Value = RoomAddress> {
-    prop_oneof![
-        "![A-Za-z0-9/+<&'\"]{1,18}:[a-z.]{1,20}".prop_map(RoomAddress::matrix),
-        "[a-z0-9.&'<-]{1,18}@[a-z.]{1,20}".prop_map(RoomAddress::xmpp),
-    ]
-}
-
-/// A reference of a blob.
-pub(crate) fn blob_ref() -> impl Strategy<Value = BlobRef> {
-    (digest(), any::<u32>()).prop_map(|(hash, size)| BlobRef { hash, size })
-}
-
-/// A part, inline or as a blob.
-pub(crate) fn part() -> impl Strategy<Value = Part> {
-    prop_oneof![bytes().prop_map(Part::Inline), blob_ref().prop_map(Part::Blob)]
-}
-
-/// A key package.
-pub(crate) fn package() -> impl Strategy<Value = KeyPackageBytes> {
-    bytes().prop_map(KeyPackageBytes)
 }

@@ -1,7 +1,9 @@
 //! A device that is nothing but its Matrix connection: it keeps what a member's database keeps.
 
 use matrix_adapter::client::{Batch, ClientSetup, Connection, LoginRequest, Session, log_in};
+use mls_core::address::UserId;
 use mls_core::member::Input;
+use mls_core::seal::Sealer;
 use mls_core::wire::{Request, RequestId};
 use tests::bot::Account;
 use tests::deadline::STEP;
@@ -38,6 +40,8 @@ impl Device {
         let setup = ClientSetup {
             session: session.clone(),
             hub: hub.to_owned(),
+            sealer: Sealer::new(UserId::matrix(&session.user_id).map_err(failed)?)
+                .map_err(failed)?,
             since: None,
             control_room: None,
         };
@@ -49,6 +53,7 @@ impl Device {
         let setup = ClientSetup {
             session: self.session.clone(),
             hub: self.setup.hub.clone(),
+            sealer: self.setup.sealer.clone(),
             since: self.setup.since.clone(),
             control_room: self.setup.control_room.clone(),
         };

@@ -225,6 +225,7 @@ impl World {
         match self.ask(from, request) {
             Reply::Ok(answer) => Ok(answer),
             Reply::Refused(refusal) => Err(refusal),
+            Reply::Sealed(_) => panic!("nothing was sealed"),
         }
     }
 

@@ -34,6 +34,8 @@ impl<N: Net> User<N> {
     fn new(mut line: Line<N>, suite: CipherSuite) -> Result<Self, RigError> {
         let suite = Ciphersuite::try_from(u16::from(suite)).map_err(PeerError::new)?;
         let mut peer = OpenMlsPeer::new(line.client.clone(), suite)?;
+        // Nothing can be sealed to a hub that is not known.
+        peer.hub(&mut line)?;
         peer.publish(&mut line, 3)?;
         Ok(Self { line, peer, said: Vec::new() })
     }

@@ -113,7 +113,11 @@ impl OpenMlsPeer {
     /// Deals with one thing that the network brought.
     pub(crate) fn take(&mut self, link: &mut impl Link, input: Input) -> Result<(), PeerError> {
         match input {
-            Input::Notice(Notice::Welcome(welcome)) => self.welcome(link, &welcome),
+            Input::Notice(Notice::WelcomeWaiting(waiting))
+                if waiting.device == self.client.device() =>
+            {
+                self.fetch_welcomes(link)
+            }
             Input::Notice(Notice::Handshake(handshake)) => self.handshake(link, &handshake),
             Input::Message(received) => {
                 self.read(&received.message);
@@ -175,7 +179,7 @@ impl OpenMlsPeer {
     }
 
     /// The hub's own words, asked for once.
-    fn hub(&mut self, link: &mut impl Link) -> Result<HubInfo, PeerError> {
+    pub(crate) fn hub(&mut self, link: &mut impl Link) -> Result<HubInfo, PeerError> {
         if self.hub.is_none() {
             match link.ask(Request::HubInfo)? {
                 Answer::HubInfo(info) => self.hub = Some(info),

@@ -12,7 +12,8 @@ use crate::peer::{Change, OpenMlsPeer};
 /// Nobody follows it, and each says why.
 fn check_refused(world: &mut World, petra: &mut OpenMlsPeer, handshake: Handshake, says: &str) {
     let before = (petra.epoch().unwrap(), petra.has_pending_proposals().unwrap());
-    let input = Input::Notice(Notice::Handshake(handshake));
+    let sealed = petra.handshake_key().unwrap().seal(&handshake).unwrap();
+    let input = Input::Notice(Notice::Handshake(sealed));
     world.give(1, input.clone());
     world.run();
     assert_ne!(world.warnings(1), Vec::<String>::new(), "a member on mls-rs followed it");
@@ -74,7 +75,8 @@ fn a_handshake_with_a_receipt_by_another_key_is_not_followed() {
     *handshake.receipt.last_mut().unwrap() ^= 1;
     check_refused(&mut world, &mut petra, handshake, "not signed by the group's hub");
     // The same with its own receipt is followed: nothing else was wrong with it.
-    let input = Input::Notice(Notice::Handshake(good));
+    let sealed = petra.handshake_key().unwrap().seal(&good).unwrap();
+    let input = Input::Notice(Notice::Handshake(sealed));
     petra.take(&mut world.at(&petra.client.clone()), input).unwrap();
     assert_eq!(petra.epoch().unwrap(), epoch + 1);
 }

@@ -100,6 +100,12 @@ impl World {
                 self.list(admit.room, admit.user);
             }
             Effect::Admit(_) | Effect::BindRoom(_) => {}
+            Effect::QueryDevice(query) => {
+                let asked = self.people.iter().find(|one| *one.member.client() == query.client);
+                let result = Ok(asked.map(|one| one.member.signature_key().to_vec()));
+                let said = hub::DeviceKey { job: query.job, result };
+                self.queue.push_back(Task::ToHub(hub::Input::DeviceKey(said)));
+            }
             Effect::ClaimMatrix(_) | Effect::Expel(_) => panic!("{effect:?}"),
         }
     }
@@ -112,6 +118,7 @@ impl World {
         let result = match answer.reply {
             Reply::Ok(answer) => Ok(answer),
             Reply::Refused(refusal) => Err(refusal),
+            Reply::Sealed(_) => panic!("nothing was sealed"),
         };
         let (ReplyTo::ControlRoom(to) | ReplyTo::Jid(to)) = answer.to;
         self.give(to.parse().unwrap(), Input::Answer(answer.id, result));

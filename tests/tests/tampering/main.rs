@@ -6,7 +6,7 @@ mod submissions;
 use tests::bot::{Account, Bot};
 use tests::error::RigError;
 use tests::rig::Rig;
-use tests::tamper::{Aim, Proxy};
+use tests::tamper::Proxy;
 
 /// The account, reached through a proxy in front of its server.
 fn behind(proxy: &Proxy, account: &Account, server: u16) -> Account {
@@ -27,9 +27,4 @@ pub(crate) fn xmpp_bot_behind(rig: &Rig, name: &str) -> Result<(Bot, Proxy), Rig
     let proxy = Proxy::start(rig.prosody.ports.client)?;
     let account = behind(&proxy, &rig.xmpp_user(name)?, rig.prosody.ports.client);
     Ok((rig.device(&account, "behind")?, proxy))
-}
-
-/// Where the two secrets of a Welcome are.
-pub(crate) fn secrets(welcome: &[String]) -> Vec<(Vec<String>, Aim)> {
-    [Aim::GROUP_SECRETS, Aim::ENCRYPTED_GROUP_INFO].map(|aim| (welcome.to_vec(), aim)).to_vec()
 }

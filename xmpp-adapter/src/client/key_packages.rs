@@ -55,15 +55,22 @@ impl Connection {
         request: PublishKeyPackages,
     ) -> Result<KeyPackageCount, DeliveryError> {
         let request = Request::PublishKeyPackages(request);
-        let answer = self.session.answer_to(iq::request(&self.setup.hub, id, &request)).await?;
-        match iq::read_answer(&answer) {
-            Ok(Ok(Answer::KeyPackageCount(count))) => Ok(count),
-            Ok(Err(Refusal::RateLimited(ms) | Refusal::Unavailable(ms))) => {
+        let id = id.to_owned();
+        let sealed = super::sealed(&self.setup.sealer, &id, &request)?;
+        let answer = self.session.answer_to(iq::request(&self.setup.hub, &id, &sealed)).await?;
+        let read = iq::read_answer(&answer);
+        match read.map(|reply| self.setup.sealer.open(&id, reply)) {
+            Ok(Some(Ok(Answer::KeyPackageCount(count)))) => Ok(count),
+            Ok(Some(Err(Refusal::RateLimited(ms) | Refusal::Unavailable(ms)))) => {
                 let why = "the hub has no time for key packages now".to_owned();
                 Err(DeliveryError::Later { after_ms: Some(ms), why })
             }
-            Ok(Err(refusal)) => Err(DeliveryError::Refused { why: refusal.to_string() }),
-            Ok(Ok(_)) => {
+            Ok(Some(Err(Refusal::NotOpened)) | None) => {
+                let why = "the hub's keys changed".to_owned();
+                Err(DeliveryError::Later { after_ms: None, why })
+            }
+            Ok(Some(Err(refusal))) => Err(DeliveryError::Refused { why: refusal.to_string() }),
+            Ok(Some(Ok(_))) => {
                 let why = "the hub answered something else than it was asked".to_owned();
                 Err(DeliveryError::Refused { why })
             }

@@ -184,7 +184,10 @@ impl Worker {
         // Ids of our own begin with a dot; their askers have given up.
         let Some(id) = iq.attr("id").filter(|id| !id.starts_with('.')) else { return };
         match iq::read_answer(iq) {
-            Ok(answer) => self.inputs.push(Input::Answer(id.to_owned(), answer)),
+            Ok(reply) => match self.setup.sealer.open(&id.to_owned(), reply) {
+                Some(answer) => self.inputs.push(Input::Answer(id.to_owned(), answer)),
+                None => tracing::warn!(id, "an answer cannot be opened; the request is repeated"),
+            },
             Err(error) => tracing::warn!(id, %error, "the hub's answer cannot be read"),
         }
     }
@@ -237,7 +240,7 @@ impl Worker {
             }
         };
         let for_us = match &notice {
-            Notice::Welcome(welcome) => welcome.client.device() == self.setup.device,
+            Notice::WelcomeWaiting(waiting) => waiting.device == self.setup.device,
             Notice::KeyPackagesLow(low) => low.device == self.setup.device,
             Notice::MembershipWarning(_) | Notice::DeviceWaiting(_) => true,
             Notice::Handshake(_) => false,

@@ -7,6 +7,7 @@ use mls_core::hub::{
     Admit, AnswerEffect, Effect, Expel, Input, Membership, Notify, PostHandshake, Relay, Reply,
     ReplyTo,
 };
+use mls_core::limits::INLINE_BYTES_MAX;
 use mls_core::wire::refusal::Refusal;
 
 use super::{Command, Component, Shared};
@@ -45,7 +46,9 @@ impl Component {
                 return Ok(self.shared.report(&admit.room, &admit.user));
             }
             Effect::Expel(expel) => self.shared.expel(expel).await?,
-            Effect::MakeRooms(_) | Effect::ClaimMatrix(_) => return Err(not_ours()),
+            Effect::MakeRooms(_) | Effect::ClaimMatrix(_) | Effect::QueryDevice(_) => {
+                return Err(not_ours());
+            }
         }
         Ok(None)
     }
@@ -127,8 +130,8 @@ impl Shared {
         let sent = self.deliver(&iq::answer(hub, to, &answer.id, &answer.reply)).await;
         if let Err(Failure::TooLarge(_)) = sent {
             // Who asks is told at least that, for silence would be asked again.
-            let why = "the answer does not fit into a stanza".to_owned();
-            let refused = Reply::Refused(Refusal::Invalid(why));
+            let limit = u32::try_from(INLINE_BYTES_MAX).unwrap_or(u32::MAX);
+            let refused = Reply::Refused(Refusal::TooLarge(limit));
             self.deliver(&iq::answer(hub, to, &answer.id, &refused)).await?;
         }
         Ok(sent?)

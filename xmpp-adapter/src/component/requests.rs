@@ -2,7 +2,7 @@
 
 use minidom::Element;
 use mls_core::address::UserId;
-use mls_core::hub::{Reply, ReplyTo, RequestInput};
+use mls_core::hub::{Input, Reply, ReplyTo};
 use mls_core::wire::refusal::Refusal;
 
 use crate::mapping::namespace::MLS_BRIDGE;
@@ -16,7 +16,7 @@ const ID_BYTES_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) enum Read {
     /// It is for the hub.
-    Request(RequestInput),
+    Request(Box<Input>),
     /// It is answered with this at once.
     Answer(Element),
     /// It is none of ours.
@@ -49,12 +49,10 @@ pub(super) fn read(stanza: &Element, hub: &str, foreign: &[&str]) -> Read {
         Err(error) => return refused(Refusal::Invalid(error.to_string())),
     };
     match mapping::request_from_xml(payload) {
-        Ok(request) => Read::Request(RequestInput {
-            from: user,
-            reply_to: ReplyTo::Jid(from.to_owned()),
-            id: id.to_owned(),
-            request,
-        }),
+        Ok(request) => {
+            let reply_to = ReplyTo::Jid(from.to_owned());
+            Read::Request(Box::new(Input::asked(user, reply_to, id.to_owned(), request)))
+        }
         Err(Unread::Broken(broken)) => refused(Refusal::Invalid(broken.to_string())),
         Err(Unread::Unknown(_) | Unread::NotMine) => refused(Refusal::Unsupported),
     }
@@ -83,7 +81,8 @@ mod tests {
     #[test]
     fn a_request_is_of_the_account_that_the_server_names() {
         let read = check("a@x.test/phone", "id-1", HUB_INFO);
-        let Read::Request(request) = read else { panic!("{read:?}") };
+        let Read::Request(input) = read else { panic!("{read:?}") };
+        let Input::Request(request) = *input else { panic!("{input:?}") };
         assert_eq!(request.from, UserId::xmpp("a@x.test").unwrap());
         assert_eq!(request.reply_to, ReplyTo::Jid("a@x.test/phone".into()));
         assert_eq!((&*request.id, request.request), ("id-1", Request::HubInfo));
@@ -100,7 +99,7 @@ mod tests {
             ("a@x.test/r", "a b", HUB_INFO, "bad-request"),
             ("a@x.test/r", &long, HUB_INFO, "bad-request"),
             ("a@x.test/r", "1", "<dance xmlns='urn:mls-bridge:0'/>", "feature-not-implemented"),
-            ("a@x.test/r", "1", "<leave-room xmlns='urn:mls-bridge:0'/>", "bad-request"),
+            ("a@x.test/r", "1", "<sealed xmlns='urn:mls-bridge:0'/>", "bad-request"),
         ];
         for (from, id, payload, expected) in cases {
             let read = check(from, id, payload);

@@ -181,9 +181,7 @@ impl Worker {
             foreign.push(domain(from));
         }
         match requests::read(iq, &setup.domain, &foreign) {
-            Read::Request(request) => {
-                self.handover.push(HubIncoming::Input(Input::Request(request)));
-            }
+            Read::Request(input) => self.handover.push(HubIncoming::Input(*input)),
             Read::Answer(answer) => self.answers.push(answer),
             Read::NotMine => self.answers.push(questions::answer(setup, iq)),
         }

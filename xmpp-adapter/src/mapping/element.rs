@@ -6,7 +6,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minidom::Element;
 use mls_core::limits::{NAME_BYTES_MAX, SENTENCE_CHARS_MAX};
-use mls_core::wire::blob::{BlobRef, Part};
 use mls_core::wire::{Digest, GroupId};
 use rxml::{Namespace, NcName};
 use thiserror::Error;
@@ -89,19 +88,6 @@ pub(crate) fn bytes(name: &str, bytes: &[u8]) -> Element {
     ours(name).saying(&STANDARD.encode(bytes))
 }
 
-/// An element in our namespace that holds a part: its bytes, or the reference of a blob.
-pub(crate) fn part(name: &str, part: &Part) -> Element {
-    match part {
-        Part::Inline(inline) => bytes(name, inline),
-        Part::Blob(blob) => {
-            let reference = ours("blob")
-                .with("sha-256", blob.hash.to_string())
-                .with("size", blob.size.to_string());
-            ours(name).holding(reference)
-        }
-    }
-}
-
 /// Reads one element of ours.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(&'a Element);
@@ -153,20 +139,6 @@ impl<'a> Fields<'a> {
         bytes.map(GroupId).map_err(|_| self.broken("attribute group is not hex".to_owned()))
     }
 
-    /// A group's id in hex, in an attribute that may be left out.
-    pub(crate) fn optional_group(self, name: &str) -> Result<Option<GroupId>, Broken> {
-        let Some(text) = self.optional_attr(name)? else { return Ok(None) };
-        let bytes = hex::decode(text);
-        let group =
-            bytes.map(GroupId).map_err(|_| self.broken(format!("attribute {name} is not hex")));
-        group.map(Some)
-    }
-
-    /// A digest in hex, in an attribute.
-    pub(crate) fn digest(self, name: &str) -> Result<Digest, Broken> {
-        self.hex_digest(self.attr(name)?)
-    }
-
     /// A digest in hex, in the text.
     pub(crate) fn text_digest(self) -> Result<Digest, Broken> {
         self.hex_digest(&self.text()?)
@@ -198,19 +170,6 @@ impl<'a> Fields<'a> {
     pub(crate) fn bytes(self) -> Result<Vec<u8>, Broken> {
         let decoded = STANDARD.decode(self.0.text());
         decoded.map_err(|_| self.broken("the text is not padded base64".to_owned()))
-    }
-
-    /// A part: bytes, or a reference of a blob.
-    pub(crate) fn part(self) -> Result<Part, Broken> {
-        match self.optional("blob") {
-            Some(blob) => Ok(Part::Blob(blob.blob_ref()?)),
-            None => self.bytes().map(Part::Inline),
-        }
-    }
-
-    /// The attributes `sha-256` and `size`.
-    pub(crate) fn blob_ref(self) -> Result<BlobRef, Broken> {
-        Ok(BlobRef { hash: self.digest("sha-256")?, size: self.number("size")? })
     }
 
     /// The first child of that name, which must be there.

@@ -1,6 +1,7 @@
 //! `<hub-info/>`: what a hub says of itself.
 
 use minidom::Element;
+use mls_core::identity::TrustAnchor;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 
 use super::element::{Broken, Build, Fields, bytes, ours};
@@ -24,8 +25,11 @@ pub(super) fn to_xml(info: &HubInfo) -> Element {
     }
     element
         .holding(bytes("receipt-key", &info.receipt_key))
+        .holding(bytes("seal-key", &info.seal_key))
+        .holding(bytes("seal-signature", &info.seal_signature))
         .holding_all(info.senders.iter().map(sender_to_xml))
         .holding_all(info.former.iter().map(former_to_xml))
+        .holding_all(info.anchors.iter().map(anchor_to_xml))
         .holding_all(info.versions.iter().map(|v| ours("version").saying(&v.to_string())))
 }
 
@@ -34,10 +38,13 @@ pub(super) fn from_xml(fields: Fields<'_>) -> Result<HubInfo, Broken> {
         |v: Fields<'_>| v.text()?.parse().map_err(|_| v.broken("not a version".to_owned()));
     Ok(HubInfo {
         receipt_key: fields.child("receipt-key")?.bytes()?,
+        seal_key: fields.child("seal-key")?.bytes()?,
+        seal_signature: fields.child("seal-signature")?.bytes()?,
         senders: fields.children("sender").map(sender_from_xml).collect::<Result<_, _>>()?,
         former: fields.children("former").map(former_from_xml).collect::<Result<_, _>>()?,
         hub_matrix: fields.optional_attr("hub-matrix")?.map(str::to_owned),
         hub_xmpp: fields.optional_attr("hub-xmpp")?.map(str::to_owned),
+        anchors: fields.children("anchor").map(anchor_from_xml).collect::<Result<_, _>>()?,
         inline_bytes_max: fields.number("inline-bytes-max")?,
         versions: fields.children("version").map(version).collect::<Result<_, _>>()?,
         recovering: fields.flag("recovering")?,
@@ -50,6 +57,14 @@ fn sender_to_xml(sender: &SuiteSender) -> Element {
 
 fn sender_from_xml(fields: Fields<'_>) -> Result<SuiteSender, Broken> {
     Ok(SuiteSender { suite: fields.number("suite")?, identity: fields.bytes()? })
+}
+
+fn anchor_to_xml(anchor: &TrustAnchor) -> Element {
+    bytes("anchor", &anchor.certificate).with("domain", &anchor.domain)
+}
+
+fn anchor_from_xml(fields: Fields<'_>) -> Result<TrustAnchor, Broken> {
+    Ok(TrustAnchor { domain: fields.attr("domain")?.to_owned(), certificate: fields.bytes()? })
 }
 
 fn former_to_xml(keys: &FormerKeys) -> Element {

@@ -38,6 +38,7 @@ fn parts(refusal: &Refusal) -> (&'static str, &'static str, Element) {
         Refusal::Gone => ("cancel", "gone", ours("gone")),
         Refusal::Unsupported => ("cancel", "feature-not-implemented", ours("unsupported")),
         Refusal::Unavailable(ms) => ("wait", "resource-constraint", wait("unavailable", *ms)),
+        Refusal::NotOpened => ("modify", "not-acceptable", ours("not-opened")),
     }
 }
 
@@ -70,6 +71,7 @@ fn from_xml(fields: Fields<'_>) -> Result<Refusal, Broken> {
         "gone" => Refusal::Gone,
         "unsupported" => Refusal::Unsupported,
         "unavailable" => Refusal::Unavailable(fields.number("retry-after-ms")?),
+        "not-opened" => Refusal::NotOpened,
         name => return Err(fields.broken(format!("{name} is no known refusal"))),
     })
 }
@@ -95,6 +97,7 @@ mod tests {
             (Refusal::Gone, "gone"),
             (Refusal::Unsupported, "feature-not-implemented"),
             (Refusal::Unavailable(15000), "resource-constraint"),
+            (Refusal::NotOpened, "not-acceptable"),
         ];
         for (refusal, condition) in refusals {
             let iq = Element::bare("iq", CLIENT).with("type", "error").holding(to_xml(&refusal));

@@ -1,11 +1,13 @@
 //! Pins every line that is printed: other programs read them.
 
-use mls_core::address::{Network, UserId};
+use mls_core::address::{Network, RoomAddress, UserId};
+use mls_core::bridge_group::Order;
 use mls_core::content::encode_text;
+use mls_core::identity::Standing;
 use mls_core::member::{
     Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
-    HubContradicts, MembershipChange, MembershipEntry, MessagesMissing, OtherStateSeen, Proposer,
-    RemovedEvent, Sender, StartedAnew, WarningEvent,
+    GroupSummary, HubContradicts, MemberSummary, MembershipChange, MembershipEntry,
+    MessagesMissing, OtherStateSeen, Proposer, RemovedEvent, Sender, StartedAnew, WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -126,12 +128,18 @@ fn every_answer_has_its_pinned_line() {
         leaf_index,
         admin,
         signature_key: vec![0xab; 32],
+        standing: match admin {
+            true => Standing::Vouched { until_s: 1_800_000_000 },
+            false => Standing::Unvouched,
+        },
     };
     let summary = GroupSummary {
+        order: Order::Room,
         group: group(),
         epoch: 3,
         rooms: rooms(),
         suite: 1,
+        shared_suites: vec![1, 3],
         members: vec![member(alice(), 0, true), member(bob(), 2, false)],
     };
     let lines = [

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use mls_core::limits::INLINE_BYTES_MAX;
+use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::GroupId;
 use mls_core::wire::blob::{BlobChunk, BlobRef, Part};
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::fetch_group_info::GroupState;
 use mls_core::wire::register_group::RegisterGroup;
 use tokio::time::{Instant, timeout};
 
@@ -133,7 +134,8 @@ async fn a_request_that_the_network_keeps_refusing_ends_as_a_refusal() {
 async fn a_large_part_is_stored_before_its_request_is_put() {
     let mut bench = Bench::new(|_, _| Ok(()));
     let tree = vec![7; INLINE_BYTES_MAX];
-    let request = RegisterGroup { group_info: vec![1].into(), tree: tree.into() };
+    let handshake_key = HandshakeKey::from_exported(&[5; LENGTH]).unwrap();
+    let request = RegisterGroup { group_info: vec![1].into(), tree: tree.into(), handshake_key };
     bench.work.request("r1".to_owned(), Request::RegisterGroup(request));
     for _ in 0..2 {
         let call = bench.next_call().await;
@@ -145,19 +147,15 @@ async fn a_large_part_is_stored_before_its_request_is_put() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notice_with_a_blob_reaches_the_member_whole_or_not_at_all() {
+async fn an_answer_with_a_blob_reaches_the_member_whole_or_not_at_all() {
     let hash = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"; // of "a"
     let hash = Digest(hex::decode(hash).unwrap().try_into().unwrap());
     for (bytes, whole) in [(b"a", true), (b"b", false)] {
         let mut bench = Bench::new(|_, _| Ok(()));
-        let notice = Notice::Handshake(Handshake {
-            group: GroupId(vec![1]),
-            seq: 1,
-            epoch: 1,
-            message: Part::Blob(BlobRef { hash, size: 1 }),
-            receipt: vec![],
-        });
-        assert!(bench.work.noticed(notice).is_none());
+        let tree = Part::Blob(BlobRef { hash, size: 1 });
+        let answer = GroupState { group_info: vec![].into(), tree, receipt: vec![] };
+        let answer = Ok(Answer::GroupInfo(answer));
+        assert!(bench.work.answered("r1".to_owned(), answer).is_none());
         assert!(!bench.work.is_idle());
         let id = bench.next_call().await.strip_prefix("request ").unwrap().to_owned();
         let chunk = BlobChunk { size: 1, bytes: bytes.to_vec() };
@@ -165,7 +163,7 @@ async fn a_notice_with_a_blob_reaches_the_member_whole_or_not_at_all() {
         let Report::Fetched(input) = bench.next_report().await else { panic!("not fetched") };
         bench.work.fetched();
         let part = match input {
-            Some(Input::Notice(Notice::Handshake(handshake))) => Some(handshake.message),
+            Input::Answer(_, Ok(Answer::GroupInfo(state))) => Some(state.tree),
             _ => None,
         };
         assert_eq!(part, whole.then(|| Part::Inline(bytes.to_vec())));

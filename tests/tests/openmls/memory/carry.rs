@@ -35,6 +35,12 @@ impl World {
                 self.bring(&room, &Input::Message(received));
             }
             Effect::MakeRooms(make) => self.make_rooms(make),
+            Effect::QueryDevice(query) => {
+                let asked = self.nodes.iter().find(|node| node.client == query.client);
+                let result = Ok(asked.map(|node| node.member.signature_key().to_vec()));
+                let said = hub::DeviceKey { job: query.job, result };
+                self.hub_handles(hub::Input::DeviceKey(said));
+            }
             Effect::ClaimMatrix(claim) => {
                 let mut clients = Vec::new();
                 for target in claim.targets {
@@ -60,6 +66,7 @@ impl World {
                 let result = match reply {
                     Reply::Ok(answer) => Ok(answer),
                     Reply::Refused(refusal) => Err(refusal),
+                    Reply::Sealed(_) => panic!("nothing was sealed"),
                 };
                 self.give(index, Input::Answer(id, result));
             }

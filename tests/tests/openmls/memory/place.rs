@@ -51,6 +51,7 @@ impl Link for At<'_> {
         match self.world.ask(&user, request) {
             Reply::Ok(answer) => Ok(answer),
             Reply::Refused(refusal) => Err(refusal.into()),
+            Reply::Sealed(_) => panic!("nothing was sealed"),
         }
     }
 

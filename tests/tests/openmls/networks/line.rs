@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mls_core::address::{ClientId, RoomAddress};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
+use mls_core::seal::Sealer;
 use mls_core::wire::{Answer, Request};
 use tests::deadline::{STEP, until};
 use tests::error::RigError;
@@ -35,11 +36,12 @@ pub(super) struct Line<N> {
     incoming: Receiver<Input>,
     waiting: VecDeque<Input>,
     requests: u64,
+    sealer: Sealer,
 }
 
 impl<N: Net> Line<N> {
-    pub(super) fn new(client: ClientId, net: N, incoming: Receiver<Input>) -> Self {
-        Self { client, net, incoming, waiting: VecDeque::new(), requests: 0 }
+    pub(super) fn new(client: ClientId, net: N, incoming: Receiver<Input>, sealer: Sealer) -> Self {
+        Self { client, net, incoming, waiting: VecDeque::new(), requests: 0, sealer }
     }
 
     /// Lets the peer deal with what comes until a condition holds.
@@ -77,7 +79,12 @@ impl<N: Net> Link for Line<N> {
         let end = Instant::now() + STEP;
         while Instant::now() < end {
             match self.incoming.recv_timeout(LOOK) {
-                Ok(Input::Answer(answered, result)) if answered == id => return Ok(result?),
+                Ok(Input::Answer(answered, result)) if answered == id => {
+                    if let Ok(Answer::HubInfo(info)) = &result {
+                        self.sealer.use_key(&info.seal_key);
+                    }
+                    return Ok(result?);
+                }
                 Ok(other) => self.waiting.push_back(other),
                 Err(_) => {}
             }

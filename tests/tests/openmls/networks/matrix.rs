@@ -6,6 +6,7 @@ use matrix_adapter::client::{ClientSetup, Connection, LoginRequest, log_in};
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{KeyPackageUpload, OutgoingMessage};
+use mls_core::seal::Sealer;
 use mls_core::wire::Request;
 use tests::bot::Account;
 use tests::error::RigError;
@@ -34,7 +35,9 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Matrix>, RigErro
     let user = UserId::matrix(&session.user_id).map_err(failed)?;
     let client = user.device(&session.device_id).map_err(failed)?;
     let hub = format!("@mls:{}", user.domain());
-    let setup = ClientSetup { session, hub, since: None, control_room: None };
+    let sealer = Sealer::new(client.user()).map_err(failed)?;
+    let setup =
+        ClientSetup { session, hub, sealer: sealer.clone(), since: None, control_room: None };
     let (connection, mut batches) = runtime.block_on(Connection::connect(setup)).map_err(failed)?;
     let (sender, incoming) = channel();
     runtime.spawn(async move {
@@ -46,7 +49,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Matrix>, RigErro
             let _ = batch.done.send(());
         }
     });
-    Ok(Line::new(client, Matrix { connection, runtime }, incoming))
+    Ok(Line::new(client, Matrix { connection, runtime }, incoming, sealer))
 }
 
 impl Net for Matrix {

@@ -5,6 +5,7 @@ use std::sync::mpsc::channel;
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{KeyPackageUpload, OutgoingMessage};
+use mls_core::seal::Sealer;
 use mls_core::wire::Request;
 use tests::bot::Account;
 use tests::error::RigError;
@@ -29,12 +30,14 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Xmpp>, RigError>
     let runtime = Runtime::new().map_err(failed)?;
     let client = UserId::xmpp(&account.address).and_then(|user| user.device(DEVICE));
     let client = client.map_err(failed)?;
+    let sealer = Sealer::new(client.user()).map_err(failed)?;
     let setup = ClientSetup {
         jid: account.address.clone(),
         password: account.password.clone().into(),
         server: Some(rig.prosody.address()),
         device: client.device(),
         hub: HUB.to_owned(),
+        sealer: sealer.clone(),
         rooms: Vec::new(),
     };
     let (connection, mut batches) = runtime.block_on(Connection::connect(setup)).map_err(failed)?;
@@ -48,7 +51,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Xmpp>, RigError>
             let _ = batch.done.send(());
         }
     });
-    Ok(Line::new(client, Xmpp { connection, runtime }, incoming))
+    Ok(Line::new(client, Xmpp { connection, runtime }, incoming, sealer))
 }
 
 impl Net for Xmpp {

@@ -5,6 +5,7 @@ use mls_core::address::{ClientId, UserId};
 use mls_core::bridge_group::BridgeGroup;
 use mls_core::engine::sha256;
 use mls_core::limits::COMMIT_ATTEMPTS_MAX;
+use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::{Answer, Digest, GroupId, Request};
@@ -17,6 +18,7 @@ use openmls::prelude::{
 use openmls::schedule::PreSharedKeyId;
 use openmls_traits::signatures::Signer as _;
 
+use super::handshake::{self, LABEL_TEXT};
 use super::{Link, OpenMlsPeer, PeerError, admission, engine};
 
 /// What a commit should do, beside committing what waits.
@@ -183,7 +185,12 @@ impl OpenMlsPeer {
         bundle: &CommitMessageBundle,
     ) -> Result<SubmitCommit, PeerError> {
         let group = self.group()?;
-        self.signed(GroupId(group.group_id().to_vec()), group.epoch().as_u64(), bundle)
+        let pending = group.pending_commit().ok_or_else(|| PeerError::new("nothing is pending"))?;
+        let exported = pending
+            .export_secret(self.provider.crypto(), LABEL_TEXT, &[], LENGTH)
+            .map_err(PeerError::new)?;
+        let key = handshake::key(&exported)?;
+        self.signed(GroupId(group.group_id().to_vec()), group.epoch().as_u64(), bundle, key)
     }
 
     /// A submission, signed with the leaf key (docs/wire.md, "submission").
@@ -192,6 +199,7 @@ impl OpenMlsPeer {
         group: GroupId,
         epoch: u64,
         bundle: &CommitMessageBundle,
+        handshake_key: HandshakeKey,
     ) -> Result<SubmitCommit, PeerError> {
         let commit = bundle.commit().tls_serialize_detached()?;
         let welcome =
@@ -207,6 +215,7 @@ impl OpenMlsPeer {
             commit: commit.into(),
             welcome: welcome.map(Into::into),
             group_info: info.into(),
+            handshake_key,
             signature,
         })
     }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use mls_core::bridge_group::{BridgeGroup, Order};
+use mls_core::identity::TrustAnchors;
 use mls_core::policy::GROUP_ID_BYTES;
+use mls_core::seal::handshake_key::LENGTH;
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
 use mls_core::wire::hub_info::HubInfo;
 use mls_core::wire::register_group::RegisterGroup;
@@ -15,6 +17,7 @@ use openmls::prelude::{
     OpenMlsProvider as _, OpenMlsRand as _, RequiredCapabilitiesExtension, UnknownExtension,
 };
 
+use super::handshake::{self, LABEL_TEXT};
 use super::{Joined, Link, OpenMlsPeer, PeerError, engine};
 
 impl OpenMlsPeer {
@@ -35,11 +38,16 @@ impl OpenMlsPeer {
             .map_err(PeerError::new)?
             .tls_serialize_detached()?;
         let tree = group.export_ratchet_tree().tls_serialize_detached()?;
-        let register = RegisterGroup { group_info: info.clone().into(), tree: tree.into() };
+        let exported = group
+            .export_secret(self.provider.crypto(), LABEL_TEXT, &[], LENGTH)
+            .map_err(PeerError::new)?;
+        let handshake_key = handshake::key(&exported)?;
+        let (group_info, tree) = (info.clone().into(), tree.into());
+        let register = RegisterGroup { group_info, tree, handshake_key };
         let last = match link.ask(Request::RegisterGroup(register))? {
             Answer::Receipt(receipt) => {
                 let id = mls_core::wire::GroupId(group.group_id().to_vec());
-                super::handshake::verified(&receipt, &hub, &id, &info)?
+                handshake::verified(&receipt, &hub, &id, &info)?
             }
             other => return Err(PeerError::answer(&other)),
         };
@@ -104,6 +112,7 @@ impl OpenMlsPeer {
             join_psk: Vec::new(),
             previous_key: Vec::new(),
             handover: Vec::new(),
+            anchors: TrustAnchors::default(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use mls_core::engine::sha256;
 use mls_core::receipt::Receipt;
+use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::fetch_handshakes::FetchHandshakes;
-use mls_core::wire::handshake::Handshake;
+use mls_core::wire::handshake::{Handshake, SealedHandshake};
 use mls_core::wire::hub_info::HubInfo;
 use mls_core::wire::{Answer, GroupId, Request};
 use openmls::prelude::tls_codec::Deserialize as _;
@@ -14,21 +15,28 @@ use super::{Joined, Link, OpenMlsPeer, PeerError, admission};
 
 impl OpenMlsPeer {
     /// A handshake came in a room: it is applied if it is the next, passed over if it is old, and
-    /// if some before it are missing, those are fetched.
+    /// if some before it are missing, or it does not open under the epoch's key, it is fetched.
     pub(super) fn handshake(
         &mut self,
         link: &mut impl Link,
-        handshake: &Handshake,
+        sealed: &SealedHandshake,
     ) -> Result<(), PeerError> {
         let Some(joined) = &self.joined else { return Ok(()) };
         let (inside, last) = (joined.group.is_active(), joined.last.tbs.seq);
-        if !inside || handshake.group != self.group_id()? || handshake.seq <= last {
+        if !inside || sealed.group != self.group_id()? || sealed.seq <= last {
             Ok(())
-        } else if handshake.seq == last.saturating_add(1) {
-            self.apply(link, handshake)
+        } else if let (true, Ok(handshake)) =
+            (sealed.seq == last.saturating_add(1), self.handshake_key()?.open(sealed))
+        {
+            self.apply(link, &handshake)
         } else {
             self.catch_up(link)
         }
+    }
+
+    /// The key under which handshakes of the group's epoch stand in rooms.
+    pub(crate) fn handshake_key(&self) -> Result<HandshakeKey, PeerError> {
+        key(&self.export(LABEL_TEXT, &[], LENGTH)?)
     }
 
     /// Fetches and applies what the hub has ordered since.
@@ -110,6 +118,15 @@ impl OpenMlsPeer {
         }
         Ok(())
     }
+}
+
+/// The exporter's label, which OpenMLS wants as text.
+pub(super) const LABEL_TEXT: &str = "mls-bridge 0 handshake";
+
+/// The key of handshakes, from what the exporter gave.
+pub(super) fn key(exported: &[u8]) -> Result<HandshakeKey, PeerError> {
+    let key = HandshakeKey::from_exported(exported);
+    key.ok_or_else(|| PeerError::new("the exporter gave another length"))
 }
 
 /// A receipt that the hub signed for this message in this group.

@@ -3,26 +3,22 @@
 use mls_core::address::RoomAddress;
 use mls_core::engine::sha256;
 use mls_core::receipt::Receipt;
-use mls_core::wire::fetch_group_info::{FetchGroupInfo, SealedGroupInfo};
+use mls_core::seal::handshake_key::LENGTH;
+use mls_core::wire::fetch_group_info::FetchGroupInfo;
 use mls_core::wire::find_group::FindGroup;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::{Answer, GroupId, Request};
 use openmls::prelude::PreSharedKeyProposal;
-use openmls::prelude::tls_codec::{Deserialize as _, VLBytes};
-use openmls::prelude::{HpkeAeadType, HpkeKdfType, HpkeKemType};
+use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    HpkeCiphertext, HpkeConfig, HpkeKeyPair, LeafNodeParameters, MlsGroup, MlsMessageBodyIn,
-    MlsMessageIn, OpenMlsCrypto as _, OpenMlsProvider as _, OpenMlsRand as _, RatchetTreeIn,
+    LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _,
+    RatchetTreeIn,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
+use super::handshake::LABEL_TEXT;
 use super::join::inline;
 use super::{Joined, Link, OpenMlsPeer, PeerError, admission, engine, handshake};
-
-const INFO: &[u8] = b"mls-bridge 0 group info";
-/// HPKE as in suite 0x0001, whatever the group's suite is.
-const SEAL: HpkeConfig =
-    HpkeConfig(HpkeKemType::DhKem25519, HpkeKdfType::HkdfSha256, HpkeAeadType::AesGcm128);
 
 /// A way back that the hub has not accepted yet.
 pub(crate) struct WayBack {
@@ -64,17 +60,15 @@ impl OpenMlsPeer {
         group: &GroupId,
     ) -> Result<WayBack, PeerError> {
         let hub = self.hub(link)?;
-        let random = self.provider.rand().random_vec(32).map_err(PeerError::new)?;
-        let key = self.provider.crypto().derive_hpke_keypair(SEAL, &random)?;
-        let fetch = FetchGroupInfo { group: group.clone(), seal_key: key.public.clone() };
-        let sealed = match link.ask(Request::FetchGroupInfo(fetch))? {
-            Answer::GroupInfo(sealed) => sealed,
+        let fetch = FetchGroupInfo { group: group.clone() };
+        let state = match link.ask(Request::FetchGroupInfo(fetch))? {
+            Answer::GroupInfo(state) => state,
             other => return Err(PeerError::answer(&other)),
         };
-        let base = Receipt::from_bytes(&sealed.receipt)?;
+        let base = Receipt::from_bytes(&state.receipt)?;
         handshake::check_key(&base, &hub)?;
         let MlsMessageBodyIn::GroupInfo(info) =
-            MlsMessageIn::tls_deserialize_exact(self.open(&sealed, &key)?)?.extract()
+            MlsMessageIn::tls_deserialize_exact(inline(&state.group_info)?)?.extract()
         else {
             return Err(PeerError::new("this is no GroupInfo"));
         };
@@ -86,7 +80,7 @@ impl OpenMlsPeer {
         };
         let epoch = info.epoch().as_u64();
         let storage = OpenMlsRustCrypto::default();
-        let tree = RatchetTreeIn::tls_deserialize_exact(inline(&sealed.tree)?)?;
+        let tree = RatchetTreeIn::tls_deserialize_exact(inline(&state.tree)?)?;
         let leaf = LeafNodeParameters::builder()
             .with_capabilities(engine::capabilities(self.provider.rand())?)
             .build();
@@ -107,7 +101,11 @@ impl OpenMlsPeer {
             .map_err(PeerError::new)?
             .finalize(&storage)
             .map_err(PeerError::new)?;
-        let submission = self.signed(group.clone(), epoch, &bundle)?;
+        let exported = mls_group
+            .export_secret(storage.crypto(), LABEL_TEXT, &[], LENGTH)
+            .map_err(PeerError::new)?;
+        let key = handshake::key(&exported)?;
+        let submission = self.signed(group.clone(), epoch, &bundle, key)?;
         Ok(WayBack { group: mls_group, storage, base, submission })
     }
 
@@ -134,14 +132,6 @@ impl OpenMlsPeer {
         self.joined = Some(Joined { group, last, proposed: Vec::new(), early });
         self.enter_rooms(link)?;
         self.read_early()
-    }
-
-    fn open(&self, sealed: &SealedGroupInfo, key: &HpkeKeyPair) -> Result<Vec<u8>, PeerError> {
-        let ciphertext = HpkeCiphertext {
-            kem_output: VLBytes::from(sealed.kem_output.clone()),
-            ciphertext: VLBytes::from(inline(&sealed.sealed)?.to_vec()),
-        };
-        Ok(self.provider.crypto().hpke_open(SEAL, &ciphertext, &key.private, INFO, b"")?)
     }
 
     /// Takes over what the engine has written for the way back.

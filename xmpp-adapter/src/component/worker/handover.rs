@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use minidom::Element;
-use mls_core::hub::{Incoming, Input, Reply, ReplyTo, RequestInput};
+use mls_core::hub::{Incoming, Input, Reply, ReplyTo};
+use mls_core::wire::RequestId;
 use mls_core::wire::refusal::Refusal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -15,6 +16,9 @@ use crate::mapping::iq;
 /// What a client is told whose request could not be stored: ask again after so many milliseconds.
 const NOT_STORED_RETRY_MS: u64 = 5_000;
 
+/// Who asked, and under which id.
+pub(super) type Asked = (ReplyTo, RequestId);
+
 /// Why something was not stored.
 pub(super) enum NotStored {
     /// Nobody takes anything any more.
@@ -22,7 +26,7 @@ pub(super) enum NotStored {
     /// The caller could not store it.
     Failed {
         /// Requests, whose clients are to ask again.
-        incoming: Vec<RequestInput>,
+        incoming: Vec<Asked>,
         /// Rooms that have to be read again after the mark that was stored last.
         rooms: Vec<(String, Option<String>)>,
     },
@@ -131,7 +135,7 @@ impl Handover {
 
     fn failed(
         &self,
-        mut incoming: Vec<RequestInput>,
+        mut incoming: Vec<Asked>,
         room: Option<String>,
         rest: impl Iterator<Item = Parcel>,
     ) -> NotStored {
@@ -152,18 +156,16 @@ impl Handover {
 }
 
 /// The answer to a request that was not stored.
-pub(super) fn try_again(hub: &str, request: &RequestInput) -> Element {
-    let to = match &request.reply_to {
-        ReplyTo::Jid(to) | ReplyTo::ControlRoom(to) => to,
-    };
+pub(super) fn try_again(hub: &str, (to, id): &Asked) -> Element {
+    let (ReplyTo::Jid(to) | ReplyTo::ControlRoom(to)) = to;
     let reply = Reply::Refused(Refusal::Unavailable(NOT_STORED_RETRY_MS));
-    iq::answer(hub, to, &request.id, &reply)
+    iq::answer(hub, to, id, &reply)
 }
 
-fn requests_of(incoming: &[Incoming]) -> Vec<RequestInput> {
+fn requests_of(incoming: &[Incoming]) -> Vec<Asked> {
     let request = |incoming: &Incoming| match incoming {
-        Incoming::Input(Input::Request(request)) => Some(request.clone()),
-        _ => None,
+        Incoming::Input(input) => input.asker().map(|(to, id)| (to.clone(), id.clone())),
+        Incoming::GhostExpelled { .. } => None,
     };
     incoming.iter().filter_map(request).collect()
 }

@@ -1,0 +1,89 @@
+//! What is printed of a group: who orders it, its rooms, its members.
+
+use mls_core::address::RoomAddress;
+use mls_core::bridge_group::Order;
+use mls_core::identity::Standing;
+use mls_core::member::{GroupSummary, MemberSummary};
+use serde::Serialize;
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupLine {
+    /// The group, in hex.
+    pub group: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// RFC 9420 number of its cipher suite.
+    pub suite: u16,
+    /// Suites that all members can use: `reinit` can choose among them.
+    pub shared_suites: Vec<u16>,
+    /// Who orders it: `hub` or `room`.
+    pub order: &'static str,
+    /// Its rooms.
+    pub rooms: Vec<RoomLine>,
+    /// Its members.
+    pub members: Vec<MemberLine>,
+}
+
+/// One room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomLine {
+    /// `matrix` or `xmpp`.
+    pub network: &'static str,
+    /// The room id or the JID.
+    pub address: String,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemberLine {
+    /// The client.
+    pub client: String,
+    /// Whether its user may change the membership.
+    pub admin: bool,
+    /// Its place in the tree.
+    pub leaf_index: u32,
+    /// Its signature public key, in hex, to be compared over another channel.
+    pub signature_key: String,
+    /// Until when a certificate of its domain's authority vouches for it, in seconds since 1970; null
+    /// where nothing but the networks' word does.
+    pub certified_until: Option<u64>,
+}
+
+impl From<&GroupSummary> for GroupLine {
+    fn from(group: &GroupSummary) -> Self {
+        Self {
+            group: group.group.to_string(),
+            epoch: group.epoch,
+            suite: group.suite,
+            shared_suites: group.shared_suites.clone(),
+            order: match group.order {
+                Order::Hub => "hub",
+                Order::Room => "room",
+            },
+            rooms: group.rooms.iter().map(RoomLine::from).collect(),
+            members: group.members.iter().map(MemberLine::from).collect(),
+        }
+    }
+}
+
+impl From<&RoomAddress> for RoomLine {
+    fn from(room: &RoomAddress) -> Self {
+        Self { network: room.network.name(), address: room.address.clone() }
+    }
+}
+
+impl From<&MemberSummary> for MemberLine {
+    fn from(member: &MemberSummary) -> Self {
+        Self {
+            client: member.client.to_string(),
+            admin: member.admin,
+            leaf_index: member.leaf_index,
+            signature_key: hex::encode(&member.signature_key),
+            certified_until: match member.standing {
+                Standing::Vouched { until_s } => Some(until_s),
+                Standing::Unvouched => None,
+            },
+        }
+    }
+}

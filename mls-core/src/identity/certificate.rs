@@ -1,0 +1,119 @@
+//! X.509 credentials: whose a certificate is, and whether a trust anchor stands behind it
+//! (RFC 9420 5.3.1, RFC 5280).
+//!
+//! The identity is the one subject alternative name, a URI that is a [`ClientId`]; a common name says
+//! nothing. The path is validated by webpki, never by hand.
+
+use mls_rs_core::identity::CertificateChain;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use thiserror::Error;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, aws_lc_rs};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+use crate::address::ClientId;
+use crate::limits::{CERTIFICATE_BYTES_MAX, CERTIFICATES_PER_CHAIN_MAX};
+
+/// Signatures in a chain: those of the suites that we can use.
+const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
+    &[aws_lc_rs::ED25519, aws_lc_rs::ECDSA_P256_SHA256, aws_lc_rs::ECDSA_P384_SHA384];
+
+/// A certificate that proves nothing; its owner's or its issuer's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CertificateError {
+    /// No certificate, too many, or too long.
+    #[error("a certificate chain has 1 to {CERTIFICATES_PER_CHAIN_MAX} certificates")]
+    Chain,
+    /// No X.509 certificate in DER.
+    #[error("these bytes are not an X.509 certificate")]
+    Broken,
+    /// Its subject alternative name is not exactly one URI that is a client id.
+    #[error("the certificate's subject alternative name is not one client id")]
+    Subject,
+    /// It speaks for another key than the leaf's.
+    #[error("the certificate is for another signature key")]
+    OtherKey,
+    /// No path to the domain's trust anchor, or not valid at the time.
+    #[error("the certificate has no valid path to its domain's trust anchor: {0}")]
+    Path(String),
+}
+
+/// What a leaf certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whose it is.
+    pub client: ClientId,
+    /// The public key's bits: for Ed25519 and P-256 the signature key of RFC 9420 5.1.1.
+    pub key: Vec<u8>,
+    /// Serial number, big-endian.
+    pub serial: Vec<u8>,
+    /// When it begins, in seconds since 1970.
+    pub not_before_s: u64,
+    /// When it ends, in seconds since 1970.
+    pub not_after_s: u64,
+}
+
+impl Certificate {
+    /// Reads the leaf of a chain; proves nothing yet.
+    pub fn of(chain: &CertificateChain) -> Result<Self, CertificateError> {
+        let leaf = chain.leaf().ok_or(CertificateError::Chain)?;
+        let long = chain.iter().any(|one| one.len() > CERTIFICATE_BYTES_MAX);
+        if long || chain.len() > CERTIFICATES_PER_CHAIN_MAX {
+            return Err(CertificateError::Chain);
+        }
+        Self::from_der(leaf)
+    }
+
+    /// Reads one certificate.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let (rest, read) = X509Certificate::from_der(der).map_err(|_| CertificateError::Broken)?;
+        if !rest.is_empty() {
+            return Err(CertificateError::Broken);
+        }
+        let validity = read.validity();
+        let seconds = |time: i64| u64::try_from(time).map_err(|_| CertificateError::Broken);
+        Ok(Self {
+            client: subject(&read)?,
+            key: read.public_key().subject_public_key.data.to_vec(),
+            serial: read.raw_serial().to_vec(),
+            not_before_s: seconds(validity.not_before.timestamp())?,
+            not_after_s: seconds(validity.not_after.timestamp())?,
+        })
+    }
+}
+
+/// The one URI of the subject alternative name.
+fn subject(read: &X509Certificate<'_>) -> Result<ClientId, CertificateError> {
+    let names = read.subject_alternative_name().map_err(|_| CertificateError::Subject)?;
+    let names = names.map(|names| names.value.general_names.as_slice());
+    let Some([GeneralName::URI(uri)]) = names else { return Err(CertificateError::Subject) };
+    ClientId::parse(uri).map_err(|_| CertificateError::Subject)
+}
+
+/// Whether a chain leads to one of `anchors` (certificates in DER) at a time.
+pub(super) fn check_path<'a>(
+    chain: &CertificateChain,
+    anchors: impl IntoIterator<Item = &'a [u8]>,
+    time_s: u64,
+) -> Result<(), CertificateError> {
+    let path = |error: webpki::Error| CertificateError::Path(error.to_string());
+    let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
+    let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
+    let anchors: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
+    let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
+    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(time_s));
+    EndEntityCert::try_from(leaf)
+        .map_err(path)?
+        .verify_for_usage(
+            ALGORITHMS,
+            &anchors.map_err(path)?,
+            between,
+            time,
+            KeyUsage::client_auth(),
+            None,
+            None,
+        )
+        .map(drop)
+        .map_err(path)
+}

@@ -1,0 +1,214 @@
+//! Certificates for this device's own keys, from the authentication service of its domain.
+//!
+//! Asked for by itself where the hub names an authority for the domain, renewed at
+//! [`CREDENTIAL_RENEW_MS`]. KeyPackages wait for the first one, for they would go out before it;
+//! not for long, and not where it is refused: a basic credential is better than none. Groups take
+//! a new credential with the next commit that this device makes in them.
+
+use mls_rs_core::crypto::CipherSuite;
+use mls_rs_core::identity::CertificateChain;
+
+use super::Member;
+use super::group_record::State;
+use super::key_packages::Fill;
+use super::keys::{SUITE, SignatureKey};
+use super::requests::Purpose;
+use crate::authority::request_certificate;
+use crate::identity::{Certificate, check_chain};
+use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS};
+use crate::policy::{CREDENTIAL_RENEW_MS, KEY_PACKAGE_LEFT_MS};
+use crate::store::StoreError;
+use crate::wire::hub_info::HubInfo;
+use crate::wire::issue_credential::{IssueCredential, IssuedCredential, proof_of};
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, GroupId, Request, RequestId};
+
+/// The suites whose signature schemes this device has a key of.
+const SCHEMES: [CipherSuite; 2] = [SUITE, CipherSuite::P256_AES128];
+
+/// Groups are renewed within so many times the pause between two commits: an hour.
+const RENEWAL_SPREAD: u32 = 1800;
+
+/// What is remembered in memory.
+#[derive(Default)]
+pub(super) struct Patience {
+    /// Since when key packages wait for a credential.
+    since_ms: Option<u64>,
+    /// Whether any do.
+    waiting: bool,
+    /// Not asked again before this, after a refusal.
+    again_ms: u64,
+}
+
+impl Member {
+    /// Whether key packages can be made: with a certificate, or because there will be none.
+    pub(super) fn credentials_settled(&mut self) -> Result<bool, StoreError> {
+        let since_ms = *self.patience.since_ms.get_or_insert(self.now_ms);
+        let waited = self.now_ms.saturating_sub(since_ms) >= CREDENTIAL_PATIENCE_MS;
+        let certified = |suite: &CipherSuite| self.keys.of(*suite).certified_at_ms().is_some();
+        // Nothing good can be made with a certificate that is over.
+        let settled = !SCHEMES.iter().any(|suite| self.is_over(*suite))
+            && match self.hub()? {
+                _ if waited || self.patience.again_ms > self.now_ms => true,
+                Some(hub) => !self.is_ours(&hub) || SCHEMES.iter().all(certified),
+                None => false,
+            };
+        self.patience.waiting |= !settled;
+        Ok(settled)
+    }
+
+    /// Whether the certificate for a suite has ended, or does within the time for which a key package
+    /// must be good.
+    fn is_over(&self, suite: CipherSuite) -> bool {
+        let needed_ms = self.now_ms.saturating_add(KEY_PACKAGE_LEFT_MS.saturating_mul(2));
+        self.keys.of(suite).until_s() <= needed_ms / 1000
+    }
+
+    /// Whether the certificate for a suite has ended, and a new one was asked for: a leaf with the old
+    /// one would be refused.
+    pub(super) fn waits_for_credential(&self, suite: CipherSuite) -> bool {
+        self.is_over(suite) && self.is_asking(|purpose| matches!(purpose, Purpose::Credential(_)))
+    }
+
+    /// Makes the key packages that waited, if they need wait no longer.
+    pub(super) fn lose_patience(&mut self) -> Result<(), StoreError> {
+        if !self.patience.waiting || !self.credentials_settled()? {
+            return Ok(());
+        }
+        self.patience.waiting = false;
+        self.fill_pools(Fill::BelowHalf)?;
+        self.start_publishing()
+    }
+
+    /// Asks for the certificates that are missing, or old.
+    pub(super) fn want_credentials(&mut self) -> Result<(), StoreError> {
+        let Some(hub) = self.hub()?.filter(|hub| self.is_ours(hub)) else { return Ok(()) };
+        if self.patience.again_ms > self.now_ms || hub.anchors.is_empty() || !self.is_announced()? {
+            return Ok(());
+        }
+        for suite in SCHEMES {
+            let purpose = Purpose::Credential(suite.into());
+            let fresh = self
+                .keys
+                .of(suite)
+                .certified_at_ms()
+                .is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < CREDENTIAL_RENEW_MS);
+            if fresh || self.is_asking(|asked| *asked == purpose) {
+                continue;
+            }
+            let key = self.keys.of(suite).clone();
+            self.ask_for_credential(purpose, suite, &key)?;
+        }
+        self.renew_group_credentials()
+    }
+
+    /// Whether a key has a certificate that need not be renewed yet.
+    pub(super) fn is_fresh(&self, key: &SignatureKey) -> bool {
+        let age_ms = |at_ms| self.now_ms.saturating_sub(at_ms);
+        key.certified_at_ms().is_some_and(|at_ms| age_ms(at_ms) < CREDENTIAL_RENEW_MS)
+    }
+
+    /// Whether the hub's authority signs for our domain.
+    pub(super) fn is_ours(&self, hub: &HubInfo) -> bool {
+        let domain = self.client.user().domain();
+        hub.anchors.iter().any(|anchor| anchor.domain == domain)
+    }
+
+    /// Asks for a certificate of a key of this device.
+    pub(super) fn ask_for_credential(
+        &mut self,
+        purpose: Purpose,
+        suite: CipherSuite,
+        key: &SignatureKey,
+    ) -> Result<RequestId, StoreError> {
+        let failed = |e: &dyn std::fmt::Display| StoreError(format!("no certificate request: {e}"));
+        let request = request_certificate(&self.client, suite, key.secret(), key.public())
+            .map_err(|e| failed(&e))?;
+        let own = self.keys.own();
+        let proof = own.sign(SUITE, &proof_of(&request)).map_err(|e| failed(&e))?;
+        let device_key = own.public().to_vec();
+        let request = IssueCredential { request, device_key, proof };
+        self.request(purpose, Request::IssueCredential(request))
+    }
+
+    /// The authority answered about the key of a suite.
+    pub(super) fn credential_answered(
+        &mut self,
+        suite: CipherSuite,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let taken = match result {
+            Ok(Answer::Credential(issued)) => self.take_credential(suite, issued)?,
+            Ok(_) => Err("the hub answered something else than a certificate".to_owned()),
+            Err(refusal) => Err(refusal.to_string()),
+        };
+        match taken {
+            Ok(()) => self.renew_everywhere()?,
+            Err(why) => {
+                self.patience.again_ms = self.now_ms.saturating_add(CREDENTIAL_AGAIN_MS);
+                if self.is_over(suite) {
+                    self.keys.uncertify(&self.overlay, suite)?;
+                    self.engine = self.engine_of(SUITE);
+                }
+                let text =
+                    format!("this device gets no certificate of its domain's authority: {why}");
+                self.warn(&GroupId(Vec::new()), text)?;
+            }
+        }
+        self.lose_patience()
+    }
+
+    /// Keeps a certificate of the device's key.
+    fn take_credential(
+        &mut self,
+        suite: CipherSuite,
+        issued: IssuedCredential,
+    ) -> Result<Result<(), String>, StoreError> {
+        let key = self.keys.of(suite);
+        let certificate = match self.check_issued(key, &issued)? {
+            Ok(certificate) => certificate,
+            Err(why) => return Ok(Err(why)),
+        };
+        let first = key.certified_at_ms().is_none();
+        self.keys.certify(&self.overlay, suite, issued.chain, &certificate, self.now_ms)?;
+        self.engine = self.engine_of(SUITE);
+        if first {
+            self.outdate_key_packages(suite)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether a certificate is what was asked for a key, and its authority the one that is pinned.
+    pub(super) fn check_issued(
+        &self,
+        key: &SignatureKey,
+        issued: &IssuedCredential,
+    ) -> Result<Result<Certificate, String>, StoreError> {
+        let Some(hub) = self.hub()? else { return Ok(Err("no hub is pinned".to_owned())) };
+        let chain: CertificateChain =
+            issued.chain.iter().map(|one| one.0.clone()).collect::<Vec<_>>().into();
+        Ok(match Certificate::of(&chain) {
+            Ok(one) if one.client != self.client || one.key != key.public().as_ref() => {
+                Err("the certificate is for another client or key".to_owned())
+            }
+            Ok(certificate) => check_chain(&chain, &hub.anchors, self.now_ms / 1000)
+                .map(|()| certificate)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// Has the credential brought into all groups, each at its own time within the hour.
+    fn renew_everywhere(&mut self) -> Result<(), StoreError> {
+        let live = self.groups.values().filter(|record| record.state == State::Live);
+        let live: Vec<_> = live.map(|record| record.group.clone()).collect();
+        live.iter().try_for_each(|group| self.renew_soon(group))
+    }
+
+    /// Has the leaf in a group renewed within the hour.
+    pub(super) fn renew_soon(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let due_ms = self.now_ms.saturating_add(self.random_wait(RENEWAL_SPREAD)?);
+        self.touched.insert(group.clone());
+        self.change_record(group, |record| record.update_due_ms = record.update_due_ms.min(due_ms))
+    }
+}

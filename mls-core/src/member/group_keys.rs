@@ -1,0 +1,187 @@
+//! Signature keys of one group: a device may leave the key of its KeyPackages behind, so that what
+//! one group's key could sign is worth nothing in another.
+//!
+//! A fresh key is kept beside the current one until the commit that brings it has its receipt. Both
+//! outlive the loss of the group's state: only they prove that the old leaf is this device's.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
+
+use super::commit::Changes;
+use super::intents::{Intent, Step};
+use super::keys::SignatureKey;
+use super::loaded::Loaded;
+use super::one_commit::Plan;
+use super::requests::Purpose;
+use super::{Command, Member};
+use crate::overlay::decode;
+use crate::store::{Space, StoreError};
+use crate::wire::issue_credential::IssuedCredential;
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, GroupId};
+
+/// Groups whose keys are looked at for their age at once.
+const GROUPS_LOOKED_AT: usize = 10_000;
+/// By group.
+const GROUP_KEYS: Space = "group_signature_key";
+
+/// The keys of one group; the device's own where there is none.
+#[derive(Clone, Default, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]
+struct GroupKeys {
+    /// In the leaf, if it is not the device's.
+    current: Option<SignatureKey>,
+    /// To be in the leaf once our commit is applied.
+    next: Option<SignatureKey>,
+}
+
+impl Member {
+    /// The key in this device's leaf of a group.
+    pub(super) fn key_in(
+        &self,
+        group: &GroupId,
+        suite: CipherSuite,
+    ) -> Result<SignatureKey, StoreError> {
+        let own = self.group_keys(group)?.current;
+        Ok(own.unwrap_or_else(|| self.keys.of(suite).clone()))
+    }
+
+    /// The key of this device with this public part that may be in its leaf of a group.
+    pub(super) fn key_behind(
+        &self,
+        group: &GroupId,
+        suite: CipherSuite,
+        public: &SignaturePublicKey,
+    ) -> Result<Option<SignatureKey>, StoreError> {
+        let GroupKeys { current, next } = self.group_keys(group)?;
+        let own = [current, next, Some(self.keys.of(suite).clone())];
+        Ok(own.into_iter().flatten().find(|key| key.public() == public))
+    }
+
+    /// A commit of ours, or our way back, is applied: what stands in the leaf now is current.
+    pub(super) fn settle_key(&self, group: &GroupId, loaded: &Loaded) -> Result<(), StoreError> {
+        let GroupKeys { next: Some(next), .. } = self.group_keys(group)? else { return Ok(()) };
+        let leaf = loaded.group.current_member_signing_identity();
+        if leaf.is_ok_and(|leaf| leaf.signature_key == *next.public()) {
+            let settled = GroupKeys { current: Some(next), next: None };
+            self.overlay.write(GROUP_KEYS, &group.0, &settled)?;
+        }
+        Ok(())
+    }
+
+    /// This device has no leaf in the group any more.
+    pub(super) fn forget_keys(&self, group: &GroupId) {
+        self.overlay.delete(GROUP_KEYS, &group.0);
+    }
+
+    /// Commits an update with a fresh key, unless that is done. Not while messages wait to be sent:
+    /// who reads them late looks for the new key.
+    pub(super) fn step_change_key(
+        &mut self,
+        number: u64,
+        group: &GroupId,
+    ) -> Result<Step, StoreError> {
+        if self.unconfirmed_in(group) > 0 {
+            return Ok(Step::Wait);
+        }
+        let Some(suite) = self.record(group).map(|record| CipherSuite::from(record.suite)) else {
+            return self.fail(number, "this device is not in that group").map(|()| Step::Next);
+        };
+        if self.is_ordered_by_room(group) {
+            let why = "not while the group's room orders it: the commit could be taken back";
+            return self.fail(number, why).map(|()| Step::Next);
+        }
+        let next = self.next_key(group, suite)?;
+        if self.hub()?.is_some_and(|hub| self.is_ours(&hub)) && !self.is_fresh(&next) {
+            let purpose = Purpose::GroupCredential(group.clone());
+            if !self.is_asking(|asked| *asked == purpose) {
+                self.ask_for_credential(purpose, suite, &next)?;
+            }
+            return Ok(Step::Wait);
+        }
+        self.step_one_commit(number, group, |_| {
+            Plan::Commit(Changes { key: Some(next), ..Changes::default() })
+        })
+    }
+
+    /// Has the certificates of groups' own keys renewed that are old.
+    pub(super) fn renew_group_credentials(&mut self) -> Result<(), StoreError> {
+        let entries = self.overlay.scan(GROUP_KEYS, &[], &[], GROUPS_LOOKED_AT)?;
+        for (group, value) in entries {
+            let keys: GroupKeys = decode(GROUP_KEYS, &value)?;
+            let group = GroupId(group);
+            let purpose = Purpose::GroupCredential(group.clone());
+            let Some(current) = keys.current.filter(|key| !self.is_fresh(key)) else { continue };
+            let Some(record) = self.record(&group) else { continue };
+            let suite = CipherSuite::from(record.suite);
+            if !self.is_asking(|asked| *asked == purpose) {
+                self.ask_for_credential(purpose, suite, &current)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The authority answered about a key of a group: the one that is to come, or the current one.
+    pub(super) fn group_credential_answered(
+        &mut self,
+        group: &GroupId,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let why = match result {
+            Ok(Answer::Credential(issued)) => match self.take_group_credential(group, &issued)? {
+                Ok(()) => return self.renew_soon(group),
+                Err(why) => why,
+            },
+            Ok(_) => "the hub answered something else than a certificate".to_owned(),
+            Err(refusal) => refusal.to_string(),
+        };
+        let why = format!("no certificate for this group's key: {why}");
+        let changes = |i: &&Intent| matches!(&i.command, Command::ChangeKey(g) if g == group);
+        match self.intents.values().find(changes).map(|intent| intent.number) {
+            Some(number) => self.fail(number, why),
+            None => self.warn(group, why),
+        }
+    }
+
+    fn take_group_credential(
+        &mut self,
+        group: &GroupId,
+        issued: &IssuedCredential,
+    ) -> Result<Result<(), String>, StoreError> {
+        let mut keys = self.group_keys(group)?;
+        let mut why = "it is for a key that is no longer used".to_owned();
+        for key in [&mut keys.next, &mut keys.current].into_iter().flatten() {
+            match self.check_issued(key, issued)? {
+                Ok(certificate) => {
+                    key.certify(issued.chain.clone(), &certificate, self.now_ms);
+                    why.clear();
+                    break;
+                }
+                Err(error) => why = error,
+            }
+        }
+        if why.is_empty() {
+            return self.overlay.write(GROUP_KEYS, &group.0, &keys).map(Ok);
+        }
+        Ok(Err(why))
+    }
+
+    /// The key that is to come: the same one for each attempt.
+    fn next_key(&self, group: &GroupId, suite: CipherSuite) -> Result<SignatureKey, StoreError> {
+        let mut keys = self.group_keys(group)?;
+        if let Some(next) = keys.next {
+            return Ok(next);
+        }
+        let next = SignatureKey::generate(&self.client, suite)?;
+        keys.next = Some(next.clone());
+        self.overlay.write(GROUP_KEYS, &group.0, &keys)?;
+        Ok(next)
+    }
+
+    fn group_keys(&self, group: &GroupId) -> Result<GroupKeys, StoreError> {
+        Ok(self.overlay.read(GROUP_KEYS, &group.0)?.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+crate::codec_properties::hold!(GroupKeys);

@@ -1,0 +1,93 @@
+//! The end of states that are kept: after so many epochs, after so long, and with their group.
+
+use super::super::Member;
+use super::branch::{Node, Nodes, way_to};
+use super::waiting::oldest_epoch;
+use crate::limits::ROOM_BRANCHES_MAX;
+use crate::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
+use crate::store::StoreError;
+use crate::wire::{Digest, GroupId};
+
+impl Member {
+    /// Time passed.
+    pub(in super::super) fn forget_room_states(&mut self) -> Result<(), StoreError> {
+        let groups: Vec<_> = self.groups.keys().cloned().collect();
+        groups.iter().try_for_each(|group| self.forget_branches(group))
+    }
+
+    /// Deletes the states of a group that are too old or too many, and what waited for them.
+    pub(super) fn forget_branches(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let Some(record) = self.record(group) else { return Ok(()) };
+        let (head, epoch) = (record.room_head, record.epoch);
+        let nodes = self.nodes(group)?;
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        let before_ms = self.now_ms.saturating_sub(ROOM_REWIND_MS);
+        let too_old = |node: &Node| {
+            node.since_ms <= before_ms || node.epoch.saturating_add(ROOM_REWIND_EPOCHS) < epoch
+        };
+        let mut gone: Vec<Digest> = nodes
+            .values()
+            .filter(|node| Some(node.id) != head && too_old(node))
+            .map(|node| node.id)
+            .collect();
+        gone.extend(too_many(&nodes, head.as_ref(), &gone));
+        gone.iter().for_each(|id| self.delete_node(group, id));
+        self.forget_commits(group, head.as_ref(), before_ms)
+    }
+
+    /// Deletes commits whose states are gone.
+    fn forget_commits(
+        &mut self,
+        group: &GroupId,
+        head: Option<&Digest>,
+        before_ms: u64,
+    ) -> Result<(), StoreError> {
+        let nodes = self.nodes(group)?;
+        let oldest = oldest_epoch(&nodes, head);
+        for commit in self.waiting(group, None)? {
+            if commit.came_ms <= before_ms || oldest.is_none_or(|oldest| commit.epoch < oldest) {
+                self.delete_waiting(group, &commit);
+            }
+        }
+        for (hash, parent, made_ms) in self.own_commits_of(group)? {
+            let waits = Some(&parent) == head || made_ms > before_ms && nodes.contains_key(&parent);
+            if !waits {
+                self.take_own_commit(group, &hash)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes all that order by the room kept of a group.
+    pub(in super::super) fn forget_room_order(
+        &mut self,
+        group: &GroupId,
+    ) -> Result<(), StoreError> {
+        for id in self.nodes(group)?.keys() {
+            self.delete_node(group, id);
+        }
+        for commit in self.waiting(group, None)? {
+            self.delete_waiting(group, &commit);
+        }
+        for (hash, ..) in self.own_commits_of(group)? {
+            self.take_own_commit(group, &hash)?;
+        }
+        self.forget_handed_back(group);
+        match self.is_ordered_by_room(group) {
+            true => self.change_record(group, |record| record.room_head = None),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The oldest states beside those that led to the head, where there are too many.
+fn too_many(nodes: &Nodes, head: Option<&Digest>, gone: &[Digest]) -> Vec<Digest> {
+    let ours = head.map(|head| way_to(nodes, head)).unwrap_or_default();
+    let kept = |node: &&Node| !ours.contains(&node.id) && !gone.contains(&node.id);
+    let mut beside: Vec<_> = nodes.values().filter(kept).collect();
+    beside.sort_by_key(|node| node.since_ms);
+    let over = beside.len().saturating_sub(ROOM_BRANCHES_MAX);
+    beside.into_iter().take(over).map(|node| node.id).collect()
+}

@@ -1,0 +1,168 @@
+//! A member's way to its hub: seals each request, opens each answer.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::answer_key::AnswerKey;
+use super::{KEY_BYTES, hub_key};
+use crate::address::UserId;
+use crate::engine::{EngineError, random_bytes, sha256_parts};
+use crate::limits::REQUEST_RETRY_MS;
+use crate::wire::refusal::Refusal;
+use crate::wire::sealed::RequestEnvelope;
+use crate::wire::{Answer, Reply, Request, RequestId};
+
+const SEED_BYTES: usize = 32;
+
+/// Why a request cannot be sealed.
+#[derive(Debug, Error)]
+pub enum SealError {
+    /// Who the hub is has to be asked first.
+    #[error("the hub's seal key is not known yet")]
+    NoKey,
+    /// The hub's key cannot be used, or the crypto provider failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Clones are one: they share the hub's key. Prints no secret.
+///
+/// The keys for answers follow from the requests' ids and a seed of this process, so a repeated
+/// request has the same one, and nothing has to be remembered. After a restart, unanswered requests
+/// are repeated with other keys.
+#[derive(Clone)]
+pub struct Sealer(Arc<Inner>);
+
+struct Inner {
+    account: UserId,
+    seed: Zeroizing<Vec<u8>>,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The hub's public seal key.
+    key: Option<Vec<u8>>,
+    /// The last request that was not sealed.
+    in_clear: Option<RequestId>,
+}
+
+impl Sealer {
+    /// For what this account asks.
+    pub fn new(account: UserId) -> Result<Self, EngineError> {
+        let seed = Zeroizing::new(random_bytes(SEED_BYTES)?);
+        Ok(Self(Arc::new(Inner { account, seed, shared: Mutex::default() })))
+    }
+
+    /// From now on requests are sealed to this key; its signature was checked.
+    pub fn use_key(&self, seal_key: &[u8]) {
+        self.shared().key = Some(seal_key.to_vec());
+    }
+
+    /// The request as it travels: sealed, but for the one that asks for the hub's keys.
+    pub fn seal(&self, id: &RequestId, request: &Request) -> Result<RequestEnvelope, SealError> {
+        if *request == Request::HubInfo {
+            self.shared().in_clear = Some(id.clone());
+            return Ok(RequestEnvelope::HubInfo);
+        }
+        let public = self.shared().key.clone().ok_or(SealError::NoKey)?;
+        let key = self.answer_key(id);
+        let sealed = hub_key::seal(&public, id, &self.0.account, request, key)?;
+        Ok(RequestEnvelope::Sealed(sealed))
+    }
+
+    /// What the hub answered; nothing if this is not from the hub, or to an earlier process.
+    ///
+    /// Of what comes in clear only the answer to the one request in clear counts, and that a
+    /// request did not get through: whether the hub refuses it is a sealed answer.
+    pub fn open(&self, id: &RequestId, reply: Reply) -> Option<Result<Answer, Refusal>> {
+        match reply {
+            Reply::Sealed(sealed) => match self.answer_key(id).open(id, &sealed).ok()? {
+                Reply::Ok(answer) => Some(Ok(answer)),
+                Reply::Refused(refusal) => Some(Err(refusal)),
+                Reply::Sealed(_) => None,
+            },
+            Reply::Ok(answer @ Answer::HubInfo(_)) => {
+                (self.shared().in_clear.as_ref() == Some(id)).then_some(Ok(answer))
+            }
+            Reply::Ok(_) => None,
+            Reply::Refused(refusal) if is_of_the_way(&refusal) => Some(Err(refusal)),
+            Reply::Refused(_) => Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))),
+        }
+    }
+
+    fn answer_key(&self, id: &RequestId) -> AnswerKey {
+        let hash = Zeroizing::new(sha256_parts(&[&self.0.seed, id.as_bytes()]).0);
+        let mut key = AnswerKey([0; KEY_BYTES]);
+        key.0.iter_mut().zip(hash.iter()).for_each(|(place, byte)| *place = *byte);
+        key
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a refusal says that the request did not get to the hub, or its answer not back.
+fn is_of_the_way(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NotOpened
+            | Refusal::Invalid(_)
+            | Refusal::TooLarge(_)
+            | Refusal::Unsupported
+            | Refusal::RateLimited(_)
+            | Refusal::Unavailable(_)
+    )
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealer({})", self.0.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hub_key::SealKeyPair;
+    use super::*;
+    use crate::wire::find_group::FindGroup;
+
+    fn find() -> Request {
+        Request::FindGroup(FindGroup { room: crate::address::RoomAddress::matrix("!a:a.org") })
+    }
+
+    #[test]
+    fn a_request_waits_for_the_hubs_key_and_its_answer_comes_back_to_it_alone() {
+        let alice = UserId::matrix("@alice:a.org").unwrap();
+        let (sealer, id) = (Sealer::new(alice.clone()).unwrap(), "r1".to_owned());
+        assert!(matches!(sealer.seal(&id, &find()), Err(SealError::NoKey)));
+        let hub = SealKeyPair::generate().unwrap();
+        sealer.clone().use_key(hub.public());
+        let RequestEnvelope::Sealed(sealed) = sealer.seal(&id, &find()).unwrap() else { panic!() };
+        let (request, key) = hub.open(&sealed, &id, &alice).unwrap();
+        assert_eq!(request, find());
+        let answer = Reply::Sealed(key.seal(&id, &Reply::Ok(Answer::Done)).unwrap());
+        assert_eq!(sealer.open(&id, answer.clone()), Some(Ok(Answer::Done)));
+        assert_eq!(sealer.open(&"r2".to_owned(), answer.clone()), None);
+        assert_eq!(Sealer::new(alice).unwrap().open(&id, answer), None, "of another process");
+        // A repeat has the same key, so a late answer to the first still opens.
+        let RequestEnvelope::Sealed(again) = sealer.seal(&id, &find()).unwrap() else { panic!() };
+        assert_eq!(hub.open(&again, &id, &UserId::matrix("@alice:a.org").unwrap()).unwrap().1, key);
+    }
+
+    #[test]
+    fn in_clear_only_the_hubs_keys_and_the_troubles_of_the_way_count() {
+        let sealer = Sealer::new(UserId::matrix("@alice:a.org").unwrap()).unwrap();
+        let id = "r1".to_owned();
+        assert_eq!(sealer.seal(&id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
+        assert_eq!(sealer.open(&id, Reply::Ok(Answer::Done)), None);
+        let way = Refusal::NotOpened;
+        assert_eq!(sealer.open(&id, Reply::Refused(way.clone())), Some(Err(way)));
+        let said = sealer.open(&id, Reply::Refused(Refusal::UnknownGroup));
+        assert_eq!(said, Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))));
+    }
+}

@@ -1,0 +1,71 @@
+//! Parts of a room that did not hear each other for a while, or for too long.
+
+use mls_core::member::{Alarm, Event};
+use mls_core::policy::ROOM_REWIND_EPOCHS;
+
+use crate::room::Room;
+
+#[test]
+fn the_part_that_loses_goes_back_and_its_messages_stay_readable() {
+    let mut room = Room::new(4);
+    let begun = room.epoch(0);
+    room.cut(&[0, 0, 1, 1]);
+    for index in [2, 3, 2] {
+        room.rotate(index);
+        room.world.run();
+        room.say(index, "there");
+        room.world.run();
+    }
+    room.rotate(1);
+    room.world.run();
+    room.say(0, "here");
+    room.world.run();
+    assert!(room.epoch(2) > begun + 2);
+    room.heal(9);
+    room.assert_agree(&[0, 1, 2, 3]);
+    room.world.pass(120);
+    room.assert_agree(&[0, 1, 2, 3]);
+    assert_eq!((room.rewound(0), room.rewound(1)), (0, 0));
+    assert!(room.rewound(2) > 0 && room.rewound(3) > 0);
+    for index in 0..4 {
+        let mut heard = room.world.heard(index);
+        heard.sort();
+        let all = ["PHONE: here", "TABLET: there", "TABLET: there", "WATCH: there"];
+        assert_eq!(heard, all, "{index}: {:?}", room.world.warnings(index));
+    }
+}
+
+#[test]
+fn after_a_cut_that_is_too_long_both_parts_are_told_that_the_group_fell_apart() {
+    let mut room = Room::new(4);
+    room.cut(&[0, 0, 1, 1]);
+    for _ in 0..=ROOM_REWIND_EPOCHS {
+        for index in [0, 2] {
+            room.rotate(index);
+            room.world.run();
+        }
+    }
+    room.heal(2);
+    let apart = |event: &Event| match event {
+        Event::Alarm(alarm) => matches!(alarm.alarm, Alarm::FellApart(_)),
+        _ => false,
+    };
+    for index in 0..4 {
+        assert_eq!(room.world.count(index, apart), 1, "{index}");
+    }
+    // Nobody followed what cannot be taken back.
+    room.assert_parts(&[0, 1], &[2, 3]);
+}
+
+impl Room {
+    /// Each part is in one state, and they are two.
+    fn assert_parts(&mut self, one: &[usize], other: &[usize]) {
+        let states = |room: &mut Self, part: &[usize]| -> Vec<_> {
+            part.iter().map(|index| room.state(*index)).collect()
+        };
+        let (one, other) = (states(self, one), states(self, other));
+        assert!(one.iter().all(|state| *state == one[0]));
+        assert!(other.iter().all(|state| *state == other[0]));
+        assert_ne!(one[0], other[0]);
+    }
+}

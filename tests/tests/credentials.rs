@@ -1,0 +1,64 @@
+//! Certificates of the authentication service, on real servers.
+
+use serde_json::json;
+use tests::bot::Bot;
+use tests::error::RigError;
+use tests::group::Group;
+use tests::rig::shared;
+
+fn is_certified(group: &Group, seen_by: &Bot, of: &Bot) -> Result<bool, RigError> {
+    Ok(group.leaf(seen_by, of)?["certified_until"].is_u64())
+}
+
+#[test]
+fn devices_of_both_networks_are_certified_and_seen_so_by_the_other() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("certalice", "certbob")?;
+        let group = Group::form(&alice, &[&bob])?;
+        group.converge_to(&[&alice, &bob], 2)?;
+        for seen_by in [&alice, &bob] {
+            for of in [&alice, &bob] {
+                assert!(is_certified(&group, seen_by, of)?, "{} of {}", seen_by.name, of.name);
+            }
+        }
+        group.say(&bob, &[&alice], "I am who I say I am")
+    })
+}
+
+#[test]
+fn a_fresh_key_in_a_group_is_certified_too_and_talk_goes_on() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("freshalice", "freshbob")?;
+        let group = Group::form(&alice, &[&bob])?;
+        group.converge_to(&[&alice, &bob], 2)?;
+        for (changes, other) in [(&alice, &bob), (&bob, &alice)] {
+            let before = group.leaf(other, changes)?["signature_key"].clone();
+            changes.command(json!({"command": "change_key", "group": group.id}))?;
+            group.converge_to(&[&alice, &bob], 2)?;
+            let after = group.leaf(other, changes)?["signature_key"].clone();
+            assert_ne!(before, after, "{}", changes.name);
+            assert!(is_certified(&group, other, changes)?, "{}", changes.name);
+            group.say(
+                changes,
+                &[other],
+                &format!("the same voice of {}, with another key", changes.name),
+            )?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_group_that_takes_only_certificates_takes_those_of_both_networks() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("strictalice", "strictbob")?;
+        let carol = rig.xmpp_bot("strictcarol")?;
+        let group = Group::form(&alice, &[&bob])?;
+        group.converge_to(&[&alice, &bob], 2)?;
+        let settings = json!({"command": "settings", "group": group.id, "basic_allowed": false});
+        alice.command(settings)?;
+        group.invite(&alice, &[&carol])?;
+        group.converge_to(&[&alice, &bob, &carol], 3)?;
+        group.say(&carol, &[&alice, &bob], "my papers were in order")
+    })
+}
