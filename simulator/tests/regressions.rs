@@ -127,3 +127,11 @@ fn a_join_that_meets_a_leaving_ends() {
          work 3 712862; join d2 g0; work 3 24319; leave d2 g0",
     );
 }
+
+#[test]
+fn what_was_said_while_a_welcome_could_not_be_fetched_for_a_day_is_read() {
+    replay(
+        "cast 2 2 1 1; create d2 matrix xmpp; work 15 77069; invite d2 g0 u0 u1 u2 u3; \
+         work 70 916928 loses; send d1 g0 1; work 4 135990; part matrix; time 90000",
+    );
+}
