@@ -39,7 +39,9 @@ fn plan(loaded: &Loaded, command: &SettingsCommand) -> Plan {
         return Plan::Fail(why);
     }
     match extensions.set_from(after) {
-        Ok(()) => Plan::Commit(Changes { context: Some(extensions), ..Changes::default() }),
+        Ok(()) => {
+            Plan::Commit(Box::new(Changes { context: Some(extensions), ..Changes::default() }))
+        }
         Err(error) => Plan::Fail(error.to_string()),
     }
 }

@@ -100,7 +100,7 @@ impl Member {
             return Ok(Step::Wait);
         }
         self.step_one_commit(number, group, |_| {
-            Plan::Commit(Changes { key: Some(next), ..Changes::default() })
+            Plan::Commit(Box::new(Changes { key: Some(next), ..Changes::default() }))
         })
     }
 

@@ -11,7 +11,7 @@ use crate::wire::GroupId;
 /// What a command wants of the group as it is now.
 pub(super) enum Plan {
     /// This commit.
-    Commit(Changes),
+    Commit(Box<Changes>),
     /// Nothing: it is so already.
     Done,
     /// It cannot be, for this reason.
@@ -34,7 +34,7 @@ impl Member {
         }
         let Some(loaded) = self.take_group(group)? else { return Ok(Step::Wait) };
         match plan(&loaded) {
-            Plan::Commit(changes) => match self.commit(group, loaded, Some(number), changes)? {
+            Plan::Commit(changes) => match self.commit(group, loaded, Some(number), *changes)? {
                 Ok(()) => Ok(Step::Wait),
                 Err(error) => {
                     let why = format!("the commit cannot be made: {error}");

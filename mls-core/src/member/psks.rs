@@ -61,7 +61,10 @@ impl Member {
                     "only the last {RESUMPTION_PSK_EPOCHS} epochs can be used"
                 ));
             }
-            Plan::Commit(Changes { past_epochs: vec![command.epoch], ..Changes::default() })
+            Plan::Commit(Box::new(Changes {
+                past_epochs: vec![command.epoch],
+                ..Changes::default()
+            }))
         })
     }
 }
@@ -75,7 +78,7 @@ fn plan_hold(loaded: &Loaded, id: &[u8]) -> Plan {
     }
     let mut leaf = own.extensions;
     match leaf.set_from(held.with(id)) {
-        Ok(()) => Plan::Commit(Changes { leaf: Some(leaf), ..Changes::default() }),
+        Ok(()) => Plan::Commit(Box::new(Changes { leaf: Some(leaf), ..Changes::default() })),
         Err(error) => Plan::Fail(error.to_string()),
     }
 }
@@ -86,7 +89,7 @@ fn plan_use(loaded: &Loaded, command: &UsePsk) -> Plan {
         _ => {}
     }
     let psks = vec![ExternalPskId::new(command.id.clone())];
-    Plan::Commit(Changes { psks, ..Changes::default() })
+    Plan::Commit(Box::new(Changes { psks, ..Changes::default() }))
 }
 
 /// One sentence that names the members that do not say that they hold the PSK, if there are any.
