@@ -1,5 +1,5 @@
 //! A client of the bridge whose engine is OpenMLS: it speaks `mls_core::wire` as any other client
-//! may, and has no code of `mls-core` that decides.
+//! may, and has no code of `mls-core` that decides, but for what a certificate says.
 //!
 //! It is one device in at most one group. It talks over a [`Link`], so that the same client is in
 //! the network in memory and on the real servers. What an author of such a client has to set
@@ -11,6 +11,7 @@ mod create;
 mod engine;
 mod error;
 mod handshake;
+mod identity;
 mod join;
 mod key_packages;
 mod link;
@@ -170,7 +171,7 @@ impl OpenMlsPeer {
 
     /// The clients in the group, in the order of the tree.
     pub(crate) fn members(&self) -> Result<Vec<ClientId>, PeerError> {
-        self.group()?.members().map(|member| admission::client_id(&member.credential)).collect()
+        self.group()?.members().map(|member| identity::client_id(&member.credential)).collect()
     }
 
     /// Whether the device was in a group and has been removed.

@@ -2,19 +2,19 @@
 //!
 //! The same rules as those of `mls_core::rules`, said once more in the words of OpenMLS.
 
-use mls_core::address::{ClientId, UserId};
+use mls_core::address::UserId;
 use mls_core::bridge_group::{BridgeGroup, BridgeGroupError, Order};
 use mls_core::limits::ADDS_PER_COMMIT_MAX;
 use mls_core::wire::hub_info::HubInfo;
 use mls_rs_codec::MlsDecode as _;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
-    BasicCredential, Credential, Extension, ExtensionType, Extensions, ExternalSender,
-    GroupContext, LeafNodeIndex, Member, MlsGroup, Proposal, QueuedProposal, QueuedPskProposal,
-    Sender, StagedCommit,
+    Extension, ExtensionType, Extensions, ExternalSender, GroupContext, LeafNodeIndex, Member,
+    MlsGroup, Proposal, QueuedProposal, QueuedPskProposal, Sender, StagedCommit,
 };
 use openmls::schedule::{PreSharedKeyId, Psk};
 
+use super::identity::{self, client_id};
 use super::{PeerError, engine};
 
 /// Extension 0xFB71 of a group.
@@ -23,13 +23,6 @@ pub(super) fn bridge_group(
 ) -> Result<BridgeGroup, PeerError> {
     let bytes = extensions.unknown(engine::BRIDGE_GROUP).ok_or(BridgeGroupError::Missing)?;
     Ok(BridgeGroup::mls_decode(&mut bytes.0.as_slice())?)
-}
-
-/// The client that a leaf belongs to.
-pub(super) fn client_id(credential: &Credential) -> Result<ClientId, PeerError> {
-    let basic = BasicCredential::try_from(credential.clone()).map_err(PeerError::new)?;
-    let text = std::str::from_utf8(basic.identity()).map_err(PeerError::new)?;
-    Ok(ClientId::parse(text)?)
 }
 
 /// Whether a group that one enters is ordered by this hub, which alone proposes from outside.
@@ -62,6 +55,7 @@ pub(super) fn check_commit(
     if commit.add_proposals().count() > ADDS_PER_COMMIT_MAX {
         return Err(PeerError::new("the commit adds too many clients"));
     }
+    identity::check_commit(group, commit)?;
     if *sender == Sender::NewMemberCommit {
         return check_external(group, commit);
     }
@@ -123,6 +117,8 @@ fn is_change_of_settings(
         members_may_add: new.members_may_add,
         open_join: new.open_join,
         join_psk: new.join_psk.clone(),
+        basic_allowed: new.basic_allowed,
+        anchors: new.anchors.clone(),
         ..old
     };
     Ok(new == allowed && !new.admins.is_empty() && others(group.extensions()) == others(extensions))
@@ -145,7 +141,8 @@ fn check_external(group: &MlsGroup, commit: &StagedCommit) -> Result<(), PeerErr
         _ => None,
     };
     let same = old.zip(leaf).is_some_and(|(old, new)| {
-        old.credential == *new.credential() && old.signature_key == new.signature_key().as_slice()
+        let clients = (client_id(&old.credential).ok(), client_id(new.credential()).ok());
+        clients.0 == clients.1 && old.signature_key == new.signature_key().as_slice()
     });
     let why = "an external commit must replace its committer's own leaf, with the same key";
     if same { Ok(()) } else { Err(PeerError::new(why)) }

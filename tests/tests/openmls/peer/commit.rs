@@ -19,7 +19,7 @@ use openmls::schedule::PreSharedKeyId;
 use openmls_traits::signatures::Signer as _;
 
 use super::handshake::{self, LABEL_TEXT};
-use super::{Link, OpenMlsPeer, PeerError, admission, engine};
+use super::{Link, OpenMlsPeer, PeerError, admission, engine, identity};
 
 /// What a commit should do, beside committing what waits.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ impl OpenMlsPeer {
         let members: Vec<_> = self.group()?.members().collect();
         let leaf = |client: &ClientId| {
             let of = |member: &&openmls::prelude::Member| {
-                admission::client_id(&member.credential).as_ref().ok() == Some(client)
+                identity::client_id(&member.credential).as_ref().ok() == Some(client)
             };
             let found = members.iter().find(of).map(|member| member.index);
             found.ok_or_else(|| PeerError::new(format!("{client} is not in the group")))

@@ -112,7 +112,7 @@ impl OpenMlsPeer {
             join_psk: Vec::new(),
             previous_key: Vec::new(),
             handover: Vec::new(),
-            anchors: TrustAnchors::default(),
+            anchors: TrustAnchors(hub.anchors.clone()),
         }
     }
 }

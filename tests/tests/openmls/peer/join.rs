@@ -10,7 +10,7 @@ use mls_core::wire::{Answer, Request};
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, RatchetTreeIn, StagedWelcome};
 
-use super::{Joined, Link, OpenMlsPeer, PeerError, admission, engine, handshake};
+use super::{Joined, Link, OpenMlsPeer, PeerError, admission, engine, handshake, identity};
 
 impl OpenMlsPeer {
     /// Enters the group that a Welcome leads to, and its room. A second copy changes nothing.
@@ -70,6 +70,7 @@ impl OpenMlsPeer {
                 .map_err(PeerError::new)?;
         let context = staged.group_context();
         admission::check_context(context, &hub)?;
+        identity::check_members(context, staged.members())?;
         let last = Receipt::from_bytes(&welcome.receipt)?;
         handshake::check_key(&last, &hub)?;
         let leads_here = last.tbs.kind == ReceiptKind::Commit

@@ -6,7 +6,7 @@ use mls_core::member::OutgoingMessage;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{MlsMessageIn, ProcessedMessageContent};
 
-use super::{Change, Link, OpenMlsPeer, PeerError, admission};
+use super::{Change, Link, OpenMlsPeer, PeerError, identity};
 
 impl OpenMlsPeer {
     /// Says something in the own network's room of the group. What waits for a commit is
@@ -73,7 +73,7 @@ impl OpenMlsPeer {
         let credential = processed.credential().clone();
         match processed.into_content() {
             ProcessedMessageContent::ApplicationMessage(content) => {
-                let sender = admission::client_id(&credential)?;
+                let sender = identity::client_id(&credential)?;
                 if let Content::Text(text) = decode(&content.into_bytes())? {
                     self.heard.push((sender, text));
                 }

@@ -18,7 +18,7 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::handshake::LABEL_TEXT;
 use super::join::inline;
-use super::{Joined, Link, OpenMlsPeer, PeerError, admission, engine, handshake};
+use super::{Joined, Link, OpenMlsPeer, PeerError, admission, engine, handshake, identity};
 
 /// A way back that the hub has not accepted yet.
 pub(crate) struct WayBack {
@@ -101,6 +101,7 @@ impl OpenMlsPeer {
             .map_err(PeerError::new)?
             .finalize(&storage)
             .map_err(PeerError::new)?;
+        identity::check_members(mls_group.public_group().group_context(), mls_group.members())?;
         let exported = mls_group
             .export_secret(storage.crypto(), LABEL_TEXT, &[], LENGTH)
             .map_err(PeerError::new)?;
