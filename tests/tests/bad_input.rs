@@ -184,7 +184,8 @@ fn every_iq_to_the_hub_is_answered() -> Result<(), RigError> {
 }
 
 #[test]
-fn an_unknown_request_in_a_control_room_is_answered_as_unsupported() -> Result<(), RigError> {
+fn a_request_in_a_control_room_that_cannot_be_taken_is_answered_with_the_reason()
+-> Result<(), RigError> {
     shared(|rig| {
         let mallory = rig.matrix_user("mallory")?;
         let session = MatrixSession::login(rig.synapse.port, &mallory)?;
@@ -192,7 +193,12 @@ fn an_unknown_request_in_a_control_room_is_answered_as_unsupported() -> Result<(
         for (request, code) in [
             (json!({"v": 1, "id": "dance", "dance": {}}), "unsupported"),
             (json!({"v": 99, "id": "later", "hub_info": {}}), "unsupported"),
-            (json!({"v": 1, "id": "group", "fetch_handshakes": {"group": 7}}), "invalid"),
+            (json!({"v": 1, "id": "clear", "fetch_handshakes": {"group": "00"}}), "unsupported"),
+            (json!({"v": 1, "id": "shape", "sealed": {"kem_output": 7}}), "invalid"),
+            (
+                json!({"v": 1, "id": "junk", "sealed": {"kem_output": "AAAA", "ciphertext": "AAAA"}}),
+                "not_opened",
+            ),
             (json!({"v": 1, "id": "empty"}), "invalid"),
         ] {
             let answer = session.ask(&room, &request)?;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mls_rs::MlsMessage;
 use mls_rs::group::proposal::Proposal;
-use mls_rs::group::{CommitEffect, CommitMessageDescription, Sender};
+use mls_rs::group::{CommitEffect, CommitMessageDescription};
 use mls_rs_codec::MlsEncode;
 use mls_rs_core::extension::ExtensionType;
+use mls_rs_core::identity::SigningIdentity;
 
 use super::committer::{Committer, Way};
 use super::group_record::GroupRecord;
@@ -29,8 +30,10 @@ use crate::wire::refusal::Refusal;
 pub(super) struct Change {
     /// Those whom it added.
     pub(super) added: Vec<FitPackage>,
-    /// Whose leaves it renewed.
-    pub(super) renewed: Vec<ClientId>,
+    /// Whose leaves it renewed, and what stands in them now.
+    pub(super) renewed: Vec<(ClientId, SigningIdentity)>,
+    /// Whether it changed the group's settings.
+    pub(super) resettled: bool,
     /// What follows, if it ended the group.
     pub(super) successor: Option<Successor>,
     /// Who joined by itself.
@@ -54,6 +57,7 @@ impl Turn<'_> {
             added: Vec::new(),
             renewed: Vec::new(),
             joined: None,
+            resettled: false,
             successor: None,
             removed: BTreeMap::new(),
             balance: BTreeMap::new(),
@@ -83,21 +87,17 @@ impl Turn<'_> {
                     *change.balance.entry(client.user()).or_default() -= 1;
                     change.removed.insert(index, client);
                 }
-                Proposal::Update(_) => {
-                    if let Sender::Member(index) = info.sender {
-                        let leaf = before.roster().member_with_index(index);
-                        let leaf = leaf.map_err(invalid_commit)?;
-                        change
-                            .renewed
-                            .push(client_id(&leaf.signing_identity).map_err(invalid_commit)?);
-                    }
+                Proposal::Update(update) => {
+                    let identity = update.signing_identity();
+                    let client = client_id(identity).map_err(invalid_commit)?;
+                    change.renewed.push((client, identity.clone()));
                 }
+                Proposal::GroupContextExtensions(_) => change.resettled = true,
                 _ => {}
             }
         }
-        if committer.has_path {
-            change.renewed.push(committer.client.clone());
-        }
+        let renewed = committer.renewed.clone();
+        change.renewed.extend(renewed.map(|identity| (committer.client.clone(), identity)));
         if committer.is_external() {
             *change.balance.entry(committer.client.user()).or_default() += 1;
         }

@@ -16,12 +16,12 @@ use crate::identity::client_id;
 pub(super) struct Committer {
     /// The client.
     pub(super) client: ClientId,
-    /// Credential and key of its leaf; for an external commit both stay as they were.
+    /// Credential and key of its leaf before the commit; of who joins, those that it brings.
     pub(super) identity: SigningIdentity,
     /// How it came to commit.
     pub(super) way: Way,
-    /// Whether the commit renews its leaf.
-    pub(super) has_path: bool,
+    /// Credential and key of the leaf that the commit puts in its place, if it does.
+    pub(super) renewed: Option<SigningIdentity>,
 }
 
 /// How a committer stands to the group.
@@ -50,8 +50,9 @@ pub(super) fn committer(
 ) -> Result<Committer, Stop> {
     let committer = match handshake.sender {
         Sender::Member(index) => {
-            let has_path = handshake.message.commit_path_leaf_node().is_some();
-            Committer { has_path, ..member(public, index)? }
+            let leaf = handshake.message.commit_path_leaf_node();
+            let renewed = leaf.map(|leaf| leaf.signing_identity.clone());
+            Committer { renewed, ..member(public, index)? }
         }
         Sender::NewMemberCommit => returning(public, &handshake.message)?,
         _ => return Err(invalid_commit("a commit comes from a member")),
@@ -68,7 +69,7 @@ fn member(public: &PublicGroup, index: u32) -> Result<Committer, Stop> {
         .member_with_index(index)
         .map_err(|_| invalid_commit("the committer has no leaf"))?;
     let client = client_id(&member.signing_identity).map_err(invalid_commit)?;
-    Ok(Committer { client, identity: member.signing_identity, way: Way::Member, has_path: false })
+    Ok(Committer { client, identity: member.signing_identity, way: Way::Member, renewed: None })
 }
 
 /// An external commit brings a client back to its own leaf, with its own key, or into an open
@@ -78,6 +79,7 @@ fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, St
         .commit_path_leaf_node()
         .ok_or_else(|| invalid_commit("an external commit has an update path"))?;
     let client = client_id(&leaf.signing_identity).map_err(invalid_commit)?;
+    let renewed = Some(leaf.signing_identity.clone());
     let Ok(old) = public.get_member_with_identity(&leaf.signing_identity) else {
         let group = BridgeGroup::from_extensions(&public.group_context().extensions);
         return match group.map_err(invalid_commit)?.open_join {
@@ -85,17 +87,18 @@ fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, St
                 client,
                 identity: leaf.signing_identity.clone(),
                 way: Way::Join,
-                has_path: true,
+                renewed,
             }),
             false => {
                 Err(not_allowed("an external commit only brings a member back: ask to be added"))
             }
         };
     };
-    if old.signing_identity != leaf.signing_identity {
+    // Its certificate may be another one meanwhile.
+    if old.signing_identity.signature_key != leaf.signing_identity.signature_key {
         return Err(not_allowed("a member comes back with the signature key that it had"));
     } else if proposed_by_hub(public).contains(&old.index) {
         return Err(not_allowed("this member is being removed"));
     }
-    Ok(Committer { client, identity: old.signing_identity, way: Way::Return, has_path: true })
+    Ok(Committer { client, identity: old.signing_identity, way: Way::Return, renewed })
 }

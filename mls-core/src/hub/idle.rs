@@ -5,11 +5,17 @@
 //! it must have been renewed; a commit with a path, an Update or a return renews it.
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::identity::SigningIdentity;
 
+use super::commit_check::Change;
 use super::expiry::{Expiring, expire_at};
 use super::group_record;
-use super::turn::Turn;
+use super::group_record::bridge_group;
+use super::turn::{Turn, machine};
 use crate::address::ClientId;
+use crate::bridge_group::BridgeGroup;
+use crate::engine::PublicGroup;
+use crate::identity::{Standing, check_leaf, client_id};
 use crate::limits::DAY_MS;
 use crate::policy::{LEAF_IDLE_MS, LEAF_LIFETIME_LEFT_MS};
 use crate::store::{Space, StoreError};
@@ -31,29 +37,83 @@ pub(super) struct LeafKey {
 }
 
 impl Turn<'_> {
-    /// A leaf came, with a key package that ends at `end_ms`.
-    pub(super) fn leaf_came(
+    /// Notes until when the leaves that a commit brought or renewed must be renewed again.
+    pub(super) fn note_leaves(
         &self,
         group: &GroupId,
-        client: &ClientId,
-        end_ms: u64,
+        change: &Change,
+        after: &PublicGroup,
     ) -> Result<(), StoreError> {
-        let until_ms = end_ms
-            .saturating_sub(LEAF_LIFETIME_LEFT_MS)
-            .min(self.now_ms.saturating_add(LEAF_IDLE_MS));
+        for client in change.removed.values() {
+            self.leaf_went(group, client);
+        }
+        for fit in &change.added {
+            self.leaf_came(group, &fit.client, fit.until_ms)?;
+        }
+        if let Some(client) = &change.joined {
+            self.leaf_came(group, client, u64::MAX)?;
+        }
+        let bound = bridge_group(after)?;
+        for (client, identity) in &change.renewed {
+            self.leaf_renewed(group, client, certificate_end_ms(identity, &bound))?;
+        }
+        if change.resettled { self.judge_leaves_anew(group, after) } else { Ok(()) }
+    }
+
+    /// A leaf came, with a key package or a certificate that ends at `end_ms`.
+    fn leaf_came(&self, group: &GroupId, client: &ClientId, end_ms: u64) -> Result<(), StoreError> {
+        let until_ms = self.good_until_ms(end_ms);
         self.store.write(SPACE, &key(group, client), &until_ms)?;
         let leaf = LeafKey { group: group.clone(), client: client.clone() };
         expire_at(self.store, until_ms, &Expiring::IdleLeaf(leaf))
     }
 
-    /// A leaf was renewed. It is looked at when its former time has come.
-    pub(super) fn leaf_renewed(
+    /// A group came, with all its leaves.
+    pub(super) fn leaves_came(
+        &self,
+        group: &GroupId,
+        public: &PublicGroup,
+    ) -> Result<(), StoreError> {
+        let bound = bridge_group(public)?;
+        public.roster().member_identities_iter().try_for_each(|identity| {
+            let client = client_id(identity).map_err(machine)?;
+            self.leaf_came(group, &client, certificate_end_ms(identity, &bound))
+        })
+    }
+
+    /// The group asks for something else of its leaves.
+    fn judge_leaves_anew(&self, group: &GroupId, public: &PublicGroup) -> Result<(), StoreError> {
+        let bound = bridge_group(public)?;
+        public.roster().member_identities_iter().try_for_each(|identity| {
+            let client = client_id(identity).map_err(machine)?;
+            let end_ms = certificate_end_ms(identity, &bound);
+            let former_ms = self.store.read::<u64>(SPACE, &key(group, &client))?;
+            match former_ms.is_some_and(|former_ms| former_ms <= self.good_until_ms(end_ms)) {
+                true => Ok(()),
+                false => self.leaf_came(group, &client, end_ms),
+            }
+        })
+    }
+
+    /// A leaf was renewed, under a certificate that ends at `end_ms`. It is looked at when its former
+    /// time has come, or before where the certificate ends sooner.
+    fn leaf_renewed(
         &self,
         group: &GroupId,
         client: &ClientId,
+        end_ms: u64,
     ) -> Result<(), StoreError> {
-        let until_ms = self.now_ms.saturating_add(LEAF_IDLE_MS);
+        let former_ms = self.store.read::<u64>(SPACE, &key(group, client))?;
+        let until_ms = self.good_until_ms(end_ms);
+        if former_ms.is_none_or(|former_ms| until_ms < former_ms) {
+            return self.leaf_came(group, client, end_ms);
+        }
         self.store.write(SPACE, &key(group, client), &until_ms)
+    }
+
+    fn good_until_ms(&self, end_ms: u64) -> u64 {
+        let idle_ms = self.now_ms.saturating_add(LEAF_IDLE_MS);
+        end_ms.saturating_sub(LEAF_LIFETIME_LEFT_MS).min(idle_ms)
     }
 
     /// A leaf went.
@@ -77,6 +137,14 @@ impl Turn<'_> {
         self.propose_removal_of(&mut record, client)?;
         let again_ms = self.now_ms.saturating_add(AGAIN_MS);
         expire_at(self.store, again_ms, &Expiring::IdleLeaf(leaf.clone()))
+    }
+}
+
+/// When the certificate of a leaf ends without which the group would not take it.
+pub(super) fn certificate_end_ms(identity: &SigningIdentity, group: &BridgeGroup) -> u64 {
+    match check_leaf(identity, group, None) {
+        Ok(Standing::Vouched { until_s }) if !group.basic_allowed => until_s.saturating_mul(1000),
+        _ => u64::MAX,
     }
 }
 

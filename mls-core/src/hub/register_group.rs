@@ -196,9 +196,7 @@ impl Turn<'_> {
         for (user, count) in counts {
             leaves::set(self.store, id, &user, count, 0)?;
         }
-        for client in &members {
-            self.leaf_came(id, client, u64::MAX)?;
-        }
+        self.leaves_came(id, public)?;
         let suite = u16::from(context.cipher_suite);
         for record in *rooms {
             RoomRecord { group: Some(id.clone()), ..record.clone() }.write(self.store)?;

@@ -178,7 +178,7 @@ impl Turn<'_> {
         for fit in &change.added {
             self.use_claim(&record.group, fit)?;
         }
-        self.note_leaves(record, &change)?;
+        self.note_leaves(&record.group, &change, &after)?;
         self.take_new_key(record, after)?;
         self.admit_and_expel(record, &change)?;
         self.propose_removal_again(record, &still_to_go)?;
@@ -227,20 +227,6 @@ impl Turn<'_> {
         record.write(self.store)?;
         self.groups.change(&record.group, after);
         Ok(())
-    }
-
-    /// Notes until when the leaves that came or were renewed must be renewed again.
-    fn note_leaves(&self, record: &GroupRecord, change: &Change) -> Result<(), StoreError> {
-        for client in change.removed.values() {
-            self.leaf_went(&record.group, client);
-        }
-        for fit in &change.added {
-            self.leaf_came(&record.group, &fit.client, fit.until_ms)?;
-        }
-        if let Some(client) = &change.joined {
-            self.leaf_came(&record.group, client, u64::MAX)?;
-        }
-        change.renewed.iter().try_for_each(|client| self.leaf_renewed(&record.group, client))
     }
 
     /// Lets in whose first leaf came, and puts out whose last leaf went.

@@ -164,9 +164,7 @@ impl Turn<'_> {
         for client in old.iter().filter(|client| !new.contains(client)) {
             self.leaf_went(&record.group, client);
         }
-        for client in &new {
-            self.leaf_came(&record.group, client, u64::MAX)?;
-        }
+        self.leaves_came(&record.group, after)?;
         for (user, count) in counts {
             leaves::set(self.store, &record.group, &user, count, seq)?;
             for room in record.rooms.iter().filter(|_| count == 0) {

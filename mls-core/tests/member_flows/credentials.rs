@@ -10,6 +10,7 @@ use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Request};
 
 use crate::network::World;
+use crate::returning::lose;
 use crate::story::{ALICE, BOB, JULIET};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -30,6 +31,18 @@ fn until_ms(standing: Standing) -> u64 {
         Standing::Vouched { until_s } => until_s * 1000,
         Standing::Unvouched => 0,
     }
+}
+
+/// The authority answers a device that it will not sign any more.
+fn refuse_certificates(world: &mut World, of: usize) {
+    world.tamper = Box::new(move |index, input| {
+        if let Input::Answer(_, result @ Ok(Answer::Credential(_))) = input
+            && index == of
+        {
+            *result = Err(Refusal::NotAllowed("you are revoked".to_owned()));
+        }
+        true
+    });
 }
 
 fn change(world: &mut World, group: &GroupId, settings: Settings) -> String {
@@ -251,14 +264,45 @@ fn a_key_package_does_not_outlive_its_certificate() {
 }
 
 #[test]
+fn a_device_comes_back_with_another_certificate_for_the_same_key() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.now_ms += CREDENTIAL_RENEW_MS + DAY_MS;
+    world.come_back(1);
+    world.run();
+    // The new certificate has come, and is in no leaf yet.
+    lose(&mut world, 1, &["group_state", "epoch", "journal"]);
+    world.say(0, &group, "are you there?");
+    world.run();
+    world.pass(30);
+    let told = standings(&world, 0);
+    assert!(until_ms(told[1].1) > until_ms(told[0].1), "{told:?} {:?}", world.warnings(1));
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn where_a_certificate_is_asked_for_a_leaf_goes_before_its_own_ends() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let id =
+        change(&mut world, &group, Settings { basic_allowed: Some(false), ..Settings::default() });
+    world.assert_done(0, &id);
+    refuse_certificates(&mut world, 2);
+    let end_ms = until_ms(standings(&world, 0)[2].1);
+    while world.now_ms + DAY_MS < end_ms {
+        world.now_ms += DAY_MS - 3_600_000;
+        world.pass(3600);
+        let members = world.nodes[0].member.groups().unwrap().remove(0).members.len();
+        let left = (end_ms - world.now_ms) / DAY_MS;
+        if left != 7 {
+            assert_eq!(members, if left > 7 { 3 } else { 2 }, "{left} days left");
+        }
+    }
+    world.assert_agree(&group, &[0, 1]);
+}
+
+#[test]
 fn a_device_whose_certificate_ended_and_is_not_renewed_goes_on_with_a_basic_credential() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
-    world.tamper = Box::new(|index, input| {
-        if let (2, Input::Answer(_, result @ Ok(Answer::Credential(_)))) = (index, input) {
-            *result = Err(Refusal::NotAllowed("you are revoked".to_owned()));
-        }
-        true
-    });
+    refuse_certificates(&mut world, 2);
     for _ in 0..(CREDENTIAL_LIFETIME_MS / DAY_MS + 3) {
         world.now_ms += DAY_MS;
         world.pass(3700);

@@ -203,10 +203,14 @@ impl World {
         true
     }
 
-    /// Lets time pass in steps of one second, and everything come to rest after each.
+    /// Lets time pass in steps of one second, and everything come to rest after each; the hub looks at
+    /// its clock each minute.
     pub(crate) fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now_ms += 1000;
+            if self.now_ms % 60_000 == 0 {
+                self.queue.push_back(Task::ToHub(hub::Input::Tick));
+            }
             for index in 0..self.nodes.len() {
                 self.give(index, Input::Tick);
             }
