@@ -208,7 +208,7 @@ impl World {
     pub(crate) fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now_ms += 1000;
-            if self.now_ms % 60_000 == 0 {
+            if self.now_ms.is_multiple_of(60_000) {
                 self.queue.push_back(Task::ToHub(hub::Input::Tick));
             }
             for index in 0..self.nodes.len() {
