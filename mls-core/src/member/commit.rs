@@ -107,7 +107,8 @@ impl Member {
                 && record.rejoin.is_none()
                 && record.broken_seq.is_none()
                 && record.commit_after_ms <= self.now_ms
-                && !self.waits_for_credential(record.suite.into())
+                // If that cannot be read, neither can the key with which to commit.
+                && !self.waits_for_credential(group, record.suite.into()).unwrap_or(false)
         })
     }
 

@@ -47,7 +47,7 @@ impl Member {
         let waited = self.now_ms.saturating_sub(since_ms) >= CREDENTIAL_PATIENCE_MS;
         let certified = |suite: &CipherSuite| self.keys.of(*suite).certified_at_ms().is_some();
         // Nothing good can be made with a certificate that is over.
-        let settled = !SCHEMES.iter().any(|suite| self.is_over(*suite))
+        let settled = !SCHEMES.iter().any(|suite| self.is_over(self.keys.of(*suite)))
             && match self.hub()? {
                 _ if waited || self.patience.again_ms > self.now_ms => true,
                 Some(hub) => !self.is_ours(&hub) || SCHEMES.iter().all(certified),
@@ -57,17 +57,26 @@ impl Member {
         Ok(settled)
     }
 
-    /// Whether the certificate for a suite has ended, or does within the time for which a key package
+    /// Whether the certificate of a key has ended, or does within the time for which a key package
     /// must be good.
-    fn is_over(&self, suite: CipherSuite) -> bool {
+    pub(super) fn is_over(&self, key: &SignatureKey) -> bool {
         let needed_ms = self.now_ms.saturating_add(KEY_PACKAGE_LEFT_MS.saturating_mul(2));
-        self.keys.of(suite).until_s() <= needed_ms / 1000
+        key.until_s() <= needed_ms / 1000
     }
 
-    /// Whether the certificate for a suite has ended, and a new one was asked for: a leaf with the old
-    /// one would be refused.
-    pub(super) fn waits_for_credential(&self, suite: CipherSuite) -> bool {
-        self.is_over(suite) && self.is_asking(|purpose| matches!(purpose, Purpose::Credential(_)))
+    /// Whether the certificate in our leaf of a group has ended, and a new one was asked for: a leaf
+    /// with the old one would be refused.
+    pub(super) fn waits_for_credential(
+        &self,
+        group: &GroupId,
+        suite: CipherSuite,
+    ) -> Result<bool, StoreError> {
+        let asking = self.is_asking(|purpose| match purpose {
+            Purpose::Credential(_) => true,
+            Purpose::GroupCredential(of) => of == group,
+            _ => false,
+        });
+        Ok(asking && self.is_over(&self.key_in(group, suite)?))
     }
 
     /// Makes the key packages that waited, if they need wait no longer.
@@ -146,7 +155,7 @@ impl Member {
             Ok(()) => self.renew_everywhere()?,
             Err(why) => {
                 self.patience.again_ms = self.now_ms.saturating_add(CREDENTIAL_AGAIN_MS);
-                if self.is_over(suite) {
+                if self.is_over(self.keys.of(suite)) {
                     self.keys.uncertify(&self.overlay, suite)?;
                     self.engine = self.engine_of(SUITE);
                 }

@@ -162,6 +162,7 @@ impl Member {
         record.room_head = self.begin_room_order_where_it_is(id, &loaded)?;
         self.save_record(record)?;
         self.plan_first_update(id, &loaded)?;
+        self.prepare_first_key(id, loaded.group.cipher_suite())?;
         self.emit_joined(id, &loaded, bound.rooms())?;
         self.give_back(id, loaded);
         Ok(())

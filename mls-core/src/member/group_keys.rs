@@ -1,5 +1,8 @@
-//! Signature keys of one group: a device may leave the key of its KeyPackages behind, so that what
-//! one group's key could sign is worth nothing in another.
+//! Signature keys of one group: a device leaves the key of its KeyPackages behind, so that what one
+//! group's key could sign is worth nothing in another.
+//!
+//! Where the authority certifies it, that is done by the first update after joining, before anything
+//! was said with the old key; later on command only, for who reads a message late looks for the new key.
 //!
 //! A fresh key is kept beside the current one until the commit that brings it has its receipt. Both
 //! outlive the loss of the group's state: only they prove that the old leaf is this device's.
@@ -69,6 +72,33 @@ impl Member {
         Ok(())
     }
 
+    /// The leaf is a KeyPackage's: asks for the certificate of the key that is to follow.
+    pub(super) fn prepare_first_key(
+        &mut self,
+        group: &GroupId,
+        suite: CipherSuite,
+    ) -> Result<(), StoreError> {
+        self.forget_keys(group);
+        let certified = self.hub()?.is_some_and(|hub| self.is_ours(&hub));
+        if !certified || self.is_ordered_by_room(group) {
+            return Ok(());
+        }
+        let next = self.next_key(group, suite)?;
+        self.ask_for_credential(Purpose::GroupCredential(group.clone()), suite, &next).map(drop)
+    }
+
+    /// Whether the certificate of the first key of the group's own is on its way.
+    pub(super) fn awaits_first_key(&self, group: &GroupId) -> bool {
+        self.is_asking(|asked| *asked == Purpose::GroupCredential(group.clone()))
+    }
+
+    /// What an update brings: a key of the group's own, if it is the first.
+    pub(super) fn update_changes(&self, group: &GroupId) -> Result<Changes, StoreError> {
+        let first = self.record(group).is_some_and(|record| record.update_before_message);
+        let next = if first { self.group_keys(group)?.next } else { None };
+        Ok(Changes { key: next.filter(|key| self.is_fresh(key)), ..Changes::default() })
+    }
+
     /// This device has no leaf in the group any more.
     pub(super) fn forget_keys(&self, group: &GroupId) {
         self.overlay.delete(GROUP_KEYS, &group.0);
@@ -129,7 +159,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         let why = match result {
             Ok(Answer::Credential(issued)) => match self.take_group_credential(group, &issued)? {
-                Ok(()) => return self.renew_soon(group),
+                Ok(()) => return self.group_credential_came(group),
                 Err(why) => why,
             },
             Ok(_) => "the hub answered something else than a certificate".to_owned(),
@@ -137,10 +167,29 @@ impl Member {
         };
         let why = format!("no certificate for this group's key: {why}");
         let changes = |i: &&Intent| matches!(&i.command, Command::ChangeKey(g) if g == group);
+        self.touched.insert(group.clone());
+        self.drop_ended_certificate(group)?;
         match self.intents.values().find(changes).map(|intent| intent.number) {
             Some(number) => self.fail(number, why),
             None => self.warn(group, why),
         }
+    }
+
+    /// There is no other certificate for the key in the leaf: a basic credential is better than one
+    /// that has ended.
+    fn drop_ended_certificate(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let mut keys = self.group_keys(group)?;
+        let Some(current) = keys.current.as_mut().filter(|key| self.is_over(key)) else {
+            return Ok(());
+        };
+        current.uncertify();
+        self.overlay.write(GROUP_KEYS, &group.0, &keys)
+    }
+
+    /// One in the leaf is to be seen by others soon; one that is to come waits for its commit.
+    fn group_credential_came(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        self.touched.insert(group.clone());
+        if self.group_keys(group)?.next.is_some() { Ok(()) } else { self.renew_soon(group) }
     }
 
     fn take_group_credential(

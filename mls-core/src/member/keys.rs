@@ -81,8 +81,7 @@ impl SignatureKeys {
         suite: CipherSuite,
     ) -> Result<(), StoreError> {
         let (key, place) = self.of_mut(suite);
-        key.chain.clear();
-        key.until_s = u64::MAX;
+        key.uncertify();
         overlay.write(SIGNATURE_KEY, place, key)
     }
 
@@ -136,6 +135,12 @@ impl SignatureKey {
         self.chain = chain;
         self.certified_at_ms = now_ms;
         self.until_s = certificate.not_after_s;
+    }
+
+    /// Its certificate is over, and there is no other.
+    pub(super) fn uncertify(&mut self) {
+        self.chain.clear();
+        self.until_s = u64::MAX;
     }
 
     /// When its certificate came, if it has one; milliseconds since 1970.

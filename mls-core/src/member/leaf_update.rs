@@ -5,7 +5,6 @@
 //! own time by rank: twenty joiners must not race for twenty epochs.
 
 use super::Member;
-use super::commit::Changes;
 use super::loaded::Loaded;
 use super::pending_proposals::rank;
 use crate::policy::{
@@ -49,7 +48,7 @@ impl Member {
     }
 
     /// A message wants to go while the leaf is not renewed: whether it must wait for a commit
-    /// that was made now.
+    /// that was made now, or for the certificate of the key that this brings.
     pub(super) fn update_before_message(
         &mut self,
         group: &GroupId,
@@ -62,7 +61,12 @@ impl Member {
         let small =
             loaded.group.roster().members_iter().count() <= LEAF_UPDATE_BEFORE_MESSAGE_MEMBERS_MAX;
         if small && record.attempts == 0 && self.may_commit(group) {
-            return match self.commit(group, loaded, None, Changes::default())? {
+            if self.awaits_first_key(group) {
+                self.give_back(group, loaded);
+                return Ok(None);
+            }
+            let changes = self.update_changes(group)?;
+            return match self.commit(group, loaded, None, changes)? {
                 Ok(()) => Ok(None),
                 Err(_) => {
                     self.defer_update(group)?;
@@ -106,7 +110,10 @@ impl Member {
             return Ok(false);
         }
         match self.take_group(group)? {
-            Some(loaded) => self.commit_pending(group, loaded),
+            Some(loaded) => {
+                let changes = self.update_changes(group)?;
+                self.commit_now(group, loaded, changes)
+            }
             None => Ok(false),
         }
     }

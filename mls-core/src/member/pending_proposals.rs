@@ -45,7 +45,17 @@ impl Member {
         group: &GroupId,
         loaded: Loaded,
     ) -> Result<bool, StoreError> {
-        match self.commit(group, loaded, None, Changes::default())? {
+        self.commit_now(group, loaded, Changes::default())
+    }
+
+    /// Makes a commit for no command. Whether one was made.
+    pub(super) fn commit_now(
+        &mut self,
+        group: &GroupId,
+        loaded: Loaded,
+        changes: Changes,
+    ) -> Result<bool, StoreError> {
+        match self.commit(group, loaded, None, changes)? {
             Ok(()) => Ok(true),
             Err(error) => {
                 self.pause_commits(group)?;

@@ -9,6 +9,7 @@ use crate::wire::GroupId;
 impl Member {
     /// Commits an update, unless that is done.
     pub(super) fn step_rotate(&mut self, number: u64, group: &GroupId) -> Result<Step, StoreError> {
-        self.step_one_commit(number, group, |_| Plan::Commit(Box::default()))
+        let changes = self.update_changes(group)?;
+        self.step_one_commit(number, group, |_| Plan::Commit(Box::new(changes)))
     }
 }

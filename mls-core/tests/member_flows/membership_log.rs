@@ -51,6 +51,8 @@ fn every_change_is_logged_alike_by_all_with_who_wanted_it() {
         all,
         [
             (ChangeKind::Updated, 2, Some(2)),
+            // The first update brings a key of the group's own.
+            (ChangeKind::NewKey, 2, Some(2)),
             (ChangeKind::Returned, 1, Some(1)),
             (ChangeKind::Removed, 3, Some(0)),
             (ChangeKind::Removed, 2, None),
