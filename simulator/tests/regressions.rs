@@ -135,3 +135,13 @@ fn what_was_said_while_a_welcome_could_not_be_fetched_for_a_day_is_read() {
          work 70 916928 loses; send d1 g0 1; work 4 135990; part matrix; time 90000",
     );
 }
+
+#[test]
+fn who_is_put_out_before_the_certificate_of_its_key_comes_is_not_warned_of_it() {
+    replay(
+        "cast 2 2 1 1; create d2 matrix xmpp; work 29 622797; invite d2 g0 u0; work 52 327403; \
+         invite d2 g0 u1; create d3 matrix xmpp; work 16 48926; cut d2; sleep d5; part matrix; \
+         work 20 759429; propose-remove d3 g0 u0; invite d3 g1 u3; work 9 994814 loses; \
+         kick u3 g1; work 6 539159",
+    );
+}

@@ -100,8 +100,11 @@ impl Member {
     }
 
     /// This device has no leaf in the group any more.
-    pub(super) fn forget_keys(&self, group: &GroupId) {
+    pub(super) fn forget_keys(&mut self, group: &GroupId) {
         self.overlay.delete(GROUP_KEYS, &group.0);
+        self.forget_requests(
+            |purpose| matches!(purpose, Purpose::GroupCredential(of) if of == group),
+        );
     }
 
     /// Commits an update with a fresh key, unless that is done. Not while messages wait to be sent:
