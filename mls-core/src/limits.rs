@@ -162,6 +162,8 @@ pub const GAP_SENDERS_MAX: usize = 1024;
 pub const GAP_RANGES_MAX: usize = 16;
 /// A larger state of a group is not kept beyond its epoch for recovery.
 pub const PREVIOUS_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Handshakes that a device on its way back follows in public to see how others came to other keys.
+pub const KEY_HISTORY_MAX: u64 = 2_000;
 /// Attempts to come back by itself after a commit that could not be processed.
 pub const RETURN_ATTEMPTS_MAX: u32 = 3;
 /// Handshakes back to which a member keeps the log of a group's membership.

@@ -27,6 +27,7 @@ mod epoch_change;
 mod event;
 mod events;
 mod exporter;
+mod external_commit;
 mod followed;
 mod future;
 mod gaps;
@@ -40,6 +41,7 @@ mod intents;
 mod invite;
 mod join;
 mod kept_evidence;
+mod key_history;
 mod key_packages;
 mod keys;
 mod known_keys;
@@ -157,6 +159,8 @@ pub struct Member {
     sealer: Sealer,
     /// Handshakes that could not be opened.
     unopened: sealed_handshakes::UnopenedByGroup,
+    /// Of groups that this device is on its way back into, where others have other keys.
+    key_histories: BTreeMap<GroupId, key_history::KeyHistory>,
     /// When expired things were last deleted.
     house_kept_ms: u64,
 }
@@ -198,6 +202,7 @@ impl Member {
             ratchets: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
             looked_ms: BTreeMap::new(),
+            key_histories: BTreeMap::new(),
             unsigned_ms: BTreeMap::new(),
             rooms_to_find: BTreeMap::new(),
             uninvited: BTreeMap::new(),

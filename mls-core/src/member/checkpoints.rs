@@ -73,6 +73,15 @@ impl Member {
         Ok(())
     }
 
+    /// What is known of an epoch that this device was in.
+    pub(super) fn epoch_mark(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<Option<EpochMark>, StoreError> {
+        self.overlay.read(MARK, &epoch_prefix(group, epoch))
+    }
+
     /// What to say beside the next message, if anything; before it is encrypted.
     pub(super) fn next_checkpoint(
         &mut self,
@@ -86,7 +95,7 @@ impl Member {
         if self.checkpoints.said.get(group).is_some_and(fresh) {
             return Ok(None);
         }
-        let mark: Option<EpochMark> = self.overlay.read(MARK, &epoch_prefix(group, epoch))?;
+        let mark = self.epoch_mark(group, epoch)?;
         let Some(mark) = mark else { return Ok(None) };
         let generation = loaded.group.peek_next_key_generation().map_err(|e| engine_fault(&e))?;
         let (leaf, suite) = (loaded.group.current_member_index(), loaded.group.cipher_suite());
@@ -109,7 +118,7 @@ impl Member {
         received: &ReceivedMessage,
     ) -> Result<Option<Checkpoint>, StoreError> {
         let Some(bytes) = &received.checkpoint else { return Ok(None) };
-        let mark: Option<EpochMark> = self.overlay.read(MARK, &epoch_prefix(group, epoch))?;
+        let mark = self.epoch_mark(group, epoch)?;
         let Some(mark) = mark else { return Ok(None) };
         let Some((client, key, checkpoint)) = authentic(group, epoch, loaded, &bytes.0) else {
             // Who signed in a past epoch may have another key today, or be gone.

@@ -1,7 +1,8 @@
 //! Whether a tree that the hub hands out still shows the people that this device knows.
 //!
 //! On the way back nobody but the hub vouches for the tree, and it could put keys of its own under
-//! the names of the others. So the tree is compared with the state that is here, where one is.
+//! the names of the others. So the tree is compared with the state that is here, where one is, and with
+//! what handshakes have made of it since ([`super::key_history`]).
 
 use std::collections::BTreeMap;
 
@@ -16,10 +17,13 @@ use crate::wire::GroupId;
 
 impl Member {
     /// Clients that have another signature key in `roster` than in the state of the group that is
-    /// here; none where there is no state.
+    /// here, and than handshakes since then show; none where there is no state.
     pub(super) fn changed_keys(&self, group: &GroupId, roster: &Roster<'_>) -> Vec<ClientId> {
         let Ok(here) = self.engine.load_group(&group.0) else { return Vec::new() };
-        let known = keys(&here.roster());
+        let mut known = keys(&here.roster());
+        if let Some(history) = self.key_histories.get(group) {
+            known.extend(keys(&history.public.roster()));
+        }
         let other = |(client, key): (ClientId, SignaturePublicKey)| {
             known.get(&client).is_some_and(|before| *before != key).then_some(client)
         };

@@ -7,23 +7,18 @@
 use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::ExportedTree;
-use mls_rs_core::crypto::CipherSuite;
-use mls_rs_core::psk::ExternalPskId;
 
 use super::admission::{check_context, check_receipt, check_roster};
 use super::commit::Built;
-use super::engine_storage::{self, PACKAGE_LIFETIME, Slot, adopt_candidate};
+use super::engine_storage::{self, Slot, adopt_candidate};
 use super::group_record::{GroupRecord, Rejoin, State};
 use super::intents::Step;
-use super::keys::SignatureKey;
 use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
-use super::sealed_handshakes::handshake_key;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::EngineError;
-use crate::identity::client_id;
 use crate::limits::REJOIN_PAUSE_MS;
 use crate::receipt::{Receipt, ReceiptError};
 use crate::store::StoreError;
@@ -49,6 +44,8 @@ enum NoWay {
     Now(String),
     /// This device has no leaf in the group.
     Ever(String),
+    /// Not before it is seen how others came to the keys that they have.
+    Unproven(String),
     /// The hub's own receipt shows that nothing is missing here.
     Needless,
 }
@@ -130,7 +127,9 @@ impl Member {
         let due = record.rejoin.is_some()
             && record.pending.is_none()
             && record.commit_after_ms <= self.now_ms;
-        let asking = self.is_asking(|p| matches!(p, Purpose::GroupInfo(g) if g == group));
+        let asking = self.is_asking(
+            |p| matches!(p, Purpose::GroupInfo(g) | Purpose::KeyHistory(g) if g == group),
+        );
         if !due || asking || self.need_hub()?.is_none() {
             return Ok(());
         }
@@ -170,6 +169,10 @@ impl Member {
             }
             Err(NoWay::Now(why)) => self.no_way_back(group, &why, false),
             Err(NoWay::Ever(why)) => self.no_way_back(group, &why, true),
+            Err(NoWay::Unproven(why)) => match self.ask_for_key_history(group, why.clone())? {
+                true => Ok(()),
+                false => self.no_way_back(group, &why, true),
+            },
             // Whoever said that handshakes are gone for good cannot have been the hub.
             Err(NoWay::Needless) => self.change_record(group, |record| record.rejoin = None),
         }
@@ -186,6 +189,7 @@ impl Member {
         let Some(record) = self.record(group).cloned() else { return Ok(()) };
         let Some(rejoin) = record.rejoin else { return Ok(()) };
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
+        self.key_histories.remove(group);
         let never_joined = record.joined_epoch == u64::MAX;
         let needed = rejoin.intent.is_none() || record.state == State::Rejoining;
         if never_joined && (out || rejoin.intent.is_some()) {
@@ -250,11 +254,14 @@ impl Member {
         let changed = self.changed_keys(group, &tree.roster());
         if !by_command && !changed.is_empty() {
             let who: Vec<_> = changed.iter().map(ClientId::to_string).collect();
-            return Err(NoWay::Ever(format!(
+            let why = format!(
                 "the hub shows other keys than before of {}: ask them, and rejoin by command if that \
                  is right",
                 who.join(", ")
-            )));
+            );
+            let followed = self.key_histories.get(group).map(|history| history.seq);
+            let whole = followed.is_some_and(|seq| seq >= base.tbs.seq);
+            return Err(if whole { NoWay::Ever(why) } else { NoWay::Unproven(why) });
         }
         let leaf = self.own_leaf(group, &tree, context.cipher_suite).map_err(not_now)?;
         let joins = self.record(group).and_then(|r| r.rejoin.as_ref()).is_some_and(|r| r.joins);
@@ -268,60 +275,6 @@ impl Member {
             error => not_now(error),
         })?;
         Ok(Candidate { built, epoch, base, bound })
-    }
-
-    /// The leaf that has our client and a key of ours, and that key.
-    fn own_leaf(
-        &self,
-        group: &GroupId,
-        tree: &ExportedTree<'_>,
-        suite: CipherSuite,
-    ) -> Result<Option<(u32, SignatureKey)>, StoreError> {
-        let own = tree
-            .roster()
-            .members_iter()
-            .find(|member| client_id(&member.signing_identity).as_ref() == Ok(&self.client));
-        let Some(own) = own else { return Ok(None) };
-        let key = self.key_behind(group, suite, &own.signing_identity.signature_key)?;
-        Ok(key.map(|key| (own.index, key)))
-    }
-
-    /// Builds the external commit and keeps its group in the candidate slot.
-    fn external_commit(
-        &self,
-        group_info: MlsMessage,
-        tree: ExportedTree<'static>,
-        leaf: Option<(u32, SignatureKey)>,
-        bound: &BridgeGroup,
-    ) -> Result<Built, EngineError> {
-        let suite = group_info.cipher_suite().ok_or(MlsError::UnexpectedMessageType)?;
-        let (leaf, signer) = leaf.unzip();
-        let signer = signer.unwrap_or_else(|| self.keys.of(suite).clone());
-        let client = engine_storage::client(
-            &self.overlay,
-            Slot::Candidate,
-            &signer,
-            suite,
-            PACKAGE_LIFETIME,
-        );
-        let mut builder = client.external_commit_builder()?.with_tree_data(tree);
-        if let Some(leaf) = leaf {
-            builder = builder.with_removal(leaf);
-        }
-        if !bound.join_psk.is_empty() {
-            builder = builder.with_external_psk(ExternalPskId::new(bound.join_psk.clone()));
-        }
-        let (mut group, commit) = builder.build(group_info)?;
-        group.write_to_storage()?;
-        Ok(Built {
-            commit: commit.to_bytes()?,
-            welcome: None,
-            group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?,
-            has_path: true,
-            suite,
-            signer,
-            handshake_key: handshake_key(&group)?,
-        })
     }
 
     /// Our external commit has its receipt: the candidate is the group now.
@@ -338,6 +291,7 @@ impl Member {
         self.forget_request(&pending.request);
         self.loaded.remove(group);
         self.gaps.forget_group(group);
+        self.key_histories.remove(group);
         self.forget_previous(group);
         self.returned(group);
         if !adopt_candidate(&self.overlay, &group.0)? {

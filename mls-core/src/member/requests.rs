@@ -53,6 +53,8 @@ pub(super) enum Purpose {
     Credential(u16) = 31u8,
     /// A certificate for this device's own key in a group.
     GroupCredential(GroupId) = 32u8,
+    /// To see how the keys in a group came to be others.
+    KeyHistory(GroupId) = 33u8,
 }
 
 /// A request as it is stored.
@@ -259,6 +261,7 @@ impl Member {
             Purpose::Welcomes(acknowledged) => self.welcomes_answered(&acknowledged, result),
             Purpose::FindGroup(room) => self.group_found(&room, result),
             Purpose::Proposal(group) => self.proposal_answered(&group, asked, result),
+            Purpose::KeyHistory(group) => self.key_history_answered(&group, result),
             Purpose::GroupCredential(group) => self.group_credential_answered(&group, result),
             Purpose::Credential(suite) => self.credential_answered(suite.into(), result),
             Purpose::Commit(_) | Purpose::Report => Ok(()),

@@ -108,6 +108,48 @@ fn who_cannot_process_a_commit_comes_back_by_itself() {
     assert_eq!((to_be_added_again(&world, 0), to_be_added_again(&world, 2)), (0, 0));
 }
 
+/// Bob's commit brings a fresh key of his, and nobody can process it.
+fn with_a_key_that_nobody_could_follow() -> (World, GroupId) {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    damage_commits(&mut world, 1);
+    world.command(1, Command::ChangeKey(group.clone()));
+    world.run();
+    world.hub_tamper = Box::new(|_| ());
+    (world, group)
+}
+
+#[test]
+fn who_comes_back_sees_by_the_handshakes_that_others_have_new_keys() {
+    let (mut world, group) = with_a_key_that_nobody_could_follow();
+    world.pass(60);
+    rotate(&mut world, 0, &group);
+    world.assert_agree(&group, &[0, 1, 2]);
+    for index in [0, 2] {
+        let warnings = world.warnings(index);
+        assert!(!warnings.iter().any(|w| w.contains("other keys than before")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_hub_that_does_not_show_how_keys_became_others_is_not_believed() {
+    let (mut world, group) = with_a_key_that_nobody_could_follow();
+    // The first handshake is left out, and the rest shows nothing.
+    world.tamper = Box::new(|_, input| {
+        if let Input::Answer(_, Ok(Answer::Handshakes(answer))) = input
+            && !answer.handshakes.is_empty()
+        {
+            answer.handshakes.remove(0);
+        }
+        true
+    });
+    world.pass(60);
+    for index in [0, 2] {
+        let warnings = world.warnings(index);
+        assert!(warnings.iter().any(|w| w.contains("other keys than before")), "{warnings:?}");
+        assert_eq!(world.epoch(index, &group), Some(1));
+    }
+}
+
 #[test]
 fn after_some_attempts_people_are_told_and_a_member_adds_the_device_again() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
