@@ -54,6 +54,9 @@ pub fn render(line: &Line) -> String {
         Line::DeviceWaiting { group, client, .. } => {
             format!("{} {client} asks to join; if it is known, invite its user", short(group))
         }
+        Line::HeardFrom { group, client, .. } => {
+            format!("{} {} is there: its device came in", short(group), who(client))
+        }
         Line::Warning { group, text, .. } => format!("{} warning: {}", short(group), plain(text)),
         Line::StartedAnew { group, successor, suite, committer, .. } => format!(
             "{} is started anew by {} as {} with suite {suite}",
@@ -87,7 +90,9 @@ pub fn members(members: &[MemberLine]) -> String {
             Some(_) => "certified ",
             None => "unverified",
         };
-        format!("{:>4}  {role}  {standing}  key {key}  {}", member.leaf_index, who(&member.client))
+        let quiet = if member.unheard_since.is_some() { "  (not heard from yet)" } else { "" };
+        let who = who(&member.client);
+        format!("{:>4}  {role}  {standing}  key {key}  {who}{quiet}", member.leaf_index)
     });
     rows.collect::<Vec<_>>().join("\n")
 }
@@ -230,7 +235,8 @@ mod tests {
     #[test]
     fn every_line_reads_as_pinned() {
         let room = RoomLine { network: "xmpp", address: "tea@rooms.xmpp.example".into() };
-        let member = |client: &str, admin| MemberLine {
+        let member = |client: &str, admin: bool| MemberLine {
+            unheard_since: (!admin).then_some(1_700_000_000_000),
             client: client.into(),
             admin,
             leaf_index: 2,
@@ -300,6 +306,11 @@ mod tests {
                 committer: "matrix:u/alice:matrix.example/PHONE".into(),
             },
             Line::DeviceWaiting {
+                n: 1,
+                group: GROUP.into(),
+                client: "matrix:u/alice:a.org/PHONE".into(),
+            },
+            Line::HeardFrom {
                 n: 1,
                 group: GROUP.into(),
                 client: "matrix:u/alice:a.org/PHONE".into(),

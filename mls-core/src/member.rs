@@ -71,6 +71,7 @@ mod seen;
 mod send;
 mod successor;
 mod summary;
+mod unheard;
 mod welcome;
 
 pub use alarm::{Alarm, AlarmEvent, HubContradicts, MessagesMissing, OtherStateSeen};
@@ -79,7 +80,7 @@ pub use command::{
     SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, Joined,
+    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, HeardFrom, Joined,
     MessageEvent, RemovedEvent, RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
@@ -159,6 +160,7 @@ pub struct Member {
     sealer: Sealer,
     /// Handshakes that could not be opened.
     unopened: sealed_handshakes::UnopenedByGroup,
+    unheard: unheard::Unheard,
     /// Of groups that this device is on its way back into, where others have other keys.
     key_histories: BTreeMap<GroupId, key_history::KeyHistory>,
     /// When expired things were last deleted.
@@ -188,6 +190,7 @@ impl Member {
             gaps: gaps::Gaps::default(),
             fell_apart_ms: BTreeMap::new(),
             rooms: rooms::open(&overlay)?,
+            unheard: unheard::open(&overlay)?,
             intents,
             ended,
             new_intents: BTreeSet::new(),

@@ -48,6 +48,9 @@ pub struct MemberLine {
     /// Until when a certificate of its domain's authority vouches for it, in seconds since 1970; null
     /// where nothing but the networks' word does.
     pub certified_until: Option<u64>,
+    /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
+    /// added while this device was in the group.
+    pub unheard_since: Option<u64>,
 }
 
 impl From<&GroupSummary> for GroupLine {
@@ -80,6 +83,7 @@ impl From<&MemberSummary> for MemberLine {
             admin: member.admin,
             leaf_index: member.leaf_index,
             signature_key: hex::encode(&member.signature_key),
+            unheard_since: member.unheard_since_ms,
             certified_until: match member.standing {
                 Standing::Vouched { until_s } => Some(until_s),
                 Standing::Unvouched => None,

@@ -134,6 +134,15 @@ pub enum Line {
         /// The device.
         client: String,
     },
+    /// A member who was added has shown for the first time that its device is there.
+    HeardFrom {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The member.
+        client: String,
+    },
     /// Something about a group that people should know.
     Warning {
         /// The number.
@@ -247,6 +256,11 @@ impl From<&EventRecord> for Line {
                 n,
                 group: waiting.group.to_string(),
                 client: waiting.client.to_string(),
+            },
+            Event::HeardFrom(heard) => Self::HeardFrom {
+                n,
+                group: heard.group.to_string(),
+                client: heard.client.to_string(),
             },
             Event::Warning(warning) => {
                 Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }

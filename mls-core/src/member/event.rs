@@ -58,6 +58,8 @@ pub enum Event {
     StartedAnew(StartedAnew) = 11u8,
     /// A group that its room orders took another commit than this device had followed.
     Rewound(RewoundEvent) = 12u8,
+    /// A member who was added has shown for the first time that its device is there.
+    HeardFrom(HeardFrom) = 34u8,
     /// Something that may mean deceit, or that this device fell out of step.
     Alarm(AlarmEvent) = 21u8,
 }
@@ -201,6 +203,17 @@ pub struct WarningEvent {
     pub text: String,
 }
 
+/// The first message or new leaf of a member who was added while this device was in the group. Before
+/// it nobody knows whether the device ever came in (`unheard_since_ms` in the group's summary).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct HeardFrom {
+    /// The group.
+    pub group: GroupId,
+    /// The member.
+    pub client: ClientId,
+}
+
 /// A device asks to be added to a group. That it belongs to its user is the hub's word only:
 /// people should know of the device before they add it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -227,5 +240,6 @@ crate::codec_properties::hold!(
     Undecryptable,
     WarningEvent,
     DeviceWaiting,
+    HeardFrom,
     StartedAnew
 );

@@ -16,9 +16,13 @@ impl Member {
     /// Writes an event into the log and shows it; gives its number.
     pub(super) fn emit(&mut self, event: Event) -> Result<u64, StoreError> {
         let number = self.counters.next_event(&self.overlay)?;
+        let signs = self.note_signs(&event)?;
         let record = EventRecord { number, time_ms: self.now_ms, event };
         self.overlay.write(EVENT, &number.to_be_bytes(), &record)?;
         self.outputs.push(Output::Event(record));
+        for heard in signs {
+            self.emit(Event::HeardFrom(heard))?;
+        }
         Ok(number)
     }
 

@@ -46,6 +46,9 @@ pub struct MemberSummary {
     pub signature_key: Vec<u8>,
     /// What stands behind its name.
     pub standing: Standing,
+    /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
+    /// added while this device was in the group.
+    pub unheard_since_ms: Option<u64>,
 }
 
 impl Member {
@@ -54,7 +57,7 @@ impl Member {
         let live = self.groups.values().filter(|record| record.state == State::Live);
         let mut groups = Vec::new();
         for record in live {
-            let summary = |group: &MemberGroup| summary(record.rooms.clone(), group);
+            let summary = |group: &MemberGroup| self.summary(record.rooms.clone(), group);
             match self.loaded.get(&record.group) {
                 Some(loaded) => groups.push(summary(&loaded.group)),
                 None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
@@ -65,39 +68,45 @@ impl Member {
         }
         Ok(groups)
     }
-}
 
-fn summary(rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
-    let context = group.context();
-    let bound = BridgeGroup::from_extensions(&context.extensions);
-    let roster = group.roster();
-    let shared = |suite: &CipherSuite| {
-        roster.members_iter().all(|member| member.capabilities.cipher_suites.contains(suite))
-    };
-    let member = |member: mls_rs::group::Member| {
-        let identity = &member.signing_identity;
-        client_id(identity).ok().map(|client| MemberSummary {
-            client,
-            leaf_index: member.index,
-            admin: is_admin(identity, context),
-            signature_key: identity.signature_key.to_vec(),
-            standing: standing(identity, bound.as_ref().ok()),
-        })
-    };
-    GroupSummary {
-        group: GroupId(group.group_id().to_vec()),
-        epoch: group.current_epoch(),
-        order: BridgeGroup::from_extensions(&group.context().extensions)
-            .map_or(Order::Hub, |bound| bound.order),
-        rooms,
-        suite: u16::from(group.cipher_suite()),
-        shared_suites: CIPHER_SUITES.into_iter().filter(shared).map(u16::from).collect(),
-        members: roster.members_iter().filter_map(member).collect(),
+    fn summary(&self, rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
+        let id = GroupId(group.group_id().to_vec());
+        let context = group.context();
+        let bound = BridgeGroup::from_extensions(&context.extensions);
+        let roster = group.roster();
+        let shared = |suite: &CipherSuite| {
+            roster.members_iter().all(|member| member.capabilities.cipher_suites.contains(suite))
+        };
+        let member = |member: mls_rs::group::Member| {
+            let identity = &member.signing_identity;
+            client_id(identity).ok().map(|client| MemberSummary {
+                unheard_since_ms: self.unheard_since_ms(&id, &client),
+                client,
+                leaf_index: member.index,
+                admin: is_admin(identity, context),
+                signature_key: identity.signature_key.to_vec(),
+                standing: self.standing(identity, bound.as_ref().ok()),
+            })
+        };
+        GroupSummary {
+            group: id.clone(),
+            epoch: group.current_epoch(),
+            order: BridgeGroup::from_extensions(&group.context().extensions)
+                .map_or(Order::Hub, |bound| bound.order),
+            rooms,
+            suite: u16::from(group.cipher_suite()),
+            shared_suites: CIPHER_SUITES.into_iter().filter(shared).map(u16::from).collect(),
+            members: roster.members_iter().filter_map(member).collect(),
+        }
     }
-}
 
-/// What stands behind a leaf that the engine has let in.
-fn standing(identity: &SigningIdentity, bound: Option<&BridgeGroup>) -> Standing {
-    let checked = bound.and_then(|bound| check_leaf(identity, bound, None).ok());
-    checked.unwrap_or(Standing::Unvouched)
+    /// What stands behind a leaf that the engine has let in: nothing, once its certificate has ended.
+    fn standing(&self, identity: &SigningIdentity, bound: Option<&BridgeGroup>) -> Standing {
+        match bound.and_then(|bound| check_leaf(identity, bound, None).ok()) {
+            Some(Standing::Vouched { until_s }) if until_s > self.now_ms / 1000 => {
+                Standing::Vouched { until_s }
+            }
+            _ => Standing::Unvouched,
+        }
+    }
 }

@@ -36,3 +36,4 @@ mod signature_keys;
 mod starting_anew;
 mod story;
 mod suites;
+mod unheard;

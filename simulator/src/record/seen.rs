@@ -59,6 +59,7 @@ impl Record {
             Event::Epoch(_)
             | Event::KeyPackagesPublished(_)
             | Event::DeviceWaiting(_)
+            | Event::HeardFrom(_)
             | Event::Rewound(_)
             | Event::StartedAnew(_) => {}
         }

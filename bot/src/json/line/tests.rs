@@ -6,7 +6,7 @@ use mls_core::content::encode_text;
 use mls_core::identity::Standing;
 use mls_core::member::{
     Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
-    GroupSummary, HubContradicts, MemberSummary, MembershipChange, MembershipEntry,
+    GroupSummary, HeardFrom, HubContradicts, MemberSummary, MembershipChange, MembershipEntry,
     MessagesMissing, OtherStateSeen, Proposer, RemovedEvent, Sender, StartedAnew, WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
@@ -95,6 +95,7 @@ fn events() -> Vec<Event> {
         Event::Warning(WarningEvent { group: group(), text: "a message in clear".into() }),
         Event::KeyPackagesPublished(100),
         Event::DeviceWaiting(DeviceWaiting { group: group(), client: bob() }),
+        Event::HeardFrom(HeardFrom { group: group(), client: bob() }),
         Event::StartedAnew(StartedAnew {
             group: group(),
             successor: GroupId(vec![9; 16]),
@@ -123,7 +124,8 @@ fn every_event_has_its_pinned_line() {
 
 #[test]
 fn every_answer_has_its_pinned_line() {
-    let member = |client, leaf_index, admin| MemberSummary {
+    let member = |client, leaf_index, admin: bool| MemberSummary {
+        unheard_since_ms: (!admin).then_some(1_700_000_000_000),
         client,
         leaf_index,
         admin,
