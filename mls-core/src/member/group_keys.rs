@@ -69,6 +69,21 @@ impl Member {
         Ok(())
     }
 
+    /// A group that this device made in another's place has its leaf with the key of that.
+    pub(super) fn keep_key_for(
+        &self,
+        former: &GroupId,
+        successor: &GroupId,
+    ) -> Result<(), StoreError> {
+        match self.group_keys(former)?.current {
+            Some(current) => {
+                let keys = GroupKeys { current: Some(current), next: None };
+                self.overlay.write(GROUP_KEYS, &successor.0, &keys)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// This device has no leaf in the group any more.
     pub(super) fn forget_keys(&self, group: &GroupId) {
         self.overlay.delete(GROUP_KEYS, &group.0);

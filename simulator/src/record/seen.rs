@@ -60,6 +60,7 @@ impl Record {
             | Event::KeyPackagesPublished(_)
             | Event::DeviceWaiting(_)
             | Event::Rewound(_)
+            | Event::Restarted(_)
             | Event::StartedAnew(_) => {}
         }
         Ok(())

@@ -112,6 +112,7 @@ impl OpenMlsPeer {
             join_psk: Vec::new(),
             previous_key: Vec::new(),
             handover: Vec::new(),
+            replaces: Vec::new(),
             anchors: TrustAnchors::default(),
         }
     }
