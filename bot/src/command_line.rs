@@ -112,6 +112,14 @@ pub enum Action {
     Propose(Propose),
     /// End a group and start it anew, with another cipher suite, the same people and rooms
     Reinit(ReInit),
+    /// Put a new group into the place of one that cannot be healed, with the same people and rooms
+    ///
+    /// For a group whose last commit nobody can process, or whose parts followed different commits for
+    /// too long, as an admin. First agree over another way whose members and settings are right: the new
+    /// group has those of this device. Nothing proves to the others that it follows the old one, so all
+    /// should compare members and keys afterwards (`members GROUP`). Where the group still takes
+    /// commits, use `reinit`, `rejoin`, or `remove` and `invite`.
+    Restart(Group),
     /// Leave a group and its rooms
     Leave(Group),
     /// Renew this device's keys in a group
@@ -262,6 +270,7 @@ mod tests {
             "mls-bot --profile p propose 1f2e remove b@d",
             "mls-bot --profile p enter !r:s",
             "mls-bot --profile p reinit 1f2e --suite 2",
+            "mls-bot --profile p restart 1f2e",
         ] {
             assert!(parses(line).is_ok(), "{line}: {}", parses(line).unwrap_err());
         }

@@ -81,6 +81,7 @@ impl OneShot {
                 let group = find_group(&self.bot, &rotate.group).await?;
                 if rotate.new_key { Command::ChangeKey(group) } else { Command::Rotate(group) }
             }
+            Action::Restart(group) => Command::Restart(find_group(&self.bot, &group.group).await?),
             Action::Rejoin(group) => Command::Rejoin(find_group(&self.bot, &group.group).await?),
             Action::Enter(enter) => Command::Join(group_actions::room(&enter.room)),
             Action::Settings(settings) => {

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod membership;
+mod restarted;
 
 use std::fmt::Write as _;
 
@@ -64,6 +65,9 @@ pub fn render(line: &Line) -> String {
             who(committer),
             short(successor)
         ),
+        Line::Restarted { group, successor, by, changed, unknown, .. } => {
+            restarted::render([group, successor, by], changed, unknown)
+        }
         Line::Rewound { group, to_epoch, from_epoch, again, .. } => {
             let ours = if again.is_empty() { "" } else { "; yours is done again" };
             format!(
@@ -304,6 +308,14 @@ mod tests {
                 successor: "9a8b7c".repeat(5),
                 suite: 3,
                 committer: "matrix:u/alice:matrix.example/PHONE".into(),
+            },
+            Line::Restarted {
+                n: 1,
+                group: GROUP.into(),
+                successor: "9a8b7c".repeat(5),
+                by: "matrix:u/alice:a.org/PHONE".into(),
+                changed: vec!["xmpp:bob@x.org/00112233445566ff".into()],
+                unknown: vec!["matrix:u/carol:a.org/TABLET".into()],
             },
             Line::DeviceWaiting {
                 n: 1,

@@ -8,7 +8,8 @@ use thiserror::Error;
 use crate::address::{RoomAddress, UserId};
 use crate::identity::TrustAnchors;
 use crate::limits::{ADMINS_MAX, NAME_BYTES_MAX};
-use crate::policy::BRIDGE_GROUP_EXTENSION;
+use crate::policy::{BRIDGE_GROUP_EXTENSION, GROUP_ID_BYTES};
+use crate::wire::GroupId;
 
 /// Who orders handshakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -62,6 +63,10 @@ pub struct BridgeGroup {
     pub handover: Vec<u8>,
     /// Authorities whose certificates the group takes, each for its domain.
     pub anchors: TrustAnchors,
+    /// The group that this one took the place of without proof of continuity, as
+    /// [`Command::Restart`](crate::member::Command::Restart) makes it; empty where none was.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub replaces: Vec<u8>,
 }
 
 /// A GroupContext that is not one of ours, or is broken; its creator's fault.
@@ -94,6 +99,8 @@ impl BridgeGroup {
             || group.handover.len() > 64
         {
             Err(BridgeGroupError::Broken("a name in it is too long"))
+        } else if !group.replaces.is_empty() && group.replaces.len() != GROUP_ID_BYTES {
+            Err(BridgeGroupError::Broken("what it replaces is no group id"))
         } else if !group.anchors.are_bounded() {
             Err(BridgeGroupError::Broken("its trust anchors are too many, too long or doubled"))
         } else if group.admins.lines().count() > ADMINS_MAX {
@@ -112,6 +119,11 @@ impl BridgeGroup {
         let matrix = (!self.matrix_room.is_empty()).then(|| RoomAddress::matrix(&self.matrix_room));
         let muc = (!self.muc.is_empty()).then(|| RoomAddress::xmpp(&self.muc));
         matrix.into_iter().chain(muc).collect()
+    }
+
+    /// The group that this one took the place of by a restart.
+    pub fn replaced(&self) -> Option<GroupId> {
+        (!self.replaces.is_empty()).then(|| GroupId(self.replaces.clone()))
     }
 
     /// Whether the user may change the group.
@@ -145,6 +157,7 @@ impl BridgeGroup {
             join_psk: Vec::new(),
             previous_key: Vec::new(),
             handover: Vec::new(),
+            replaces: Vec::new(),
             anchors: TrustAnchors::default(),
         }
     }

@@ -110,13 +110,26 @@ pub(crate) fn check_change(
     after: &ExtensionList,
 ) -> Result<(), SettingsError> {
     let (old, new) = (BridgeGroup::from_extensions(before)?, BridgeGroup::from_extensions(after)?);
+    if old.replaces != new.replaces {
+        return Err(SettingsError::Fixed);
+    }
+    check_settings(&old, &new, before, after)
+}
+
+fn check_settings(
+    old: &BridgeGroup,
+    new: &BridgeGroup,
+    before: &ExtensionList,
+    after: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let replaced = (&old.previous_key, &old.handover) != (&new.previous_key, &new.handover);
     if old.fixed() != new.fixed() {
         Err(SettingsError::Fixed)
     } else if old.order != new.order && new.rooms().len() != 1 {
         Err(SettingsError::TwoNetworks)
     } else if old.receipt_key != new.receipt_key {
-        check_new_hub_key(&old, &new, before, after)
-    } else if (old.previous_key, old.handover) != (new.previous_key.clone(), new.handover.clone()) {
+        check_new_hub_key(old, new, before, after)
+    } else if replaced {
         Err(SettingsError::Fixed)
     } else if others(before, &[]) != others(after, &[]) {
         Err(SettingsError::OtherExtension)
@@ -177,13 +190,14 @@ pub(crate) fn check_successor(
         extensions
     };
     let (before, after) = (without_senders(before), without_senders(after));
-    let kept = |extensions| {
-        BridgeGroup::from_extensions(extensions).map(|group| (group.receipt_key, group.order))
-    };
-    if kept(&before)? != kept(&after)? {
+    let old = BridgeGroup::from_extensions(&before)?;
+    let new = BridgeGroup::from_extensions(&after)?;
+    // It follows by proof: it replaces nothing, whatever the group before did.
+    let kept = old.receipt_key == new.receipt_key && old.order == new.order;
+    if !kept || !new.replaces.is_empty() {
         return Err(SettingsError::Fixed);
     }
-    check_change(&before, &after)
+    check_settings(&old, &new, &before, &after)
 }
 
 /// The context without the bridge's own extension and these.

@@ -47,6 +47,7 @@ mod relay;
 mod removal;
 mod report_invalid;
 mod requests;
+mod restart;
 mod room_lost;
 mod room_record;
 mod submit_commit;

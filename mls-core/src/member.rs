@@ -62,7 +62,9 @@ mod recovery;
 mod reinit;
 mod rejoin;
 mod remove;
+mod replaced;
 mod requests;
+mod restart;
 mod room_order;
 mod rooms;
 mod rotate;
@@ -81,7 +83,8 @@ pub use command::{
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, HeardFrom, Joined,
-    MessageEvent, RemovedEvent, RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
+    MessageEvent, RemovedEvent, Restarted, RewoundEvent, Sender, StartedAnew, Undecryptable,
+    WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
@@ -344,7 +347,11 @@ impl Member {
 
     /// The engine's client that makes and joins groups of a suite.
     fn engine_of(&self, suite: CipherSuite) -> MemberClient {
-        let key = self.keys.of(suite);
+        self.engine_with(self.keys.of(suite), suite)
+    }
+
+    /// The same with another key of this device.
+    fn engine_with(&self, key: &keys::SignatureKey, suite: CipherSuite) -> MemberClient {
         let begin_s = (self.now_ms / 1000).saturating_sub(KEY_PACKAGE_BACKDATING_S);
         let certified = Duration::from_secs(key.until_s().saturating_sub(begin_s));
         let lifetime = PACKAGE_LIFETIME.min(certified);

@@ -52,6 +52,7 @@ fn group(anchors: Vec<TrustAnchor>, basic_allowed: bool) -> BridgeGroup {
         join_psk: Vec::new(),
         previous_key: Vec::new(),
         handover: Vec::new(),
+        replaces: Vec::new(),
         anchors: TrustAnchors(anchors),
     }
 }

@@ -15,8 +15,8 @@ use crate::group_actions::room;
 use crate::user;
 
 /// Names of these commands.
-pub(super) const NAMES: [&str; 7] =
-    ["settings", "hold_psk", "use_psk", "use_past_epoch", "propose", "join", "reinit"];
+pub(super) const NAMES: [&str; 8] =
+    ["settings", "hold_psk", "use_psk", "use_past_epoch", "propose", "join", "reinit", "restart"];
 
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -74,6 +74,11 @@ pub(super) enum GroupRequest {
         _id: IgnoredAny,
         group: Group,
         suite: u16,
+    },
+    Restart {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
     },
 }
 
@@ -174,6 +179,7 @@ impl GroupRequest {
                 Command::Propose(ProposeCommand { group: group.0, wish })
             }
             Self::Join { room, .. } => Command::Join(room.0),
+            Self::Restart { group, .. } => Command::Restart(group.0),
             Self::Reinit { group, suite, .. } => {
                 let settings = Settings::default();
                 Command::ReInit(ReInitCommand { group: group.0, suite, settings })

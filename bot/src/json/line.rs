@@ -165,6 +165,22 @@ pub enum Line {
         /// Who ended it.
         committer: String,
     },
+    /// A group that this device has just joined took the place of another by an admin's restart; nothing
+    /// proves that it follows that.
+    Restarted {
+        /// The number.
+        n: u64,
+        /// The group that ended.
+        group: String,
+        /// The group that takes its place.
+        successor: String,
+        /// Who added this device to it.
+        by: String,
+        /// Members that have another signature key than in the former.
+        changed: Vec<String>,
+        /// Members that the former did not have.
+        unknown: Vec<String>,
+    },
     /// A group without a hub took another commit than this device had followed; the epochs in the
     /// place of those that were taken back follow.
     Rewound {
@@ -271,6 +287,14 @@ impl From<&EventRecord> for Line {
                 successor: anew.successor.to_string(),
                 suite: anew.suite,
                 committer: anew.committer.to_string(),
+            },
+            Event::Restarted(restarted) => Self::Restarted {
+                n,
+                group: restarted.group.to_string(),
+                successor: restarted.successor.to_string(),
+                by: restarted.by.to_string(),
+                changed: restarted.changed.iter().map(ToString::to_string).collect(),
+                unknown: restarted.unknown.iter().map(ToString::to_string).collect(),
             },
             Event::Rewound(rewound) => Self::Rewound {
                 n,

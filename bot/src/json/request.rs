@@ -290,6 +290,7 @@ mod tests {
             r#"{"id":"20","command":"propose","group":"00ff","proposal":"remove","users":["b@d"]}"#,
             r#"{"id":"21","command":"join","room":"!r:m.example"}"#,
             r#"{"id":"22","command":"reinit","group":"00ff","suite":2}"#,
+            r#"{"id":"23","command":"restart","group":"00ff"}"#,
         ];
         let understood = lines.map(|line| format!("{line}\n  {:?}", read(line).unwrap()));
         insta::assert_snapshot!(understood.join("\n"));

@@ -35,14 +35,14 @@ pub(super) fn render(alarm: &AlarmLine) -> String {
         ),
         AlarmLine::FellApart { group, why, .. } => format!(
             "{} ALARM: the group has fallen apart, or somebody wants it to look so: {}. Compare epochs \
-             and members with the others over another way; if they differ, make a new group and \
-             invite everybody",
+             and members with the others over another way; if they differ, an admin makes a new group \
+             of everybody with `restart`",
             short(group),
             plain(why)
         ),
         AlarmLine::ReAddNeeded { group, why, .. } => format!(
             "{} ALARM: this device cannot follow the group any more: {}. An admin has to remove its \
-             user and invite them again",
+             user and invite them again, or to `restart` the group where that cannot be done",
             short(group),
             plain(why)
         ),

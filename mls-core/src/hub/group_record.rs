@@ -45,7 +45,7 @@ pub(super) struct GroupRecord {
     pub(super) snapshot_seq: u64,
     /// Whether an admin handed it over to its room: it takes no handshake any more.
     pub(super) by_room: bool,
-    /// What follows, if a ReInit has ended the group: it takes no handshake any more.
+    /// What follows, if a ReInit or a restart has ended the group: it takes no handshake any more.
     pub(super) successor: Option<Successor>,
     /// The hub has proposed to remove every leaf: nobody is left to commit, and the group has ended.
     pub(super) closed: bool,

@@ -66,7 +66,11 @@ impl Turn<'_> {
         let public = self.observe(message, &tree)?;
         self.check_first_epoch(&public, from)?;
         let bridge_group = self.check_binding(&public, from)?;
-        let rooms = self.free_rooms(&bridge_group, from)?;
+        let former = self.check_restart(&bridge_group, from)?;
+        let rooms = match &former {
+            Some(former) => self.rooms_after(former)?,
+            None => self.free_rooms(&bridge_group, from)?,
+        };
         let founding = Founding {
             creator: from,
             public: &public,
@@ -75,6 +79,9 @@ impl Turn<'_> {
             handshake_key: &request.handshake_key,
         };
         let receipt = self.begin_group(&founding)?;
+        if let Some(former) = former {
+            self.end_by_restart(former, &public)?;
+        }
         self.keep_group_info(&id, group_info);
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
     }

@@ -86,7 +86,8 @@ impl Turn<'_> {
         } else if record.closed {
             return Err(not_allowed(CLOSED));
         } else if record.successor.is_some() {
-            return Err(not_allowed("a ReInit has ended this group: another follows"));
+            // Another follows: what is wanted may go on in that.
+            return Err(Refusal::Gone.into());
         }
         self.rates
             .take(Rate::Commits, &[&record.group.to_hex(), from.as_str()], self.now_ms)

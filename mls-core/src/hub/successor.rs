@@ -24,7 +24,7 @@ use crate::store::StoreError;
 use crate::wire::register_successor::RegisterSuccessor;
 use crate::wire::{Answer, Digest, GroupId};
 
-/// What a ReInit says of the group that is to follow.
+/// What a ReInit says of the group that is to follow, or a restart of the one that follows.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Successor {
@@ -39,6 +39,18 @@ pub(super) struct Successor {
 }
 
 impl Successor {
+    /// What a restart has put into the place of a group.
+    pub(super) fn of_restart(public: &PublicGroup) -> Result<Self, StoreError> {
+        let context = public.group_context();
+        let extensions = context.extensions.mls_encode_to_vec().map_err(machine)?;
+        Ok(Self {
+            group: GroupId(context.group_id.clone()),
+            suite: context.cipher_suite.into(),
+            extensions: sha256(&extensions),
+            left: Vec::new(),
+        })
+    }
+
     fn new(reinit: &ReInitProposal) -> Result<Self, StoreError> {
         let extensions = reinit.new_group_context_extensions().mls_encode_to_vec();
         Ok(Self {
@@ -186,14 +198,20 @@ impl Turn<'_> {
         group_info: &[u8],
         handshake_key: &HandshakeKey,
     ) -> Result<Receipt, StoreError> {
+        let rooms = self.rooms_after(former)?;
+        let founding = Founding { creator: from, public, group_info, rooms: &rooms, handshake_key };
+        self.begin_group(&founding)
+    }
+
+    /// The rooms of a group, as the group that follows takes them over.
+    pub(super) fn rooms_after(&self, former: &GroupRecord) -> Result<Vec<RoomRecord>, StoreError> {
         let mut rooms = Vec::new();
         for room in &former.rooms {
             if let Some(record) = room_record::read(self.store, room)? {
                 rooms.push(RoomRecord { former: Some(former.group.clone()), ..record });
             }
         }
-        let founding = Founding { creator: from, public, group_info, rooms: &rooms, handshake_key };
-        self.begin_group(&founding)
+        Ok(rooms)
     }
 }
 

@@ -51,17 +51,18 @@ impl Member {
 
     /// Carries out the commands of a group in order. Whether none is left.
     fn advance_commands(&mut self, group: &GroupId) -> Result<bool, StoreError> {
-        while let Some(intent) = self.rejoin_intent(group).or_else(|| self.first_intent(group)) {
+        while let Some(intent) = self.next_intent(group) {
             let (number, command) = (intent.number, intent.command.clone());
+            let intent_waits = intent.stage == Stage::Waiting;
             let state = self.record(group).map(|record| record.state);
             if let Some(why) = self.needs_hub(group, &command) {
                 self.fail(number, why)?;
                 continue;
             }
             let step = match (&command, state) {
-                (Command::Rejoin(_), _) if intent.stage == Stage::Waiting => {
-                    self.begin_rejoin(number, group)?
-                }
+                (Command::Restart(_), _) if intent_waits => self.step_restart(number, group)?,
+                (Command::Restart(_), _) => Step::Wait,
+                (Command::Rejoin(_), _) if intent_waits => self.begin_rejoin(number, group)?,
                 (Command::Rejoin(_), _) if !self.is_coming_back(group) => {
                     self.fail(number, "this device was removed from the group, or left it")?;
                     Step::Next

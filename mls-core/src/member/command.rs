@@ -52,6 +52,9 @@ pub enum Command {
     ReInit(ReInitCommand) = 16u8,
     /// A commit that gives this device a fresh signature key in a group, of that group alone.
     ChangeKey(GroupId) = 31u8,
+    /// Put a new group into the place of one that cannot be healed, in the same rooms with the same
+    /// people, as an admin. Nothing proves to them that it follows the former.
+    Restart(GroupId) = 41u8,
 }
 
 impl Command {
@@ -69,6 +72,7 @@ impl Command {
             Self::Leave(group)
             | Self::Rotate(group)
             | Self::ChangeKey(group)
+            | Self::Restart(group)
             | Self::Rejoin(group) => Some(group),
             Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
@@ -92,6 +96,7 @@ impl Command {
             | Self::ChangeKey(group)
             | Self::Rejoin(group) => group,
             Self::ReInit(_)
+            | Self::Restart(_)
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages

@@ -195,6 +195,12 @@ impl Member {
                 self.commit_lost(group)?;
                 self.fetch_handshakes(group)
             }
+            Err(Refusal::Gone) => {
+                // The group has ended, and what follows was not heard of yet.
+                self.commit_lost(group)?;
+                self.fetch_handshakes(group)?;
+                self.fetch_welcomes()
+            }
             Err(refusal) => self.commit_refused(group, &format!("the hub refuses: {refusal}")),
         }
     }

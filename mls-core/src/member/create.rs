@@ -5,7 +5,7 @@ use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 use mls_rs_core::extension::ExtensionList;
 use mls_rs_core::identity::CredentialType;
 
-use super::engine_storage::MemberGroup;
+use super::engine_storage::{MemberClient, MemberGroup};
 use super::group_record::{GroupRecord, State};
 use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
@@ -95,7 +95,10 @@ impl Member {
                 Some(Stage::Registering(group)),
                 Some(Request::RegisterGroup(asked)),
                 Ok(Answer::Receipt(receipt)),
-            ) => self.registered(number, &group, &asked, &receipt),
+            ) => match self.registered(&group, &asked, &receipt)? {
+                Ok(()) => self.done(number, Some(group)),
+                Err(why) => self.fail(number, why),
+            },
             (stage, _, result) => {
                 if let Some(Stage::Registering(group)) = stage {
                     self.delete_secrets(&group)?;
@@ -123,18 +126,26 @@ impl Member {
         let bound = self.bind(&hub, rooms);
         let command = self.intents.get(&number).map(|intent| intent.command.clone());
         let suite = command.as_ref().and_then(wanted).map_or(SUITE, |(_, suite)| suite);
-        let made = self.new_mls_group(suite, &hub, &bound).and_then(|group| {
-            let info = group.group_info_message_allowing_ext_commit(false)?.to_bytes()?;
-            let tree = group.export_tree().to_bytes()?;
-            let handshake_key = handshake_key(&group)?;
-            let (group_info, tree) = (info.into(), tree.into());
-            Ok((group, RegisterGroup { group_info, tree, handshake_key }))
-        });
-        let (group, register) = match made {
-            Ok(made) => made,
+        let made = self.new_mls_group(suite, &hub, &bound);
+        let id = match made.and_then(|group| Ok((registration(&group)?, group))) {
+            Ok((register, group)) => self.hand_over(number, group, register, bound)?,
             Err(error) => return self.fail(number, format!("the group cannot be made: {error}")),
         };
-        let id = GroupId(group.group_id().to_vec());
+        if let Some(room) = self.own_room(&id) {
+            self.want_room(&room)?;
+        }
+        self.set_stage(number, Stage::Registering(id))
+    }
+
+    /// Keeps a group that was just made, and hands it to the hub.
+    pub(super) fn hand_over(
+        &mut self,
+        number: u64,
+        group: MemberGroup,
+        register: RegisterGroup,
+        bound: BridgeGroup,
+    ) -> Result<GroupId, StoreError> {
+        let (id, suite) = (GroupId(group.group_id().to_vec()), group.cipher_suite());
         let loaded = self.new_group(group)?;
         self.give_back(&id, loaded);
         let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
@@ -142,11 +153,8 @@ impl Member {
         record.rooms = bound.rooms();
         record.receipt_key = bound.receipt_key;
         self.save_record(record)?;
-        if let Some(room) = self.own_room(&id) {
-            self.want_room(&room)?;
-        }
         self.request(Purpose::Intent(number), Request::RegisterGroup(register))?;
-        self.set_stage(number, Stage::Registering(id))
+        Ok(id)
     }
 
     fn bind(&self, hub: &HubInfo, rooms: &RoomCreated) -> BridgeGroup {
@@ -168,6 +176,7 @@ impl Member {
             join_psk: Vec::new(),
             previous_key: Vec::new(),
             handover: Vec::new(),
+            replaces: Vec::new(),
             anchors: TrustAnchors(hub.anchors.clone()),
         }
     }
@@ -189,36 +198,45 @@ impl Member {
         set(extensions.set_from(bound.clone()))?;
         set(extensions.set_from(required))?;
         set(extensions.set_from(ExternalSendersExt::new(vec![sender])))?;
+        self.group_of_one(&self.engine_of(suite), extensions)
+    }
+
+    /// A group of this device alone.
+    pub(super) fn group_of_one(
+        &self,
+        engine: &MemberClient,
+        extensions: ExtensionList,
+    ) -> Result<MemberGroup, EngineError> {
         // Backdated like a key package, for a hub whose clock is behind ours.
         let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
         let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
         let id = random_bytes(GROUP_ID_BYTES)?;
-        let leaf = ExtensionList::new();
-        Ok(self.engine_of(suite).create_group_with_id(id, extensions, leaf, Some(time))?)
+        Ok(engine.create_group_with_id(id, extensions, ExtensionList::new(), Some(time))?)
     }
 
-    /// The hub accepted the group.
-    fn registered(
+    /// The hub accepted a group that we made. The inner error is why that leads nowhere.
+    pub(super) fn registered(
         &mut self,
-        number: u64,
         group: &GroupId,
         asked: &RegisterGroup,
         receipt: &[u8],
-    ) -> Result<(), StoreError> {
-        let Some(record) = self.record(group).cloned() else { return Ok(()) };
+    ) -> Result<Result<(), String>, StoreError> {
+        let Some(record) = self.record(group).cloned() else {
+            return Ok(Err("this device has forgotten the group".to_owned()));
+        };
         let info = asked.group_info.inline().unwrap_or_default();
         let receipt = match check_first(&record, info, receipt, self.now_ms) {
             Ok(receipt) => receipt,
             Err(error) => {
                 self.delete_secrets(group)?;
                 self.delete_record(group);
-                return self.fail(number, format!("the hub's receipt is not good: {error}"));
+                return Ok(Err(format!("the hub's receipt is not good: {error}")));
             }
         };
         let Some(loaded) = self.take_group(group)? else {
             // The hub has the group, and our leaf in it is a way back.
             self.lost(group)?;
-            return self.fail(number, "the group's state is gone: this device tries to come back");
+            return Ok(Err("the group's state is gone: this device tries to come back".to_owned()));
         };
         self.mark_epoch(group, &loaded, &receipt)?;
         let by = Proposer::Member(self.client.clone());
@@ -230,8 +248,17 @@ impl Member {
         self.plan_update(group, &loaded, true)?;
         self.emit_joined(group, &loaded, record.rooms)?;
         self.give_back(group, loaded);
-        self.done(number, Some(group.clone()))
+        Ok(Ok(()))
     }
+}
+
+/// What the hub is given of a group of one.
+pub(super) fn registration(group: &MemberGroup) -> Result<RegisterGroup, EngineError> {
+    Ok(RegisterGroup {
+        group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
+        tree: group.export_tree().to_bytes()?.into(),
+        handshake_key: handshake_key(group)?,
+    })
 }
 
 /// The rooms and the suite of a command that makes a group.

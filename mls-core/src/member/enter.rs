@@ -75,7 +75,10 @@ impl Member {
         let engine = self.engine_of(admitted.suite);
         let joined = tree.and_then(|tree| engine.join_group(Some(tree), &admitted.message, None));
         match joined {
-            Ok((group, _)) => self.enter(welcome, group, admitted),
+            Ok((group, info)) => match self.replaced_here(&welcome.group, &admitted.bound) {
+                None => self.enter(welcome, group, admitted),
+                Some(former) => self.enter_in_place(former, welcome, group, admitted, info.sender),
+            },
             Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
             Err(error) => Ok(Err(error.to_string())),
         }
@@ -110,7 +113,7 @@ impl Member {
         Ok(entered)
     }
 
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         welcome: &Welcome,
         group: MemberGroup,

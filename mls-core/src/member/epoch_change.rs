@@ -56,6 +56,9 @@ impl Member {
         if let Some(pending) = own {
             self.own_commit_applied(&group, &pending, &loaded)?;
         }
+        if let Some(event) = &event {
+            self.compare_with_replaced(&loaded.group, &event.added)?;
+        }
         self.give_back(&group, loaded);
         if let Some(event) = event {
             self.emit(Event::Epoch(event))?;

@@ -62,6 +62,26 @@ pub enum Event {
     HeardFrom(HeardFrom) = 34u8,
     /// Something that may mean deceit, or that this device fell out of step.
     Alarm(AlarmEvent) = 21u8,
+    /// A group that this device has just joined took the place of one that could not be healed, and
+    /// nothing proves that it follows that.
+    Restarted(Restarted) = 41u8,
+}
+
+/// A new group took the place of another by an admin's restart. Compare its members over another way:
+/// nobody but that admin vouches for them.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct Restarted {
+    /// The group that ended here.
+    pub group: GroupId,
+    /// The group that takes its place; others may still be added to it.
+    pub successor: GroupId,
+    /// Who added this device to it: an admin of the former.
+    pub by: ClientId,
+    /// Members that have another signature key than in the former.
+    pub changed: Vec<ClientId>,
+    /// Members that the former did not have, as far as this device had followed it.
+    pub unknown: Vec<ClientId>,
 }
 
 /// A group has ended by a ReInit (RFC 9420 11.2).
@@ -241,5 +261,6 @@ crate::codec_properties::hold!(
     WarningEvent,
     DeviceWaiting,
     HeardFrom,
-    StartedAnew
+    StartedAnew,
+    Restarted
 );

@@ -99,6 +99,21 @@ impl Member {
         Ok(Changes { key: next.filter(|key| self.is_fresh(key)), ..Changes::default() })
     }
 
+    /// A group that this device made in another's place has its leaf with the key of that.
+    pub(super) fn keep_key_for(
+        &self,
+        former: &GroupId,
+        successor: &GroupId,
+    ) -> Result<(), StoreError> {
+        match self.group_keys(former)?.current {
+            Some(current) => {
+                let keys = GroupKeys { current: Some(current), next: None };
+                self.overlay.write(GROUP_KEYS, &successor.0, &keys)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// This device has no leaf in the group any more.
     pub(super) fn forget_keys(&mut self, group: &GroupId) {
         self.overlay.delete(GROUP_KEYS, &group.0);

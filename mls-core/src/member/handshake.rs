@@ -62,6 +62,9 @@ impl Member {
             return Ok(Turn::Settled);
         };
         let Some(message) = handshake.message.inline() else { return Ok(Turn::Settled) };
+        if record.room_head.is_some() && record.state == State::Ended {
+            return Ok(Turn::Settled);
+        }
         if record.room_head.is_some() && record.rejoin.is_none() {
             return self.handed_back(&record, &handshake, message).map(|()| Turn::Settled);
         }

@@ -54,6 +54,8 @@ pub(super) enum Stage {
     Uploading(Vec<Digest>) = 6u8,
     /// A group is being started anew.
     StartingAnew(StartingAnew) = 7u8,
+    /// A group that is to replace another was made and waits for its first receipt.
+    Restarting(Restarting) = 41u8,
 }
 
 /// How far an invitation has come.
@@ -97,6 +99,16 @@ pub(super) enum Step {
     Next,
     /// It waits for something.
     Wait,
+}
+
+/// A group that is to take another's place.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub(super) struct Restarting {
+    /// Its id.
+    pub(super) successor: GroupId,
+    /// Who is to be added to it.
+    pub(super) users: Vec<UserId>,
 }
 
 pub(super) type Intents = BTreeMap<u64, Intent>;
@@ -251,6 +263,18 @@ impl Member {
         self.intents.values().find(|intent| rejoins(&intent.command))
     }
 
+    /// The command that comes next in a group: who restarts it, or comes back into it, does not wait for
+    /// what cannot be done before.
+    pub(super) fn next_intent(&self, group: &GroupId) -> Option<&Intent> {
+        let restarts = |command: &Command| matches!(command, Command::Restart(g) if g == group);
+        let restart = self.intents.values().find(|intent| restarts(&intent.command));
+        // Who is to be added after a restart is to hear what waited for it.
+        let begun = self.intents.values().find(|intent| {
+            intent.group() == Some(group) && matches!(intent.stage, Stage::Inviting(_))
+        });
+        restart.or_else(|| self.rejoin_intent(group)).or(begun).or_else(|| self.first_intent(group))
+    }
+
     /// The hub answered what was asked for a command.
     pub(super) fn intent_answered(
         &mut self,
@@ -268,6 +292,9 @@ impl Member {
                 self.key_packages_claimed(number, clients)
             }
             (Command::ReInit(command), result) => self.reinit_answered(number, &command, result),
+            (Command::Restart(former), result) => {
+                self.restart_answered(number, &former, asked, result)
+            }
             (Command::Join(_), Ok(Answer::GroupFound(found))) => {
                 self.join_found(number, found.group)
             }
@@ -281,4 +308,4 @@ impl Member {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(Intent, Stage, Inviting, StoredResult, StartingAnew);
+crate::codec_properties::hold!(Intent, Stage, Inviting, StoredResult, StartingAnew, Restarting);

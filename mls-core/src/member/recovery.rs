@@ -1,5 +1,6 @@
 //! The way back after a commit with a good receipt that cannot be processed: step by step, each
-//! once, and none of them started by anything that the hub did not sign as next.
+//! once, and none of them started by anything that the hub did not sign as next, but the last, which
+//! an admin starts.
 //!
 //! 1. The group is read again from its snapshot, and the commit given to it once more. (Fetching
 //!    it again would bring the same bytes: its receipt holds their hash.)
@@ -8,6 +9,8 @@
 //! 3. The commit is reported, and an external commit brings this device back, at most
 //!    [`RETURN_ATTEMPTS_MAX`] times with pauses ([`super::rejoin`]).
 //! 4. People are told that a member has to add this device again; the Welcome is taken.
+//! 5. Where no member can commit any more, or no two parts of the group can go on together, an admin
+//!    makes a new group of everybody in the same rooms ([`super::restart`]), by a person's word.
 //!
 //! **What step 2 costs.** The state before the last commit holds that epoch's secrets as they were
 //! at its last snapshot, so whoever steals the database can derive the keys of messages that were

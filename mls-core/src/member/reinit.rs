@@ -211,7 +211,8 @@ fn extensions(
     let bound = BridgeGroup::from_extensions(&extensions)
         .map_err(|e| EngineError::Crypto(e.to_string()))?;
     let sender = hub.sender(command.suite).ok_or(EngineError::Suite(command.suite))?;
-    extensions.set_from(command.settings.applied_to(&bound)).map_err(codec)?;
+    let bound = BridgeGroup { replaces: Vec::new(), ..command.settings.applied_to(&bound) };
+    extensions.set_from(bound).map_err(codec)?;
     extensions.set_from(ExternalSendersExt::new(vec![sender])).map_err(codec)?;
     Ok(extensions)
 }

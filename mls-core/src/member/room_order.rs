@@ -57,9 +57,9 @@ impl Member {
             Command::Propose(_) => {
                 Some("without a hub there are no proposals by themselves: commit instead")
             }
-            Command::ReInit(_) => {
-                Some("without a hub a group is not started anew by ReInit: make another one")
-            }
+            Command::ReInit(_) => Some(
+                "without a hub there is no ReInit: hand the group back to it (order hub) first",
+            ),
             Command::UsePastEpoch(_) => {
                 Some("without a hub an epoch may be taken back: its secret cannot be used")
             }

@@ -70,6 +70,10 @@ impl Member {
                 self.forget_unheard(&anew.group);
                 Ok(Vec::new())
             }
+            Event::Restarted(anew) => {
+                self.forget_unheard(&anew.group);
+                Ok(Vec::new())
+            }
             _ => Ok(Vec::new()),
         }
     }

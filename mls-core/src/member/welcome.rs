@@ -156,6 +156,9 @@ impl Member {
             Err(AdmissionError::OtherHub) if self.ask_hub_at_once()? => return Ok(Verdict::Wait),
             Err(why) => return Ok(Verdict::Drop(Some(why.to_string()))),
         };
+        if let Err(why) = self.check_place(&welcome.group, &admitted.bound, hub) {
+            return Ok(Verdict::Drop(Some(why)));
+        }
         let network = self.client.network();
         match admitted.bound.rooms().into_iter().find(|room| room.network == network) {
             None => Ok(Verdict::Drop(Some(format!("the group has no room on {network}")))),

@@ -37,8 +37,8 @@ pub enum Refusal {
     /// Larger than so many bytes.
     #[error("too large: at most {0} bytes")]
     TooLarge(u32) = 9u8,
-    /// It was there and is no longer kept.
-    #[error("no longer kept")]
+    /// It was there and is no longer kept, or has ended.
+    #[error("it has ended, or is no longer kept")]
     Gone = 10u8,
     /// The hub does not know this request, or not in this version.
     #[error("the hub does not know this request")]

@@ -240,6 +240,7 @@ pub(crate) fn bridge_group(info: &HubInfo, rooms: &RoomCreated, admin: &UserId) 
         join_psk: Vec::new(),
         previous_key: Vec::new(),
         handover: Vec::new(),
+        replaces: Vec::new(),
         anchors: TrustAnchors::default(),
     }
 }

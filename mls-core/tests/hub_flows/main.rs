@@ -24,6 +24,7 @@ mod proposals;
 mod registration;
 mod removal;
 mod requests;
+mod restarting;
 mod returning;
 mod settings;
 mod world;

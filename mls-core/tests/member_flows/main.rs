@@ -26,6 +26,7 @@ mod power;
 mod psks;
 mod races;
 mod recovery;
+mod restarting;
 mod restarts;
 mod returning;
 mod returning_amid;

@@ -29,4 +29,5 @@ mod bounds;
 mod disorder;
 mod handing_back;
 mod races;
+mod restarting;
 mod room;

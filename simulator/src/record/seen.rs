@@ -61,6 +61,7 @@ impl Record {
             | Event::DeviceWaiting(_)
             | Event::HeardFrom(_)
             | Event::Rewound(_)
+            | Event::Restarted(_)
             | Event::StartedAnew(_) => {}
         }
         Ok(())

@@ -158,6 +158,7 @@ fn bridge_group(admin: &UserId) -> BridgeGroup {
         join_psk: Vec::new(),
         previous_key: Vec::new(),
         handover: Vec::new(),
+        replaces: Vec::new(),
         anchors: TrustAnchors::default(),
     }
 }

@@ -7,7 +7,8 @@ use mls_core::identity::Standing;
 use mls_core::member::{
     Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
     GroupSummary, HeardFrom, HubContradicts, MemberSummary, MembershipChange, MembershipEntry,
-    MessagesMissing, OtherStateSeen, Proposer, RemovedEvent, Sender, StartedAnew, WarningEvent,
+    MessagesMissing, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
+    WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -111,6 +112,13 @@ fn events() -> Vec<Event> {
         alarm(Alarm::NoCheckpoints(Network::Xmpp)),
         alarm(Alarm::MessagesMissing(MessagesMissing { epoch: 7, sender: bob(), count: 3 })),
         alarm(Alarm::ReAddNeeded("a handshake cannot be processed".into())),
+        Event::Restarted(Restarted {
+            group: group(),
+            successor: GroupId(vec![9; 16]),
+            by: alice(),
+            changed: vec![bob()],
+            unknown: Vec::new(),
+        }),
     ]
 }
 

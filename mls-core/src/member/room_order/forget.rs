@@ -60,6 +60,17 @@ impl Member {
         Ok(())
     }
 
+    /// A group has ended: what the room has not shown of our commits is sent no more.
+    pub(in super::super) fn give_up_room_commits(
+        &mut self,
+        group: &GroupId,
+    ) -> Result<(), StoreError> {
+        for (hash, ..) in self.own_commits_of(group)? {
+            self.take_own_commit(group, &hash)?;
+        }
+        Ok(())
+    }
+
     /// Deletes all that order by the room kept of a group.
     pub(in super::super) fn forget_room_order(
         &mut self,
@@ -71,9 +82,7 @@ impl Member {
         for commit in self.waiting(group, None)? {
             self.delete_waiting(group, &commit);
         }
-        for (hash, ..) in self.own_commits_of(group)? {
-            self.take_own_commit(group, &hash)?;
-        }
+        self.give_up_room_commits(group)?;
         self.forget_handed_back(group);
         match self.is_ordered_by_room(group) {
             true => self.change_record(group, |record| record.room_head = None),

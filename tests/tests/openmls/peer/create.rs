@@ -113,6 +113,7 @@ impl OpenMlsPeer {
             previous_key: Vec::new(),
             handover: Vec::new(),
             anchors: TrustAnchors(hub.anchors.clone()),
+            replaces: Vec::new(),
         }
     }
 }

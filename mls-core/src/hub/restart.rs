@@ -1,0 +1,54 @@
+//! A group that an admin puts into the place of one that cannot be healed.
+//!
+//! No commit of the former ends it, for perhaps nobody can make one that all can process. So the hub
+//! goes by the last state that it has: who was an admin in that may restart the group, once.
+
+use super::group_record::{self, GroupRecord, bridge_group};
+use super::removal::CLOSED;
+use super::successor::Successor;
+use super::turn::{Stop, Turn, invalid, not_allowed};
+use crate::address::UserId;
+use crate::bridge_group::BridgeGroup;
+use crate::engine::PublicGroup;
+use crate::store::StoreError;
+use crate::wire::refusal::Refusal;
+
+impl Turn<'_> {
+    /// The group that a new one is to replace, if it names one, and this user may do that.
+    pub(super) fn check_restart(
+        &mut self,
+        new: &BridgeGroup,
+        from: &UserId,
+    ) -> Result<Option<GroupRecord>, Stop> {
+        let Some(former) = new.replaced() else { return Ok(None) };
+        let former = self.group_of_member(&former, from)?;
+        let last = bridge_group(&self.groups.copy(self.store, &former)?)?;
+        if !last.is_admin(from) {
+            return Err(not_allowed("only who was an admin of the group may restart it"));
+        } else if former.closed {
+            return Err(not_allowed(CLOSED));
+        } else if former.rooms.is_empty() {
+            return Err(not_allowed("all rooms of the group are lost: make a new group"));
+        } else if new.rooms() != last.rooms() {
+            return Err(invalid("a restart keeps the rooms of the group that it replaces"));
+        }
+        // A ReInit whose group never came leaves everybody without one.
+        if let Some(successor) = &former.successor
+            && group_record::read(self.store, &successor.group)?.is_some()
+        {
+            return Err(Refusal::Exists.into());
+        }
+        Ok(Some(former))
+    }
+
+    /// The former group takes nothing any more, whoever ordered it.
+    pub(super) fn end_by_restart(
+        &mut self,
+        mut former: GroupRecord,
+        new: &PublicGroup,
+    ) -> Result<(), StoreError> {
+        former.by_room = false;
+        former.successor = Some(Successor::of_restart(new)?);
+        former.write(self.store)
+    }
+}

@@ -1,0 +1,184 @@
+//! A group that took the place of one of ours by a restart: what is checked of it, and what becomes of
+//! the former.
+//!
+//! Nothing proves that the new group follows the former: the hub could make one of its own and name
+//! any group as replaced. So the former ends here only for somebody who was an admin in the state that
+//! this device has of it, by the key that it knows, and people are told whose keys are others
+//! than before. A device without a state of the former takes the new group as it takes any.
+
+use mls_rs_core::identity::SigningIdentity;
+
+use super::engine_storage::MemberGroup;
+use super::enter::Admitted;
+use super::event::Restarted;
+use super::group_record::{GroupRecord, State};
+use super::intents::Stage;
+use super::requests::Purpose;
+use super::{Command, Event, Member};
+use crate::address::ClientId;
+use crate::bridge_group::BridgeGroup;
+use crate::identity::{client_id, clients};
+use crate::store::StoreError;
+use crate::wire::GroupId;
+use crate::wire::hub_info::HubInfo;
+use crate::wire::welcome::Welcome;
+
+impl Member {
+    /// The group that has taken a group's place, where this device is in it.
+    pub(super) fn live_successor(&self, former: &GroupId) -> Option<GroupId> {
+        let next = self.record(former)?.successor.as_ref()?;
+        let here = self.record(next)?.state;
+        matches!(here, State::Live | State::Rejoining).then(|| next.clone())
+    }
+
+    /// The group of this device that another one is to replace, if there is one.
+    pub(super) fn replaced_here(&self, new: &GroupId, bound: &BridgeGroup) -> Option<GroupId> {
+        let former = bound.replaced().filter(|former| former != new)?;
+        let ends = match self.record(&former)?.state {
+            State::Live | State::Rejoining => true,
+            State::Ended => self.live_successor(&former).as_ref() != Some(new),
+            State::Registering | State::Gone => false,
+        };
+        ends.then_some(former)
+    }
+
+    /// Whether a group may take the place of one of ours, as far as its context tells.
+    pub(super) fn check_place(
+        &self,
+        new: &GroupId,
+        bound: &BridgeGroup,
+        hub: &HubInfo,
+    ) -> Result<(), String> {
+        let Some(former) = self.replaced_here(new, bound) else { return Ok(()) };
+        let Some(record) = self.record(&former) else { return Ok(()) };
+        let knows_rooms = |record: &GroupRecord| record.joined_epoch != u64::MAX;
+        if self.live_successor(&former).is_some() {
+            Err(format!("it replaces {former}, which another group has replaced"))
+        } else if knows_rooms(record) && record.rooms != bound.rooms() {
+            Err(format!("it replaces {former}, but has other rooms"))
+        } else if !record.receipt_key.is_empty() && hub.senders_of(&record.receipt_key).is_none() {
+            Err(format!("it replaces {former}, which has another hub"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Enters a group that replaces one of ours, if who added this device may do that. The inner error
+    /// is why the Welcome cannot be used.
+    pub(super) fn enter_in_place(
+        &mut self,
+        former: GroupId,
+        welcome: &Welcome,
+        group: MemberGroup,
+        admitted: Admitted,
+        adder: u32,
+    ) -> Result<Result<(), String>, StoreError> {
+        let Ok(adder) = group.roster().member_with_index(adder) else {
+            return Ok(Err("nobody in the group made it".to_owned()));
+        };
+        let by = match self.may_replace(&former, &adder.signing_identity) {
+            Ok(by) => by,
+            Err(why) => {
+                // Perhaps the commit that made them an admin is on its way.
+                self.fetch_handshakes(&former)?;
+                return Ok(Err(format!("it replaces {former}, but {why}")));
+            }
+        };
+        let changed = self.changed_keys(&former, &group.roster());
+        let unknown = self.unknown_clients(&former, &clients(&group.roster()));
+        let successor = welcome.group.clone();
+        let entered = self.enter(welcome, group, admitted)?;
+        if entered.is_ok() {
+            self.put_into_place(Restarted { group: former, successor, by, changed, unknown })?;
+        }
+        Ok(entered)
+    }
+
+    /// Who it is that was an admin of the former group, as it is here, by the key that is known.
+    fn may_replace(&self, former: &GroupId, by: &SigningIdentity) -> Result<ClientId, String> {
+        let client = client_id(by).map_err(|error| error.to_string())?;
+        let Ok(here) = self.engine.load_group(&former.0) else { return Ok(client) };
+        let bound = BridgeGroup::from_extensions(&here.context().extensions);
+        let same = |leaf: &SigningIdentity| {
+            leaf.signature_key == by.signature_key && client_id(leaf).as_ref() == Ok(&client)
+        };
+        if !bound.is_ok_and(|bound| bound.is_admin(&client.user())) {
+            Err(format!("{client}, who made it, was no admin of that"))
+        } else if !here.roster().member_identities_iter().any(same) {
+            Err(format!("{client}, who made it, had another key in that: ask them"))
+        } else {
+            Ok(client)
+        }
+    }
+
+    fn unknown_clients(&self, former: &GroupId, members: &[ClientId]) -> Vec<ClientId> {
+        let Ok(here) = self.engine.load_group(&former.0) else { return Vec::new() };
+        let known = clients(&here.roster());
+        members.iter().filter(|client| !known.contains(client)).cloned().collect()
+    }
+
+    /// A new group has the place of another: that ends, and what waits for it goes on in the new one.
+    pub(super) fn put_into_place(&mut self, event: Restarted) -> Result<(), StoreError> {
+        let (former, successor) = (event.group.clone(), event.successor.clone());
+        self.take_pending(&former)?;
+        self.give_up_room_commits(&former)?;
+        self.forget_group_requests(&former);
+        self.returned(&former);
+        self.end_ways_back(&former, &successor)?;
+        let (suite, now_ms) = (self.record(&successor).map_or(0, |r| r.suite), self.now_ms);
+        self.change_record(&former, |record| {
+            record.state = State::Ended;
+            record.successor = Some(successor.clone());
+            record.successor_suite = suite;
+            record.ended_ms = now_ms;
+            record.proposals_since_ms = None;
+            record.rejoin = None;
+            record.broken_seq = None;
+        })?;
+        self.begin_commands_again(&former)?;
+        self.emit(Event::Restarted(event))?;
+        self.take_place(&former, &successor)
+    }
+
+    /// Who was coming back into the former group is in the new one.
+    fn end_ways_back(&mut self, former: &GroupId, successor: &GroupId) -> Result<(), StoreError> {
+        let joining = self.record(former).and_then(|record| record.rejoin.as_ref()?.intent);
+        let rejoins = |command: &Command| matches!(command, Command::Rejoin(g) if g == former);
+        let coming = self.intents.values().filter(|intent| rejoins(&intent.command));
+        let coming: Vec<_> = coming.map(|intent| intent.number).chain(joining).collect();
+        coming.into_iter().try_for_each(|number| self.done(number, Some(successor.clone())))
+    }
+
+    /// What was claimed or asked for the former group is of no use in the new one.
+    fn begin_commands_again(&mut self, former: &GroupId) -> Result<(), StoreError> {
+        let of_former = self.intents.values().filter(|intent| intent.group() == Some(former));
+        let again = of_former
+            .filter(|intent| !matches!(intent.command, Command::Restart(_) | Command::Leave(_)));
+        for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
+            self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+            self.set_stage(number, Stage::Waiting)?;
+        }
+        Ok(())
+    }
+
+    /// Clients were added to a group: where it took another's place, people are told who of them had
+    /// another key in that.
+    pub(super) fn compare_with_replaced(
+        &mut self,
+        loaded: &MemberGroup,
+        added: &[ClientId],
+    ) -> Result<(), StoreError> {
+        let group = &GroupId(loaded.group_id().to_vec());
+        let bound = BridgeGroup::from_extensions(&loaded.context().extensions);
+        let former = bound.ok().and_then(|bound| bound.replaced());
+        let former = former.filter(|former| self.live_successor(former).as_ref() == Some(group));
+        let Some(former) = former.filter(|_| !added.is_empty()) else { return Ok(()) };
+        let mut changed = self.changed_keys(&former, &loaded.roster());
+        changed.retain(|client| added.contains(client));
+        for client in changed {
+            let text = format!("{client} has another key than it had in {former}: ask them");
+            self.warn(group, text)?;
+        }
+        Ok(())
+    }
+}
