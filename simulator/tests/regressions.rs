@@ -135,3 +135,11 @@ fn what_was_said_while_a_welcome_could_not_be_fetched_for_a_day_is_read() {
          work 70 916928 loses; send d1 g0 1; work 4 135990; part matrix; time 90000",
     );
 }
+
+#[test]
+fn who_was_put_out_while_the_room_ordered_the_group_is_removed_once_it_is_back() {
+    replay(
+        "cast 1 0 1 0 1; create d0 matrix; work 300 1; invite d0 g0 u2 u4; work 300 2; \
+         order-room d0 g0; work 60 3; kick u4 g0; work 19 267854; order-hub d0 g0",
+    );
+}
