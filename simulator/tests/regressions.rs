@@ -143,3 +143,21 @@ fn who_was_put_out_while_the_room_ordered_the_group_is_removed_once_it_is_back()
          order-room d0 g0; work 60 3; kick u4 g0; work 19 267854; order-hub d0 g0",
     );
 }
+
+#[test]
+fn a_group_that_goes_back_to_its_room_at_once_has_not_fallen_apart() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 5 229125; invite d3 g0 u0 u10; \
+         order-room d3 g0; order-hub d3 g0; order-room d3 g0",
+    );
+}
+
+#[test]
+fn a_commit_of_the_time_before_the_hub_had_the_group_again_is_no_alarm() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 21 579437; invite d3 g0 u0 u2 u4 u8; \
+         work 30 791771 loses doubles; order-room d3 g0; send d3 g0 1; \
+         work 55 974935 loses doubles; rotate d1 g0; crash d4 1 power; order-hub d3 g0; \
+         time 20; work 42 191465; send d3 g0 1; order-room d3 g0; send d2 g0 1; back d1",
+    );
+}

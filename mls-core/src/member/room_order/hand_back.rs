@@ -16,7 +16,7 @@ use super::branch::Nodes;
 use super::waiting::Waiting;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::sha256;
-use crate::limits::HAND_BACK_WAIT_MS;
+use crate::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS};
 use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::handshake::Handshake;
@@ -75,14 +75,25 @@ impl Member {
             self.settle(group)?;
             self.read_future(group)?;
         }
-        match self.is_ordered_by_room(group) {
-            true => self.fell_apart(
-                group,
-                "an admin handed the group back to the hub from a state that did not come here; if \
-                 it does not come soon, come back with `rejoin`",
-            ),
-            false => Ok(()),
+        self.listen_for_handed_back(group)
+    }
+
+    /// Something came of a group that its room orders: if the hub took it back from a state that has
+    /// not come for long, although this device listened, people are told.
+    pub(super) fn listen_for_handed_back(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        if !self.is_handed_back(group)? {
+            return Ok(());
         }
+        let now_ms = self.now_ms;
+        let since_ms = *self.handed_back_ms.entry(group.clone()).or_insert(now_ms);
+        if now_ms.saturating_sub(since_ms) < HANDED_BACK_WAIT_MS {
+            return Ok(());
+        }
+        self.fell_apart(
+            group,
+            "an admin handed the group back to the hub from a state that did not come here: come \
+             back with `rejoin`",
+        )
     }
 
     /// The state in which the hub takes the group back, if it is known.
@@ -123,7 +134,8 @@ impl Member {
         self.apply_early(group)
     }
 
-    pub(super) fn forget_handed_back(&self, group: &GroupId) {
+    pub(super) fn forget_handed_back(&mut self, group: &GroupId) {
+        self.handed_back_ms.remove(group);
         self.overlay.delete(HANDED_BACK, &group.0);
     }
 

@@ -58,7 +58,7 @@ impl Member {
         }
         if oldest_epoch(&nodes, head.as_ref()).is_some_and(|oldest| epoch < oldest) {
             self.mark_seen(group, epoch, hash);
-            if head.is_none() {
+            if head.is_none() || epoch < self.room_order_began(group) {
                 return Ok(());
             }
             return self.fell_apart(
