@@ -161,3 +161,21 @@ fn a_commit_of_the_time_before_the_hub_had_the_group_again_is_no_alarm() {
          time 20; work 42 191465; send d3 g0 1; order-room d3 g0; send d2 g0 1; back d1",
     );
 }
+
+#[test]
+fn a_branch_of_before_is_not_handed_back() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d3 xmpp; work 15 772450; invite d3 g0 u1 u3; \
+         work 52 58474; order-room d3 g0; rotate d2 g0; back d2; work 15 781811 loses; \
+         order-hub d2 g0; rejoin d5 g0; time 20; back d4; work 26 534710; rotate d0 g0; \
+         work 11 314300 loses; rotate d3 g0; order-room d2 g0; order-hub d3 g0",
+    );
+}
+
+#[test]
+fn a_commit_that_meets_the_switch_to_the_room_is_made_again() {
+    replay(
+        "cast 1 0 1 0 1; create d0 matrix; work 300 1; invite d0 g0 u2 u4; work 300 2; \
+         kick u4 g0; work 8 984626; order-room d0 g0; work 0 995330; time 20",
+    );
+}
