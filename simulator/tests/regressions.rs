@@ -179,3 +179,20 @@ fn a_commit_that_meets_the_switch_to_the_room_is_made_again() {
          kick u4 g0; work 8 984626; order-room d0 g0; work 0 995330; time 20",
     );
 }
+
+#[test]
+fn who_is_let_in_while_the_room_orders_the_group_is_not_warned_of_its_commits() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d4 xmpp; work 13 853021; order-room d4 g0; part xmpp; \
+         let-in u1 g0; time 90000; rotate d4 g0",
+    );
+}
+
+#[test]
+fn who_joined_after_the_hub_had_the_group_again_is_not_warned_of_commits_of_before() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d4 xmpp; work 8 384214; invite d4 g0 u1; \
+         order-room d4 g0; time 90000; rotate d4 g0; order-hub d4 g0; work 4 340861; \
+         invite d4 g0 u3; back d5; rotate d0 g0; reinit d4 g0 1",
+    );
+}
