@@ -196,3 +196,12 @@ fn who_joined_after_the_hub_had_the_group_again_is_not_warned_of_commits_of_befo
          invite d4 g0 u3; back d5; rotate d0 g0; reinit d4 g0 1",
     );
 }
+
+#[test]
+fn who_leaves_with_a_fresh_key_and_joins_again_signs_with_its_devices_key() {
+    replay(
+        "cast 1 1 1; create d1 matrix xmpp; work 11 637736; invite d1 g0 u2; work 23 354733; \
+         open d1 g0; change-key d2 g0; work 12 175788; leave d2 g0; work 27 94538; \
+         let-in u2 g0; join d2 g0; work 8 286094; send d2 g0 1",
+    );
+}
