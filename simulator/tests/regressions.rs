@@ -205,3 +205,10 @@ fn who_leaves_with_a_fresh_key_and_joins_again_signs_with_its_devices_key() {
          let-in u2 g0; join d2 g0; work 8 286094; send d2 g0 1",
     );
 }
+
+#[test]
+fn a_certificate_that_was_on_its_way_until_it_was_over_is_asked_for_again() {
+    replay(
+        "cast 1 1 1; time 5270400; work 23 683705; sleep d0; work 29 555788; time 8208000",
+    );
+}

@@ -133,6 +133,11 @@ impl Member {
         group: &GroupId,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
+        if self.has_ended(&result) {
+            // The answer was on its way for longer than that: it is asked for again.
+            self.touched.insert(group.clone());
+            return self.renew_group_credentials();
+        }
         let why = match result {
             Ok(Answer::Credential(issued)) => match self.take_group_credential(group, &issued)? {
                 Ok(()) => return self.renew_soon(group),
