@@ -212,3 +212,10 @@ fn a_certificate_that_was_on_its_way_until_it_was_over_is_asked_for_again() {
         "cast 1 1 1; time 5270400; work 23 683705; sleep d0; work 29 555788; time 8208000",
     );
 }
+
+#[test]
+fn who_is_out_of_a_group_hears_no_more_of_its_key() {
+    replay(
+        "cast 1 1 1; create d0 matrix; work 8 185699; change-key d0 g0; time 8208000",
+    );
+}
