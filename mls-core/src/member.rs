@@ -67,6 +67,7 @@ mod rotate;
 mod sealed_handshakes;
 mod seen;
 mod send;
+mod stale_uploads;
 mod successor;
 mod summary;
 mod welcome;

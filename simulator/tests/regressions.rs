@@ -219,3 +219,10 @@ fn who_is_out_of_a_group_hears_no_more_of_its_key() {
         "cast 1 1 1; create d0 matrix; work 8 185699; change-key d0 g0; time 8208000",
     );
 }
+
+#[test]
+fn key_packages_that_could_not_be_uploaded_for_months_are_made_anew() {
+    replay(
+        "cast 0 1 0 1 0 1 0 1 0 1; part xmpp; time 6048000; time 5270400",
+    );
+}
