@@ -226,3 +226,19 @@ fn key_packages_that_could_not_be_uploaded_for_months_are_made_anew() {
         "cast 0 1 0 1 0 1 0 1 0 1; part xmpp; time 6048000; time 5270400",
     );
 }
+
+#[test]
+fn a_device_of_a_member_is_told_that_its_group_has_no_hub() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d1 xmpp; work 8 727252; order-room d1 g0; time 90000; \
+         close d0 g0",
+    );
+}
+
+#[test]
+fn a_message_of_who_lost_a_group_without_a_hub_ends() {
+    replay(
+        "cast 0 1 0 1 0 1 0 1 0 1 0 1; create d3 xmpp; work 8 830964; invite d3 g0 u5; \
+         work 21 511033; order-room d3 g0; lose d2; send d2 g0 1",
+    );
+}
