@@ -242,3 +242,11 @@ fn a_message_of_who_lost_a_group_without_a_hub_ends() {
          work 21 511033; order-room d3 g0; lose d2; send d2 g0 1",
     );
 }
+
+#[test]
+fn who_lost_the_group_and_has_a_new_certificate_comes_back() {
+    replay(
+        "cast 1 1 1 1 1 1; create d2 matrix xmpp; work 8 622262; invite d2 g0 u0; \
+         time 6048000; rotate d0 g0; lose d0",
+    );
+}

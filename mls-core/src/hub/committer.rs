@@ -92,7 +92,8 @@ fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, St
             }
         };
     };
-    if old.signing_identity != leaf.signing_identity {
+    // Its credential may be a renewed one.
+    if old.signing_identity.signature_key != leaf.signing_identity.signature_key {
         return Err(not_allowed("a member comes back with the signature key that it had"));
     } else if proposed_by_hub(public).contains(&old.index) {
         return Err(not_allowed("this member is being removed"));
