@@ -250,3 +250,11 @@ fn who_lost_the_group_and_has_a_new_certificate_comes_back() {
          time 6048000; rotate d0 g0; lose d0",
     );
 }
+
+#[test]
+fn a_rejoin_that_meets_the_hand_back_to_the_hub_accuses_nobody() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 8 579437; invite d3 g0 u0 u2 u4 u8; \
+         order-room d3 g0; work 27 978083; order-hub d3 g0; work 30 33915 doubles; rejoin d4 g0",
+    );
+}
