@@ -208,23 +208,17 @@ fn who_leaves_with_a_fresh_key_and_joins_again_signs_with_its_devices_key() {
 
 #[test]
 fn a_certificate_that_was_on_its_way_until_it_was_over_is_asked_for_again() {
-    replay(
-        "cast 1 1 1; time 5270400; work 23 683705; sleep d0; work 29 555788; time 8208000",
-    );
+    replay("cast 1 1 1; time 5270400; work 23 683705; sleep d0; work 29 555788; time 8208000");
 }
 
 #[test]
 fn who_is_out_of_a_group_hears_no_more_of_its_key() {
-    replay(
-        "cast 1 1 1; create d0 matrix; work 8 185699; change-key d0 g0; time 8208000",
-    );
+    replay("cast 1 1 1; create d0 matrix; work 8 185699; change-key d0 g0; time 8208000");
 }
 
 #[test]
 fn key_packages_that_could_not_be_uploaded_for_months_are_made_anew() {
-    replay(
-        "cast 0 1 0 1 0 1 0 1 0 1; part xmpp; time 6048000; time 5270400",
-    );
+    replay("cast 0 1 0 1 0 1 0 1 0 1; part xmpp; time 6048000; time 5270400");
 }
 
 #[test]
@@ -256,5 +250,14 @@ fn a_rejoin_that_meets_the_hand_back_to_the_hub_accuses_nobody() {
     replay(
         "cast 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 8 579437; invite d3 g0 u0 u2 u4 u8; \
          order-room d3 g0; work 27 978083; order-hub d3 g0; work 30 33915 doubles; rejoin d4 g0",
+    );
+}
+
+#[test]
+fn messages_that_waited_for_a_commit_in_the_room_keep_their_order() {
+    replay(
+        "cast 1 0 2 0 1 0 1 0 2 0 1 0 1 0 1 0; create d4 matrix; work 11 556788; \
+         invite d4 g0 u0 u2 u4 u8 u12 u14; work 126 168033; order-room d4 g0; \
+         work 18 719897 loses; send d8 g0 1; rotate d0 g0; work 6 421596; send d8 g0 1",
     );
 }
