@@ -14,8 +14,8 @@ impl Record {
         followed.leaf(self.clients.get(device)).map(|(_, key)| key)
     }
 
-    /// A command is done: if it was for a fresh key, that is looked at next. In the group that follows
-    /// another one everybody has its device's key first.
+    /// A command is done: if it was for a fresh key that was not seen yet, that is looked at next. In
+    /// the group that follows another one everybody has its device's key first.
     pub(super) fn has_changed_key(&mut self, device: Device, done: &CommandDone) {
         let Some(given) = self.commands.get(&done.id) else { return };
         let Command::ChangeKey(group) = &given.command else { return };
