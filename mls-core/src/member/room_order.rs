@@ -122,6 +122,7 @@ impl Member {
             // Of before this device came in, or dealt with while the room ordered the group.
             Ok(Some(commit)) if commit.epoch < joined => Ok(Some(())),
             Ok(Some(commit)) if self.was_seen(group, commit.epoch, hash)? => Ok(Some(())),
+            Ok(Some(commit)) if self.was_ordered_by_room(group, commit.epoch)? => Ok(Some(())),
             // Of the group that lived in the room before, or of the one that is to follow.
             Err(DoorError::OtherGroup) => self.message_of_other(received.clone(), hash).map(Some),
             Err(error @ DoorError::WrongKind(_)) if ordered => {

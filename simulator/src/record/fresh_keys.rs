@@ -19,9 +19,9 @@ impl Record {
     pub(super) fn has_changed_key(&mut self, device: Device, done: &CommandDone) {
         let Some(given) = self.commands.get(&done.id) else { return };
         let Command::ChangeKey(group) = &given.command else { return };
-        if let Some(before) =
-            given.key_before.clone().filter(|_| done.group.as_ref() == Some(group))
-        {
+        let Some(before) = given.key_before.clone() else { return };
+        let same = self.key_of(device, group).as_ref() == Some(&before);
+        if same && done.group.as_ref() == Some(group) {
             self.changing.push((device, group.clone(), before));
         }
     }

@@ -17,6 +17,7 @@ use super::waiting::Waiting;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::sha256;
 use crate::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS};
+use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::handshake::Handshake;
@@ -24,6 +25,9 @@ use crate::wire::{Digest, GroupId};
 
 /// The receipt by which a group goes back to its hub, from a state that is not known here yet.
 const HANDED_BACK: Space = "handed_back";
+
+/// The last epoch of which the room of a group that the hub orders may have commits, by group.
+const BY_ROOM_UNTIL: Space = "by_room_until";
 
 /// A commit that the hub has signed for.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
@@ -107,6 +111,22 @@ impl Member {
         Ok(hash.filter(|hash| nodes.contains_key(hash)))
     }
 
+    /// The room's order has ended, in this epoch; branches beside may be longer.
+    pub(super) fn room_ordered_until(&self, group: &GroupId, epoch: u64) -> Result<(), StoreError> {
+        let last = epoch.saturating_add(ROOM_REWIND_EPOCHS);
+        self.overlay.write(BY_ROOM_UNTIL, &group.0, &last)
+    }
+
+    /// Whether a commit of this epoch may be of the time when the room ordered the group.
+    pub(super) fn was_ordered_by_room(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<bool, StoreError> {
+        let last: Option<u64> = self.overlay.read(BY_ROOM_UNTIL, &group.0)?;
+        Ok(last.is_some_and(|last| epoch <= last))
+    }
+
     /// Whether the hub has taken the group back, as far as this device was told.
     pub(in super::super) fn is_handed_back(&self, group: &GroupId) -> Result<bool, StoreError> {
         Ok(self.overlay.get(HANDED_BACK, &group.0)?.is_some())
@@ -122,10 +142,13 @@ impl Member {
             return Ok(());
         };
         self.forget_handed_back(group);
+        self.room_ordered_until(group, receipt.tbs.epoch)?;
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         self.mark_epoch(group, &loaded, &receipt)?;
         self.keep_handshake_key(group, &loaded)?;
+        let epoch = loaded.group.current_epoch();
         self.give_back(group, loaded);
+        self.wait_for_next_room_order(group, epoch)?;
         self.remember_handshake(&receipt, &message)?;
         self.change_record(group, |record| {
             record.last_receipt = Some(receipt);

@@ -96,6 +96,25 @@ impl Member {
         self.save_waiting(group, commit).map(|()| true)
     }
 
+    /// The hub has the group again, in this epoch. Commits for later ones may be of a time when the room
+    /// orders it once more, of which this device has not heard yet.
+    pub(super) fn wait_for_next_room_order(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
+        let Some(room) = self.own_room(group) else { return Ok(()) };
+        let later = self.waiting(group, None)?.into_iter().filter(|commit| commit.epoch > epoch);
+        for commit in later.filter(|commit| !commit.receipted) {
+            self.delete_waiting(group, &commit);
+            let Waiting { hash, epoch, came_ms, sender, message, .. } = commit;
+            let (room, sent_ms, checkpoint) = (room.clone(), came_ms, None);
+            let received = ReceivedMessage { room, sender, sent_ms, message, checkpoint };
+            self.keep_for_future(group, epoch, &hash, received)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn save_waiting(&self, group: &GroupId, commit: &Waiting) -> Result<(), StoreError> {
         self.overlay.write(COMMIT, &message_key(group, commit.epoch, &commit.hash), commit)
     }
