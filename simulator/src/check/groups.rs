@@ -81,9 +81,10 @@ impl World {
         let Some((group, rooms)) = self.groups.get(group) else { return Ok(Vec::new()) };
         let views = self.views(group)?;
         let nobody = |view: &View| {
-            let buried = view.members.iter().filter(|client| self.is_buried(client)).count();
+            let silent = |c: &&ClientId| self.is_buried(c) || self.is_gone_by_room(c, group);
+            let silent = view.members.iter().filter(silent).count();
             let to_go = self.to_go(group, view);
-            to_go > 0 && to_go + buried >= view.members.len()
+            to_go > 0 && to_go + silent >= view.members.len()
         };
         if views.iter().any(nobody) {
             return Ok(Vec::new());

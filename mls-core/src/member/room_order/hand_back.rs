@@ -111,8 +111,12 @@ impl Member {
         Ok(hash.filter(|hash| nodes.contains_key(hash)))
     }
 
-    /// The room's order has ended, in this epoch; branches beside may be longer.
-    pub(super) fn room_ordered_until(&self, group: &GroupId, epoch: u64) -> Result<(), StoreError> {
+    /// The room's order has ended, at the latest in this epoch; branches beside may be longer.
+    pub(in super::super) fn room_ordered_until(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
         let last = epoch.saturating_add(ROOM_REWIND_EPOCHS);
         self.overlay.write(BY_ROOM_UNTIL, &group.0, &last)
     }
