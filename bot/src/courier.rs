@@ -212,6 +212,7 @@ mod tests {
         Request::SubmitCommit(SubmitCommit {
             group: GroupId(vec![1]),
             epoch: 1,
+            after_seq: 0,
             commit: vec![1; commit].into(),
             welcome: Some(vec![2; welcome].into()),
             group_info: vec![3; group_info].into(),

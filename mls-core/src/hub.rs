@@ -36,6 +36,7 @@ mod issue_credential;
 mod keys;
 mod leave_room;
 mod leaves;
+mod left_by_room;
 mod listed;
 mod membership;
 mod pool;

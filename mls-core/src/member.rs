@@ -71,6 +71,7 @@ mod rotate;
 mod sealed_handshakes;
 mod seen;
 mod send;
+mod stale_uploads;
 mod successor;
 mod summary;
 mod unheard;
@@ -153,6 +154,8 @@ pub struct Member {
     gaps: gaps::Gaps,
     /// When people were last told that a group may have fallen apart.
     fell_apart_ms: BTreeMap<GroupId, u64>,
+    /// Since when this device listens for the state from which each group went back to its hub.
+    handed_back_ms: BTreeMap<GroupId, u64>,
     rooms: rooms::Rooms,
     /// Rooms without a group, and when to ask for it.
     rooms_to_find: BTreeMap<RoomAddress, u64>,
@@ -192,6 +195,7 @@ impl Member {
             patience: credentials::Patience::default(),
             gaps: gaps::Gaps::default(),
             fell_apart_ms: BTreeMap::new(),
+            handed_back_ms: BTreeMap::new(),
             rooms: rooms::open(&overlay)?,
             unheard: unheard::open(&overlay)?,
             intents,
@@ -290,6 +294,7 @@ impl Member {
         self.want_credentials()?;
         self.hurry_requests();
         self.fetched_for.clear();
+        self.handed_back_ms.clear();
         self.watch_left_rooms();
         self.look_for_newest()?;
         self.fill_pools(Fill::BelowHalf)?;

@@ -1,7 +1,9 @@
 //! What must be true once everything is at rest.
 
+mod certificates;
 mod groups;
 mod messages;
+mod room_groups;
 
 use mls_core::member::Command;
 
@@ -10,7 +12,7 @@ use crate::step::Device;
 use crate::world::World;
 
 /// Beginnings of warnings that are true whatever the network does: they tell of what happened.
-const WARNINGS: [&str; 9] = [
+const WARNINGS: [&str; 10] = [
     // One that was on its way when its maker was removed.
     "a commit was refused: the hub refuses: not allowed: this account is not in the group",
     // The same, while everybody else was removed as well.
@@ -23,6 +25,8 @@ const WARNINGS: [&str; 9] = [
     // Who was put out before a Welcome, or a command, could bring them in.
     "the room ",
     "a Welcome was refused: the key package",
+    // Who was put out of the room that orders a group.
+    "a commit was refused: we are not in the room",
     "the hub has a new key, for which its old one has signed",
 ];
 /// And of what shuts out who lacks a PSK.
@@ -36,6 +40,7 @@ impl World {
         }
         self.check_commands()?;
         self.check_groups()?;
+        self.check_certificates()?;
         self.check_messages()?;
         self.check_warnings()
     }
@@ -57,6 +62,9 @@ impl World {
     /// A device that is to be removed says nothing more; where all are, nobody commits that.
     fn waits_for_ever(&self, command: &Command) -> Result<bool, Failure> {
         let Some(group) = command.group() else { return Ok(false) };
+        if self.record.is_excused(group) {
+            return Ok(true);
+        }
         Ok(self.staying(self.ordinal(group))?.is_empty())
     }
 
@@ -65,6 +73,11 @@ impl World {
             let strange = seen.warnings.iter().find(|w| is_strange(w, self.record.shut_out));
             Rule::NoFalseAlarm.holds(strange.is_none(), || {
                 format!("d{device} warns: {}", strange.cloned().unwrap_or_default())
+            })?;
+            let wrong = seen.fell_apart.iter().find(|group| !self.record.is_excused(group));
+            Rule::NoFalseAlarm.holds(wrong.is_none(), || {
+                let group = wrong.map_or(0, |group| self.ordinal(group));
+                format!("d{device} is told that g{group} fell apart, and all came in time")
             })?;
         }
         Ok(())

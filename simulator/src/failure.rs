@@ -40,6 +40,10 @@ pub enum Rule {
     NoFalseAlarm,
     /// Rooms hold who is in the group.
     RoomsFollow,
+    /// Who asked for a fresh signature key in a group has another one than before.
+    FreshKey,
+    /// Who is in a group has a certificate in its leaf that is not over.
+    Certified,
 }
 
 impl Rule {
@@ -58,6 +62,8 @@ impl Rule {
             Self::CommandsEnd => "every command ends once",
             Self::NoFalseAlarm => "nobody is warned of what did not happen",
             Self::RoomsFollow => "rooms hold who is in the group",
+            Self::FreshKey => "a fresh key is another one",
+            Self::Certified => "members have certificates that are good",
         }
     }
 

@@ -22,6 +22,20 @@ pub struct Figures {
     pub faults: u64,
     /// Processes that ended without warning.
     pub crashes: u64,
+    /// Groups that went over to their room, by a command that was fulfilled.
+    pub handed_over: u64,
+    /// Groups that came back to the hub.
+    pub handed_back: u64,
+    /// Commits that a room took from their maker.
+    pub room_commits: u64,
+    /// Times that a device took epochs back.
+    pub rewound: u64,
+    /// Groups that fell apart, since somebody heard of a commit too late.
+    pub apart: u64,
+    /// Fresh signature keys of a group.
+    pub keys_changed: u64,
+    /// Certificates issued, beside the first ones.
+    pub certificates: u64,
 }
 
 impl AddAssign for Figures {
@@ -34,16 +48,28 @@ impl AddAssign for Figures {
         self.inputs += other.inputs;
         self.faults += other.faults;
         self.crashes += other.crashes;
+        self.handed_over += other.handed_over;
+        self.handed_back += other.handed_back;
+        self.room_commits += other.room_commits;
+        self.rewound += other.rewound;
+        self.apart += other.apart;
+        self.keys_changed += other.keys_changed;
+        self.certificates += other.certificates;
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, operations, messages, shown, commits, inputs, faults, crashes } = self;
+        let Self { runs, operations, messages, shown, commits, inputs, faults, crashes, .. } = self;
+        let Self { handed_over, handed_back, room_commits, rewound, apart, .. } = self;
+        let Self { keys_changed, certificates, .. } = self;
         write!(
             f,
             "{runs} runs: {operations} operations, {messages} messages (shown {shown} times), \
-             {commits} commits, {inputs} inputs, {faults} faults, {crashes} crashes"
+             {commits} commits, {inputs} inputs, {faults} faults, {crashes} crashes; \
+             {handed_over} groups to rooms, {handed_back} back, {room_commits} commits there, \
+             {rewound} times taken back, {apart} groups apart; {keys_changed} fresh keys, \
+             {certificates} certificates renewed or added"
         )
     }
 }

@@ -1,6 +1,7 @@
 //! What a device's user can want of a group beside the plainest things, and its words in a step.
 
 use mls_core::address::UserId;
+use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings};
 use mls_core::member::{
     Command, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
@@ -42,6 +43,10 @@ pub enum Operation {
     ReInit(u16),
     /// The device joins by external commit.
     Join,
+    /// Who orders the group from now on.
+    Order(Order),
+    /// The device takes a fresh signature key in the group.
+    ChangeKey,
 }
 
 impl Operation {
@@ -66,6 +71,9 @@ impl Operation {
             Self::ProposeRemove(who) => ("propose-remove", user(who)),
             Self::ReInit(suite) => ("reinit", suite.to_string()),
             Self::Join => ("join", String::new()),
+            Self::Order(Order::Room) => ("order-room", String::new()),
+            Self::Order(Order::Hub) => ("order-hub", String::new()),
+            Self::ChangeKey => ("change-key", String::new()),
         }
     }
 
@@ -84,6 +92,9 @@ impl Operation {
             "no-join-psk" => Self::JoinPsk(None),
             "propose-update" => Self::ProposeUpdate,
             "join" => Self::Join,
+            "order-room" => Self::Order(Order::Room),
+            "order-hub" => Self::Order(Order::Hub),
+            "change-key" => Self::ChangeKey,
             "admin" => return number("u").map(Self::Admin),
             "no-admin" => return number("u").map(Self::NoAdmin),
             "propose-add" => return number("u").map(Self::ProposeAdd),
@@ -141,6 +152,8 @@ impl Operation {
             Self::ReInit(suite) => {
                 Some(Command::ReInit(ReInitCommand { group, suite, settings: none() }))
             }
+            Self::Order(order) => of(Settings { order: Some(order), ..none() }),
+            Self::ChangeKey => Some(Command::ChangeKey(group)),
             Self::Join => None,
         }
     }

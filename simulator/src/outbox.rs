@@ -70,7 +70,7 @@ impl World {
             Effect::BindRoom(_) => {}
             Effect::QueryDevice(query) => {
                 let asked = self.nodes.iter().find(|node| node.client == query.client);
-                let result = Ok(asked.map(|node| node.member.signature_key().to_vec()));
+                let result = Ok(asked.and_then(|node| node.pool.announced.clone()));
                 let said = hub::DeviceKey { job: query.job, result };
                 return self.hub_takes(hub::Input::DeviceKey(said));
             }

@@ -1,10 +1,14 @@
 //! What was seen in a run, and the promises that can be held against it on the spot.
 
+mod fresh_keys;
+mod room_order;
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::bridge_group::Order;
+use mls_core::door;
 use mls_core::engine::sha256;
 use mls_core::hub::RoomMessage;
 use mls_core::member::{
@@ -15,6 +19,7 @@ use mls_core::wire::{Digest, GroupId};
 
 use crate::failure::{Failure, Rule};
 use crate::step::Device;
+pub(crate) use room_order::Followed;
 pub(crate) use seen::Seen;
 
 /// Everything that was seen.
@@ -45,6 +50,20 @@ pub(crate) struct Record {
     pub(crate) asks_psk: bool,
     /// Accounts that somebody let into a room, and that need not be in its group.
     pub(crate) guests: BTreeSet<(RoomAddress, UserId)>,
+    /// What each device is to a group that it is in.
+    pub(crate) followed: BTreeMap<(Device, GroupId), Followed>,
+    /// Groups that their rooms ordered at some time.
+    pub(crate) rooms_ordered: BTreeSet<GroupId>,
+    /// Of those, where somebody heard of a commit too late to follow it: nothing more is promised.
+    pub(crate) apart: BTreeSet<GroupId>,
+    /// Devices that went while a room ordered the group: others may not know, or have taken it back.
+    pub(crate) gone_by_room: BTreeSet<(Device, GroupId)>,
+    /// Messages that came to a device when it could not be expected to read them any more.
+    pub(crate) late: BTreeSet<(Device, Digest)>,
+    /// Messages that came to a device.
+    came: BTreeSet<(Device, Digest)>,
+    /// Devices that were told of their fresh key in a group, and the key before.
+    changing: Vec<(Device, GroupId, Vec<u8>)>,
 }
 
 /// A command.
@@ -58,6 +77,8 @@ pub(crate) struct Given {
     pub(crate) again: bool,
     /// The message that it sent.
     pub(crate) message: Option<Digest>,
+    /// The signature key in the device's leaf of the group when it was given.
+    key_before: Option<Vec<u8>>,
 }
 
 /// A message that a room took from its sender.
@@ -70,6 +91,10 @@ pub(crate) struct Sent {
     pub(crate) read: Option<(u64, bool)>,
     /// Its sender's ghost was put out of the room that it was to go to.
     pub(crate) dropped: bool,
+    /// Whether it is a commit.
+    commit: bool,
+    /// Its sender's leaf, where the room orders the group.
+    pub(crate) leaf_by_room: Option<(u32, Vec<u8>)>,
 }
 
 /// Places of an epoch's proposals in the group's order: of all that are posted, and of members'.
@@ -116,9 +141,10 @@ impl Record {
         if let Command::Send(send) = command {
             self.texts.insert(send.content.clone(), id.clone());
         }
+        let key_before = command.group().and_then(|group| self.key_of(device, group));
         let (number, command) = (self.commands.len(), command.clone());
-        let given =
-            Given { device, number, command, unanswered: false, again: false, message: None };
+        let (unanswered, again, message) = (false, false, None);
+        let given = Given { device, number, command, unanswered, again, message, key_before };
         self.commands.insert(id.clone(), given);
     }
 
@@ -142,7 +168,8 @@ impl Record {
 
     /// The device's groups are lost: it is not in them until it says so again.
     pub(crate) fn lose(&mut self, device: Device) {
-        self.device(device).since.clear();
+        let groups = std::mem::take(&mut self.device(device).since);
+        groups.keys().for_each(|group| self.follows_no_more(device, group));
     }
 
     /// A member decided: which message was a command's shows where the command ends.
@@ -166,7 +193,13 @@ impl Record {
     /// A room took a message from its sender.
     pub(crate) fn posted(&mut self, device: Device, message: &OutgoingMessage) {
         let (group, epoch) = (message.group.clone(), message.epoch);
-        let sent = Sent { device, group, epoch, read: None, dropped: false };
+        let commit = door::commit_from_room(&message.message, &group, message.suite.into());
+        let commit = commit.is_ok_and(|commit| commit.is_some());
+        let followed = self.followed.get(&(device, group.clone()));
+        let by_room = followed.filter(|f| f.by_room_since.is_some_and(|since| since <= epoch));
+        let leaf_by_room = by_room.and_then(|f| f.leaf(self.clients.get(device)));
+        let (read, dropped) = (None, false);
+        let sent = Sent { device, group, epoch, read, dropped, commit, leaf_by_room };
         self.messages.insert(message.id, sent);
     }
 
@@ -221,17 +254,24 @@ impl Record {
         Ok(known.is_none())
     }
 
-    /// How a member sees a group: as everybody sees it who is, or was, in that epoch.
+    /// How a member sees a group: as everybody sees it who is, or was, in that epoch, if the hub
+    /// orders it.
     pub(crate) fn state(
         &mut self,
         device: Device,
         summary: GroupSummary,
         authenticator: Vec<u8>,
+        now_ms: u64,
     ) -> Result<(), Failure> {
-        let epoch = summary.epoch;
+        let (epoch, order) = (summary.epoch, summary.order);
         let member = |m: mls_core::member::MemberSummary| (m.client, m.leaf_index, m.signature_key);
         let members = summary.members.into_iter().map(member).collect();
         let state = State { members, authenticator };
+        self.follows(device, &summary.group, (order, epoch), &state, now_ms);
+        if order == Order::Room {
+            // Branches differ until everybody has heard of all commits.
+            return Ok(());
+        }
         let first = self.states.entry((summary.group, epoch)).or_insert_with(|| state.clone());
         Rule::SameState.holds(*first == state, || {
             let secrets = first.authenticator == state.authenticator;

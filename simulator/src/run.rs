@@ -43,6 +43,7 @@ impl Trace {
         };
         let played = play();
         *figures = Figures { runs: 1, ..world.figures };
+        *figures += world.record.figures();
         played
     }
 }

@@ -59,6 +59,10 @@ impl World {
             }
             Effect::Answer(answer) => match &answer.reply {
                 Reply::Ok(Answer::Receipt(receipt)) => self.accepted(receipt, true),
+                Reply::Ok(Answer::Credential(_)) => {
+                    self.figures.certificates += 1;
+                    Ok(())
+                }
                 _ => Ok(()),
             },
             _ => Ok(()),

@@ -1,6 +1,7 @@
 //! An input for a member: decided, committed, acted on; and the end of its process amid that.
 
 use mls_core::address::Network;
+use mls_core::engine::sha256;
 use mls_core::member::{Command, CommandId, Event, Input, Output};
 use mls_core::wire::Request;
 
@@ -56,6 +57,7 @@ impl World {
     fn give_one(&mut self, device: Device, input: Input) -> Result<(Fate, Option<Crash>), Failure> {
         self.figures.inputs += 1;
         let now_ms = self.now_ms;
+        self.record.waits_for_hub(device, now_ms);
         let node = self.node(device)?;
         let crash = Armed::input(&mut node.armed);
         let outcome = node.member.handle(now_ms, input.clone())?;
@@ -63,28 +65,34 @@ impl World {
             self.restart(device)?;
             return Ok((Fate::Undone, crash));
         }
+        if let Input::Message(received) = &input {
+            self.record.comes(device, sha256(&received.message), now_ms);
+        }
+        let node = self.node(device)?;
         node.disk.commit(outcome.writes);
         if outcome.durability == mls_core::member::Durability::Synced {
             node.disk.sync();
         }
         self.record.decided(&input, &outcome.outputs);
         let mut outputs = self.in_order(device, outcome.outputs)?;
-        match crash {
-            None | Some(Crash::Power) => {}
-            Some(Crash::Amid) => outputs.truncate(outputs.len() / 2),
-            Some(Crash::Before | Crash::After) => outputs.clear(),
-        }
         let moved = |output: &Output| match output {
             Output::Event(record) => matches!(record.event, Event::Epoch(_) | Event::Joined(_)),
             _ => false,
         };
         let moved = outputs.iter().any(moved);
+        match crash {
+            None | Some(Crash::Power) => {}
+            Some(Crash::Amid) => outputs.truncate(outputs.len() / 2),
+            Some(Crash::Before | Crash::After) => outputs.clear(),
+        }
         self.act(device, outputs)?;
         match crash {
             Some(Crash::Power) => self.lose_power(device)?,
             Some(_) => self.restart(device)?,
-            None if moved => self.look_at_groups(device)?,
             None => {}
+        }
+        if moved {
+            self.look_at_groups(device)?;
         }
         Ok((if crash.is_some() { Fate::Unanswered } else { Fate::Done }, crash))
     }
@@ -104,6 +112,7 @@ impl World {
             }
         }
         self.see(device)?.disk.lose_power();
+        self.record.forgets_key(device);
         self.restart(device)
     }
 
@@ -218,7 +227,9 @@ impl World {
             let secret = secret.ok_or_else(|| Rule::NeverFails.broken("a group without state"))?;
             seen.push((summary, secret.1.to_vec()));
         }
+        let now_ms = self.now_ms;
         seen.into_iter()
-            .try_for_each(|(summary, secret)| self.record.state(device, summary, secret))
+            .try_for_each(|(summary, secret)| self.record.state(device, summary, secret, now_ms))?;
+        self.record.check_fresh_keys(device)
     }
 }

@@ -63,7 +63,8 @@ mod tests {
             admin d0 g0 u1\nno-admin d0 g0 u1\njoin-psk d0 g0 p1\nno-join-psk d0 g0\n\
             hold d1 g0 p1\nuse d0 g0 p1\nuse-anyway d0 g0 p1\npast-epoch d0 g0 2\n\
             propose-update d1 g0\npropose-add d1 g0 u2\npropose-remove d1 g0 u2\n\
-            reinit d0 g0 2\njoin d1 g0\nwork 25 7\nwork 5 8 loses doubles swaps";
+            reinit d0 g0 2\njoin d1 g0\n\
+            order-room d0 g0\norder-hub d0 g0\nchange-key d1 g0\nwork 25 7\nwork 5 8 loses doubles swaps";
         let trace: Trace = text.parse().unwrap();
         assert_eq!(trace.to_string(), text);
         assert_eq!(text.replace('\n', "; ").parse::<Trace>().unwrap(), trace);

@@ -145,3 +145,129 @@ fn who_is_put_out_before_the_certificate_of_its_key_comes_is_not_warned_of_it() 
          kick u3 g1; work 6 539159",
     );
 }
+
+#[test]
+fn who_was_put_out_while_the_room_ordered_the_group_is_removed_once_it_is_back() {
+    replay(
+        "cast 1 0 1 0 1; create d0 matrix; work 300 1; invite d0 g0 u2 u4; work 300 2; \
+         order-room d0 g0; work 60 3; kick u4 g0; work 19 267854; order-hub d0 g0",
+    );
+}
+
+#[test]
+fn a_group_that_goes_back_to_its_room_at_once_has_not_fallen_apart() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 5 229125; invite d3 g0 u0 u10; \
+         order-room d3 g0; order-hub d3 g0; order-room d3 g0",
+    );
+}
+
+#[test]
+fn a_commit_of_the_time_before_the_hub_had_the_group_again_is_no_alarm() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 21 579437; invite d3 g0 u0 u2 u4 u8; \
+         work 30 791771 loses doubles; order-room d3 g0; send d3 g0 1; \
+         work 55 974935 loses doubles; rotate d1 g0; crash d4 1 power; order-hub d3 g0; \
+         time 20; work 42 191465; send d3 g0 1; order-room d3 g0; send d2 g0 1; back d1",
+    );
+}
+
+#[test]
+fn a_branch_of_before_is_not_handed_back() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d3 xmpp; work 15 772450; invite d3 g0 u1 u3; \
+         work 52 58474; order-room d3 g0; rotate d2 g0; back d2; work 15 781811 loses; \
+         order-hub d2 g0; rejoin d5 g0; time 20; back d4; work 26 534710; rotate d0 g0; \
+         work 11 314300 loses; rotate d3 g0; order-room d2 g0; order-hub d3 g0",
+    );
+}
+
+#[test]
+fn a_commit_that_meets_the_switch_to_the_room_is_made_again() {
+    replay(
+        "cast 1 0 1 0 1; create d0 matrix; work 300 1; invite d0 g0 u2 u4; work 300 2; \
+         kick u4 g0; work 8 984626; order-room d0 g0; work 0 995330; time 20",
+    );
+}
+
+#[test]
+fn who_is_let_in_while_the_room_orders_the_group_is_not_warned_of_its_commits() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d4 xmpp; work 13 853021; order-room d4 g0; part xmpp; \
+         let-in u1 g0; time 90000; rotate d4 g0",
+    );
+}
+
+#[test]
+fn who_joined_after_the_hub_had_the_group_again_is_not_warned_of_commits_of_before() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d4 xmpp; work 8 384214; invite d4 g0 u1; \
+         order-room d4 g0; time 90000; rotate d4 g0; order-hub d4 g0; work 4 340861; \
+         invite d4 g0 u3; back d5; rotate d0 g0; reinit d4 g0 1",
+    );
+}
+
+#[test]
+fn who_leaves_with_a_fresh_key_and_joins_again_signs_with_its_devices_key() {
+    replay(
+        "cast 1 1 1; create d1 matrix xmpp; work 11 637736; invite d1 g0 u2; work 23 354733; \
+         open d1 g0; change-key d2 g0; work 12 175788; leave d2 g0; work 27 94538; \
+         let-in u2 g0; join d2 g0; work 8 286094; send d2 g0 1",
+    );
+}
+
+#[test]
+fn a_certificate_that_was_on_its_way_until_it_was_over_is_asked_for_again() {
+    replay("cast 1 1 1; time 5270400; work 23 683705; sleep d0; work 29 555788; time 8208000");
+}
+
+#[test]
+fn who_is_out_of_a_group_hears_no_more_of_its_key() {
+    replay("cast 1 1 1; create d0 matrix; work 8 185699; change-key d0 g0; time 8208000");
+}
+
+#[test]
+fn key_packages_that_could_not_be_uploaded_for_months_are_made_anew() {
+    replay("cast 0 1 0 1 0 1 0 1 0 1; part xmpp; time 6048000; time 5270400");
+}
+
+#[test]
+fn a_device_of_a_member_is_told_that_its_group_has_no_hub() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d1 xmpp; work 8 727252; order-room d1 g0; time 90000; \
+         close d0 g0",
+    );
+}
+
+#[test]
+fn a_message_of_who_lost_a_group_without_a_hub_ends() {
+    replay(
+        "cast 0 1 0 1 0 1 0 1 0 1 0 1; create d3 xmpp; work 8 830964; invite d3 g0 u5; \
+         work 21 511033; order-room d3 g0; lose d2; send d2 g0 1",
+    );
+}
+
+#[test]
+fn who_lost_the_group_and_has_a_new_certificate_comes_back() {
+    replay(
+        "cast 1 1 1 1 1 1; create d2 matrix xmpp; work 8 622262; invite d2 g0 u0; \
+         time 6048000; rotate d0 g0; lose d0",
+    );
+}
+
+#[test]
+fn a_rejoin_that_meets_the_hand_back_to_the_hub_accuses_nobody() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0; create d3 matrix; work 8 579437; invite d3 g0 u0 u2 u4 u8; \
+         order-room d3 g0; work 27 978083; order-hub d3 g0; work 30 33915 doubles; rejoin d4 g0",
+    );
+}
+
+#[test]
+fn messages_that_waited_for_a_commit_in_the_room_keep_their_order() {
+    replay(
+        "cast 1 0 2 0 1 0 1 0 2 0 1 0 1 0 1 0; create d4 matrix; work 11 556788; \
+         invite d4 g0 u0 u2 u4 u8 u12 u14; work 126 168033; order-room d4 g0; \
+         work 18 719897 loses; send d8 g0 1; rotate d0 g0; work 6 421596; send d8 g0 1",
+    );
+}

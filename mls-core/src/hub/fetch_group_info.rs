@@ -25,6 +25,8 @@ impl Turn<'_> {
         let record = self.group_to_enter(&fetch.group, from)?;
         if record.closed {
             return Err(not_allowed(CLOSED));
+        } else if record.by_room {
+            return Err(not_allowed("a room orders this group: no hub has a way into it"));
         }
         self.rates
             .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)

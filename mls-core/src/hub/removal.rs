@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::group_record::{self, GroupRecord};
-use super::leaves;
 use super::turn::{Turn, machine};
+use super::{leaves, left_by_room};
 use crate::address::{ClientId, UserId};
 use crate::engine::PublicGroup;
 use crate::identity::client_id;
@@ -32,6 +32,9 @@ impl Turn<'_> {
             if leaves::count(self.store, &record.group, user)? > 0 {
                 gone.insert(user.clone());
             }
+        }
+        if record.by_room {
+            return gone.iter().try_for_each(|u| left_by_room::note(self.store, &record.group, u));
         }
         let follows = match &record.successor {
             Some(successor) => group_record::read(self.store, &successor.group)?,

@@ -60,6 +60,10 @@ impl Turn<'_> {
         let parts = Parts { commit, welcome, group_info: self.part(from, &request.group_info)? };
         let mut record = self.group_to_enter(group, from)?;
         if record.by_room {
+            if request.epoch < record.epoch || request.after_seq < record.seq() {
+                // It was made before its committer heard that the room orders the group now.
+                return Err(Refusal::WrongEpoch(record.epoch).into());
+            }
             let Parts { commit, group_info, .. } = parts;
             let receipt = self.take_group_back(&mut record, from, request, &commit, group_info)?;
             return Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?));

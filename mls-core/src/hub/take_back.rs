@@ -14,7 +14,7 @@ use super::public_group::write_snapshot;
 use super::rates::Rate;
 use super::register_group::check_external_senders;
 use super::turn::{Stop, Turn, invalid_commit, not_allowed};
-use super::{handshake_keys, handshake_log, leaves};
+use super::{handshake_keys, handshake_log, leaves, left_by_room};
 use crate::address::UserId;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::door;
@@ -56,6 +56,8 @@ impl Turn<'_> {
         let receipt = self.go_on_with(record, from, &before, &after, request.epoch, commit)?;
         handshake_keys::keep(self.store, &record.group, &request.handshake_key)?;
         self.keep_group_info(&record.group, group_info);
+        let left = left_by_room::take(self.store, record)?;
+        self.propose_removal(record, &left)?;
         Ok(receipt)
     }
 

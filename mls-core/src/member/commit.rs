@@ -158,6 +158,7 @@ impl Member {
         let request = Request::SubmitCommit(SubmitCommit {
             group: group.clone(),
             epoch,
+            after_seq: self.place_of(group),
             commit: built.commit.into(),
             welcome: built.welcome.map(Into::into),
             group_info: built.group_info.into(),
@@ -187,7 +188,8 @@ impl Member {
             Ok(Answer::Receipt(receipt)) => self.commit_accepted(group, id, receipt),
             Ok(_) => self.commit_refused(group, "the hub answered something else than a receipt"),
             Err(Refusal::WrongEpoch(current)) => {
-                let behind = self.record(group).is_some_and(|r| current > r.epoch);
+                let by_room = self.is_ordered_by_room(group);
+                let behind = by_room || self.record(group).is_some_and(|r| current > r.epoch);
                 self.commit_lost(group)?;
                 if behind { self.fetch_handshakes(group) } else { Ok(()) }
             }

@@ -146,6 +146,7 @@ impl Member {
         suite: CipherSuite,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
+        let ended = self.has_ended(&result);
         let taken = match result {
             Ok(Answer::Credential(issued)) => self.take_credential(suite, issued)?,
             Ok(_) => Err("the hub answered something else than a certificate".to_owned()),
@@ -153,6 +154,8 @@ impl Member {
         };
         match taken {
             Ok(()) => self.renew_everywhere()?,
+            // The answer was on its way for longer than that.
+            Err(_) if ended => self.want_credentials()?,
             Err(why) => {
                 self.patience.again_ms = self.now_ms.saturating_add(CREDENTIAL_AGAIN_MS);
                 if self.is_over(self.keys.of(suite)) {
@@ -165,6 +168,13 @@ impl Member {
             }
         }
         self.lose_patience()
+    }
+
+    /// Whether an answer holds a certificate that is over.
+    pub(super) fn has_ended(&self, result: &Result<Answer, Refusal>) -> bool {
+        let Ok(Answer::Credential(issued)) = result else { return false };
+        let chain: Vec<_> = issued.chain.iter().map(|one| one.0.clone()).collect();
+        Certificate::of(&chain.into()).is_ok_and(|one| one.not_after_s <= self.now_ms / 1000)
     }
 
     /// Keeps a certificate of the device's key.

@@ -152,6 +152,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         self.forget_followed(id)?;
         self.returned(id);
+        self.settle_key(id, &loaded)?;
         self.mark_epoch(id, &loaded, &receipt)?;
         let epoch = loaded.group.current_epoch();
         self.log_own(&receipt, epoch, ChangeKind::Added, Proposer::Unknown)?;

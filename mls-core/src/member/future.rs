@@ -154,16 +154,18 @@ impl Member {
         let (mut due, waiting) = self.take_future(group, |waiting| waiting.epoch <= epoch)?;
         self.set_buffered(group, &waiting);
         due.sort_by_key(|waiting| waiting.arrival);
+        let mut others = Vec::new();
         for waiting in due {
             let received = waiting.into_received();
             let hash = sha256(&received.message);
             match door::from_room(&received.message, group, epoch) {
                 Ok(message) => self.read_message(group, &hash, message, received)?,
-                // Too old by now, or never for us: as if it came just now.
-                Err(_) => self.message(received)?,
+                Err(_) => others.push(received),
             }
         }
-        Ok(())
+        // As if they came just now: a room's commits, by which messages of a later epoch are read, and
+        // what is too old by now, or never for us.
+        others.into_iter().try_for_each(|received| self.message(received))
     }
 
     /// Gives up what waits for too long, and asks for the handshakes that it waits for.

@@ -61,15 +61,21 @@ impl Member {
         Ok(own.into_iter().flatten().find(|key| key.public() == public))
     }
 
-    /// A commit of ours, or our way back, is applied: what stands in the leaf now is current.
+    /// A commit of ours is applied, or this device is in the group anew: what stands in the leaf now
+    /// is current.
     pub(super) fn settle_key(&self, group: &GroupId, loaded: &Loaded) -> Result<(), StoreError> {
-        let GroupKeys { next: Some(next), .. } = self.group_keys(group)? else { return Ok(()) };
-        let leaf = loaded.group.current_member_signing_identity();
-        if leaf.is_ok_and(|leaf| leaf.signature_key == *next.public()) {
-            let settled = GroupKeys { current: Some(next), next: None };
-            self.overlay.write(GROUP_KEYS, &group.0, &settled)?;
-        }
-        Ok(())
+        let GroupKeys { current, next } = self.group_keys(group)?;
+        let Ok(leaf) = loaded.group.current_member_signing_identity() else { return Ok(()) };
+        let stands = |key: &Option<SignatureKey>| {
+            key.as_ref().is_some_and(|key| *key.public() == leaf.signature_key)
+        };
+        let settled = match () {
+            () if stands(&next) => GroupKeys { current: next, next: None },
+            // Who left and came again has the device's own key.
+            () if current.is_some() && !stands(&current) => GroupKeys { current: None, next },
+            () => return Ok(()),
+        };
+        self.overlay.write(GROUP_KEYS, &group.0, &settled)
     }
 
     /// The leaf is a KeyPackage's: asks for the certificate of the key that is to follow.
@@ -175,6 +181,11 @@ impl Member {
         group: &GroupId,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
+        if self.has_ended(&result) {
+            // The answer was on its way for longer than that: it is asked for again.
+            self.touched.insert(group.clone());
+            return self.renew_group_credentials();
+        }
         let why = match result {
             Ok(Answer::Credential(issued)) => match self.take_group_credential(group, &issued)? {
                 Ok(()) => return self.group_credential_came(group),

@@ -65,7 +65,9 @@ impl Member {
         if record.room_head.is_some() && record.state == State::Ended {
             return Ok(Turn::Settled);
         }
-        if record.room_head.is_some() && record.rejoin.is_none() {
+        let comes_back = record.rejoin.is_some()
+            && signed(&record, &handshake, message).is_ok_and(|receipt| is_ours(&record, &receipt));
+        if record.room_head.is_some() && !comes_back {
             return self.handed_back(&record, &handshake, message).map(|()| Turn::Settled);
         }
         if record.receipt_key.is_empty() {

@@ -30,7 +30,7 @@ const POOL: Space = "key_package_pool";
 /// Whether the homeserver lists this device, by its key.
 const ANNOUNCED: Space = "announced_device";
 /// Uploads that are not confirmed.
-const UPLOAD: Space = "key_package_upload";
+pub(super) const UPLOAD: Space = "key_package_upload";
 /// Private parts looked at in one sweep.
 const SWEEP_MAX: usize = 4096;
 
@@ -41,11 +41,11 @@ pub(super) struct Pool {
     /// One-time packages at our network, by its own word or by what we uploaded.
     left: u32,
     /// Reference of the last-resort package.
-    last_resort: Vec<u8>,
+    pub(super) last_resort: Vec<u8>,
     /// When it was made.
     last_resort_ms: u64,
     /// Packages in uploads that are not confirmed.
-    uploading: u32,
+    pub(super) uploading: u32,
     /// When all one-time packages were last replaced.
     one_time_ms: u64,
     /// When private parts, of all suites, were last looked through; kept with the first suite.
@@ -66,11 +66,11 @@ fn pool_key(suite: CipherSuite) -> [u8; 2] {
 }
 
 impl Member {
-    fn pool(&self, suite: CipherSuite) -> Result<Pool, StoreError> {
+    pub(super) fn pool(&self, suite: CipherSuite) -> Result<Pool, StoreError> {
         Ok(self.overlay.read(POOL, &pool_key(suite))?.unwrap_or_default())
     }
 
-    fn write_pool(&self, suite: CipherSuite, pool: &Pool) -> Result<(), StoreError> {
+    pub(super) fn write_pool(&self, suite: CipherSuite, pool: &Pool) -> Result<(), StoreError> {
         self.overlay.write(POOL, &pool_key(suite), pool)
     }
 
@@ -327,6 +327,7 @@ impl Member {
             }
         }
         let published = !pool.last_resort.is_empty();
+        self.drop_stale_uploads()?;
         if published { self.fill_pools(Fill::BelowHalf) } else { Ok(()) }
     }
 

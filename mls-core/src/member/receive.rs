@@ -64,7 +64,7 @@ impl Member {
 
     /// A message of another group than the one that lives in the room now: the group before it, or
     /// the one that is to follow.
-    fn message_of_other(
+    pub(super) fn message_of_other(
         &mut self,
         received: ReceivedMessage,
         hash: &Digest,

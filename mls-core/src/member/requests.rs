@@ -160,7 +160,11 @@ impl Member {
     /// Forgets what was asked about a group, but not what commands asked.
     pub(super) fn forget_group_requests(&mut self, group: &GroupId) {
         self.forget_requests(|purpose| {
-            matches!(purpose, Purpose::GroupInfo(g) | Purpose::Handshakes(g) if g == group)
+            matches!(
+                purpose,
+                Purpose::GroupInfo(g) | Purpose::Handshakes(g) | Purpose::GroupCredential(g)
+                    if g == group
+            )
         });
     }
 

@@ -96,12 +96,18 @@ impl Member {
         hash: &Digest,
         received: &ReceivedMessage,
     ) -> Result<Option<()>, StoreError> {
-        let Some(record) = self.record(group).filter(|record| record.state == State::Live) else {
-            return Ok(None);
-        };
+        let Some(record) = self.record(group) else { return Ok(None) };
+        let coming_back = record.state == State::Rejoining;
         let (epoch_now, suite) = (record.epoch, record.suite.into());
+        let joined = record.joined_epoch;
         let ordered = record.room_head.is_some();
+        if ordered {
+            self.listen_for_handed_back(group)?;
+        }
         match door::commit_from_room(&received.message, group, suite) {
+            Ok(Some(commit)) if coming_back => {
+                self.keep_for_future(group, commit.epoch, hash, received.clone()).map(Some)
+            }
             Ok(Some(commit)) if ordered => {
                 self.take_room_commit(group, hash, commit.epoch, received).map(Some)
             }
@@ -113,6 +119,12 @@ impl Member {
             Ok(Some(commit)) if commit.epoch > epoch_now => {
                 self.keep_for_future(group, commit.epoch, hash, received.clone()).map(Some)
             }
+            // Of before this device came in, or dealt with while the room ordered the group.
+            Ok(Some(commit)) if commit.epoch < joined => Ok(Some(())),
+            Ok(Some(commit)) if self.was_seen(group, commit.epoch, hash)? => Ok(Some(())),
+            Ok(Some(commit)) if self.was_ordered_by_room(group, commit.epoch)? => Ok(Some(())),
+            // Of the group that lived in the room before, or of the one that is to follow.
+            Err(DoorError::OtherGroup) => self.message_of_other(received.clone(), hash).map(Some),
             Err(error @ DoorError::WrongKind(_)) if ordered => {
                 self.not_let_in(group, hash, error, received).map(Some)
             }

@@ -13,6 +13,9 @@ pub struct SubmitCommit {
     pub group: GroupId,
     /// The epoch in which the commit was made.
     pub epoch: u64,
+    /// The last place in the hub's order that the committer has followed. Only who has followed all can
+    /// hand a group back that its room orders: others may follow a branch of before.
+    pub after_seq: u64,
     /// An MLSMessage that holds a PublicMessage.
     pub commit: Part,
     /// An MLSMessage that holds a Welcome without tree, where the commit adds.

@@ -180,6 +180,7 @@ impl Device {
         let signature = submission.sign(SUITE, &self.key).unwrap();
         SubmitCommit {
             epoch,
+            after_seq: 0,
             commit: commit.into(),
             welcome: welcome.map(Into::into),
             group_info: group_info.into(),

@@ -184,10 +184,8 @@ fn only_an_admin_restarts_a_group() {
 fn a_group_whose_commit_nobody_can_process_is_restarted_by_an_admin() {
     let (mut world, group) = four();
     // Nobody finds a way back either.
-    world.tamper = Box::new(|_, input| match input {
-        Input::Answer(_, Ok(Answer::GroupInfo(_))) => false,
-        _ => true,
-    });
+    world.tamper =
+        Box::new(|_, input| !matches!(input, Input::Answer(_, Ok(Answer::GroupInfo(_)))));
     damage_commits(&mut world, 2);
     world.command(2, Command::Rotate(group.clone()));
     world.run();

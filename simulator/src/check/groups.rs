@@ -10,10 +10,10 @@ use crate::step::{Device, Group};
 use crate::world::World;
 
 /// A device that is in a group, as it sees it.
-struct View {
-    device: Device,
-    epoch: u64,
-    members: BTreeSet<ClientId>,
+pub(super) struct View {
+    pub(super) device: Device,
+    pub(super) epoch: u64,
+    pub(super) members: BTreeSet<ClientId>,
 }
 
 impl World {
@@ -22,7 +22,13 @@ impl World {
     }
 
     fn check_group(&self, group: &GroupId, rooms: &[RoomAddress]) -> Result<(), Failure> {
+        if self.record.is_excused(group) {
+            return Ok(());
+        }
         let views = self.views(group)?;
+        if views.iter().any(|view| self.is_by_room(view.device, group)) {
+            return self.check_group_of_room(group, rooms, &views);
+        }
         let hub_epoch = self.record.epochs.get(group).copied().unwrap_or(0);
         let ordinal = self.ordinal(group);
         for view in &views {
@@ -41,7 +47,8 @@ impl World {
         }
         let live: BTreeSet<ClientId> = views.iter().filter_map(|v| self.client(v.device)).collect();
         let expected = first.members.iter().filter(|client| !self.is_buried(client));
-        let absent: Vec<_> = expected.filter(|client| !live.contains(client)).collect();
+        let gone = |client: &ClientId| self.is_gone_by_room(client, group);
+        let absent: Vec<_> = expected.filter(|c| !live.contains(c) && !gone(c)).collect();
         // Who lacks a PSK that a group asks for cannot come back, and is told so.
         let asks_psk = self.record.asks_psk || self.record.shut_out;
         Rule::Agreement.holds(absent.is_empty() || asks_psk, || {
@@ -74,9 +81,10 @@ impl World {
         let Some((group, rooms)) = self.groups.get(group) else { return Ok(Vec::new()) };
         let views = self.views(group)?;
         let nobody = |view: &View| {
-            let buried = view.members.iter().filter(|client| self.is_buried(client)).count();
+            let silent = |c: &&ClientId| self.is_buried(c) || self.is_gone_by_room(c, group);
+            let silent = view.members.iter().filter(silent).count();
             let to_go = self.to_go(group, view);
-            to_go > 0 && to_go + buried >= view.members.len()
+            to_go > 0 && to_go + silent >= view.members.len()
         };
         if views.iter().any(nobody) {
             return Ok(Vec::new());

@@ -6,6 +6,7 @@ use mls_core::address::RoomAddress;
 use mls_core::limits::DAY_MS;
 use mls_core::member::CommandId;
 use mls_core::policy::{PAST_EPOCH_KEEP_MS, PAST_EPOCHS};
+use mls_core::wire::Digest;
 
 use crate::failure::{Failure, Rule};
 use crate::record::{Given, Seen, Sent, State};
@@ -29,12 +30,17 @@ impl World {
 
     /// Of a message that was confirmed.
     fn check_message(&self, id: &CommandId, given: &Given, sent: &Sent) -> Result<(), Failure> {
-        if given.unanswered || self.is_too_late(sent) {
+        let by_room = sent.leaf_by_room.is_some();
+        let too_late = !by_room && self.is_too_late(sent);
+        if given.unanswered || too_late || self.record.is_excused(&sent.group) {
             return Ok(());
         }
+        let late =
+            |device| given.message.is_some_and(|id| self.record.late.contains(&(device, id)));
         for (device, seen) in self.record.seen.iter().filter(|(d, _)| self.counts(**d)) {
             let since = seen.since.get(&sent.group);
             if self.is_shut_out(*device)
+                || late(*device)
                 || since.is_none_or(|since| *since > sent.epoch)
                 || !self.reaches(sent, *device)?
             {
@@ -58,7 +64,7 @@ impl World {
             room.network == user.network()
                 && self.rooms.get(room).is_some_and(|known| known.inside.contains(&user))
         };
-        if !self.rooms_of(&sent.group).iter().any(inside) || !self.sender_stayed(sent) {
+        if !self.rooms_of(&sent.group).iter().any(inside) || !self.sender_stays(sent, device) {
             return Ok(false);
         }
         let (from, to) = (self.see(sent.device)?.network(), self.see(device)?.network());
@@ -70,6 +76,16 @@ impl World {
             inside && epoch.saturating_sub(sent.epoch) <= PAST_EPOCHS
         });
         Ok(read && !sent.dropped)
+    }
+
+    /// As [`World::sender_stayed`], of a message in a group that its room may have ordered.
+    fn sender_stays(&self, sent: &Sent, reader: Device) -> bool {
+        let Some(leaf) = &sent.leaf_by_room else { return self.sender_stayed(sent) };
+        let reads = self.record.followed.get(&(reader, sent.group.clone()));
+        let client = self.record.clients.get(sent.device);
+        let since = self.record.seen.get(&sent.device).and_then(|seen| seen.since.get(&sent.group));
+        reads.and_then(|reads| reads.leaf(client)).as_ref() == Some(leaf)
+            && since.is_some_and(|since| *since <= sent.epoch)
     }
 
     /// Whether its sender kept its leaf and key: the engine reads no late message of one who did
@@ -98,6 +114,14 @@ impl World {
         !in_time || epoch.saturating_sub(sent.epoch) > PAST_EPOCHS
     }
 
+    /// Whether it need not be read by a device.
+    fn is_excused(&self, sent: &Sent, device: Device) -> bool {
+        match sent.leaf_by_room {
+            Some(_) => !self.sender_stays(sent, device),
+            None => self.is_too_late(sent) || !self.sender_stayed(sent),
+        }
+    }
+
     /// Whether a message was given up since its epoch did not come to its device within a day, and
     /// there was such a day.
     fn is_too_old(&self, why: &str) -> bool {
@@ -106,12 +130,14 @@ impl World {
 
     fn check_readable(&self, device: Device, seen: &Seen) -> Result<(), Failure> {
         for (group, epoch, why, since) in &seen.unreadable {
-            let of_epoch =
-                self.record.messages.values().filter(|s| s.group == *group && s.epoch == *epoch);
+            let of_epoch = self.record.messages.iter();
+            let of_epoch = of_epoch.filter(|(_, s)| s.group == *group && s.epoch == *epoch);
+            let late = |id: &Digest| self.record.late.contains(&(device, *id));
             let excused = since.is_none_or(|since| since > *epoch)
                 || self.record.shut_out
                 || self.is_too_old(why)
-                || of_epoch.into_iter().any(|s| self.is_too_late(s) || !self.sender_stayed(s));
+                || self.record.is_excused(group)
+                || of_epoch.into_iter().any(|(id, s)| late(id) || self.is_excused(s, device));
             Rule::NoFalseAlarm.holds(excused, || {
                 format!("d{device} cannot read a message of epoch {epoch}: {why}")
             })?;

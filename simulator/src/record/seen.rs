@@ -24,6 +24,10 @@ pub(crate) struct Seen {
     /// What could not be read: group, epoch, why, and since when the device was in the group.
     pub(crate) unreadable: Vec<(GroupId, u64, String, Option<u64>)>,
     pub(crate) warnings: Vec<String>,
+    /// Groups of which it was told that they have fallen apart.
+    pub(crate) fell_apart: Vec<GroupId>,
+    /// Times that it took epochs of a group back.
+    pub(crate) rewound: u64,
 }
 
 impl Record {
@@ -37,13 +41,18 @@ impl Record {
         }
         match event {
             Event::Message(message) => self.heard(device, &message)?,
-            Event::CommandDone(done) => self.ended(device, done.id, None)?,
+            Event::CommandDone(done) => {
+                self.has_changed_key(device, &done);
+                self.ended(device, done.id, None)?;
+            }
             Event::CommandFailed(failed) => self.ended(device, failed.id, Some(failed.why))?,
             Event::Joined(joined) => {
+                self.gone_by_room.remove(&(device, joined.group.clone()));
                 self.device(device).since.insert(joined.group, joined.epoch);
             }
             Event::Removed(removed) => {
                 self.device(device).since.remove(&removed.group);
+                self.follows_no_more(device, &removed.group);
             }
             Event::Undecryptable(bad) => {
                 let seen = self.device(device);
@@ -53,14 +62,17 @@ impl Record {
             Event::Warning(warning) => self.device(device).warnings.push(warning.text),
             Event::Alarm(alarm) => match alarm.alarm {
                 Alarm::NoCheckpoints(_) | Alarm::MessagesMissing(_) => {}
+                Alarm::FellApart(_) => self.device(device).fell_apart.push(alarm.group),
+                Alarm::ReAddNeeded(_)
+                    if self.gone_by_room.contains(&(device, alarm.group.clone())) => {}
                 // This hub and these members never lie: nobody may be accused.
                 strange => self.device(device).warnings.push(format!("{strange:?}")),
             },
+            Event::Rewound(_) => self.device(device).rewound += 1,
             Event::Epoch(_)
             | Event::KeyPackagesPublished(_)
             | Event::DeviceWaiting(_)
             | Event::HeardFrom(_)
-            | Event::Rewound(_)
             | Event::Restarted(_)
             | Event::StartedAnew(_) => {}
         }

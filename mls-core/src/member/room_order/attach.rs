@@ -167,10 +167,17 @@ impl Member {
         self.save_secrets(group, &commit.hash, &secrets)
     }
 
-    /// The place in the hub's order after which the room began to order the group.
-    pub(super) fn place_of(&self, group: &GroupId) -> u64 {
+    /// The last place in the hub's order that is followed here: after it the room began to order the
+    /// group, where it does.
+    pub(in super::super) fn place_of(&self, group: &GroupId) -> u64 {
         let last = self.record(group).and_then(|record| record.last_receipt.as_ref());
         last.map_or(0, |last| last.tbs.seq)
+    }
+
+    /// The epoch in which the room began to order the group, after what the hub had signed last.
+    pub(super) fn room_order_began(&self, group: &GroupId) -> u64 {
+        let last = self.record(group).and_then(|record| record.last_receipt.as_ref());
+        last.map_or(0, |last| last.tbs.epoch.saturating_add(1))
     }
 
     /// A branch beside ours that is longer than can be taken back: its members stay there.
@@ -181,6 +188,11 @@ impl Member {
         };
         let ours = way_to(&nodes, &head);
         let theirs = way_to(&nodes, &node.id);
+        let began = self.room_order_began(group);
+        if theirs.first().and_then(|id| nodes.get(id)).is_some_and(|root| root.epoch < began) {
+            // It belongs to a time that a receipt of the hub has ended.
+            return Ok(());
+        }
         let parted = theirs.iter().rev().find(|id| ours.contains(id)).and_then(|id| nodes.get(id));
         let far = |from: u64| node.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
         if ours.last() == parted.map(|node| &node.id) || parted.is_some_and(|p| !far(p.epoch)) {

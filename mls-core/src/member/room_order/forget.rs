@@ -84,6 +84,9 @@ impl Member {
         }
         self.give_up_room_commits(group)?;
         self.forget_handed_back(group);
+        if let Some(epoch) = self.record(group).filter(|r| r.room_head.is_some()).map(|r| r.epoch) {
+            self.room_ordered_until(group, epoch)?;
+        }
         match self.is_ordered_by_room(group) {
             true => self.change_record(group, |record| record.room_head = None),
             false => Ok(()),

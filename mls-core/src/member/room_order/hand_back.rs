@@ -16,7 +16,8 @@ use super::branch::Nodes;
 use super::waiting::Waiting;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::sha256;
-use crate::limits::HAND_BACK_WAIT_MS;
+use crate::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS};
+use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::handshake::Handshake;
@@ -24,6 +25,9 @@ use crate::wire::{Digest, GroupId};
 
 /// The receipt by which a group goes back to its hub, from a state that is not known here yet.
 const HANDED_BACK: Space = "handed_back";
+
+/// The last epoch of which the room of a group that the hub orders may have commits, by group.
+const BY_ROOM_UNTIL: Space = "by_room_until";
 
 /// A commit that the hub has signed for.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
@@ -75,14 +79,25 @@ impl Member {
             self.settle(group)?;
             self.read_future(group)?;
         }
-        match self.is_ordered_by_room(group) {
-            true => self.fell_apart(
-                group,
-                "an admin handed the group back to the hub from a state that did not come here; if \
-                 it does not come soon, come back with `rejoin`",
-            ),
-            false => Ok(()),
+        self.listen_for_handed_back(group)
+    }
+
+    /// Something came of a group that its room orders: if the hub took it back from a state that has
+    /// not come for long, although this device listened, people are told.
+    pub(super) fn listen_for_handed_back(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        if !self.is_handed_back(group)? {
+            return Ok(());
         }
+        let now_ms = self.now_ms;
+        let since_ms = *self.handed_back_ms.entry(group.clone()).or_insert(now_ms);
+        if now_ms.saturating_sub(since_ms) < HANDED_BACK_WAIT_MS {
+            return Ok(());
+        }
+        self.fell_apart(
+            group,
+            "an admin handed the group back to the hub from a state that did not come here: come \
+             back with `rejoin`",
+        )
     }
 
     /// The state in which the hub takes the group back, if it is known.
@@ -94,6 +109,26 @@ impl Member {
         let handed: Option<HandedBack> = self.overlay.read(HANDED_BACK, &group.0)?;
         let hash = handed.map(|handed| handed.receipt.tbs.message_hash);
         Ok(hash.filter(|hash| nodes.contains_key(hash)))
+    }
+
+    /// The room's order has ended, at the latest in this epoch; branches beside may be longer.
+    pub(in super::super) fn room_ordered_until(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
+        let last = epoch.saturating_add(ROOM_REWIND_EPOCHS);
+        self.overlay.write(BY_ROOM_UNTIL, &group.0, &last)
+    }
+
+    /// Whether a commit of this epoch may be of the time when the room ordered the group.
+    pub(super) fn was_ordered_by_room(
+        &self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<bool, StoreError> {
+        let last: Option<u64> = self.overlay.read(BY_ROOM_UNTIL, &group.0)?;
+        Ok(last.is_some_and(|last| epoch <= last))
     }
 
     /// Whether the hub has taken the group back, as far as this device was told.
@@ -111,10 +146,13 @@ impl Member {
             return Ok(());
         };
         self.forget_handed_back(group);
+        self.room_ordered_until(group, receipt.tbs.epoch)?;
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         self.mark_epoch(group, &loaded, &receipt)?;
         self.keep_handshake_key(group, &loaded)?;
+        let epoch = loaded.group.current_epoch();
         self.give_back(group, loaded);
+        self.wait_for_next_room_order(group, epoch)?;
         self.remember_handshake(&receipt, &message)?;
         self.change_record(group, |record| {
             record.last_receipt = Some(receipt);
@@ -123,7 +161,8 @@ impl Member {
         self.apply_early(group)
     }
 
-    pub(super) fn forget_handed_back(&self, group: &GroupId) {
+    pub(super) fn forget_handed_back(&mut self, group: &GroupId) {
+        self.handed_back_ms.remove(group);
         self.overlay.delete(HANDED_BACK, &group.0);
     }
 

@@ -58,7 +58,7 @@ impl Member {
         }
         if oldest_epoch(&nodes, head.as_ref()).is_some_and(|oldest| epoch < oldest) {
             self.mark_seen(group, epoch, hash);
-            if head.is_none() {
+            if head.is_none() || epoch < self.room_order_began(group) {
                 return Ok(());
             }
             return self.fell_apart(
@@ -94,6 +94,25 @@ impl Member {
             return Ok(false);
         }
         self.save_waiting(group, commit).map(|()| true)
+    }
+
+    /// The hub has the group again, in this epoch. Commits for later ones may be of a time when the room
+    /// orders it once more, of which this device has not heard yet.
+    pub(super) fn wait_for_next_room_order(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
+        let Some(room) = self.own_room(group) else { return Ok(()) };
+        let later = self.waiting(group, None)?.into_iter().filter(|commit| commit.epoch > epoch);
+        for commit in later.filter(|commit| !commit.receipted) {
+            self.delete_waiting(group, &commit);
+            let Waiting { hash, epoch, came_ms, sender, message, .. } = commit;
+            let (room, sent_ms, checkpoint) = (room.clone(), came_ms, None);
+            let received = ReceivedMessage { room, sender, sent_ms, message, checkpoint };
+            self.keep_for_future(group, epoch, &hash, received)?;
+        }
+        Ok(())
     }
 
     pub(super) fn save_waiting(&self, group: &GroupId, commit: &Waiting) -> Result<(), StoreError> {

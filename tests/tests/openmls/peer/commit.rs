@@ -212,6 +212,7 @@ impl OpenMlsPeer {
         Ok(SubmitCommit {
             group,
             epoch,
+            after_seq: self.joined.as_ref().map_or(0, |joined| joined.last.tbs.seq),
             commit: commit.into(),
             welcome: welcome.map(Into::into),
             group_info: info.into(),

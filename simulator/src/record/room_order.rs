@@ -1,0 +1,149 @@
+//! Groups that their rooms order: where each device was when, and what came to it too late.
+//!
+//! A commit can take epochs back for 5 epochs and 48 hours (decision 16). What is promised of such a
+//! group is excused by the first commit that comes to somebody later, and by nothing else.
+
+use std::collections::BTreeMap;
+
+use mls_core::address::ClientId;
+use mls_core::bridge_group::Order;
+use mls_core::member::{Command, CommandId};
+use mls_core::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
+use mls_core::wire::{Digest, GroupId};
+
+use super::{Given, Record, State};
+use crate::figures::Figures;
+use crate::step::Device;
+
+/// One device in one group.
+pub(crate) struct Followed {
+    /// The epoch in which the room's order began, while it lasts.
+    pub(crate) by_room_since: Option<u64>,
+    /// When it was first in each epoch.
+    entered: BTreeMap<u64, u64>,
+    /// The epoch in which it is, and what that is to it.
+    pub(crate) epoch: u64,
+    pub(crate) state: State,
+}
+
+impl Followed {
+    /// Whether what was made in an epoch comes too late to be followed.
+    fn is_late(&self, epoch: u64, now_ms: u64) -> bool {
+        let mut later = self.entered.range(epoch.saturating_add(1)..);
+        let far = self
+            .entered
+            .keys()
+            .next_back()
+            .is_some_and(|highest| epoch.saturating_add(ROOM_REWIND_EPOCHS) < *highest);
+        far || later.any(|(_, at_ms)| at_ms.saturating_add(ROOM_REWIND_MS) <= now_ms)
+    }
+
+    /// The leaf of a client: its place and its signature key.
+    pub(crate) fn leaf(&self, of: Option<&ClientId>) -> Option<(u32, Vec<u8>)> {
+        let found = self.state.members.iter().find(|(client, ..)| Some(client) == of);
+        found.map(|(_, index, key)| (*index, key.clone()))
+    }
+}
+
+impl Record {
+    /// What can be counted once a run is over.
+    pub(crate) fn figures(&self) -> Figures {
+        let count = |wanted: &dyn Fn(&Command) -> bool| {
+            let done = |(id, given): &(&CommandId, &Given)| {
+                let seen = self.seen.get(&given.device);
+                wanted(&given.command) && seen.is_some_and(|s| s.ended.get(*id) == Some(&true))
+            };
+            u64::try_from(self.commands.iter().filter(done).count()).unwrap_or(u64::MAX)
+        };
+        let order = |command: &Command| match command {
+            Command::ChangeSettings(change) => change.settings.order,
+            _ => None,
+        };
+        let commits = self.messages.values().filter(|sent| sent.commit).count();
+        Figures {
+            handed_over: count(&|command| order(command) == Some(Order::Room)),
+            handed_back: count(&|command| order(command) == Some(Order::Hub)),
+            keys_changed: count(&|command| matches!(command, Command::ChangeKey(_))),
+            room_commits: u64::try_from(commits).unwrap_or(u64::MAX),
+            rewound: self.seen.values().map(|seen| seen.rewound).sum(),
+            apart: u64::try_from(self.apart.len()).unwrap_or(u64::MAX),
+            ..Figures::default()
+        }
+    }
+
+    /// A device is in this state of a group.
+    pub(super) fn follows(
+        &mut self,
+        device: Device,
+        group: &GroupId,
+        (order, epoch): (Order, u64),
+        state: &State,
+        now_ms: u64,
+    ) {
+        let known = self.followed.entry((device, group.clone()));
+        let followed = known.or_insert_with(|| Followed {
+            by_room_since: None,
+            entered: BTreeMap::new(),
+            epoch,
+            state: state.clone(),
+        });
+        followed.by_room_since = match order {
+            Order::Room => followed.by_room_since.or(Some(epoch)),
+            Order::Hub => None,
+        };
+        followed.entered.entry(epoch).or_insert(now_ms);
+        (followed.epoch, followed.state) = (epoch, state.clone());
+        if order == Order::Room {
+            self.rooms_ordered.insert(group.clone());
+        }
+    }
+
+    /// A device is out of a group. Without a hub, others may not hear of it.
+    pub(super) fn follows_no_more(&mut self, device: Device, group: &GroupId) {
+        let was = self.followed.remove(&(device, group.clone()));
+        self.changing.retain(|(of, from, _)| (*of, from) != (device, group));
+        if was.is_some_and(|was| was.by_room_since.is_some()) {
+            self.gone_by_room.insert((device, group.clone()));
+        }
+    }
+
+    /// Whether nothing is promised of a group: it fell apart, or somebody shut out others in its room,
+    /// who have no way back.
+    pub(crate) fn is_excused(&self, group: &GroupId) -> bool {
+        self.apart.contains(group) || self.shut_out && self.rooms_ordered.contains(group)
+    }
+
+    /// What was posted comes to a device, perhaps again.
+    pub(crate) fn comes(&mut self, device: Device, message: Digest, now_ms: u64) {
+        if !self.came.insert((device, message)) {
+            return;
+        }
+        let Some(sent) = self.messages.get(&message) else { return };
+        let Some(followed) = self.followed.get(&(device, sent.group.clone())) else { return };
+        if !followed.is_late(sent.epoch, now_ms) {
+            return;
+        }
+        match sent.commit {
+            true if followed.by_room_since.is_some() => {
+                self.apart.insert(sent.group.clone());
+            }
+            true => {}
+            false => {
+                self.late.insert((device, message));
+            }
+        }
+    }
+
+    /// A device does something: where the hub has taken the group back, and it has not heard of that,
+    /// it may be too far by now.
+    pub(crate) fn waits_for_hub(&mut self, device: Device, now_ms: u64) {
+        let Self { followed, ends, apart, .. } = self;
+        for ((_, group), followed) in followed.iter().filter(|((of, _), _)| *of == device) {
+            let Some(since) = followed.by_room_since else { continue };
+            let back = ends.range((group.clone(), since)..=(group.clone(), u64::MAX)).next();
+            if back.is_some_and(|((_, epoch), _)| followed.is_late(*epoch, now_ms)) {
+                apart.insert(group.clone());
+            }
+        }
+    }
+}
