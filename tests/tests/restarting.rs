@@ -1,5 +1,7 @@
 //! An admin puts a new group into the place of one that is given up, on real servers.
 
+#![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
+
 use serde_json::json;
 use tests::bot::Bot;
 use tests::error::RigError;
