@@ -7,7 +7,7 @@ use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::attacks::damage_commits;
 use crate::network::{Restarts, Task, World};
-use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET};
+use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
 
 fn restart(world: &mut World, index: usize, group: &GroupId) -> String {
     world.command(index, Command::Restart(group.clone()))
@@ -192,8 +192,9 @@ fn a_group_whose_commit_nobody_can_process_is_restarted_by_an_admin() {
     world.hub_tamper = Box::new(|_| ());
     world.pass(60);
     let waiting = world.say(3, &group, "do you hear me?");
+    let own = world.say(0, &group, "not yet");
     world.pass(5);
-    assert_eq!(world.result(3, &waiting), None);
+    assert_eq!((world.result(3, &waiting), world.result(0, &own)), (None, None));
     let id = restart(&mut world, 0, &group);
     world.run();
     world.pass(60);
@@ -201,6 +202,26 @@ fn a_group_whose_commit_nobody_can_process_is_restarted_by_an_admin() {
     world.assert_agree(&next, &[0, 1, 2, 3]);
     world.assert_done(3, &waiting);
     assert_heard(&world, &[0, 1, 2, 3], "do you hear me?");
+    // What the admin had to say waited until everybody was there.
+    assert_heard(&world, &[0, 1, 2, 3], "not yet");
+}
+
+#[test]
+fn who_was_being_invited_is_invited_into_the_new_group() {
+    let mut world = World::new(&[ALICE, BOB, JULIET, ROMEO]);
+    let group = world.found(0);
+    let users = [1, 2].map(|index| world.user(index)).to_vec();
+    world.invite(0, &group, users);
+    world.run();
+    let romeo = world.user(3);
+    let invite = world.invite(0, &group, vec![romeo]);
+    // A key package is claimed for the former group, which is of no use in another.
+    let id = restart(&mut world, 0, &group);
+    world.run();
+    world.pass(30);
+    let next = result_group(&world, 0, &id);
+    world.assert_done(0, &invite);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
 }
 
 #[test]
