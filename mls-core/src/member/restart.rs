@@ -48,17 +48,14 @@ impl Member {
             return self.done(number, Some(next)).map(|()| Step::Next);
         }
         let Some(hub) = self.need_hub()? else { return Ok(Step::Wait) };
-        let state = self.record(former).map(|record| record.state);
-        let loaded = match state {
-            Some(State::Live | State::Rejoining | State::Ended) => self.take_group(former)?,
-            _ => None,
+        let made = match self.last_state(former)? {
+            Some(loaded) => {
+                let made = self.make_in_place_of(former, &loaded, &hub)?;
+                self.give_back(former, loaded);
+                made
+            }
+            None => Err("this device has no state of it: another admin has to do it".to_owned()),
         };
-        let Some(loaded) = loaded else {
-            let why = "this device has no state of the group: another admin has to restart it";
-            return self.fail(number, why).map(|()| Step::Next);
-        };
-        let made = self.make_in_place_of(former, &loaded, &hub)?;
-        self.give_back(former, loaded);
         match made {
             Ok(Made { group, register, bound, users }) => {
                 let successor = self.hand_over(number, group, register, bound)?;
@@ -70,6 +67,14 @@ impl Member {
                 let why = format!("the group cannot be restarted: {why}");
                 self.fail(number, why).map(|()| Step::Next)
             }
+        }
+    }
+
+    /// Whatever this device has of a group that it is, or was to its end, a member of.
+    fn last_state(&mut self, group: &GroupId) -> Result<Option<Loaded>, StoreError> {
+        match self.record(group).map(|record| record.state) {
+            Some(State::Live | State::Rejoining | State::Ended) => self.take_group(group),
+            _ => Ok(None),
         }
     }
 
