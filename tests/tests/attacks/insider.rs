@@ -141,6 +141,7 @@ pub(crate) fn submission(
     SubmitCommit {
         group: group.clone(),
         epoch,
+        after_seq: 0,
         commit: commit.to_vec().into(),
         welcome: welcome.map(Into::into),
         group_info: group_info.into(),

@@ -212,6 +212,7 @@ impl OpenMlsPeer {
         Ok(SubmitCommit {
             group,
             epoch,
+            after_seq: 0,
             commit: commit.into(),
             welcome: welcome.map(Into::into),
             group_info: info.into(),
