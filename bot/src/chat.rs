@@ -119,7 +119,7 @@ async fn act(bot: &Bot, group: &GroupId, screen: Screen, typed: Typed) -> Result
 async fn show_members(bot: &Bot, group: &GroupId, screen: Screen) -> Result<(), Exit> {
     let groups = bot.groups().await?;
     match groups.iter().find(|summary| summary.group == *group) {
-        Some(summary) => Ok(screen.print(&text::members(&GroupLine::from(summary).members))?),
+        Some(summary) => Ok(screen.print(&text::members(&GroupLine::from(summary)))?),
         None => complain(screen, "this device is not in the group".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ mod membership;
 mod request;
 
 pub use alarm::AlarmLine;
-pub use group_line::{GroupLine, MemberLine, RoomLine};
+pub use group_line::{AnchorLine, GroupLine, MemberLine, RoomLine};
 pub use line::Line;
 pub use membership::{ChangeLine, MembershipLine};
 pub use request::{JsonRequest, MalformedLine, Mistake, Wish};

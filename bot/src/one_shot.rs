@@ -201,7 +201,7 @@ impl OneShot {
         let Some(summary) = groups.first() else { return Err(unknown_group(digits)) };
         let shown = match self.screen.json {
             true => self.screen.show(&Line::groups(None, &groups)),
-            false => self.screen.print(&text::members(&GroupLine::from(summary).members)),
+            false => self.screen.print(&text::members(&GroupLine::from(summary))),
         };
         Ok(shown?)
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use mls_core::address::ClientId;
 
-use crate::json::{GroupLine, Line, MemberLine};
+use crate::json::{AnchorLine, GroupLine, Line};
 
 /// Digits of a group id that are shown where it need not be typed.
 const SHORT_ID: usize = 8;
@@ -85,9 +85,14 @@ pub fn render(line: &Line) -> String {
     }
 }
 
-/// The members of a group, one a line.
-pub fn members(members: &[MemberLine]) -> String {
-    let rows = members.iter().map(|member| {
+/// The members of a group, one a line, and whose certificates it goes by.
+pub fn members(group: &GroupLine) -> String {
+    let authorities = group.anchors.iter().map(|anchor| {
+        let AnchorLine { domain, fingerprint } = anchor;
+        let short = fingerprint.get(..32).unwrap_or(fingerprint);
+        format!("      authority of {}: {short}", plain(domain))
+    });
+    let rows = group.members.iter().map(|member| {
         let role = if member.admin { "admin " } else { "member" };
         let key = member.signature_key.get(..16).unwrap_or(&member.signature_key);
         let standing = match member.certified_until {
@@ -98,7 +103,7 @@ pub fn members(members: &[MemberLine]) -> String {
         let who = who(&member.client);
         format!("{:>4}  {role}  {standing}  key {key}  {who}{quiet}", member.leaf_index)
     });
-    rows.collect::<Vec<_>>().join("\n")
+    rows.chain(authorities).collect::<Vec<_>>().join("\n")
 }
 
 fn message(line: &Line) -> String {
@@ -198,6 +203,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::MemberLine;
     use crate::json::{AlarmLine, ChangeLine, MembershipLine, RoomLine};
 
     const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
@@ -254,6 +260,10 @@ mod tests {
             suite: 1,
             shared_suites: vec![1, 2],
             rooms: vec![room.clone()],
+            anchors: vec![AnchorLine {
+                domain: "xmpp.example".into(),
+                fingerprint: "cd".repeat(32),
+            }],
             members: vec![member(ALICE, true), member(BOB, false)],
         };
         let lines = [
@@ -354,7 +364,7 @@ mod tests {
             Line::Error { why: "not a command".into(), line: None },
         ];
         let mut shown: Vec<String> = lines.iter().map(render).collect();
-        shown.push(members(&group.members));
+        shown.push(members(&group));
         insta::assert_snapshot!(shown.join("\n"));
     }
 

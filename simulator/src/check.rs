@@ -29,6 +29,8 @@ const WARNINGS: [&str; 10] = [
     "a commit was refused: we are not in the room",
     "the hub has a new key, for which its old one has signed",
 ];
+/// Of the way back into a group that does not name the hub's newest key yet.
+const OTHER_HUB: &str = "no way back into the group: it is ordered by another hub";
 /// And of what shuts out who lacks a PSK.
 const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReAddNeeded"];
 
@@ -51,12 +53,20 @@ impl World {
             let excused = given.unanswered
                 || self.record.buried.contains(&given.device)
                 || self.is_shut_out(given.device)
+                || self.waits_for_new_keys(given.device)
                 || self.waits_for_ever(&given.command)?;
             Rule::CommandsEnd.holds(ended.is_some() || excused, || {
                 format!("{id}, {:?}, has not ended", given.command)
             })?;
         }
         Ok(())
+    }
+
+    /// Whether a device knows a newer key of the hub than the group, in which others hear of it within a
+    /// day: until then it has no way back.
+    pub(crate) fn waits_for_new_keys(&self, device: Device) -> bool {
+        let last = self.record.seen.get(&device).and_then(|seen| seen.warnings.last());
+        last.is_some_and(|warning| warning.starts_with(OTHER_HUB))
     }
 
     /// A device that is to be removed says nothing more; where all are, nobody commits that.

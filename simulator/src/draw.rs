@@ -1,5 +1,8 @@
 //! A trace from a seed: a group comes to be, then people and faults take turns.
 
+mod beside;
+
+use self::beside::Beside;
 use crate::crash::{Crash, Node};
 use crate::dice::Dice;
 use crate::operation::Operation;
@@ -26,10 +29,11 @@ pub fn draw(seed: u64, members: Option<usize>) -> Trace {
         None => Cast(dice.pick(&CASTS).map(|cast| cast.to_vec()).unwrap_or_default()),
     };
     let weather = Weather { loses: dice.one_in(2), doubles: dice.one_in(2), swaps: dice.one_in(3) };
-    let users = cast.users();
     let operates = dice.one_in(2);
-    let mut drawing =
-        Drawing { dice, weather, users, steps: Vec::new(), creators: Vec::new(), operates };
+    let beside = Beside::draw(seed);
+    let cast = if beside.without_hub { beside.in_one_network(&cast) } else { cast };
+    let (users, steps, creators) = (cast.users(), Vec::new(), Vec::new());
+    let mut drawing = Drawing { dice, weather, users, steps, creators, operates, beside };
     drawing.found();
     for _ in 0..drawing.dice.between(TURNS_MIN, TURNS_MAX) {
         drawing.turn();
@@ -59,6 +63,7 @@ struct Drawing {
     creators: Vec<User>,
     /// Whether people want more than the plainest things.
     operates: bool,
+    beside: Beside,
 }
 
 impl Drawing {
@@ -72,11 +77,12 @@ impl Drawing {
             self.accounts().into_iter().filter(|_| !self.dice.one_in(6)).collect();
         self.steps.push(Step::Invite { device, group: 0, users: others });
         self.work(FOUNDING_WORK, calm);
+        self.hand_over_first(device, calm);
     }
 
     fn create(&mut self, device: Device) {
         let on_matrix = self.users.get(device).is_some_and(|user| user % 2 == 0);
-        let both = !self.dice.one_in(8);
+        let both = !self.dice.one_in(8) && !self.beside.without_hub;
         self.creators.push(self.users.get(device).copied().unwrap_or(0));
         self.steps.push(Step::Create {
             device,
@@ -89,7 +95,7 @@ impl Drawing {
     fn turn(&mut self) {
         let group = self.dice.below(self.creators.len());
         let device = self.device();
-        let user = self.dice.below(self.accounts().len());
+        let user = self.account();
         let step = match self.dice.below(100) {
             0..28 => Step::Send { device, group, count: self.dice.between(1, 3) },
             28..36 => Step::Rotate { device, group },
@@ -115,6 +121,7 @@ impl Drawing {
         if self.operates && self.dice.one_in(3) {
             self.operate();
         }
+        self.turn_beside(group);
         if !self.dice.one_in(4) {
             let count = self.dice.between(1, WORK_MAX);
             self.work(count, false);
@@ -129,7 +136,7 @@ impl Drawing {
     fn invite(&mut self, group: Group) -> Step {
         let device = self.admin(group);
         let count = self.dice.between(1, 2);
-        let users = (0..count).map(|_| self.dice.below(self.accounts().len())).collect();
+        let users = (0..count).map(|_| self.account()).collect();
         Step::Invite { device, group, users }
     }
 
@@ -144,7 +151,7 @@ impl Drawing {
     fn operate(&mut self) {
         let group = self.dice.below(self.creators.len());
         let (device, admin) = (self.device(), self.admin(group));
-        let user = self.dice.below(self.accounts().len());
+        let user = self.account();
         let psk = if self.dice.one_in(4) { 1 } else { 0 };
         let (device, operation) = match self.dice.below(40) {
             0..4 => (admin, Operation::Open(!self.dice.one_in(4))),
@@ -227,6 +234,11 @@ impl Drawing {
             true => self.device(),
             false => self.dice.pick(&own).copied().unwrap_or(0),
         }
+    }
+
+    fn account(&mut self) -> User {
+        let accounts = self.accounts();
+        self.dice.pick(&accounts).copied().unwrap_or(0)
     }
 
     fn accounts(&self) -> Vec<User> {

@@ -271,3 +271,11 @@ fn messages_that_waited_for_a_commit_in_the_room_keep_their_order() {
          work 18 719897 loses; send d8 g0 1; rotate d0 g0; work 6 421596; send d8 g0 1",
     );
 }
+
+#[test]
+fn a_commit_of_who_is_put_out_of_the_room_that_orders_the_group_ends() {
+    replay(
+        "cast 0 2 0 2 0 1 0 1; create d5 xmpp; work 11 234628; invite d5 g0 u3; work 39 53290; \
+         order-room d5 g0; work 7 222111; rotate d2 g0; work 1 665332; kick u3 g0",
+    );
+}

@@ -18,6 +18,11 @@ fn whatever_happens_all_promises_hold_once_it_is_over() {
     // So many that a simulation of which half does not work would be noticed.
     assert!(figures.messages > 4 * RUNS && figures.commits > 4 * RUNS, "{figures}");
     assert!(figures.faults > 4 * RUNS && figures.crashes > RUNS / 2, "{figures}");
+    assert!(figures.handed_over > RUNS / 4 && figures.handed_back > RUNS / 8, "{figures}");
+    assert!(figures.room_commits > RUNS / 2 && figures.rewound > RUNS / 10, "{figures}");
+    assert!(figures.keys_changed > RUNS / 4 && figures.certificates > RUNS / 2, "{figures}");
+    // An excuse that nearly always held would be none.
+    assert!(figures.apart < figures.handed_over / 10, "{figures}");
 }
 
 #[test]
@@ -25,7 +30,13 @@ fn a_seed_tells_the_same_story_twice() {
     for seed in 100_000..100_020 {
         let trace = draw(seed, None);
         assert_eq!(trace, draw(seed, None));
-        assert_eq!(trace.play(), trace.play(), "seed {seed}:\n{trace}");
+        let (one, other) = (trace.play(), trace.play());
+        if trace.to_string().contains("order-room") {
+            // Of two commits of one device in one state the lower hash wins, and keys are random.
+            assert_eq!((one.failure, other.failure), (None, None), "seed {seed}:\n{trace}");
+        } else {
+            assert_eq!(one, other, "seed {seed}:\n{trace}");
+        }
     }
     assert_ne!(draw(1, None), draw(2, None));
 }

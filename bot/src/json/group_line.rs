@@ -2,7 +2,7 @@
 
 use mls_core::address::RoomAddress;
 use mls_core::bridge_group::Order;
-use mls_core::identity::Standing;
+use mls_core::identity::{Standing, TrustAnchor};
 use mls_core::member::{GroupSummary, MemberSummary};
 use serde::Serialize;
 
@@ -21,8 +21,19 @@ pub struct GroupLine {
     pub order: &'static str,
     /// Its rooms.
     pub rooms: Vec<RoomLine>,
+    /// Whose certificates it goes by.
+    pub anchors: Vec<AnchorLine>,
     /// Its members.
     pub members: Vec<MemberLine>,
+}
+
+/// A trust anchor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnchorLine {
+    /// The domain for whose accounts it stands.
+    pub domain: String,
+    /// SHA-256 of the certificate, in hex, to be compared over another channel.
+    pub fingerprint: String,
 }
 
 /// One room.
@@ -65,8 +76,15 @@ impl From<&GroupSummary> for GroupLine {
                 Order::Room => "room",
             },
             rooms: group.rooms.iter().map(RoomLine::from).collect(),
+            anchors: group.anchors.iter().map(AnchorLine::from).collect(),
             members: group.members.iter().map(MemberLine::from).collect(),
         }
+    }
+}
+
+impl From<&TrustAnchor> for AnchorLine {
+    fn from(anchor: &TrustAnchor) -> Self {
+        Self { domain: anchor.domain.clone(), fingerprint: anchor.fingerprint().to_string() }
     }
 }
 

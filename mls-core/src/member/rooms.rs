@@ -125,6 +125,10 @@ impl Member {
         if own_doing {
             return self.left_room(&group);
         }
+        if self.is_ordered_by_room(&group) {
+            // It shows no commit of ours any more, and nobody else can.
+            self.commit_refused(&group, "we are not in the room")?;
+        }
         // Put out, or left by another device: the handshake that removes us comes no more.
         self.fetch_handshakes(&group)?;
         self.watch_after_leaving(&group);

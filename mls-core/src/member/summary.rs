@@ -8,7 +8,7 @@ use super::engine_storage::{self, MemberGroup, Slot};
 use super::group_record::State;
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
-use crate::identity::{Standing, check_leaf, client_id, is_admin};
+use crate::identity::{Standing, TrustAnchor, check_leaf, client_id, is_admin};
 use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -29,6 +29,8 @@ pub struct GroupSummary {
     /// Suites of our policy that every member's leaf lists: those with which the group could start
     /// anew. None of them is stronger than another.
     pub shared_suites: Vec<u16>,
+    /// Whose certificates it goes by; people compare the fingerprints.
+    pub anchors: Vec<TrustAnchor>,
     /// All its members.
     pub members: Vec<MemberSummary>,
 }
@@ -91,8 +93,8 @@ impl Member {
         GroupSummary {
             group: id.clone(),
             epoch: group.current_epoch(),
-            order: BridgeGroup::from_extensions(&group.context().extensions)
-                .map_or(Order::Hub, |bound| bound.order),
+            order: bound.as_ref().map_or(Order::Hub, |bound| bound.order),
+            anchors: bound.as_ref().map(|bound| bound.anchors.0.clone()).unwrap_or_default(),
             rooms,
             suite: u16::from(group.cipher_suite()),
             shared_suites: CIPHER_SUITES.into_iter().filter(shared).map(u16::from).collect(),

@@ -47,7 +47,11 @@ impl World {
         }
         let live: BTreeSet<ClientId> = views.iter().filter_map(|v| self.client(v.device)).collect();
         let expected = first.members.iter().filter(|client| !self.is_buried(client));
-        let gone = |client: &ClientId| self.is_gone_by_room(client, group);
+        let waits = |client: &ClientId| {
+            let device = self.record.clients.iter().position(|one| one == client);
+            device.is_some_and(|device| self.waits_for_new_keys(device))
+        };
+        let gone = |client: &ClientId| self.is_gone_by_room(client, group) || waits(client);
         let absent: Vec<_> = expected.filter(|c| !live.contains(c) && !gone(c)).collect();
         // Who lacks a PSK that a group asks for cannot come back, and is told so.
         let asks_psk = self.record.asks_psk || self.record.shut_out;

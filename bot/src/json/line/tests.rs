@@ -3,7 +3,7 @@
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::content::encode_text;
-use mls_core::identity::Standing;
+use mls_core::identity::{Standing, TrustAnchor};
 use mls_core::member::{
     Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
     GroupSummary, HeardFrom, HubContradicts, MemberSummary, MembershipChange, MembershipEntry,
@@ -148,6 +148,7 @@ fn every_answer_has_its_pinned_line() {
         group: group(),
         epoch: 3,
         rooms: rooms(),
+        anchors: vec![TrustAnchor { domain: "xmpp.example".into(), certificate: vec![1] }],
         suite: 1,
         shared_suites: vec![1, 3],
         members: vec![member(alice(), 0, true), member(bob(), 2, false)],
