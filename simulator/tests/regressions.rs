@@ -279,3 +279,11 @@ fn a_commit_of_who_is_put_out_of_the_room_that_orders_the_group_ends() {
          order-room d5 g0; work 7 222111; rotate d2 g0; work 1 665332; kick u3 g0",
     );
 }
+
+#[test]
+fn who_is_added_by_the_commit_that_hands_the_group_to_its_room_is_in_it() {
+    replay(
+        "cast 0 1 0 1 0 1 0 1 0 1 0 1; create d0 xmpp; work 11 799872; create d5 xmpp; \
+         work 8 856135; propose-add d5 g1 u1; order-room d5 g1",
+    );
+}

@@ -6,7 +6,7 @@ use mls_rs_core::crypto::SignaturePublicKey;
 use thiserror::Error;
 
 use super::hub_keys::decoded;
-use crate::bridge_group::{BridgeGroup, BridgeGroupError, Order};
+use crate::bridge_group::{BridgeGroup, BridgeGroupError};
 use crate::identity::client_id;
 use crate::limits::{CLOCK_SKEW_MS, MEMBERS_MAX};
 use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES};
@@ -42,8 +42,6 @@ pub(super) fn check_context(
         unfit("its GroupContext is another group's")
     } else if hub.senders_of(&bound.receipt_key).is_none() {
         Err(AdmissionError::OtherHub)
-    } else if bound.order != Order::Hub {
-        unfit("it has settings that this version cannot follow")
     } else if !CIPHER_SUITES.contains(&context.cipher_suite) {
         unfit("it has a cipher suite that we do not do")
     } else if !required.is_some_and(|r| r.extensions.contains(&BRIDGE_GROUP_EXTENSION)) {

@@ -50,7 +50,8 @@ impl Member {
         }
         match door::from_room(&received.message, &group, epoch_now) {
             Ok(message) if self.was_seen(&group, message.epoch, &hash)? => Ok(()),
-            Ok(message) if message.epoch > epoch_now && self.is_ordered_by_room(&group) => {
+            // Also after the group went back to the hub from an epoch of before.
+            Ok(message) if message.epoch > epoch_now && self.has_branches(&group)? => {
                 self.read_on_branches(&group, &hash, message, received)
             }
             Ok(message) if state == State::Rejoining || message.epoch > epoch_now => {

@@ -17,7 +17,7 @@ use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
-use crate::bridge_group::BridgeGroup;
+use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::EngineError;
 use crate::limits::REJOIN_PAUSE_MS;
 use crate::receipt::{Receipt, ReceiptError};
@@ -238,6 +238,9 @@ impl Member {
         let info = message.as_group_info().ok_or_else(|| not_now("this is no GroupInfo"))?;
         let context = info.group_context().clone();
         let bound = check_context(&context, group, hub).map_err(not_now)?;
+        if bound.order != Order::Hub {
+            return Err(not_now("its room orders it"));
+        }
         let base = check_receipt(&state.receipt, group, context.epoch, &bound, self.now_ms)
             .map_err(not_now)?;
         let last = self.record(group).and_then(|r| r.last_receipt.as_ref());
