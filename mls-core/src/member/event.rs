@@ -78,7 +78,8 @@ pub struct Restarted {
     pub successor: GroupId,
     /// Who added this device to it: an admin of the former.
     pub by: ClientId,
-    /// Members that have another signature key than in the former.
+    /// Members that have another signature key than in the former, for which no authority vouches that
+    /// the former named.
     pub changed: Vec<ClientId>,
     /// Members that the former did not have, as far as this device had followed it.
     pub unknown: Vec<ClientId>,

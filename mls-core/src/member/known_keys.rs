@@ -12,7 +12,8 @@ use mls_rs_core::identity::SigningIdentity;
 
 use super::Member;
 use crate::address::ClientId;
-use crate::identity::client_id;
+use crate::bridge_group::BridgeGroup;
+use crate::identity::{Standing, check_leaf, client_id};
 use crate::wire::GroupId;
 
 impl Member {
@@ -28,6 +29,29 @@ impl Member {
             known.get(&client).is_some_and(|before| *before != key).then_some(client)
         };
         keys(roster).into_iter().filter_map(other).collect()
+    }
+
+    /// Of those, the ones for whom no authority vouches that the group here names: a device has
+    /// another key in each group.
+    pub(super) fn doubtful_keys(&self, group: &GroupId, roster: &Roster<'_>) -> Vec<ClientId> {
+        let mut changed = self.changed_keys(group, roster);
+        let Ok(here) = self.engine.load_group(&group.0) else { return changed };
+        let Ok(bound) = BridgeGroup::from_extensions(&here.context().extensions) else {
+            return changed;
+        };
+        let vouched = |leaf: &SigningIdentity| {
+            matches!(
+                check_leaf(leaf, &bound, Some(self.now_ms / 1000)),
+                Ok(Standing::Vouched { .. })
+            )
+        };
+        let vouched: Vec<_> = roster
+            .member_identities_iter()
+            .filter(|leaf| vouched(leaf))
+            .filter_map(|leaf| client_id(leaf).ok())
+            .collect();
+        changed.retain(|client| !vouched.contains(client));
+        changed
     }
 }
 

@@ -84,7 +84,7 @@ impl Member {
                 return Ok(Err(format!("it replaces {former}, but {why}")));
             }
         };
-        let changed = self.changed_keys(&former, &group.roster());
+        let changed = self.doubtful_keys(&former, &group.roster());
         let unknown = self.unknown_clients(&former, &clients(&group.roster()));
         let successor = welcome.group.clone();
         let entered = self.enter(welcome, group, admitted)?;
@@ -173,7 +173,7 @@ impl Member {
         let former = bound.ok().and_then(|bound| bound.replaced());
         let former = former.filter(|former| self.live_successor(former).as_ref() == Some(group));
         let Some(former) = former.filter(|_| !added.is_empty()) else { return Ok(()) };
-        let mut changed = self.changed_keys(&former, &loaded.roster());
+        let mut changed = self.doubtful_keys(&former, &loaded.roster());
         changed.retain(|client| added.contains(client));
         for client in changed {
             let text = format!("{client} has another key than it had in {former}: ask them");
