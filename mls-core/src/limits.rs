@@ -35,8 +35,10 @@ pub const KEY_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 pub const DEVICES_PER_USER_MAX: usize = 32;
 /// Users in one claim.
 pub const USERS_PER_CLAIM_MAX: usize = 50;
-/// Adds in one commit.
-pub const ADDS_PER_COMMIT_MAX: usize = 50;
+/// Adds by value in one commit: whole key packages, which the commit carries to everybody.
+pub const ADDS_BY_VALUE_PER_COMMIT_MAX: usize = 50;
+/// Adds by reference in one commit; everybody has them already.
+pub const ADDS_BY_REFERENCE_PER_COMMIT_MAX: usize = 500;
 /// External PSKs that a leaf names.
 pub const PSKS_HELD_MAX: usize = 32;
 /// An external PSK; RFC 9420 recommends the length of the suite's hash.
@@ -191,7 +193,8 @@ pub const FELL_APART_NOTICE_MS: u64 = DAY_MS;
 pub const HUB_GROUPS_IN_MEMORY_MAX: usize = 1024;
 /// Leaves of those groups together; the group that was used longest ago goes first.
 pub const HUB_LEAVES_IN_MEMORY_MAX: usize = 50_000;
-/// Proposals by members that wait in one group for a commit.
+/// Proposals by members that wait in one group for a commit, Adds not counted; of these
+/// [`ADDS_BY_REFERENCE_PER_COMMIT_MAX`] may wait.
 pub const PROPOSALS_PENDING_MAX: usize = 100;
 /// Welcomes that wait for one client; the oldest goes first.
 pub const WELCOMES_PER_CLIENT_MAX: usize = 256;

@@ -73,6 +73,8 @@ pub const MEMBERSHIP_LOG_KEEP_MS: u64 = 365 * DAY_MS;
 pub const COMMIT_RANK_STEP_MS: u64 = 15_000;
 /// Commits per hour, group and user.
 pub const COMMITS_PER_HOUR: u32 = 60;
+/// Proposals per hour, group and user: all that one commit may refer to.
+pub const PROPOSALS_PER_HOUR: u32 = 600;
 /// Claims per hour, claimer and target.
 pub const CLAIMS_PER_HOUR: u32 = 20;
 /// One-time packages of one target per day; after that its last resort is handed out.

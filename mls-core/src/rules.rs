@@ -4,6 +4,8 @@
 //! Receiving, an offence refuses the whole commit; sending, an offending proposal that somebody
 //! else made is left out instead, or it would block the group.
 
+mod adds;
+
 use std::collections::BTreeSet;
 
 use mls_rs::MlsRules;
@@ -25,7 +27,10 @@ use crate::group_settings::{self, SettingsError};
 use crate::hpke_keys::{self, UnusableKey};
 use crate::identity::{IdentityError, client_id};
 use crate::key_package;
-use crate::limits::{ADDS_PER_COMMIT_MAX, MEMBERS_MAX, PSKS_PER_COMMIT_MAX};
+use crate::limits::{
+    ADDS_BY_REFERENCE_PER_COMMIT_MAX, ADDS_BY_VALUE_PER_COMMIT_MAX, MEMBERS_MAX,
+    PSKS_PER_COMMIT_MAX,
+};
 use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::psk::{self, PskError, PskName};
 
@@ -51,7 +56,10 @@ pub enum RuleError {
     #[error(transparent)]
     UnusableKey(#[from] UnusableKey),
     /// Too much at once.
-    #[error("at most {ADDS_PER_COMMIT_MAX} clients can be added by one commit")]
+    #[error(
+        "at most {ADDS_BY_VALUE_PER_COMMIT_MAX} clients can be added by one commit itself, and \
+         {ADDS_BY_REFERENCE_PER_COMMIT_MAX} by proposals that it refers to"
+    )]
     TooManyAdds,
     /// A change of the context that is not allowed.
     #[error(transparent)]
@@ -213,9 +221,7 @@ impl MlsRules for GroupRules {
                 result => result.map(|()| true),
             }
         })?;
-        if proposals.add_proposals().len() > ADDS_PER_COMMIT_MAX {
-            return Err(RuleError::TooManyAdds);
-        }
+        adds::bound(direction, &mut proposals)?;
         check_size(&source, roster, &proposals)?;
         let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {

@@ -7,7 +7,8 @@ use crate::engine::sha256_parts;
 use crate::limits::{DROPPED_NOTICE_MS, RATES_FOLLOWED_MAX};
 use crate::policy::{
     CLAIMS_PER_HOUR, COMMITS_PER_HOUR, CREDENTIALS_PER_HOUR, GROUPS_PER_HOUR, MESSAGES_BURST,
-    MESSAGES_PER_SECOND, ONE_TIME_CLAIMS_PER_DAY, PUBLICATIONS_PER_HOUR, REPORTS_PER_HOUR,
+    MESSAGES_PER_SECOND, ONE_TIME_CLAIMS_PER_DAY, PROPOSALS_PER_HOUR, PUBLICATIONS_PER_HOUR,
+    REPORTS_PER_HOUR,
 };
 use crate::wire::Digest;
 
@@ -17,8 +18,10 @@ const HOUR_MS: u64 = 3600 * SECOND_MS;
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rate {
-    /// Commits and proposals, by group and user.
+    /// Commits, by group and user.
     Commits,
+    /// Proposals, by group and user.
+    Proposals,
     /// Claims, by claimer and target.
     Claims,
     /// One-time key packages, by target.
@@ -59,6 +62,7 @@ impl Rate {
     fn burst_and_wait(self) -> (u64, u64) {
         match self {
             Self::Commits => per_hour(COMMITS_PER_HOUR),
+            Self::Proposals => per_hour(PROPOSALS_PER_HOUR),
             Self::Claims | Self::Asks => per_hour(CLAIMS_PER_HOUR),
             Self::OneTimeClaims => {
                 let (burst, wait) = per_hour(ONE_TIME_CLAIMS_PER_DAY);

@@ -68,7 +68,7 @@ impl Turn<'_> {
             let receipt = self.take_group_back(&mut record, from, request, &commit, group_info)?;
             return Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?));
         }
-        self.check_turn(&record, request.epoch, from)?;
+        self.check_turn(&record, request.epoch, from, Rate::Commits)?;
         let passed = self.check_commit(&record, from, request, &parts)?;
         let receipt = self.accept(&mut record, from, parts, passed, &request.handshake_key)?;
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
@@ -80,6 +80,7 @@ impl Turn<'_> {
         record: &GroupRecord,
         epoch: u64,
         from: &UserId,
+        rate: Rate,
     ) -> Result<(), Stop> {
         if record.by_room {
             return Err(not_allowed(
@@ -94,7 +95,7 @@ impl Turn<'_> {
             return Err(Refusal::Gone.into());
         }
         self.rates
-            .take(Rate::Commits, &[&record.group.to_hex(), from.as_str()], self.now_ms)
+            .take(rate, &[&record.group.to_hex(), from.as_str()], self.now_ms)
             .map_err(|wait_ms| Refusal::RateLimited(wait_ms).into())
     }
 

@@ -7,11 +7,12 @@ use mls_rs::group::proposal::Proposal;
 use super::committer::committer;
 use super::group_record::GroupRecord;
 use super::handshake_log;
+use super::rates::Rate;
 use super::turn::{Stop, Turn, invalid, machine, not_allowed};
 use crate::address::UserId;
 use crate::door::{self, HandshakeMessage};
 use crate::engine::{PublicGroup, mls_time};
-use crate::limits::PROPOSALS_PENDING_MAX;
+use crate::limits::{ADDS_BY_REFERENCE_PER_COMMIT_MAX, PROPOSALS_PENDING_MAX};
 use crate::receipt::ReceiptKind;
 use crate::rules;
 use crate::wire::Answer;
@@ -29,10 +30,7 @@ impl Turn<'_> {
             return Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?));
         }
         let mut record = self.group_of_member(group, from)?;
-        self.check_turn(&record, request.epoch, from)?;
-        if usize::try_from(record.proposals).unwrap_or(usize::MAX) >= PROPOSALS_PENDING_MAX {
-            return Err(not_allowed("too many proposals wait in this epoch: commit them"));
-        }
+        self.check_turn(&record, request.epoch, from, Rate::Proposals)?;
         let handshake = door::handshake(bytes, group, record.cipher_suite()).map_err(invalid)?;
         if handshake.kind != ReceiptKind::Proposal || handshake.epoch != record.epoch {
             return Err(invalid("the message is not a proposal of this epoch"));
@@ -69,9 +67,27 @@ impl Turn<'_> {
         rules::check_proposal(&proposal, &sender, &before.roster(), context)
             .map_err(not_allowed)?;
         rules::check_by_reference(&proposal).map_err(not_allowed)?;
+        check_room(record, &before, &proposal)?;
         if let Proposal::Add(add) = &proposal {
             self.check_add(record, add.key_package())?;
         }
         Ok(after)
+    }
+}
+
+/// Whether one commit could still take this, too; Adds do not take the place of other proposals.
+fn check_room(record: &GroupRecord, before: &PublicGroup, proposal: &Proposal) -> Result<(), Stop> {
+    let is_add = |proposal: &Proposal| matches!(proposal, Proposal::Add(_));
+    let cached = before.get_cached_proposals();
+    let adds = cached.iter().filter(|cached| is_add(cached.proposal())).count();
+    let all = usize::try_from(record.proposals).unwrap_or(usize::MAX);
+    let full = match is_add(proposal) {
+        true => adds >= ADDS_BY_REFERENCE_PER_COMMIT_MAX,
+        false => all.saturating_sub(adds) >= PROPOSALS_PENDING_MAX,
+    };
+    if full {
+        Err(not_allowed("too many proposals wait in this epoch: commit them"))
+    } else {
+        Ok(())
     }
 }

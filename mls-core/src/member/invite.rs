@@ -8,7 +8,7 @@ use super::requests::Purpose;
 use super::{Command, Member, MembersCommand, ProposeCommand, Wish};
 use crate::address::UserId;
 use crate::identity::clients;
-use crate::limits::{ADDS_PER_COMMIT_MAX, USERS_PER_CLAIM_MAX};
+use crate::limits::{ADDS_BY_VALUE_PER_COMMIT_MAX, USERS_PER_CLAIM_MAX};
 use crate::store::StoreError;
 use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimedClient};
 use crate::wire::{GroupId, Request};
@@ -123,7 +123,7 @@ impl Member {
                 None => self.fail(number, "a key package is broken").map(|()| Step::Next),
             };
         }
-        let some = inviting.packages.iter().take(ADDS_PER_COMMIT_MAX);
+        let some = inviting.packages.iter().take(ADDS_BY_VALUE_PER_COMMIT_MAX);
         let add = some.filter_map(claimed_package::client).map(|(_, message)| message).collect();
         self.set_stage(number, Stage::Inviting(inviting))?;
         let Some(loaded) = self.take_group(group)? else { return Ok(Step::Wait) };

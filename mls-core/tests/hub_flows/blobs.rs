@@ -28,7 +28,7 @@ fn put(world: &mut World, user: &UserId, bytes: &[u8]) -> BlobRef {
     blob
 }
 
-fn get(world: &mut World, user: &UserId, blob: &BlobRef) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn get(world: &mut World, user: &UserId, blob: &BlobRef) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     while bytes.len() < blob.size as usize {
         let get = GetBlob { hash: blob.hash, offset: bytes.len() as u32 };

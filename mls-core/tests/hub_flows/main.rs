@@ -19,6 +19,7 @@ mod group;
 mod held;
 mod lawless;
 mod lost_rooms;
+mod many_adds;
 mod messages;
 mod proposals;
 mod registration;

@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod blobs;
 mod checkpoints;
 mod credentials;
 mod disorder;

@@ -98,14 +98,8 @@ impl World {
         Self::new_at(START_MS, devices)
     }
 
-    /// The same, today: where the engine looks at the machine's own clock.
-    pub(crate) fn new_today(devices: &[(&str, &str)]) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "what is tested looks at it, too")]
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Self::new_at(now.as_millis().try_into().unwrap(), devices)
-    }
-
-    fn new_at(now_ms: u64, devices: &[(&str, &str)]) -> Self {
+    /// The same, at a time.
+    pub(crate) fn new_at(now_ms: u64, devices: &[(&str, &str)]) -> Self {
         let hub_store = MemoryStore::default();
         let (hub, hub_writes) = make_hub(&hub_store);
         let mut world = Self {

@@ -3,6 +3,7 @@
 
 use mls_core::address::{Network, RoomAddress};
 use mls_core::group_settings::Settings;
+use mls_core::limits::ADDS_BY_VALUE_PER_COMMIT_MAX;
 use mls_core::member::{Command, Event, ProposeCommand, SettingsCommand, Wish};
 use mls_core::wire::GroupId;
 
@@ -86,6 +87,35 @@ fn an_add_by_reference_brings_all_devices_of_a_user() {
     world.assert_done(0, &add);
     world.pass(60);
     world.assert_agree(&group, &[0, 1, 2]);
+}
+
+#[test]
+fn one_commit_takes_in_more_by_reference_than_it_could_by_value() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    // It is bob's turn to commit, and he is away: what alice proposes waits.
+    world.nodes[1].away = true;
+    let count = ADDS_BY_VALUE_PER_COMMIT_MAX + 10;
+    let added: Vec<_> =
+        (0..count).map(|n| world.add(&format!("u{n}@x.org"), "00112233445566aa")).collect();
+    world.run();
+    let users = added.iter().map(|index| world.user(*index)).collect();
+    let add = propose(&mut world, 0, &group, Wish::Add(users));
+    world.run();
+    world.assert_done(0, &add);
+    assert_eq!(world.epoch(0, &group), Some(1));
+    // Who has something to say commits first, whoever's turn it is.
+    world.say(0, &group, "some come");
+    world.run();
+    assert_eq!(world.epoch(0, &group), Some(2));
+    world.come_back(1);
+    world.run();
+    world.say(1, &group, "welcome");
+    world.run();
+    let all: Vec<_> = (0..count + 2).collect();
+    world.assert_agree(&group, &all);
+    for index in added {
+        assert!(world.heard(index).iter().any(|text| text.ends_with("welcome")));
+    }
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl World {
             Effect::Answer(answer) => {
                 let (ReplyTo::ControlRoom(to) | ReplyTo::Jid(to)) = answer.to;
                 let Ok(index) = to.parse::<usize>() else { return };
-                let result = match answer.reply {
+                let mut result = match answer.reply {
                     Reply::Ok(answer) if self.servers_see.is_none() => Ok(answer),
                     Reply::Refused(refusal) if self.servers_see.is_none() => Err(refusal),
                     reply => match self.nodes[index].member.sealer().open(&answer.id, reply) {
@@ -98,6 +98,9 @@ impl World {
                         None => return,
                     },
                 };
+                if let Ok(answer) = &mut result {
+                    self.fetch_parts(index, answer);
+                }
                 if let Some((index, id)) = self.publishing.remove(&answer.id) {
                     assert!(result.is_ok(), "{result:?}");
                     self.give(index, Input::Confirmed(Confirmation::KeyPackagesUploaded(id)));

@@ -9,9 +9,11 @@
 )]
 
 #[allow(dead_code, reason = "the world of another test")]
+#[path = "../member_flows/blobs.rs"]
+mod blobs;
+#[allow(dead_code, reason = "the world of another test")]
 #[path = "../member_flows/handshake_keys.rs"]
 mod handshake_keys;
-#[allow(dead_code, reason = "the world of another test")]
 #[path = "../member_flows/network.rs"]
 mod network;
 #[allow(dead_code, reason = "the world of another test")]

@@ -10,7 +10,7 @@ use crate::peer::Peer;
 use crate::world::World;
 
 /// Clients that one commit adds.
-pub(crate) const SLICE: usize = mls_core::limits::ADDS_PER_COMMIT_MAX;
+pub(crate) const SLICE: usize = mls_core::limits::ADDS_BY_VALUE_PER_COMMIT_MAX;
 
 impl World {
     /// The first node makes a group with a room and a multi-user chat.

@@ -4,13 +4,13 @@
 
 use mls_core::address::UserId;
 use mls_core::bridge_group::{BridgeGroup, BridgeGroupError, Order};
-use mls_core::limits::ADDS_PER_COMMIT_MAX;
+use mls_core::limits::{ADDS_BY_REFERENCE_PER_COMMIT_MAX, ADDS_BY_VALUE_PER_COMMIT_MAX};
 use mls_core::wire::hub_info::HubInfo;
 use mls_rs_codec::MlsDecode as _;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
     Extension, ExtensionType, Extensions, ExternalSender, GroupContext, LeafNodeIndex, Member,
-    MlsGroup, Proposal, QueuedProposal, QueuedPskProposal, Sender, StagedCommit,
+    MlsGroup, Proposal, ProposalOrRefType, QueuedProposal, QueuedPskProposal, Sender, StagedCommit,
 };
 use openmls::schedule::{PreSharedKeyId, Psk};
 
@@ -52,7 +52,14 @@ pub(super) fn check_commit(
     sender: &Sender,
     commit: &StagedCommit,
 ) -> Result<(), PeerError> {
-    if commit.add_proposals().count() > ADDS_PER_COMMIT_MAX {
+    let adds = |way: ProposalOrRefType| {
+        let is_add = |queued: &&QueuedProposal| matches!(queued.proposal(), Proposal::Add(_));
+        let adds = commit.queued_proposals().filter(is_add);
+        adds.filter(|queued| queued.proposal_or_ref_type() == way).count()
+    };
+    if adds(ProposalOrRefType::Proposal) > ADDS_BY_VALUE_PER_COMMIT_MAX
+        || adds(ProposalOrRefType::Reference) > ADDS_BY_REFERENCE_PER_COMMIT_MAX
+    {
         return Err(PeerError::new("the commit adds too many clients"));
     }
     identity::check_commit(group, commit)?;
