@@ -7,7 +7,7 @@
 //!
 //! The same trace gives the same story: keys are random, but nothing here depends on their bytes,
 //! except that in a group that its room orders the lower hash decides between two commits that one
-//! device made in one state. Of such a group nothing more is promised once somebody has heard of a
+//! device made in one state, and that a new certificate comes into a group within a random hour. Of such a group nothing more is promised once somebody has heard of a
 //! commit too late to follow it (`record/room_order.rs`).
 //! Time stands still unless a step lets it pass, and then by more than any member's random wait.
 
