@@ -287,3 +287,11 @@ fn who_is_added_by_the_commit_that_hands_the_group_to_its_room_is_in_it() {
          work 8 856135; propose-add d5 g1 u1; order-room d5 g1",
     );
 }
+
+#[test]
+fn a_first_update_in_a_room_that_orders_the_group_brings_no_key() {
+    replay(
+        "cast 0 1 0 2 0 1 0 1 0 2 0 1 0 1 0 1; create d1 xmpp; work 8 16979; invite d1 g0 u1; \
+         work 29 850395; order-room d1 g0; work 4 316598; order-hub d1 g0; rotate d0 g0",
+    );
+}

@@ -98,9 +98,11 @@ impl Member {
         self.is_asking(|asked| *asked == Purpose::GroupCredential(group.clone()))
     }
 
-    /// What an update brings: a key of the group's own, if it is the first.
+    /// What an update brings: a key of the group's own, if it is the first; not into a room, where it
+    /// could be taken back.
     pub(super) fn update_changes(&self, group: &GroupId) -> Result<Changes, StoreError> {
-        let first = self.record(group).is_some_and(|record| record.update_before_message);
+        let first = self.record(group).is_some_and(|record| record.update_before_message)
+            && !self.is_ordered_by_room(group);
         let next = if first { self.group_keys(group)?.next } else { None };
         Ok(Changes { key: next.filter(|key| self.is_fresh(key)), ..Changes::default() })
     }
