@@ -119,6 +119,7 @@ fn extensions(room: &str) -> ExtensionList {
         join_psk: Vec::new(),
         previous_key: Vec::new(),
         handover: Vec::new(),
+        replaces: Vec::new(),
         anchors: TrustAnchors::default(),
     };
     extensions.set_from(group).unwrap();
