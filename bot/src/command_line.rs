@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use url::Url;
 
 use crate::group_actions::{Propose, Psk, ReInit, Rotate, Settings};
+use crate::knocking::{Knock, Knocker};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +104,12 @@ pub enum Action {
     Join,
     /// Join the group of a room that this account is in, where the group is open
     Enter(Enter),
+    /// Ask the admins of a room's group to be let in
+    Knock(Knock),
+    /// Let in who knocked: add all devices, and let the account into the rooms
+    Accept(Knocker),
+    /// Say no to who knocked
+    Deny(Knocker),
     /// Change who may do what in a group
     Settings(Settings),
     /// Hold or use a pre-shared key
@@ -269,6 +276,9 @@ mod tests {
             "mls-bot --profile p psk past 1f2e 7",
             "mls-bot --profile p propose 1f2e remove b@d",
             "mls-bot --profile p enter !r:s",
+            "mls-bot --profile p knock tea@rooms.d",
+            "mls-bot --profile p accept 1f2e b@d",
+            "mls-bot --profile p deny 1f2e @c:s",
             "mls-bot --profile p reinit 1f2e --suite 2",
             "mls-bot --profile p restart 1f2e",
         ] {
@@ -286,6 +296,8 @@ mod tests {
             "mls-bot --profile p invite 1f2e",
             "mls-bot --profile p send 1f2e",
             "mls-bot --profile p reinit 1f2e",
+            "mls-bot --profile p knock",
+            "mls-bot --profile p deny 1f2e",
             "mls-bot --profile p settings 1f2e --open perhaps",
             "mls-bot --profile p --timeout 0 publish",
         ] {

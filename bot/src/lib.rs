@@ -36,6 +36,7 @@ pub mod exit;
 pub mod group_actions;
 pub mod interrupt;
 pub mod json;
+pub mod knocking;
 pub mod login;
 pub mod one_shot;
 pub mod profile;

@@ -17,6 +17,7 @@ use crate::group_actions;
 use crate::handle::{Bot, random_id, random_salt};
 use crate::interrupt::Interrupt;
 use crate::json::{GroupLine, Line, MembershipLine};
+use crate::knocking;
 use crate::screen::Screen;
 use crate::text;
 use crate::user;
@@ -84,6 +85,13 @@ impl OneShot {
             Action::Restart(group) => Command::Restart(find_group(&self.bot, &group.group).await?),
             Action::Rejoin(group) => Command::Rejoin(find_group(&self.bot, &group.group).await?),
             Action::Enter(enter) => Command::Join(group_actions::room(&enter.room)),
+            Action::Knock(knock) => Command::Knock(group_actions::room(&knock.room)),
+            Action::Accept(knocker) => {
+                knocking::accept(find_group(&self.bot, &knocker.group).await?, knocker.account()?)
+            }
+            Action::Deny(knocker) => {
+                knocking::deny(find_group(&self.bot, &knocker.group).await?, knocker.account()?)
+            }
             Action::Settings(settings) => {
                 let group = find_group(&self.bot, &settings.group).await?;
                 group_actions::settings(group, &settings)?

@@ -58,6 +58,12 @@ pub fn render(line: &Line) -> String {
         Line::HeardFrom { group, client, .. } => {
             format!("{} {} is there: its device came in", short(group), who(client))
         }
+        Line::Knocked { group, user, .. } => {
+            format!("{} {} knocks; `accept` or `deny`", short(group), plain(user))
+        }
+        Line::KnockDenied { room, .. } => {
+            format!("an admin of the group in {} did not let you in", plain(room))
+        }
         Line::Warning { group, text, .. } => format!("{} warning: {}", short(group), plain(text)),
         Line::StartedAnew { group, successor, suite, committer, .. } => format!(
             "{} is started anew by {} as {} with suite {suite}",
@@ -327,6 +333,8 @@ mod tests {
                 changed: vec!["xmpp:bob@x.org/00112233445566ff".into()],
                 unknown: vec!["matrix:u/carol:a.org/TABLET".into()],
             },
+            Line::Knocked { n: 1, group: GROUP.into(), user: "xmpp:bob@x.org".into() },
+            Line::KnockDenied { n: 1, room: "tea@rooms.x.org".into() },
             Line::DeviceWaiting {
                 n: 1,
                 group: GROUP.into(),

@@ -21,6 +21,7 @@ mod device_waiting;
 mod handshake;
 mod hub_info;
 mod key_packages_low;
+mod knock;
 mod membership_warning;
 mod refusal;
 mod sealed;

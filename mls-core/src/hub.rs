@@ -34,6 +34,7 @@ mod idle;
 mod input;
 mod issue_credential;
 mod keys;
+mod knock;
 mod leave_room;
 mod leaves;
 mod left_by_room;

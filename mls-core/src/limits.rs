@@ -221,6 +221,12 @@ pub const DROPPED_NOTICE_MS: u64 = 60_000;
 pub const SWEEP_ENTRIES_MAX: usize = 10_000;
 /// Devices that are told of one device's asking to be added.
 pub const ASK_NOTICES_MAX: usize = 200;
+/// Accounts that wait to be let into one group.
+pub const KNOCKS_PER_GROUP_MAX: usize = 100;
+/// Groups that one account waits to be let into.
+pub const KNOCKS_PER_USER_MAX: usize = 20;
+/// A knock that nobody has answered is forgotten after this.
+pub const KNOCK_KEEP_MS: u64 = 7 * DAY_MS;
 /// Senders and claimers whose rates the hub follows.
 pub const RATES_FOLLOWED_MAX: usize = 100_000;
 /// Characters of a sentence for people that comes from somebody else.

@@ -44,6 +44,7 @@ mod kept_evidence;
 mod key_history;
 mod key_packages;
 mod keys;
+mod knock;
 mod known_keys;
 mod leaf_update;
 mod leave;
@@ -84,8 +85,8 @@ pub use command::{
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, HeardFrom, Joined,
-    MessageEvent, RemovedEvent, Restarted, RewoundEvent, Sender, StartedAnew, Undecryptable,
-    WarningEvent,
+    KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted, RewoundEvent, Sender,
+    StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
@@ -263,6 +264,8 @@ impl Member {
                 self.warn(&warning.group, warning.text)
             }
             Input::Notice(Notice::DeviceWaiting(waiting)) => self.device_waits(waiting),
+            Input::Notice(Notice::Knocked(knocked)) => self.somebody_knocks(knocked),
+            Input::Notice(Notice::KnockDenied(denied)) => self.knock_denied(denied),
             Input::Message(message) => self.message(message),
             Input::Confirmed(Confirmation::Sent(id)) => self.sent(&id),
             Input::Confirmed(Confirmation::NotSent(id, why)) => self.not_sent(&id, why),
@@ -286,6 +289,7 @@ impl Member {
         self.command(id, command)?;
         self.start_creates()?;
         self.start_joins()?;
+        self.start_knocks()?;
         if publishes { self.start_publishing() } else { Ok(()) }
     }
 

@@ -16,6 +16,7 @@ pub mod handshake;
 pub mod hub_info;
 pub mod issue_credential;
 pub mod key_packages_low;
+pub mod knock;
 pub mod leave_room;
 pub mod membership_warning;
 pub mod publish_key_packages;
@@ -46,6 +47,7 @@ use handshake::SealedHandshake;
 use hub_info::HubInfo;
 use issue_credential::{IssueCredential, IssuedCredential};
 use key_packages_low::KeyPackagesLow;
+use knock::{DenyKnock, Knock, KnockDenied, Knocked};
 use leave_room::LeaveRoom;
 use membership_warning::MembershipWarning;
 use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
@@ -109,6 +111,10 @@ pub enum Request {
     RegisterSuccessor(RegisterSuccessor) = 17u8,
     /// A certificate for a signature key.
     IssueCredential(IssueCredential) = 31u8,
+    /// An account that is not in a group asks to be let in.
+    Knock(Knock) = 60u8,
+    /// An admin says no to that.
+    DenyKnock(DenyKnock) = 61u8,
 }
 
 /// What a hub answers when it does not refuse.
@@ -137,7 +143,7 @@ pub enum Answer {
     Welcomes(Welcomes) = 9u8,
     /// To `GetBlob`.
     BlobChunk(BlobChunk) = 10u8,
-    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob` and `AskToJoin`.
+    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob`, `AskToJoin`, `Knock` and `DenyKnock`.
     Done = 11u8,
     /// To `IssueCredential`.
     Credential(IssuedCredential) = 31u8,
@@ -172,6 +178,10 @@ pub enum Notice {
     MembershipWarning(MembershipWarning) = 4u8,
     /// A device of somebody's asks to be added.
     DeviceWaiting(DeviceWaiting) = 5u8,
+    /// Somebody who is not in a group asks to be let in.
+    Knocked(Knocked) = 60u8,
+    /// An admin said no to that.
+    KnockDenied(KnockDenied) = 61u8,
 }
 
 /// A request's id, chosen by the client: 1 to 64 of `A-Z a-z 0-9 - _`; unique for its account.

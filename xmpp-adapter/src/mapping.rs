@@ -16,6 +16,7 @@ pub mod invitation;
 pub mod iq;
 pub mod key_package;
 mod key_packages_low;
+mod knock;
 mod membership_warning;
 pub mod namespace;
 pub mod refusal;
@@ -59,6 +60,8 @@ pub fn notice_to_xml(notice: &Notice) -> Element {
         Notice::KeyPackagesLow(n) => key_packages_low::to_xml(n),
         Notice::MembershipWarning(n) => membership_warning::to_xml(n),
         Notice::DeviceWaiting(n) => device_waiting::to_xml(n),
+        Notice::Knocked(n) => knock::knocked_to_xml(n),
+        Notice::KnockDenied(n) => knock::denied_to_xml(n),
     }
 }
 
@@ -70,6 +73,8 @@ pub fn notice_from_message(message: &Element) -> Result<Notice, Unread> {
         key_packages_low::NAME,
         membership_warning::NAME,
         device_waiting::NAME,
+        knock::KNOCKED,
+        knock::DENIED,
     ];
     let named = |e: &&Element| e.has_ns(namespace::MLS_BRIDGE) && names.contains(&e.name());
     let fields = Fields::of(message.children().find(named).ok_or(Unread::NotMine)?)?;
@@ -78,6 +83,8 @@ pub fn notice_from_message(message: &Element) -> Result<Notice, Unread> {
         welcome_waiting::NAME => Notice::WelcomeWaiting(welcome_waiting::from_xml(fields)?),
         key_packages_low::NAME => Notice::KeyPackagesLow(key_packages_low::from_xml(fields)?),
         device_waiting::NAME => Notice::DeviceWaiting(device_waiting::from_xml(fields)?),
+        knock::KNOCKED => Notice::Knocked(knock::knocked_from_xml(fields)?),
+        knock::DENIED => Notice::KnockDenied(knock::denied_from_xml(fields)?),
         _ => Notice::MembershipWarning(membership_warning::from_xml(fields)?),
     })
 }

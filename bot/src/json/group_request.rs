@@ -12,11 +12,23 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny};
 
 use crate::group_actions::room;
+use crate::knocking;
 use crate::user;
 
 /// Names of these commands.
-pub(super) const NAMES: [&str; 8] =
-    ["settings", "hold_psk", "use_psk", "use_past_epoch", "propose", "join", "reinit", "restart"];
+pub(super) const NAMES: [&str; 11] = [
+    "settings",
+    "hold_psk",
+    "use_psk",
+    "use_past_epoch",
+    "propose",
+    "join",
+    "reinit",
+    "restart",
+    "knock",
+    "accept",
+    "deny",
+];
 
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -79,6 +91,23 @@ pub(super) enum GroupRequest {
         #[serde(rename = "id")]
         _id: IgnoredAny,
         group: Group,
+    },
+    Knock {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        room: Room,
+    },
+    Accept {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        user: User,
+    },
+    Deny {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        group: Group,
+        user: User,
     },
 }
 
@@ -180,6 +209,9 @@ impl GroupRequest {
             }
             Self::Join { room, .. } => Command::Join(room.0),
             Self::Restart { group, .. } => Command::Restart(group.0),
+            Self::Knock { room, .. } => Command::Knock(room.0),
+            Self::Accept { group, user, .. } => knocking::accept(group.0, user.0),
+            Self::Deny { group, user, .. } => knocking::deny(group.0, user.0),
             Self::Reinit { group, suite, .. } => {
                 let settings = Settings::default();
                 Command::ReInit(ReInitCommand { group: group.0, suite, settings })

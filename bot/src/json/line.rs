@@ -143,6 +143,22 @@ pub enum Line {
         /// The member.
         client: String,
     },
+    /// Somebody asks to be let into a group.
+    Knocked {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// Who asks.
+        user: String,
+    },
+    /// An admin said no to a knock of this device.
+    KnockDenied {
+        /// The number.
+        n: u64,
+        /// The room.
+        room: String,
+    },
     /// Something about a group that people should know.
     Warning {
         /// The number.
@@ -278,6 +294,14 @@ impl From<&EventRecord> for Line {
                 group: heard.group.to_string(),
                 client: heard.client.to_string(),
             },
+            Event::Knocked(knocked) => Self::Knocked {
+                n,
+                group: knocked.group.to_string(),
+                user: knocked.user.to_string(),
+            },
+            Event::KnockDenied(denied) => {
+                Self::KnockDenied { n, room: denied.room.address.clone() }
+            }
             Event::Warning(warning) => {
                 Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }
             }

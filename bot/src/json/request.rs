@@ -291,6 +291,9 @@ mod tests {
             r#"{"id":"21","command":"join","room":"!r:m.example"}"#,
             r#"{"id":"22","command":"reinit","group":"00ff","suite":2}"#,
             r#"{"id":"23","command":"restart","group":"00ff"}"#,
+            r#"{"id":"24","command":"knock","room":"tea@rooms.d"}"#,
+            r#"{"id":"25","command":"accept","group":"00ff","user":"b@d"}"#,
+            r#"{"id":"26","command":"deny","group":"00ff","user":"@c:m"}"#,
         ];
         let understood = lines.map(|line| format!("{line}\n  {:?}", read(line).unwrap()));
         insta::assert_snapshot!(understood.join("\n"));

@@ -16,6 +16,10 @@ pub const KEY_PACKAGES_LOW: &str = "dev.mls_bridge.key_packages_low";
 pub const MEMBERSHIP_WARNING: &str = "dev.mls_bridge.membership_warning";
 /// A device asks to be added to a group, to-device, by the hub.
 pub const DEVICE_WAITING: &str = "dev.mls_bridge.device_waiting";
+/// Somebody asks to be let into a group, to-device, by the hub.
+pub const KNOCKED: &str = "dev.mls_bridge.knocked";
+/// An admin said no to that, to-device, by the hub.
+pub const KNOCK_DENIED: &str = "dev.mls_bridge.knock_denied";
 /// The binding of a room to its group, a state event by the hub.
 pub const GROUP: &str = "dev.mls_bridge.group";
 /// The type of a control room, in its `m.room.create`.

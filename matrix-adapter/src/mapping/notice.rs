@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::DecodeError;
 use super::json::{Fields, JsonForm};
 use super::namespace::{
-    DEVICE_WAITING, HANDSHAKE, KEY_PACKAGES_LOW, MEMBERSHIP_WARNING, VERSION, WELCOME,
+    DEVICE_WAITING, HANDSHAKE, KEY_PACKAGES_LOW, KNOCK_DENIED, KNOCKED, MEMBERSHIP_WARNING,
+    VERSION, WELCOME,
 };
 
 /// Type and content of the event that carries a notice: a handshake stands in a room's timeline,
@@ -18,6 +19,8 @@ pub fn encode(notice: &Notice) -> (&'static str, Value) {
         Notice::KeyPackagesLow(n) => (KEY_PACKAGES_LOW, n.to_json()),
         Notice::MembershipWarning(n) => (MEMBERSHIP_WARNING, n.to_json()),
         Notice::DeviceWaiting(n) => (DEVICE_WAITING, n.to_json()),
+        Notice::Knocked(n) => (KNOCKED, n.to_json()),
+        Notice::KnockDenied(n) => (KNOCK_DENIED, n.to_json()),
     };
     if let Value::Object(fields) = &mut content {
         fields.insert("v".to_owned(), Value::from(VERSION));
@@ -33,6 +36,8 @@ pub fn decode(event_type: &str, content: Value) -> Result<Notice, DecodeError> {
         KEY_PACKAGES_LOW => |content| JsonForm::from_json(content).map(Notice::KeyPackagesLow),
         MEMBERSHIP_WARNING => |content| JsonForm::from_json(content).map(Notice::MembershipWarning),
         DEVICE_WAITING => |content| JsonForm::from_json(content).map(Notice::DeviceWaiting),
+        KNOCKED => |content| JsonForm::from_json(content).map(Notice::Knocked),
+        KNOCK_DENIED => |content| JsonForm::from_json(content).map(Notice::KnockDenied),
         _ => return Err(DecodeError::Mismatch),
     };
     let mut fields = Fields::of(content)?;

@@ -1,11 +1,12 @@
 //! Every message of the wire through JSON and back, and what decoders say of bad ones.
 
-use mls_core::address::ClientId;
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::identity::TrustAnchor;
 use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::handshake::SealedHandshake;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
+use mls_core::wire::knock::{KnockDenied, Knocked};
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::sealed::{RequestEnvelope, SealedRequest};
@@ -99,6 +100,15 @@ fn every_notice_comes_back_as_it_was() {
         Notice::DeviceWaiting(DeviceWaiting {
             group: group(),
             client: ClientId::parse("matrix:u/a:x.org/DEV").unwrap(),
+        }),
+        Notice::Knocked(Knocked {
+            group: group(),
+            user: UserId::parse("matrix:u/a:x.org").unwrap(),
+            since_ms: 7,
+        }),
+        Notice::KnockDenied(KnockDenied {
+            device: "D".into(),
+            room: RoomAddress::matrix("!r:x.org"),
         }),
     ] {
         let (event_type, content) = notice::encode(&said);

@@ -3,6 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::idle::LeafKey;
+use super::knock::KnockKey;
 use super::turn::machine;
 use crate::address::{ClientId, UserId};
 use crate::engine::sha256;
@@ -37,6 +38,8 @@ pub(super) enum Expiring {
     IdleLeaf(LeafKey) = 9u8,
     /// A request for a credential that the homeserver never spoke to.
     CredentialJob(Digest) = 31u8,
+    /// A knock that nobody answered.
+    Knock(KnockKey) = 60u8,
 }
 
 /// Whose upload of which blob.

@@ -70,6 +70,8 @@ impl Turn<'_> {
                 | Request::ReportInvalid(_)
                 | Request::LeaveRoom(_)
                 | Request::AskToJoin(_)
+                | Request::Knock(_)
+                | Request::DenyKnock(_)
                 | Request::IssueCredential(_)
         );
         let answer = self.answer(asked, request)?;
@@ -100,6 +102,8 @@ impl Turn<'_> {
             Request::PutBlob(request) => self.put_blob(from, &request),
             Request::GetBlob(request) => self.get_blob(&request),
             Request::AskToJoin(request) => self.ask_to_join(asked, &request),
+            Request::Knock(request) => self.knock(asked, &request),
+            Request::DenyKnock(request) => self.deny_knock(asked, &request),
             Request::IssueCredential(request) => return self.issue_credential(asked, request),
             Request::RegisterSuccessor(request) => self.register_successor(from, &request),
         }

@@ -244,6 +244,9 @@ impl Turn<'_> {
             if before > 0 || after > 0 {
                 leaves::set(self.store, &record.group, user, after, seq)?;
             }
+            if after > 0 && before == 0 {
+                self.knock_answered(&record.group, user);
+            }
             let added = change.added.iter().any(|fit| fit.client.user() == *user)
                 || change.joined.as_ref().is_some_and(|client| client.user() == *user);
             for room in &record.rooms {

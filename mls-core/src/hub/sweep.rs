@@ -18,6 +18,7 @@ impl Turn<'_> {
                 Expiring::Claim(claim) => self.forget_claim(&claim)?,
                 Expiring::PublishedPackage(hash) => self.forget_published(&hash),
                 Expiring::IdleLeaf(leaf) => self.look_at_leaf(&leaf)?,
+                Expiring::Knock(key) => self.expire_knock(&key)?,
                 Expiring::CredentialJob(job) => self.forget_credential_job(&job),
                 Expiring::SlowJob(job) => {
                     self.slow_room_job(&job)?;

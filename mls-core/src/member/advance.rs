@@ -86,12 +86,14 @@ impl Member {
                 (Command::HoldPsk(c), _) => self.step_hold_psk(number, c)?,
                 (Command::UsePsk(c), _) => self.step_use_psk(number, c)?,
                 (Command::UsePastEpoch(c), _) => self.step_use_past_epoch(number, c)?,
+                (Command::DenyKnock(c), _) => self.step_deny(number, &c.group, &c.user)?,
                 (Command::Propose(c), _) => self.step_propose(number, c)?,
                 (
                     Command::CreateGroup(_)
                     | Command::CreateGroupWith(_)
                     | Command::PublishKeyPackages
-                    | Command::Join(_),
+                    | Command::Join(_)
+                    | Command::Knock(_),
                     _,
                 ) => Step::Next,
             };
@@ -143,6 +145,7 @@ impl Member {
         self.tell_of_gaps()?;
         self.start_creates()?;
         self.start_joins()?;
+        self.start_knocks()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
         self.keep_house()?;

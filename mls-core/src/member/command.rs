@@ -7,6 +7,7 @@ use crate::address::{RoomAddress, UserId};
 use crate::group_settings::Settings;
 use crate::wire::GroupId;
 use crate::wire::create_room::CreateRoom;
+use crate::wire::knock::DenyKnock;
 
 /// Chosen by the caller; every command ends in one `CommandDone` or `CommandFailed` with it.
 pub type CommandId = String;
@@ -55,6 +56,10 @@ pub enum Command {
     /// Put a new group into the place of one that cannot be healed, in the same rooms with the same
     /// people, as an admin. Nothing proves to them that it follows the former.
     Restart(GroupId) = 41u8,
+    /// Ask the admins of a room's group to be let in.
+    Knock(RoomAddress) = 60u8,
+    /// Say no to who knocked, as an admin; an Invite says yes.
+    DenyKnock(DenyKnock) = 61u8,
 }
 
 impl Command {
@@ -69,6 +74,7 @@ impl Command {
             Self::UsePastEpoch(c) => Some(&c.group),
             Self::Propose(c) => Some(&c.group),
             Self::ReInit(c) => Some(&c.group),
+            Self::DenyKnock(c) => Some(&c.group),
             Self::Leave(group)
             | Self::Rotate(group)
             | Self::ChangeKey(group)
@@ -77,7 +83,8 @@ impl Command {
             Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
-            | Self::Join(_) => None,
+            | Self::Join(_)
+            | Self::Knock(_) => None,
         }
     }
 
@@ -91,6 +98,7 @@ impl Command {
             Self::UsePsk(c) => &mut c.group,
             Self::UsePastEpoch(c) => &mut c.group,
             Self::Propose(c) => &mut c.group,
+            Self::DenyKnock(c) => &mut c.group,
             Self::Leave(group)
             | Self::Rotate(group)
             | Self::ChangeKey(group)
@@ -100,7 +108,8 @@ impl Command {
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
-            | Self::Join(_) => return self,
+            | Self::Join(_)
+            | Self::Knock(_) => return self,
         };
         group.clone_from(successor);
         self

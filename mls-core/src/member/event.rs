@@ -65,6 +65,10 @@ pub enum Event {
     /// A group that this device has just joined took the place of one that could not be healed, and
     /// nothing proves that it follows that.
     Restarted(Restarted) = 41u8,
+    /// Somebody asks to be let into a group; an Invite lets them in.
+    Knocked(KnockedEvent) = 60u8,
+    /// An admin said no to a knock of this device.
+    KnockDenied(KnockDeniedEvent) = 61u8,
 }
 
 /// A new group took the place of another by an admin's restart. Compare its members over another way:
@@ -246,6 +250,24 @@ pub struct DeviceWaiting {
     pub client: ClientId,
 }
 
+/// Somebody asks to be let into a group. That it is this account is the hub's word only.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct KnockedEvent {
+    /// The group.
+    pub group: GroupId,
+    /// Who asks.
+    pub user: UserId,
+}
+
+/// An admin said no to a knock of this device.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct KnockDeniedEvent {
+    /// The room.
+    pub room: RoomAddress,
+}
+
 #[cfg(test)]
 crate::codec_properties::hold!(
     EventRecord,
@@ -262,6 +284,8 @@ crate::codec_properties::hold!(
     WarningEvent,
     DeviceWaiting,
     HeardFrom,
+    KnockedEvent,
+    KnockDeniedEvent,
     StartedAnew,
     Restarted
 );

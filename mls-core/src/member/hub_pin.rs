@@ -104,6 +104,7 @@ impl Member {
         self.start_publishing()?;
         self.start_creates()?;
         self.start_joins()?;
+        self.start_knocks()?;
         self.try_welcomes()
     }
 

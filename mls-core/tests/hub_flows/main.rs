@@ -17,6 +17,7 @@ mod commits;
 mod device;
 mod group;
 mod held;
+mod knocking;
 mod lawless;
 mod lost_rooms;
 mod many_adds;

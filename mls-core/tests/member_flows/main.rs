@@ -19,6 +19,7 @@ mod gaps;
 mod handshake_keys;
 mod hub_keys;
 mod junk;
+mod knocking;
 mod membership;
 mod membership_log;
 mod network;

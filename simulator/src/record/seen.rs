@@ -74,6 +74,8 @@ impl Record {
             | Event::DeviceWaiting(_)
             | Event::HeardFrom(_)
             | Event::Restarted(_)
+            | Event::Knocked(_)
+            | Event::KnockDenied(_)
             | Event::StartedAnew(_) => {}
         }
         Ok(())

@@ -5,6 +5,7 @@ use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::handshake::SealedHandshake;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
+use mls_core::wire::knock::Knocked;
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::welcome_waiting::WelcomeWaiting;
@@ -55,6 +56,9 @@ pub(crate) fn notice() -> impl Strategy<Value = Notice> {
         }),
         (group(), client())
             .prop_map(|(group, client)| { Notice::DeviceWaiting(DeviceWaiting { group, client }) }),
+        (group(), client(), any::<u64>()).prop_map(|(group, client, since_ms)| {
+            Notice::Knocked(Knocked { group, user: client.user(), since_ms })
+        }),
     ]
 }
 

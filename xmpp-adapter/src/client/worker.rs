@@ -242,7 +242,8 @@ impl Worker {
         let for_us = match &notice {
             Notice::WelcomeWaiting(waiting) => waiting.device == self.setup.device,
             Notice::KeyPackagesLow(low) => low.device == self.setup.device,
-            Notice::MembershipWarning(_) | Notice::DeviceWaiting(_) => true,
+            Notice::KnockDenied(denied) => denied.device == self.setup.device,
+            Notice::MembershipWarning(_) | Notice::DeviceWaiting(_) | Notice::Knocked(_) => true,
             Notice::Handshake(_) => false,
         };
         if for_us {

@@ -1,13 +1,14 @@
 //! Every message of the wire goes through XML text and back; broken ones are told from strange ones.
 
 use minidom::Element;
-use mls_core::address::ClientId;
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::checkpoint::CheckpointBytes;
 use mls_core::identity::TrustAnchor;
 use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::handshake::SealedHandshake;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
 use mls_core::wire::key_packages_low::KeyPackagesLow;
+use mls_core::wire::knock::{KnockDenied, Knocked};
 use mls_core::wire::membership_warning::MembershipWarning;
 use mls_core::wire::sealed::SealedRequest;
 use mls_core::wire::welcome_waiting::WelcomeWaiting;
@@ -80,6 +81,15 @@ fn every_notice_survives_the_way() {
         Notice::DeviceWaiting(DeviceWaiting {
             group: group(),
             client: ClientId::parse("xmpp:bob@x.org/00112233445566ff").unwrap(),
+        }),
+        Notice::Knocked(Knocked {
+            group: group(),
+            user: UserId::parse("xmpp:bob@x.org").unwrap(),
+            since_ms: 7,
+        }),
+        Notice::KnockDenied(KnockDenied {
+            device: "D".into(),
+            room: RoomAddress::matrix("!r:x.org"),
         }),
     ];
     for notice in notices {

@@ -6,9 +6,9 @@ use mls_core::content::encode_text;
 use mls_core::identity::{Standing, TrustAnchor};
 use mls_core::member::{
     Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
-    GroupSummary, HeardFrom, HubContradicts, MemberSummary, MembershipChange, MembershipEntry,
-    MessagesMissing, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
-    WarningEvent,
+    GroupSummary, HeardFrom, HubContradicts, KnockDeniedEvent, KnockedEvent, MemberSummary,
+    MembershipChange, MembershipEntry, MessagesMissing, OtherStateSeen, Proposer, RemovedEvent,
+    Restarted, Sender, StartedAnew, WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -97,6 +97,8 @@ fn events() -> Vec<Event> {
         Event::KeyPackagesPublished(100),
         Event::DeviceWaiting(DeviceWaiting { group: group(), client: bob() }),
         Event::HeardFrom(HeardFrom { group: group(), client: bob() }),
+        Event::Knocked(KnockedEvent { group: group(), user: bob().user() }),
+        Event::KnockDenied(KnockDeniedEvent { room: RoomAddress::xmpp("tea@rooms.d") }),
         Event::StartedAnew(StartedAnew {
             group: group(),
             successor: GroupId(vec![9; 16]),
