@@ -1,5 +1,7 @@
 //! Who is in no group asks to be let in, over real servers.
 
+#![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
+
 use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::error::RigError;
