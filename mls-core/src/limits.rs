@@ -120,7 +120,7 @@ pub const HUB_KEYS_AGAIN_MS: u64 = 60 * 1000;
 pub const HUB_INFO_AGAIN_MS: u64 = DAY_MS;
 /// Handshakes of one epoch that a member cannot open and asks the hub for: more than an epoch's
 /// proposals and its commit.
-pub const UNOPENED_PER_EPOCH_MAX: u32 = 128;
+pub const UNOPENED_PER_EPOCH_MAX: u32 = 640;
 /// How often a member asks the same because of a key that it does not know.
 pub const HUB_INFO_AT_ONCE_MS: u64 = 60_000;
 /// How often what no known key of the hub has signed makes a member fetch a group's handshakes.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::hub::{self, Effect, Reply, SealedInput};
+use mls_core::limits::UNOPENED_PER_EPOCH_MAX;
 use mls_core::member::{Command, Event, Input};
 use mls_core::receipt::Receipt;
 use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
@@ -267,7 +268,7 @@ fn forged_sealed_handshakes_make_a_member_ask_a_bounded_number_of_times() {
     let (mut world, group) = World::group(&[ALICE, BOB]);
     let (seq, epoch) = (100, world.epoch(1, &group).unwrap());
     world.hub_inputs.clear();
-    for number in 0..500u64 {
+    for number in 0..u64::from(2 * UNOPENED_PER_EPOCH_MAX) {
         let forged = mls_core::wire::handshake::SealedHandshake {
             group: group.clone(),
             seq: seq + number,
@@ -277,7 +278,8 @@ fn forged_sealed_handshakes_make_a_member_ask_a_bounded_number_of_times() {
         world.give(1, Input::Notice(Notice::Handshake(forged)));
         world.run();
     }
-    assert!(world.hub_inputs.len() <= 128, "{} requests", world.hub_inputs.len());
+    let most = UNOPENED_PER_EPOCH_MAX as usize;
+    assert!(world.hub_inputs.len() <= most, "{} requests", world.hub_inputs.len());
     rotate(&mut world, 0, &group);
     world.assert_agree(&group, &[0, 1]);
 }
