@@ -295,3 +295,13 @@ fn a_first_update_in_a_room_that_orders_the_group_brings_no_key() {
          work 29 850395; order-room d1 g0; work 4 316598; order-hub d1 g0; rotate d0 g0",
     );
 }
+
+#[test]
+fn messages_of_a_branch_keep_their_order_after_the_hub_has_the_group_again() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0; create d0 matrix; work 15 462524; invite d0 g0 u2 u6 u8; \
+         work 33 901931; order-room d0 g0; work 45 390490; back d1; rotate d3 g0; order-hub d0 g0; \
+         work 16 208633 loses; send d1 g0 1; rotate d1 g0; send d1 g0 3; work 39 311967; \
+         crash hub 1 amid; crash d4 2 amid; kick u2 g0; work 17 170707",
+    );
+}

@@ -142,7 +142,7 @@ impl Member {
         group: &GroupId,
         epoch: u64,
     ) -> Result<u64, StoreError> {
-        if !self.is_ordered_by_room(group) {
+        if !self.has_branches(group)? {
             return Ok(epoch);
         }
         let last = self.nodes(group)?.values().map(|node| node.epoch).max();
