@@ -58,6 +58,8 @@ pub(crate) struct Record {
     pub(crate) apart: BTreeSet<GroupId>,
     /// Devices that went while a room ordered the group: others may not know, or have taken it back.
     pub(crate) gone_by_room: BTreeSet<(Device, GroupId)>,
+    /// Devices that lost the state of their groups at some time.
+    pub(crate) have_lost: BTreeSet<Device>,
     /// Messages that came to a device when it could not be expected to read them any more.
     pub(crate) late: BTreeSet<(Device, Digest)>,
     /// Messages that came to a device.
@@ -168,6 +170,7 @@ impl Record {
 
     /// The device's groups are lost: it is not in them until it says so again.
     pub(crate) fn lose(&mut self, device: Device) {
+        self.have_lost.insert(device);
         let groups = std::mem::take(&mut self.device(device).since);
         groups.keys().for_each(|group| self.follows_no_more(device, group));
     }

@@ -305,3 +305,11 @@ fn messages_of_a_branch_keep_their_order_after_the_hub_has_the_group_again() {
          crash hub 1 amid; crash d4 2 amid; kick u2 g0; work 17 170707",
     );
 }
+
+#[test]
+fn who_lost_a_group_before_its_room_ordered_it_is_told_that_there_is_no_way_back() {
+    replay(
+        "cast 1 0 1 0 1 0 1 0 1 0 1 0; create d2 matrix; work 15 574327; invite d2 g0 u0 u10; \
+         work 5 861088; work 18 185695; lose d5; order-room d2 g0; order-hub d2 g0",
+    );
+}

@@ -46,10 +46,15 @@ impl World {
         followed.is_some_and(|followed| followed.by_room_since.is_some())
     }
 
-    /// Whether its device left, or was removed, while the room ordered the group.
+    /// Whether its device left, or was removed, while the room ordered the group; or lost it, and was
+    /// told that there is no way back meanwhile: then it asks again when it connects.
     pub(super) fn is_gone_by_room(&self, client: &ClientId, group: &GroupId) -> bool {
         let device = self.record.clients.iter().position(|one| one == client);
-        device.is_some_and(|device| self.record.gone_by_room.contains(&(device, group.clone())))
+        device.is_some_and(|device| {
+            let refused = self.record.have_lost.contains(&device)
+                && self.record.rooms_ordered.contains(group);
+            refused || self.record.gone_by_room.contains(&(device, group.clone()))
+        })
     }
 
     /// Whether a device is in the group's room of its network.
