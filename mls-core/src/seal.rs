@@ -1,7 +1,7 @@
 //! What keeps servers between a member and its hub from reading along.
 //!
 //! Requests are sealed to the hub's seal key ([`hub_key`]), answers under a key that came with the
-//! request, both padded ([`padding`]). A member does both with a [`Sealer`]. Handshakes that the hub
+//! request, both padded (`padding`). A member does both with a [`Sealer`]. Handshakes that the hub
 //! posts into rooms are sealed under a key that members derive from their epoch
 //! ([`handshake_key`]), and which the hub is given by whoever commits.
 
