@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::hub::{
-    AnswerEffect, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput, RoomMessage,
-    RoomsMade,
+    AnswerEffect, DeviceKey, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput,
+    RoomMessage, RoomsMade,
 };
 use mls_core::member::{self, Command, Confirmation, Member, Output, SendCommand};
 use mls_core::store::MemoryStore;
@@ -126,6 +126,11 @@ impl World {
                 let muc = Some(MUC.to_owned());
                 let made = RoomCreated { matrix_room: Some(ROOM.to_owned()), muc };
                 self.ask(Input::RoomsMade(RoomsMade { job: make.job, result: Ok(made) }));
+            }
+            Effect::QueryDevice(query) => {
+                // The homeserver lists what the device uploaded.
+                let key = self.alice.signature_key().to_vec();
+                self.ask(Input::DeviceKey(DeviceKey { job: query.job, result: Ok(Some(key)) }));
             }
             Effect::PostHandshake(post) if post.room == RoomAddress::matrix(ROOM) => {
                 let handshake = Notice::Handshake(post.handshake);
