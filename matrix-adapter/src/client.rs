@@ -30,8 +30,6 @@ use mls_core::address::{Network, RoomAddress};
 use mls_core::delivery::DeliveryError;
 use mls_core::limits::STANZA_BYTES_MAX;
 use mls_core::member::{KeyPackageUpload, OutgoingMessage};
-use mls_core::seal::{SealError, Sealer};
-use mls_core::wire::sealed::RequestEnvelope;
 use mls_core::wire::{Request, RequestId};
 use ruma::api::client::membership::{join_room_by_id, leave_room};
 use ruma::api::client::message::send_message_event;
@@ -94,7 +92,7 @@ impl Connection {
     /// in a [`Batch`]. The same id again is the same event in this connection, unless it was
     /// answered in between; the hub answers one id once, however many events ask.
     pub async fn request(&self, id: &RequestId, request: &Request) -> Result<(), DeliveryError> {
-        let content = request::encode(id, &sealed(&self.control.sealer, id, request)?);
+        let content = request::encode(id, &self.control.sealer.seal(id, request)?);
         let room = self.control.ensure(&self.client).await?;
         let transaction = self.control.transaction_id(id);
         let sent = self.post(&room, namespace::REQUEST, &transaction, &content).await;
@@ -228,19 +226,4 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|e| refused(format!("{what} {text:?} is not valid: {e}")))
-}
-
-/// The request as it travels.
-fn sealed(
-    sealer: &Sealer,
-    id: &RequestId,
-    request: &Request,
-) -> Result<RequestEnvelope, DeliveryError> {
-    sealer.seal(id, request).map_err(|error| {
-        let why = error.to_string();
-        match error {
-            SealError::NoKey => DeliveryError::Later { after_ms: None, why },
-            SealError::Engine(_) => DeliveryError::Refused { why },
-        }
-    })
 }

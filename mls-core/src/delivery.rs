@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::seal::SealError;
+
 /// Not delivered. Whose fault it was decides whether to try again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DeliveryError {
@@ -19,4 +21,14 @@ pub enum DeliveryError {
         /// One sentence that says whose fault it was and what to do.
         why: String,
     },
+}
+
+impl From<SealError> for DeliveryError {
+    fn from(error: SealError) -> Self {
+        let why = error.to_string();
+        match error {
+            SealError::NoKey => Self::Later { after_ms: None, why },
+            SealError::Engine(_) => Self::Refused { why },
+        }
+    }
 }

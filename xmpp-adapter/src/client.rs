@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jid::BareJid;
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, OutgoingMessage};
-use mls_core::seal::{SealError, Sealer};
-use mls_core::wire::sealed::RequestEnvelope;
+use mls_core::seal::Sealer;
 use mls_core::wire::{Request, RequestId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -127,7 +126,7 @@ impl Connection {
     /// Sends a request to the hub; done when it is on its way. The answer comes as
     /// [`Input::Answer`]; one that gets lost is asked for again by the member.
     pub async fn request(&self, id: &RequestId, request: &Request) -> Result<(), DeliveryError> {
-        let sealed = sealed(&self.setup.sealer, id, request)?;
+        let sealed = self.setup.sealer.seal(id, request)?;
         Ok(self.session.send(&iq::request(&self.setup.hub, id, &sealed)).await?)
     }
 
@@ -246,19 +245,4 @@ fn delivery_error(error: LoginError) -> DeliveryError {
         }
         LoginError::Unreachable(_) => DeliveryError::Later { after_ms: None, why },
     }
-}
-
-/// The request as it travels.
-fn sealed(
-    sealer: &Sealer,
-    id: &RequestId,
-    request: &Request,
-) -> Result<RequestEnvelope, DeliveryError> {
-    sealer.seal(id, request).map_err(|error| {
-        let why = error.to_string();
-        match error {
-            SealError::NoKey => DeliveryError::Later { after_ms: None, why },
-            SealError::Engine(_) => DeliveryError::Refused { why },
-        }
-    })
 }

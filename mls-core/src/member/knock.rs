@@ -11,6 +11,8 @@ use super::intents::{Stage, Step};
 use super::requests::Purpose;
 use super::{Command, Event, Member};
 use crate::address::{RoomAddress, UserId};
+use crate::limits::{KNOCK_KEEP_MS, KNOCKS_PER_GROUP_MAX};
+use crate::overlay::decode;
 use crate::store::{Space, StoreError};
 use crate::wire::knock::{DenyKnock, Knock, KnockDenied, Knocked};
 use crate::wire::{GroupId, Request};
@@ -74,7 +76,9 @@ impl Member {
         }
         let key = [group.0.as_slice(), user.as_str().as_bytes()].concat();
         let shown: Option<Shown> = self.overlay.read(SHOWN, &key)?;
-        if shown.is_some_and(|shown| shown.since_ms >= since_ms) {
+        if shown.as_ref().is_some_and(|shown| shown.since_ms >= since_ms)
+            || (!self.has_place_for_knock(&group)? && shown.is_none())
+        {
             return Ok(());
         }
         let Some(loaded) = self.take_group(&group)? else { return Ok(()) };
@@ -85,6 +89,22 @@ impl Member {
         }
         self.overlay.write(SHOWN, &key, &Shown { since_ms })?;
         self.emit(Event::Knocked(KnockedEvent { group, user })).map(|_| ())
+    }
+
+    /// Forgets those knocks that a hub has forgotten by now, too. Whether one more can be shown: a hub
+    /// that makes them up must not fill the store.
+    fn has_place_for_knock(&self, group: &GroupId) -> Result<bool, StoreError> {
+        let entries = self.overlay.scan(SHOWN, &group.0, &group.0, KNOCKS_PER_GROUP_MAX)?;
+        let mut kept: usize = 0;
+        for (key, value) in entries {
+            let shown: Shown = decode(SHOWN, &value)?;
+            if self.now_ms.abs_diff(shown.since_ms) >= KNOCK_KEEP_MS {
+                self.overlay.delete(SHOWN, &key);
+            } else {
+                kept = kept.saturating_add(1);
+            }
+        }
+        Ok(kept < KNOCKS_PER_GROUP_MAX)
     }
 
     /// An admin said no, to a knock of this device.

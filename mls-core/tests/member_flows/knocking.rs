@@ -1,8 +1,11 @@
 //! Somebody who is in no group asks to be let in.
 
-use mls_core::address::RoomAddress;
-use mls_core::member::{Command, Event, KnockDeniedEvent, KnockedEvent};
-use mls_core::wire::knock::DenyKnock;
+use mls_core::address::{RoomAddress, UserId};
+use mls_core::limits::{KNOCK_KEEP_MS, KNOCKS_PER_GROUP_MAX};
+use mls_core::member::{Command, Event, Input, KnockDeniedEvent, KnockedEvent};
+use mls_core::store::Store;
+use mls_core::wire::Notice;
+use mls_core::wire::knock::{DenyKnock, Knocked};
 
 use crate::network::{Restarts, World};
 use crate::story::{ALICE, BOB, JULIET, ROMEO};
@@ -66,4 +69,23 @@ fn whoever_is_denied_is_told_and_may_knock_again() {
     let nobody = world.command(0, Command::DenyKnock(deny));
     world.run();
     assert!(world.failure(0, &nobody).contains("no longer"));
+}
+
+#[test]
+fn a_hub_that_makes_up_knocks_fills_neither_the_screen_nor_the_store_for_ever() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    let knock = |world: &mut World, number: usize| {
+        let user = UserId::from_human(&format!("@nobody{number}:a.org")).unwrap();
+        let knocked = Knocked { group: group.clone(), user, since_ms: world.now_ms };
+        world.give(0, Input::Notice(Notice::Knocked(knocked)));
+        world.run();
+    };
+    for number in 0..KNOCKS_PER_GROUP_MAX + 5 {
+        knock(&mut world, number);
+    }
+    assert_eq!(knocks(&world, 0).len(), KNOCKS_PER_GROUP_MAX);
+    world.now_ms += KNOCK_KEEP_MS;
+    knock(&mut world, KNOCKS_PER_GROUP_MAX + 5);
+    assert_eq!(knocks(&world, 0).len(), KNOCKS_PER_GROUP_MAX + 1);
+    assert_eq!(world.nodes[0].store.scan("shown_knock", &[], &[], 1000).unwrap().len(), 1);
 }

@@ -56,7 +56,7 @@ impl Connection {
     ) -> Result<KeyPackageCount, DeliveryError> {
         let request = Request::PublishKeyPackages(request);
         let id = id.to_owned();
-        let sealed = super::sealed(&self.setup.sealer, &id, &request)?;
+        let sealed = self.setup.sealer.seal(&id, &request)?;
         let answer = self.session.answer_to(iq::request(&self.setup.hub, &id, &sealed)).await?;
         let read = iq::read_answer(&answer);
         match read.map(|reply| self.setup.sealer.open(&id, reply)) {
