@@ -12,6 +12,7 @@ mod answers;
 mod ask_to_join;
 mod authority;
 mod blobs;
+mod branch;
 mod claim_jobs;
 mod claim_key_packages;
 mod claim_log;

@@ -12,9 +12,12 @@ mod admission;
 mod advance;
 mod alarm;
 mod ask_to_join;
+mod branch;
+mod branched;
 mod change_settings;
 mod checkpoints;
 mod claimed_package;
+mod claiming;
 mod command;
 mod commit;
 mod counters;
@@ -53,6 +56,7 @@ mod membership_log;
 mod one_commit;
 mod outcome;
 mod output;
+mod parent_copy;
 pub mod passive_client;
 mod pending_proposals;
 mod propose;
@@ -80,8 +84,8 @@ mod welcome;
 
 pub use alarm::{Alarm, AlarmEvent, HubContradicts, MessagesMissing, OtherStateSeen};
 pub use command::{
-    Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand, ReInitCommand,
-    SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
+    BranchCommand, Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand,
+    ReInitCommand, SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
     CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, HeardFrom, Joined,

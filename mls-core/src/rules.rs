@@ -221,7 +221,7 @@ impl MlsRules for GroupRules {
                 result => result.map(|()| true),
             }
         })?;
-        adds::bound(direction, &mut proposals)?;
+        adds::bound(direction, context, &mut proposals)?;
         check_size(&source, roster, &proposals)?;
         let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {

@@ -21,6 +21,7 @@ pub mod leave_room;
 pub mod membership_warning;
 pub mod publish_key_packages;
 pub mod refusal;
+pub mod register_branch;
 pub mod register_group;
 pub mod register_successor;
 pub mod report_invalid;
@@ -52,6 +53,7 @@ use leave_room::LeaveRoom;
 use membership_warning::MembershipWarning;
 use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
 use refusal::Refusal;
+use register_branch::RegisterBranch;
 use register_group::RegisterGroup;
 use register_successor::RegisterSuccessor;
 use report_invalid::ReportInvalid;
@@ -111,6 +113,8 @@ pub enum Request {
     RegisterSuccessor(RegisterSuccessor) = 17u8,
     /// A certificate for a signature key.
     IssueCredential(IssueCredential) = 31u8,
+    /// Hand a branch of a group to the hub.
+    RegisterBranch(RegisterBranch) = 50u8,
     /// An account that is not in a group asks to be let in.
     Knock(Knock) = 60u8,
     /// An admin says no to that.
@@ -128,8 +132,8 @@ pub enum Answer {
     RoomCreated(RoomCreated) = 2u8,
     /// To `FindGroup`.
     GroupFound(GroupFound) = 3u8,
-    /// To `RegisterGroup`, `RegisterSuccessor`, `SubmitCommit` and `SubmitProposal`: an encoded
-    /// [`crate::receipt::Receipt`].
+    /// To `RegisterGroup`, `RegisterSuccessor`, `RegisterBranch`, `SubmitCommit` and
+    /// `SubmitProposal`: an encoded [`crate::receipt::Receipt`].
     Receipt(#[mls_codec(with = "mls_rs_codec::byte_vec")] Vec<u8>) = 4u8,
     /// To `PublishKeyPackages`.
     KeyPackageCount(KeyPackageCount) = 5u8,
@@ -193,6 +197,7 @@ impl Request {
         match self {
             Self::RegisterGroup(r) => vec![&mut r.group_info, &mut r.tree],
             Self::RegisterSuccessor(r) => vec![&mut r.group_info, &mut r.tree, &mut r.welcome],
+            Self::RegisterBranch(r) => vec![&mut r.group_info, &mut r.tree, &mut r.welcome],
             Self::SubmitCommit(r) => {
                 let mut parts = vec![&mut r.commit, &mut r.group_info];
                 parts.extend(r.welcome.as_mut());

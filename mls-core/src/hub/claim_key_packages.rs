@@ -13,7 +13,9 @@ use crate::address::{ClientId, Network, UserId};
 use crate::limits::USERS_PER_CLAIM_MAX;
 use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::store::StoreError;
-use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
+use crate::wire::claim_key_packages::{
+    ClaimKeyPackages, ClaimOutcome, ClaimPurpose, ClaimedClient,
+};
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId};
 
@@ -35,7 +37,10 @@ impl Turn<'_> {
             return Ok(None);
         }
         let (users, suite) = self.check_claim(&asked.from, &request)?;
-        let group = request.successor.clone().unwrap_or_else(|| request.group.clone());
+        let group = match &request.purpose {
+            ClaimPurpose::Add => request.group.clone(),
+            ClaimPurpose::Successor(next) | ClaimPurpose::Branch(next) => next.clone(),
+        };
         let mut found = Vec::new();
         let mut waiting = Vec::new();
         let suites = vec![suite];
@@ -68,18 +73,12 @@ impl Turn<'_> {
         request: &ClaimKeyPackages,
     ) -> Result<(Vec<UserId>, u16), Stop> {
         let record = self.group_of_member(&request.group, from)?;
-        let public = self.groups.copy(self.store, &record)?;
-        let suite = match &request.successor {
-            Some(successor) => self.check_successor_claim(&record, from, request, successor)?,
-            None => {
-                let for_others = request.users.iter().any(|user| user != from);
-                if for_others && !bridge_group(&public)?.may_add(from) {
-                    return Err(not_allowed("only who may add to the group may claim for it"));
-                } else if !request.suites.contains(&record.suite) {
-                    return Err(invalid(format!("the group's cipher suite is {}", record.suite)));
-                }
-                record.suite
+        let suite = match &request.purpose {
+            ClaimPurpose::Add => self.check_claim_to_add(&record, from, request)?,
+            ClaimPurpose::Successor(next) => {
+                self.check_successor_claim(&record, from, request, next)?
             }
+            ClaimPurpose::Branch(next) => self.check_branch_claim(&record, request, next)?,
         };
         let mut users = request.users.clone();
         users.sort();
@@ -98,6 +97,57 @@ impl Turn<'_> {
         Ok((users, suite))
     }
 
+    /// Whether the asker may add these users; gives the group's suite.
+    fn check_claim_to_add(
+        &mut self,
+        record: &GroupRecord,
+        from: &UserId,
+        request: &ClaimKeyPackages,
+    ) -> Result<u16, Stop> {
+        let public = self.groups.copy(self.store, record)?;
+        let for_others = request.users.iter().any(|user| user != from);
+        if for_others && !bridge_group(&public)?.may_add(from) {
+            return Err(not_allowed("only who may add to the group may claim for it"));
+        }
+        only_suite_of(record, request)
+    }
+
+    /// Whether these members may be taken into a branch, which everybody may make; gives its suite.
+    fn check_branch_claim(
+        &self,
+        record: &GroupRecord,
+        request: &ClaimKeyPackages,
+        branch: &GroupId,
+    ) -> Result<u16, Stop> {
+        self.check_next(record, branch)?;
+        self.check_members_asked_for(record, request)?;
+        only_suite_of(record, request)
+    }
+
+    /// Whether a group that is to be made of this one may have that id.
+    fn check_next(&self, record: &GroupRecord, next: &GroupId) -> Result<(), Stop> {
+        if next.0.len() != GROUP_ID_BYTES || *next == record.group {
+            return Err(invalid("this cannot be the id of another group"));
+        } else if group_record::read(self.store, next)?.is_some() {
+            return Err(Refusal::Exists.into());
+        }
+        Ok(())
+    }
+
+    /// Whether everybody of whom packages are asked for is in the group.
+    fn check_members_asked_for(
+        &self,
+        record: &GroupRecord,
+        request: &ClaimKeyPackages,
+    ) -> Result<(), Stop> {
+        for user in &request.users {
+            if leaves::count(self.store, &record.group, user)? == 0 {
+                return Err(not_allowed(format!("{user} is not in the group")));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether an admin may claim of these members for the group that is to follow a ReInit; gives
     /// the one suite that it names.
     fn check_successor_claim(
@@ -111,16 +161,11 @@ impl Turn<'_> {
         let named = record.successor.as_ref().is_none_or(|next| next.group == *successor);
         if !bridge_group(&public)?.is_admin(from) {
             return Err(not_allowed("only an admin may start a group anew"));
-        } else if successor.0.len() != GROUP_ID_BYTES || *successor == record.group || !named {
+        } else if !named {
             return Err(invalid("this cannot be the group that follows"));
-        } else if group_record::read(self.store, successor)?.is_some() {
-            return Err(Refusal::Exists.into());
         }
-        for user in &request.users {
-            if leaves::count(self.store, &record.group, user)? == 0 {
-                return Err(not_allowed(format!("{user} is not in the group")));
-            }
-        }
+        self.check_next(record, successor)?;
+        self.check_members_asked_for(record, request)?;
         match request.suites.as_slice() {
             [suite] if CIPHER_SUITES.contains(&CipherSuite::from(*suite)) => Ok(*suite),
             _ => Err(invalid("name the one suite of the group that is to follow: 1, 2 or 3")),
@@ -165,5 +210,13 @@ impl Turn<'_> {
             found.push(ClaimedClient { user: user.clone(), client: None, outcome });
         }
         Ok(found)
+    }
+}
+
+/// The suite of a group, if the asker takes packages of it.
+fn only_suite_of(record: &GroupRecord, request: &ClaimKeyPackages) -> Result<u16, Stop> {
+    match request.suites.contains(&record.suite) {
+        true => Ok(record.suite),
+        false => Err(invalid(format!("the group's cipher suite is {}", record.suite))),
     }
 }

@@ -130,7 +130,11 @@ impl Turn<'_> {
         }
     }
 
-    fn check_binding(&self, public: &PublicGroup, from: &UserId) -> Result<BridgeGroup, Stop> {
+    pub(super) fn check_binding(
+        &self,
+        public: &PublicGroup,
+        from: &UserId,
+    ) -> Result<BridgeGroup, Stop> {
         let bridge_group =
             BridgeGroup::from_extensions(&public.group_context().extensions).map_err(invalid)?;
         let none = String::new();
@@ -165,7 +169,8 @@ impl Turn<'_> {
         }
     }
 
-    fn free_rooms(
+    /// The rooms that a new group names: made here for who registers it, and not bound.
+    pub(super) fn free_rooms(
         &self,
         bridge_group: &BridgeGroup,
         from: &UserId,

@@ -106,6 +106,7 @@ impl Turn<'_> {
             Request::DenyKnock(request) => self.deny_knock(asked, &request),
             Request::IssueCredential(request) => return self.issue_credential(asked, request),
             Request::RegisterSuccessor(request) => self.register_successor(from, &request),
+            Request::RegisterBranch(request) => self.register_branch(from, &request),
         }
         .map(Some)
     }

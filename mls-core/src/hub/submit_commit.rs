@@ -171,7 +171,7 @@ impl Turn<'_> {
         self.keep_group_info(&record.group, parts.group_info);
         if let Some(welcome) = parts.welcome {
             let content = WelcomeContent {
-                former: None,
+                resumes: None,
                 group: record.group.clone(),
                 epoch: record.epoch,
                 receipt: receipt.to_bytes().map_err(machine)?,
@@ -269,7 +269,8 @@ impl Turn<'_> {
         Ok(room.network == user.network() && !listed::is_listed(self.store, room, user)?)
     }
 
-    fn admit(&mut self, room: &crate::address::RoomAddress, user: &UserId, seq: u64) {
+    /// Has the account let into a room, since the handshake `seq` of its group.
+    pub(super) fn admit(&mut self, room: &crate::address::RoomAddress, user: &UserId, seq: u64) {
         let cause = [&room_record::key(room), user.as_str().as_bytes(), &seq.to_be_bytes()];
         let id = effect_id("admit", &cause);
         self.effects.push(Effect::Admit(Admit { id, room: room.clone(), user: user.clone() }));

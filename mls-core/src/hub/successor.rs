@@ -22,6 +22,7 @@ use crate::receipt::Receipt;
 use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
 use crate::wire::register_successor::RegisterSuccessor;
+use crate::wire::welcome::Resumed;
 use crate::wire::{Answer, Digest, GroupId};
 
 /// What a ReInit says of the group that is to follow, or a restart of the one that follows.
@@ -110,14 +111,15 @@ impl Turn<'_> {
         let Some(successor) = former.successor.clone().filter(|next| next.group == id) else {
             return Err(not_allowed("no ReInit of that group names this one"));
         };
-        let maker = message.as_group_info().map(|info| info.sender());
+        let signer = message.as_group_info().map(|info| info.sender());
         let public = self.observe(message, &tree)?;
-        let maker = self.check_successor(&public, &former, &successor, from, maker)?;
+        self.check_successor(&public, &former, &successor, from)?;
+        let maker = maker(&public, signer, from)?;
         let added = self.check_welcomed(&id, &public, &maker, &welcome)?;
         let receipt = self.succeed(from, &former, &public, &group_info, &request.handshake_key)?;
         self.keep_group_info(&id, group_info);
         let content = WelcomeContent {
-            former: Some(former.group.clone()),
+            resumes: Some(Resumed::Former(former.group.clone())),
             group: id.clone(),
             epoch: 1,
             receipt: receipt.to_bytes().map_err(machine)?,
@@ -131,15 +133,14 @@ impl Turn<'_> {
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
     }
 
-    /// Whether the group is what the ReInit says; gives the client that made it.
+    /// Whether the group is what the ReInit says.
     fn check_successor(
         &mut self,
         public: &PublicGroup,
         former: &GroupRecord,
         successor: &Successor,
         from: &UserId,
-        maker: Option<u32>,
-    ) -> Result<ClientId, Stop> {
+    ) -> Result<(), Stop> {
         let context = public.group_context();
         let extensions = context.extensions.mls_encode_to_vec().map_err(machine)?;
         let as_said = u16::from(context.cipher_suite) == successor.suite
@@ -156,15 +157,11 @@ impl Turn<'_> {
         if old != new {
             return Err(invalid("its members must be those of the group before"));
         }
-        let leaf = maker.and_then(|index| public.roster().member_with_index(index).ok());
-        let maker = leaf.and_then(|leaf| client_id(&leaf.signing_identity).ok());
-        maker
-            .filter(|client| client.user() == *from)
-            .ok_or_else(|| not_allowed("only who made the group may register it"))
+        Ok(())
     }
 
     /// The clients of the Welcome: all but the maker, each by a key package for this group.
-    fn check_welcomed(
+    pub(super) fn check_welcomed(
         &self,
         id: &GroupId,
         public: &PublicGroup,
@@ -213,6 +210,19 @@ impl Turn<'_> {
         }
         Ok(rooms)
     }
+}
+
+/// The client that made a group of several members at once: the signer of its GroupInfo.
+pub(super) fn maker(
+    public: &PublicGroup,
+    signer: Option<u32>,
+    from: &UserId,
+) -> Result<ClientId, Stop> {
+    let leaf = signer.and_then(|index| public.roster().member_with_index(index).ok());
+    let maker = leaf.and_then(|leaf| client_id(&leaf.signing_identity).ok());
+    maker
+        .filter(|client| client.user() == *from)
+        .ok_or_else(|| not_allowed("only who made the group may register it"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::limits::{WELCOME_KEEP_MS, WELCOMES_PER_CLIENT_MAX};
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
 use crate::wire::blob::{BlobRef, Part};
-use crate::wire::welcome::Welcome;
+use crate::wire::welcome::{Resumed, Welcome};
 use crate::wire::welcome_waiting::WelcomeWaiting;
 use crate::wire::{Digest, GroupId, Notice};
 
@@ -27,7 +27,7 @@ pub(super) struct WaitingWelcome {
     pub(super) id: Digest,
     client: ClientId,
     group: GroupId,
-    former: Option<GroupId>,
+    resumes: Option<Resumed>,
     epoch: u64,
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     receipt: Vec<u8>,
@@ -39,8 +39,8 @@ pub(super) struct WaitingWelcome {
 pub(super) struct WelcomeContent {
     /// The group.
     pub(super) group: GroupId,
-    /// The group in whose place it comes.
-    pub(super) former: Option<GroupId>,
+    /// The group whose resumption PSK the Welcome needs.
+    pub(super) resumes: Option<Resumed>,
     /// The epoch that the commit led to.
     pub(super) epoch: u64,
     /// The commit's receipt.
@@ -66,7 +66,7 @@ impl Turn<'_> {
                 id,
                 client: client.clone(),
                 group: content.group.clone(),
-                former: content.former.clone(),
+                resumes: content.resumes.clone(),
                 epoch: content.epoch,
                 receipt: content.receipt.clone(),
                 tree,
@@ -109,7 +109,7 @@ impl Turn<'_> {
             id: waiting.id,
             client: waiting.client.clone(),
             group: waiting.group.clone(),
-            former: waiting.former.clone(),
+            resumes: waiting.resumes.clone(),
             epoch: waiting.epoch,
             receipt: waiting.receipt.clone(),
             tree,

@@ -76,7 +76,12 @@ impl Member {
                 (Command::ReInit(c), Some(State::Live | State::Ended)) => {
                     self.step_reinit(number, c)?
                 }
+                (Command::Branch(_), Some(State::Ended)) => {
+                    self.fail(number, "the group has ended: branch from the one that follows")?;
+                    Step::Next
+                }
                 (_, Some(State::Registering | State::Rejoining | State::Ended)) => Step::Wait,
+                (Command::Branch(c), _) => self.step_branch(number, c)?,
                 (Command::Invite(_), _) => self.step_invite(number)?,
                 (Command::Remove(_), _) => self.step_remove(number)?,
                 (Command::Send(_), _) => self.step_send(number)?,

@@ -51,6 +51,8 @@ pub enum Command {
     /// End a group and start it anew, in the same rooms with the same members, as an admin (RFC 9420
     /// 11.2). For a group that has ended and whose successor did not come: go on with that.
     ReInit(ReInitCommand) = 16u8,
+    /// Make a group of some members of another one, in rooms of its own (RFC 9420 11.3).
+    Branch(BranchCommand) = 50u8,
     /// A commit that gives this device a fresh signature key in a group, of that group alone.
     ChangeKey(GroupId) = 31u8,
     /// Put a new group into the place of one that cannot be healed, in the same rooms with the same
@@ -74,6 +76,7 @@ impl Command {
             Self::UsePastEpoch(c) => Some(&c.group),
             Self::Propose(c) => Some(&c.group),
             Self::ReInit(c) => Some(&c.group),
+            Self::Branch(c) => Some(&c.parent),
             Self::DenyKnock(c) => Some(&c.group),
             Self::Leave(group)
             | Self::Rotate(group)
@@ -98,6 +101,7 @@ impl Command {
             Self::UsePsk(c) => &mut c.group,
             Self::UsePastEpoch(c) => &mut c.group,
             Self::Propose(c) => &mut c.group,
+            Self::Branch(c) => &mut c.parent,
             Self::DenyKnock(c) => &mut c.group,
             Self::Leave(group)
             | Self::Rotate(group)
@@ -175,6 +179,19 @@ pub struct UsePsk {
     pub anyway: bool,
 }
 
+/// A branch of a group.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct BranchCommand {
+    /// The group that it branches from.
+    pub parent: GroupId,
+    /// Who of its members is to be in it, beside this device's user: with all their devices that are in
+    /// the parent.
+    pub users: Vec<UserId>,
+    /// Its rooms, made for it.
+    pub rooms: CreateRoom,
+}
+
 /// A new start of a group.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
@@ -244,5 +261,6 @@ crate::codec_properties::hold!(
     Wish,
     SendCommand,
     CreateGroupWith,
-    ReInitCommand
+    ReInitCommand,
+    BranchCommand
 );

@@ -13,7 +13,7 @@ use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
 use super::{Command, Member};
-use crate::address::Network;
+use crate::address::{ClientId, Network};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::{EngineError, mls_time, random_bytes};
 use crate::identity::TrustAnchors;
@@ -23,6 +23,7 @@ use crate::policy::{
 };
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
 use crate::store::StoreError;
+use crate::wire::blob::Part;
 use crate::wire::create_room::{CreateRoom, RoomCreated};
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
@@ -63,13 +64,7 @@ impl Member {
             let why = EngineError::Suite(suite.into()).to_string();
             return self.fail(number, why).map(|()| Step::Next);
         }
-        let own = match self.client.network() {
-            Network::Matrix => rooms.matrix,
-            Network::Xmpp => rooms.xmpp,
-        };
-        if !own {
-            let network = self.client.network();
-            let why = format!("a group that you make needs a room on your own network, {network}");
+        if let Some(why) = wants_own_room(&self.client, &rooms) {
             return self.fail(number, why).map(|()| Step::Next);
         }
         if self.need_hub()?.is_none() {
@@ -95,14 +90,13 @@ impl Member {
                 Some(Stage::Registering(group)),
                 Some(Request::RegisterGroup(asked)),
                 Ok(Answer::Receipt(receipt)),
-            ) => match self.registered(&group, &asked, &receipt)? {
+            ) => match self.registered(&group, &asked.group_info, &receipt)? {
                 Ok(()) => self.done(number, Some(group)),
                 Err(why) => self.fail(number, why),
             },
             (stage, _, result) => {
                 if let Some(Stage::Registering(group)) = stage {
-                    self.delete_secrets(&group)?;
-                    self.delete_record(&group);
+                    self.forget_unregistered(&group)?;
                 }
                 let why = match result {
                     Err(refusal) => format!("the hub refuses: {refusal}"),
@@ -145,19 +139,34 @@ impl Member {
         register: RegisterGroup,
         bound: BridgeGroup,
     ) -> Result<GroupId, StoreError> {
-        let (id, suite) = (GroupId(group.group_id().to_vec()), group.cipher_suite());
-        let loaded = self.new_group(group)?;
-        self.give_back(&id, loaded);
-        let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
-        record.suite = suite.into();
-        record.rooms = bound.rooms();
-        record.receipt_key = bound.receipt_key;
-        self.save_record(record)?;
+        let id = self.keep_unregistered(group, bound, None)?;
         self.request(Purpose::Intent(number), Request::RegisterGroup(register))?;
         Ok(id)
     }
 
-    fn bind(&self, hub: &HubInfo, rooms: &RoomCreated) -> BridgeGroup {
+    /// Keeps a group that was just made, perhaps as a branch, until the hub has taken it.
+    pub(super) fn keep_unregistered(
+        &mut self,
+        group: MemberGroup,
+        bound: BridgeGroup,
+        branched_from: Option<GroupId>,
+    ) -> Result<GroupId, StoreError> {
+        let id = GroupId(group.group_id().to_vec());
+        let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
+        record.suite = group.cipher_suite().into();
+        record.epoch = group.current_epoch();
+        record.joined_epoch = record.epoch;
+        record.rooms = bound.rooms();
+        record.receipt_key = bound.receipt_key;
+        record.branched_from = branched_from;
+        let loaded = self.new_group(group)?;
+        self.give_back(&id, loaded);
+        self.save_record(record)?;
+        Ok(id)
+    }
+
+    /// What the context of a group of this device's says of hub and rooms.
+    pub(super) fn bind(&self, hub: &HubInfo, rooms: &RoomCreated) -> BridgeGroup {
         let hub_matrix = hub.hub_matrix.clone().unwrap_or_default();
         let via = hub_matrix.split_once(':').map(|(_, server)| server.to_owned());
         BridgeGroup {
@@ -187,18 +196,7 @@ impl Member {
         hub: &HubInfo,
         bound: &BridgeGroup,
     ) -> Result<MemberGroup, EngineError> {
-        let sender = hub.sender(suite.into()).ok_or(EngineError::Suite(suite.into()))?;
-        let credentials = vec![CredentialType::BASIC, CredentialType::X509];
-        let required =
-            RequiredCapabilitiesExt::new(vec![BRIDGE_GROUP_EXTENSION], Vec::new(), credentials);
-        let mut extensions = ExtensionList::new();
-        let set = |result: Result<(), mls_rs_core::extension::ExtensionError>| {
-            result.map_err(|e| EngineError::Crypto(e.to_string()))
-        };
-        set(extensions.set_from(bound.clone()))?;
-        set(extensions.set_from(required))?;
-        set(extensions.set_from(ExternalSendersExt::new(vec![sender])))?;
-        self.group_of_one(&self.engine_of(suite), extensions)
+        self.group_of_one(&self.engine_of(suite), context(suite, hub, bound)?)
     }
 
     /// A group of this device alone.
@@ -218,18 +216,17 @@ impl Member {
     pub(super) fn registered(
         &mut self,
         group: &GroupId,
-        asked: &RegisterGroup,
+        group_info: &Part,
         receipt: &[u8],
     ) -> Result<Result<(), String>, StoreError> {
         let Some(record) = self.record(group).cloned() else {
             return Ok(Err("this device has forgotten the group".to_owned()));
         };
-        let info = asked.group_info.inline().unwrap_or_default();
+        let info = group_info.inline().unwrap_or_default();
         let receipt = match check_first(&record, info, receipt, self.now_ms) {
             Ok(receipt) => receipt,
             Err(error) => {
-                self.delete_secrets(group)?;
-                self.delete_record(group);
+                self.forget_unregistered(group)?;
                 return Ok(Err(format!("the hub's receipt is not good: {error}")));
             }
         };
@@ -261,6 +258,36 @@ pub(super) fn registration(group: &MemberGroup) -> Result<RegisterGroup, EngineE
     })
 }
 
+/// Why these rooms are not enough for a group that this device makes, if they are not.
+pub(super) fn wants_own_room(client: &ClientId, rooms: &CreateRoom) -> Option<String> {
+    let network = client.network();
+    let own = match network {
+        Network::Matrix => rooms.matrix,
+        Network::Xmpp => rooms.xmpp,
+    };
+    (!own).then(|| format!("a group that you make needs a room on your own network, {network}"))
+}
+
+/// The context of a group that is made from nothing.
+pub(super) fn context(
+    suite: CipherSuite,
+    hub: &HubInfo,
+    bound: &BridgeGroup,
+) -> Result<ExtensionList, EngineError> {
+    let sender = hub.sender(suite.into()).ok_or(EngineError::Suite(suite.into()))?;
+    let credentials = vec![CredentialType::BASIC, CredentialType::X509];
+    let required =
+        RequiredCapabilitiesExt::new(vec![BRIDGE_GROUP_EXTENSION], Vec::new(), credentials);
+    let mut extensions = ExtensionList::new();
+    let set = |result: Result<(), mls_rs_core::extension::ExtensionError>| {
+        result.map_err(|e| EngineError::Crypto(e.to_string()))
+    };
+    set(extensions.set_from(bound.clone()))?;
+    set(extensions.set_from(required))?;
+    set(extensions.set_from(ExternalSendersExt::new(vec![sender])))?;
+    Ok(extensions)
+}
+
 /// The rooms and the suite of a command that makes a group.
 fn wanted(command: &Command) -> Option<(&CreateRoom, CipherSuite)> {
     match command {
@@ -282,7 +309,7 @@ fn check_first(
     receipt.covers(&record.group, group_info)?;
     let tbs = &receipt.tbs;
     let first = tbs.kind == ReceiptKind::Group
-        && (tbs.seq, tbs.epoch) == (0, 0)
+        && (tbs.seq, tbs.epoch) == (0, record.epoch)
         && tbs.previous == Digest([0; 32]);
     if !first {
         Err(ReceiptError::OtherMessage)

@@ -216,6 +216,24 @@ pub(super) fn set_aside<T>(
     Ok(changed)
 }
 
+/// Lets `load` read another state in the place of the current one, which is there again afterwards.
+pub(super) fn with_state<T>(
+    overlay: &Overlay,
+    group: &[u8],
+    state: &[u8],
+    load: impl FnOnce() -> T,
+) -> Result<T, StoreError> {
+    let current = state_key(Slot::Current, group);
+    let before = overlay.get(GROUP_STATE, &current)?;
+    overlay.put(GROUP_STATE, &current, state.to_vec());
+    let loaded = load();
+    match before {
+        Some(before) => overlay.put(GROUP_STATE, &current, before.to_vec()),
+        None => overlay.delete(GROUP_STATE, &current),
+    }
+    Ok(loaded)
+}
+
 /// Puts the replayed state into the place of the current group, and the end of the epochs between
 /// with it. Past epochs that are there already stay as they are: their keys are used up further.
 pub(super) fn adopt_replay(overlay: &Overlay, group: &[u8]) -> Result<(), StoreError> {

@@ -28,6 +28,15 @@ pub(super) struct Admitted {
     receipt: Receipt,
     pub(super) bound: BridgeGroup,
     suite: CipherSuite,
+    /// The group that it branches from, as the engine has proved.
+    branched_from: Option<GroupId>,
+}
+
+impl Admitted {
+    /// The same, into a branch of a group.
+    pub(super) fn out_of(self, parent: &GroupId) -> Self {
+        Self { branched_from: Some(parent.clone()), ..self }
+    }
 }
 
 impl Member {
@@ -52,7 +61,7 @@ impl Member {
     }
 
     /// Checks what the Welcome leads to.
-    fn admit(
+    pub(super) fn admit(
         &self,
         welcome: &Welcome,
         message: MlsMessage,
@@ -62,7 +71,8 @@ impl Member {
         let bound = check_context(context, &welcome.group, hub)?;
         let receipt =
             check_receipt(&welcome.receipt, &welcome.group, context.epoch, &bound, self.now_ms)?;
-        Ok(Admitted { message, receipt, bound, suite: context.cipher_suite })
+        let suite = context.cipher_suite;
+        Ok(Admitted { message, receipt, bound, suite, branched_from: None })
     }
 
     /// Enters the group. The inner error is why the Welcome cannot be used.
@@ -133,7 +143,7 @@ impl Member {
         let loaded = self.new_group(group)?;
         self.key_packages_used(admitted.suite, &references)?;
         let rejoin = self.record(&welcome.group).and_then(|record| record.rejoin.clone());
-        self.begin_membership(&welcome.group, loaded, admitted.receipt, &admitted.bound)?;
+        self.begin_membership(&welcome.group, loaded, admitted)?;
         if let Some(number) = rejoin.and_then(|rejoin| rejoin.intent) {
             // The way back in is found, though it is another.
             self.done(number, Some(welcome.group.clone()))?;
@@ -147,9 +157,9 @@ impl Member {
         &mut self,
         id: &GroupId,
         loaded: Loaded,
-        receipt: Receipt,
-        bound: &BridgeGroup,
+        admitted: Admitted,
     ) -> Result<(), StoreError> {
+        let Admitted { receipt, bound, branched_from, .. } = admitted;
         self.forget_followed(id)?;
         self.returned(id);
         self.settle_key(id, &loaded)?;
@@ -160,6 +170,7 @@ impl Member {
         record.suite = u16::from(loaded.group.cipher_suite());
         record.rooms = bound.rooms();
         record.receipt_key = bound.receipt_key.clone();
+        record.branched_from = branched_from;
         record.epoch = loaded.group.current_epoch();
         record.joined_epoch = record.epoch;
         record.last_receipt = Some(receipt);
@@ -179,7 +190,9 @@ impl Member {
         loaded: &Loaded,
         rooms: Vec<RoomAddress>,
     ) -> Result<(), StoreError> {
+        let branched_from = self.record(id).and_then(|record| record.branched_from.clone());
         let joined = Joined {
+            branched_from,
             group: id.clone(),
             epoch: loaded.group.current_epoch(),
             rooms,

@@ -135,6 +135,9 @@ pub struct Joined {
     pub rooms: Vec<RoomAddress>,
     /// All its members.
     pub members: Vec<ClientId>,
+    /// The group that it branches from (RFC 9420 11.3): all were members of that, as far as a secret of it
+    /// proves. Nothing where this device came in by another way.
+    pub branched_from: Option<GroupId>,
 }
 
 /// A decrypted message.

@@ -85,6 +85,15 @@ impl Member {
         suite: CipherSuite,
     ) -> Result<(), StoreError> {
         self.forget_keys(group);
+        self.want_first_key(group, suite)
+    }
+
+    /// Asks for the certificate of the key that is to follow the one in the leaf.
+    pub(super) fn want_first_key(
+        &mut self,
+        group: &GroupId,
+        suite: CipherSuite,
+    ) -> Result<(), StoreError> {
         let certified = self.hub()?.is_some_and(|hub| self.is_ours(&hub));
         if !certified || self.is_ordered_by_room(group) {
             return Ok(());

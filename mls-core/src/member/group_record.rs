@@ -76,6 +76,8 @@ pub(super) struct GroupRecord {
     pub(super) successor: Option<GroupId>,
     /// RFC 9420 number of its suite.
     pub(super) successor_suite: u16,
+    /// The group that it branched from, whose secret proved that.
+    pub(super) branched_from: Option<GroupId>,
     /// When a ReInit ended this group.
     pub(super) ended_ms: u64,
     /// Where its room orders it: the commit that led to its epoch, as [`super::room_order`] has it.
@@ -175,6 +177,7 @@ impl GroupRecord {
             broken_seq: None,
             successor: None,
             successor_suite: 0,
+            branched_from: None,
             ended_ms: 0,
             room_head: None,
             shut_out: false,

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::claiming::Claiming;
 use super::event::{CommandDone, CommandFailed};
 use super::{Command, CommandId, Event, Member, Output};
 use crate::address::UserId;
 use crate::limits::INTENTS_MAX;
 use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
+use crate::wire::create_room::RoomCreated;
 use crate::wire::publish_key_packages::KeyPackageBytes;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Digest, GroupId, Request};
@@ -54,6 +56,8 @@ pub(super) enum Stage {
     Uploading(Vec<Digest>) = 6u8,
     /// A group is being started anew.
     StartingAnew(StartingAnew) = 7u8,
+    /// A branch of a group is being made.
+    Branching(Branching) = 50u8,
     /// A group that is to replace another was made and waits for its first receipt.
     Restarting(Restarting) = 41u8,
 }
@@ -82,14 +86,28 @@ pub(super) struct StartingAnew {
     pub(super) successor: GroupId,
     /// Its suite.
     pub(super) suite: u16,
-    /// Users whose key packages are still to be claimed.
-    pub(super) to_claim: Vec<UserId>,
-    /// A claim, or the registration, is under way.
+    /// The packages of its members.
+    pub(super) claiming: Claiming,
+    /// The registration is under way.
     pub(super) asking: bool,
-    /// Packages of the other members.
-    pub(super) packages: Vec<KeyPackageBytes>,
-    /// One sentence for each client that has none.
-    pub(super) failures: Vec<String>,
+}
+
+/// How far a branch of a group has come.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub(super) struct Branching {
+    /// The id of the branch.
+    pub(super) branch: GroupId,
+    /// The packages of its members.
+    pub(super) claiming: Claiming,
+    /// Its rooms, once they are there.
+    pub(super) rooms: Option<RoomCreated>,
+    /// The rooms are being made, or the registration is under way.
+    pub(super) asking: bool,
+    /// How often the hub said that the parent has gone on.
+    pub(super) late: u32,
+    /// The parent's epoch then: it is waited for the next.
+    pub(super) late_in: Option<u64>,
 }
 
 /// The outcome of one step of a command.
@@ -291,7 +309,12 @@ impl Member {
             (Command::Invite(_) | Command::Propose(_), Ok(Answer::KeyPackages(clients))) => {
                 self.key_packages_claimed(number, clients)
             }
-            (Command::ReInit(command), result) => self.reinit_answered(number, &command, result),
+            (Command::ReInit(command), result) => {
+                self.reinit_answered(number, &command, asked, result)
+            }
+            (Command::Branch(command), result) => {
+                self.branch_answered(number, &command, asked, result)
+            }
             (Command::Restart(former), result) => {
                 self.restart_answered(number, &former, asked, result)
             }
@@ -310,4 +333,12 @@ impl Member {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(Intent, Stage, Inviting, StoredResult, StartingAnew, Restarting);
+crate::codec_properties::hold!(
+    Intent,
+    Stage,
+    Inviting,
+    StoredResult,
+    StartingAnew,
+    Restarting,
+    Branching
+);

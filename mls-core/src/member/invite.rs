@@ -10,7 +10,7 @@ use crate::address::UserId;
 use crate::identity::clients;
 use crate::limits::{ADDS_BY_VALUE_PER_COMMIT_MAX, USERS_PER_CLAIM_MAX};
 use crate::store::StoreError;
-use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimedClient};
+use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimPurpose, ClaimedClient};
 use crate::wire::{GroupId, Request};
 
 impl Member {
@@ -68,7 +68,8 @@ impl Member {
         inviting.claimed =
             inviting.claimed.saturating_add(u32::try_from(users.len()).unwrap_or(u32::MAX));
         inviting.claiming = true;
-        let claim = ClaimKeyPackages { group: group.clone(), users, suites, successor: None };
+        let claim =
+            ClaimKeyPackages { group: group.clone(), users, suites, purpose: ClaimPurpose::Add };
         self.request(Purpose::Intent(number), Request::ClaimKeyPackages(claim))?;
         self.set_stage(number, Stage::Inviting(inviting)).map(|()| Step::Wait)
     }

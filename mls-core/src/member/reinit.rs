@@ -4,26 +4,24 @@
 //! after the ReInit there is no way back; then the ReInit is committed; then the new group is made
 //! with all of them and handed to the hub, which sends the Welcomes.
 
-use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
+use super::Member;
+use super::claiming::Claiming;
 use super::command::ReInitCommand;
 use super::commit::{Changes, ReInit};
 use super::intents::{Stage, StartingAnew, Step};
 use super::loaded::Loaded;
-use super::requests::Purpose;
-use super::{Member, claimed_package};
-use crate::address::{ClientId, UserId};
+use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::{EngineError, random_bytes};
 use crate::identity::clients;
-use crate::limits::USERS_PER_CLAIM_MAX;
 use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::store::StoreError;
-use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimedClient};
+use crate::wire::claim_key_packages::ClaimPurpose;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId, Request};
@@ -39,21 +37,12 @@ impl Member {
         let Some(Stage::StartingAnew(mut starting)) = stage else {
             return self.begin_reinit(number, command);
         };
-        if starting.asking {
+        if starting.asking || starting.claiming.under_way {
             return Ok(Step::Wait);
         }
-        let next: Vec<UserId> =
-            starting.to_claim.iter().take(USERS_PER_CLAIM_MAX).cloned().collect();
-        if !next.is_empty() {
-            starting.to_claim.drain(..next.len());
-            starting.asking = true;
-            let claim = ClaimKeyPackages {
-                group: command.group.clone(),
-                users: next,
-                suites: vec![starting.suite],
-                successor: Some(starting.successor.clone()),
-            };
-            self.request(Purpose::Intent(number), Request::ClaimKeyPackages(claim))?;
+        let purpose = ClaimPurpose::Successor(starting.successor.clone());
+        let (group, suite) = (&command.group, starting.suite);
+        if self.claim_next(number, group, suite, purpose, &mut starting.claiming)? {
             return self.set_stage(number, Stage::StartingAnew(starting)).map(|()| Step::Wait);
         }
         if self.record(&command.group).is_some_and(|record| record.successor.is_some()) {
@@ -77,13 +66,9 @@ impl Member {
         let fresh = || random_bytes(GROUP_ID_BYTES).map_err(|e| StoreError(e.to_string()));
         let successor = ended.map_or_else(|| fresh().map(GroupId), Ok)?;
         let Some(loaded) = self.take_group(&command.group)? else { return Ok(Step::Wait) };
-        let mut to_claim: Vec<UserId> = self.others(&loaded).iter().map(ClientId::user).collect();
+        let claiming = Claiming::of(self.others(&loaded).iter().map(ClientId::user).collect());
         self.give_back(&command.group, loaded);
-        to_claim.sort();
-        to_claim.dedup();
-        let (packages, failures) = (Vec::new(), Vec::new());
-        let starting =
-            StartingAnew { successor, suite, to_claim, asking: false, packages, failures };
+        let starting = StartingAnew { successor, suite, claiming, asking: false };
         self.set_stage(number, Stage::StartingAnew(starting))?;
         self.touched.insert(command.group.clone());
         Ok(Step::Wait)
@@ -101,39 +86,31 @@ impl Member {
         &mut self,
         number: u64,
         command: &ReInitCommand,
+        asked: Option<Request>,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
         let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
         let Some(Stage::StartingAnew(mut starting)) = stage else { return Ok(()) };
         starting.asking = false;
-        match result {
-            Ok(Answer::KeyPackages(claimed)) => {
-                self.take_claimed(&mut starting, &claimed);
+        match (asked, result) {
+            (_, Ok(Answer::KeyPackages(claimed))) => {
+                starting.claiming.take(&claimed, starting.suite, self.now_ms);
                 self.set_stage(number, Stage::StartingAnew(starting))
             }
-            Ok(Answer::Receipt(receipt)) => {
-                self.successor_registered(number, &command.group, &starting.successor, &receipt)
+            (Some(Request::RegisterSuccessor(asked)), Ok(Answer::Receipt(receipt))) => {
+                let (former, next) = (&command.group, &starting.successor);
+                self.successor_registered(number, former, next, &asked.group_info, &receipt)
             }
-            Err(Refusal::Exists) => {
+            (_, Err(Refusal::Exists)) => {
                 self.forget_unregistered(&starting.successor)?;
                 self.fail(number, "somebody else starts the group anew")?;
                 self.try_welcomes()
             }
-            Err(refusal) => {
+            (_, Err(refusal)) => {
                 self.forget_unregistered(&starting.successor)?;
                 self.fail(number, format!("the hub refuses: {refusal}"))
             }
-            Ok(_) => self.fail(number, "the hub answered something else than was asked"),
-        }
-    }
-
-    fn take_claimed(&self, starting: &mut StartingAnew, claimed: &[ClaimedClient]) {
-        for client in claimed {
-            let asked = std::slice::from_ref(&client.user);
-            match claimed_package::check(client, asked, starting.suite, self.now_ms) {
-                Ok((_, package)) => starting.packages.push(package),
-                Err(why) => starting.failures.push(why),
-            }
+            (_, Ok(_)) => self.fail(number, "the hub answered something else than was asked"),
         }
     }
 
@@ -182,10 +159,11 @@ impl Member {
 
 /// One sentence that names the members of whom no key package is there.
 fn missing(others: &[ClientId], starting: &StartingAnew) -> Option<String> {
-    let held: Vec<ClientId> = held(starting).into_iter().map(|(client, _)| client).collect();
+    let held = starting.claiming.held();
+    let held: Vec<_> = held.into_iter().map(|(client, _)| client).collect();
     let lacking: Vec<_> =
         others.iter().filter(|client| !held.contains(client)).map(ToString::to_string).collect();
-    let why = starting.failures.join("; ");
+    let why = starting.claiming.failures.join("; ");
     (!lacking.is_empty()).then(|| {
         format!(
             "there is no key package of suite {} of {} ({why})",
@@ -193,11 +171,6 @@ fn missing(others: &[ClientId], starting: &StartingAnew) -> Option<String> {
             lacking.join(", ")
         )
     })
-}
-
-/// The packages that a new start holds, by client.
-pub(super) fn held(starting: &StartingAnew) -> Vec<(ClientId, MlsMessage)> {
-    starting.packages.iter().filter_map(claimed_package::client).collect()
 }
 
 /// The context of the group that is to follow.

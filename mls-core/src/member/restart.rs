@@ -127,7 +127,7 @@ impl Member {
         let successor = restarting.successor.clone();
         let why = match (asked, result) {
             (Some(Request::RegisterGroup(asked)), Ok(Answer::Receipt(receipt))) => {
-                match self.registered(&successor, &asked, &receipt)? {
+                match self.registered(&successor, &asked.group_info, &receipt)? {
                     Ok(()) => return self.bring_everybody(number, former, restarting),
                     Err(why) => why,
                 }

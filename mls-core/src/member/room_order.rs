@@ -60,7 +60,7 @@ impl Member {
             Command::ReInit(_) => Some(
                 "without a hub there is no ReInit: hand the group back to it (order hub) first",
             ),
-            Command::UsePastEpoch(_) => {
+            Command::UsePastEpoch(_) | Command::Branch(_) => {
                 Some("without a hub an epoch may be taken back: its secret cannot be used")
             }
             _ => None,

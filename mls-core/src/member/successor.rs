@@ -4,7 +4,7 @@ use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::ExportedTree;
 use mls_rs::group::proposal::ReInitProposal;
-use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
+use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
 use super::command::ReInitCommand;
@@ -12,7 +12,6 @@ use super::engine_storage::{MemberGroup, ReInitClient, Slot, exists};
 use super::event::StartedAnew;
 use super::group_record::{GroupRecord, State};
 use super::intents::{Stage, StartingAnew, Step};
-use super::reinit::held;
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
 use super::{Command, Event, Member, engine_fault};
@@ -20,8 +19,8 @@ use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::{EngineError, mls_time};
 use crate::policy::{KEY_PACKAGE_BACKDATING_S, PAST_EPOCH_KEEP_MS};
-use crate::receipt::{Receipt, ReceiptKind};
 use crate::store::StoreError;
+use crate::wire::blob::Part;
 use crate::wire::register_successor::RegisterSuccessor;
 use crate::wire::{GroupId, Request};
 
@@ -83,18 +82,9 @@ impl Member {
                 return self.fail(number, why).map(|()| Step::Next);
             }
         };
-        let id = starting.successor.clone();
         let bound = BridgeGroup::from_extensions(&group.context().extensions)
             .map_err(|e| StoreError(e.to_string()))?;
-        let loaded = self.new_group(group)?;
-        let mut record = GroupRecord::new(id.clone(), State::Registering, self.now_ms);
-        record.suite = starting.suite;
-        record.epoch = loaded.group.current_epoch();
-        record.joined_epoch = record.epoch;
-        record.rooms = bound.rooms();
-        record.receipt_key = bound.receipt_key;
-        self.give_back(&id, loaded);
-        self.save_record(record)?;
+        self.keep_unregistered(group, bound, None)?;
         self.request(Purpose::Intent(number), Request::RegisterSuccessor(request))?;
         starting.asking = true;
         self.set_stage(number, Stage::StartingAnew(starting)).map(|()| Step::Wait)
@@ -107,7 +97,7 @@ impl Member {
     ) -> Result<Result<(MemberGroup, RegisterSuccessor), EngineError>, StoreError> {
         let client = self.reinit_client(former, CipherSuite::from(starting.suite))?;
         let members = self.clients_of(former)?;
-        let packages = held(starting).into_iter();
+        let packages = starting.claiming.held().into_iter();
         // A claim brings all devices of a user, this one and others outside the group among them.
         let packages =
             packages.filter(|(client, _)| members.contains(client) && *client != self.client);
@@ -128,7 +118,7 @@ impl Member {
         }))
     }
 
-    fn clients_of(&self, group: &GroupId) -> Result<Vec<ClientId>, StoreError> {
+    pub(super) fn clients_of(&self, group: &GroupId) -> Result<Vec<ClientId>, StoreError> {
         let group = self.engine.load_group(&group.0).map_err(|e| engine_fault(&e))?;
         Ok(crate::identity::clients(&group.roster()))
     }
@@ -139,29 +129,16 @@ impl Member {
         number: u64,
         former: &GroupId,
         successor: &GroupId,
+        group_info: &Part,
         receipt: &[u8],
     ) -> Result<(), StoreError> {
-        let Some(record) = self.record(successor).cloned() else { return Ok(()) };
-        let receipt = match check_first(&record, receipt) {
-            Ok(receipt) => receipt,
-            Err(why) => {
-                self.forget_unregistered(successor)?;
-                return self.fail(number, format!("the hub's receipt is not good: {why}"));
+        match self.registered(successor, group_info, receipt)? {
+            Ok(()) => {
+                self.done(number, Some(successor.clone()))?;
+                self.take_place(former, successor)
             }
-        };
-        let Some(loaded) = self.take_group(successor)? else {
-            return self.fail(number, "the group's state is gone");
-        };
-        self.change_record(successor, |record| {
-            record.state = State::Live;
-            record.last_receipt = Some(receipt);
-        })?;
-        self.keep_handshake_key(successor, &loaded)?;
-        self.plan_update(successor, &loaded, true)?;
-        self.emit_joined(successor, &loaded, record.rooms)?;
-        self.give_back(successor, loaded);
-        self.done(number, Some(successor.clone()))?;
-        self.take_place(former, successor)
+            Err(why) => self.fail(number, why),
+        }
     }
 
     /// Forgets a group that we made and that will not be registered.
@@ -238,18 +215,5 @@ impl Member {
     pub(super) fn can_follow(&self, former: &GroupId) -> Result<bool, StoreError> {
         let ended = self.record(former).is_some_and(|record| record.state == State::Ended);
         Ok(ended && exists(&self.overlay, Slot::Current, &former.0)?)
-    }
-}
-
-fn check_first(record: &GroupRecord, receipt: &[u8]) -> Result<Receipt, String> {
-    let receipt = Receipt::from_bytes(receipt).map_err(|e| e.to_string())?;
-    let key = SignaturePublicKey::from(record.receipt_key.clone());
-    receipt.verify(&key).map_err(|e| e.to_string())?;
-    let tbs = &receipt.tbs;
-    let first = tbs.kind == ReceiptKind::Group && tbs.group == record.group;
-    if first && (tbs.seq, tbs.epoch) == (0, record.epoch) {
-        Ok(receipt)
-    } else {
-        Err("it is for something else".to_owned())
     }
 }

@@ -5,7 +5,7 @@ use mls_rs_core::identity::SigningIdentity;
 
 use super::Member;
 use super::engine_storage::{self, MemberGroup, Slot};
-use super::group_record::State;
+use super::group_record::{GroupRecord, State};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::identity::{Standing, TrustAnchor, check_leaf, client_id, is_admin};
@@ -31,6 +31,8 @@ pub struct GroupSummary {
     pub shared_suites: Vec<u16>,
     /// Whose certificates it goes by; people compare the fingerprints.
     pub anchors: Vec<TrustAnchor>,
+    /// The group that it branches from, as [`Joined`](super::Joined) says.
+    pub branched_from: Option<GroupId>,
     /// All its members.
     pub members: Vec<MemberSummary>,
 }
@@ -59,7 +61,7 @@ impl Member {
         let live = self.groups.values().filter(|record| record.state == State::Live);
         let mut groups = Vec::new();
         for record in live {
-            let summary = |group: &MemberGroup| self.summary(record.rooms.clone(), group);
+            let summary = |group: &MemberGroup| self.summary(record, group);
             match self.loaded.get(&record.group) {
                 Some(loaded) => groups.push(summary(&loaded.group)),
                 None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
@@ -71,7 +73,7 @@ impl Member {
         Ok(groups)
     }
 
-    fn summary(&self, rooms: Vec<RoomAddress>, group: &MemberGroup) -> GroupSummary {
+    fn summary(&self, record: &GroupRecord, group: &MemberGroup) -> GroupSummary {
         let id = GroupId(group.group_id().to_vec());
         let context = group.context();
         let bound = BridgeGroup::from_extensions(&context.extensions);
@@ -95,7 +97,8 @@ impl Member {
             epoch: group.current_epoch(),
             order: bound.as_ref().map_or(Order::Hub, |bound| bound.order),
             anchors: bound.as_ref().map(|bound| bound.anchors.0.clone()).unwrap_or_default(),
-            rooms,
+            rooms: record.rooms.clone(),
+            branched_from: record.branched_from.clone(),
             suite: u16::from(group.cipher_suite()),
             shared_suites: CIPHER_SUITES.into_iter().filter(shared).map(u16::from).collect(),
             members: roster.members_iter().filter_map(member).collect(),

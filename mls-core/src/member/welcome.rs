@@ -18,7 +18,7 @@ use crate::store::{Space, StoreError};
 use crate::wire::fetch_welcomes::FetchWelcomes;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
-use crate::wire::welcome::Welcome;
+use crate::wire::welcome::{Parent, Resumed, Welcome};
 use crate::wire::welcome_waiting::WelcomeWaiting;
 use crate::wire::{Answer, Digest, GroupId, Request};
 
@@ -39,11 +39,13 @@ pub(super) struct Doubts {
 }
 
 /// What to do with a Welcome now.
-enum Verdict {
+pub(super) enum Verdict {
     /// Enter the group.
     Join(Box<Admitted>),
     /// Enter the group that follows this one.
     Follow(GroupId),
+    /// Enter the branch of this one.
+    Branch(Parent),
     /// Look again later.
     Wait,
     /// It leads nowhere; with a reason if people should know.
@@ -114,6 +116,10 @@ impl Member {
                 let joined = self.follow(&former, &welcome, &hub)?;
                 self.joined(&welcome, joined)
             }
+            Verdict::Branch(parent) => {
+                let joined = self.enter_branch(&parent, &welcome, &hub)?;
+                self.joined(&welcome, joined)
+            }
         }
     }
 
@@ -146,9 +152,12 @@ impl Member {
         if let Some(verdict) = self.judge_held(welcome)? {
             return Ok(verdict);
         }
-        if let Some(former) = welcome.former.clone().filter(|former| self.record(former).is_some())
-        {
-            return self.judge_successor(&former, welcome);
+        match &welcome.resumes {
+            Some(Resumed::Former(former)) if self.record(former).is_some() => {
+                return self.judge_successor(former, welcome);
+            }
+            Some(Resumed::Parent(parent)) => return self.judge_branch(parent, welcome, hub),
+            _ => {}
         }
         let admitted = match self.examine(welcome, hub)? {
             Ok(admitted) => admitted,
@@ -173,7 +182,7 @@ impl Member {
         match record.state {
             State::Gone | State::Rejoining => Ok(None),
             // Perhaps somebody else was first in starting a group anew.
-            State::Registering if welcome.former.is_some() => Ok(Some(Verdict::Wait)),
+            State::Registering if welcome.resumes.is_some() => Ok(Some(Verdict::Wait)),
             State::Registering | State::Ended => Ok(Some(Verdict::Drop(None))),
             // What we have cannot follow the group any more: somebody added us again.
             State::Live if record.broken_seq.is_some() && record.epoch < welcome.epoch => Ok(None),

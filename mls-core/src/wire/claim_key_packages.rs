@@ -16,9 +16,22 @@ pub struct ClaimKeyPackages {
     pub users: Vec<UserId>,
     /// Acceptable cipher suites, by their RFC 9420 numbers.
     pub suites: Vec<u16>,
-    /// The id of the group that is to follow `group` after a ReInit: the packages are for it, and
-    /// an admin may claim them of the members of `group`, in any suite.
-    pub successor: Option<GroupId>,
+    /// What the packages are for.
+    pub purpose: ClaimPurpose,
+}
+
+/// The group that packages are claimed for, seen from the group that the claimer is in.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[repr(u8)]
+pub enum ClaimPurpose {
+    /// That group itself, for those whom the claimer may add.
+    Add = 1u8,
+    /// The group that is to follow it after a ReInit (RFC 9420 11.2): an admin may claim packages of its
+    /// members, in any suite.
+    Successor(GroupId) = 2u8,
+    /// A branch of it (RFC 9420 11.3): every member may claim packages of its members, in its suite.
+    Branch(GroupId) = 3u8,
 }
 
 /// What was found for one client, or for a user of whom no client is known.
@@ -53,4 +66,4 @@ pub enum ClaimOutcome {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(ClaimKeyPackages, ClaimedClient, ClaimOutcome);
+crate::codec_properties::hold!(ClaimKeyPackages, ClaimPurpose, ClaimedClient, ClaimOutcome);

@@ -15,8 +15,8 @@ pub struct Welcome {
     pub client: ClientId,
     /// The group.
     pub group: GroupId,
-    /// The group in whose place it comes (RFC 9420 11.2), which its PSK is of.
-    pub former: Option<GroupId>,
+    /// The group whose resumption PSK it needs.
+    pub resumes: Option<Resumed>,
     /// The epoch that it leads to.
     pub epoch: u64,
     /// The encoded receipt of the commit that made it; the member's place in the order.
@@ -28,6 +28,31 @@ pub struct Welcome {
     pub welcome: Part,
 }
 
+/// The group from which another was made, and whose secret leads into that (RFC 9420 11.2, 11.3).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+#[repr(u8)]
+pub enum Resumed {
+    /// The one in whose place it comes, after a ReInit.
+    Former(GroupId) = 1u8,
+    /// The one that it branches from.
+    Parent(Parent) = 2u8,
+}
+
+/// The group that another branches from.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct Parent {
+    /// Its id.
+    pub group: GroupId,
+    /// The epoch of which the PSK is.
+    pub epoch: u64,
+    /// The encoded GroupContext extensions of the branch, which stand in the Welcome too; the engine has to be
+    /// told what it will find there.
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    pub extensions: Vec<u8>,
+}
+
 impl Welcome {
     /// The parts that may have come as blobs.
     pub fn parts_mut(&mut self) -> Vec<&mut Part> {
@@ -36,4 +61,4 @@ impl Welcome {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(Welcome);
+crate::codec_properties::hold!(Welcome, Resumed, Parent);

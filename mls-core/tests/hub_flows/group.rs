@@ -3,7 +3,9 @@
 use mls_core::address::{ClientId, UserId};
 use mls_core::hub::{Claimed, Effect, Input, RoomsMade};
 use mls_core::receipt::Receipt;
-use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimedClient};
+use mls_core::wire::claim_key_packages::{
+    ClaimKeyPackages, ClaimOutcome, ClaimPurpose, ClaimedClient,
+};
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
 use mls_core::wire::fetch_welcomes::FetchWelcomes;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, PublishKeyPackages};
@@ -223,7 +225,7 @@ pub(crate) fn claim_request(group: &GroupId, users: &[UserId]) -> Request {
         group: group.clone(),
         users: users.to_vec(),
         suites: vec![1],
-        successor: None,
+        purpose: ClaimPurpose::Add,
     })
 }
 

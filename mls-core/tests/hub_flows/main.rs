@@ -12,6 +12,7 @@
 )]
 
 mod blobs;
+mod branching;
 mod claims;
 mod commits;
 mod device;

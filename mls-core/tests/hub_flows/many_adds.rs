@@ -95,16 +95,22 @@ fn a_commit_adds_few_by_value() {
     let mut alice = world.alices_group();
     let package = |number| {
         let carol = Device::new(&format!("carol{number}@example.org"), "00000000000000c0");
-        MlsMessage::from_bytes(&carol.key_package(world.now, false)).unwrap()
+        carol.key_package(world.now, false)
     };
     let packages: Vec<_> = (0..=ADDS_BY_VALUE_PER_COMMIT_MAX).map(package).collect();
+    // What founds a group may hold everybody; the hub is not sent such a commit, and takes none.
+    let founding = alice.commit_adding(world.now, &packages);
+    let refused = world.submit(&alice.user(), founding).unwrap_err().to_string();
+    assert!(refused.contains("at most 50 clients"), "{refused}");
+    let update = alice.update(world.now);
+    world.commit(&mut alice, &mut [], update).unwrap();
     let time = mls_time(world.now);
-    let mut build = |packages: &[MlsMessage]| {
+    let mut build = |packages: &[Vec<u8>]| {
         let group = alice.group();
         group.clear_pending_commit();
         let mut builder = group.commit_builder().commit_time(time);
         for package in packages {
-            builder = builder.add_member(package.clone()).unwrap();
+            builder = builder.add_member(MlsMessage::from_bytes(package).unwrap()).unwrap();
         }
         builder.build().map(|_| ())
     };

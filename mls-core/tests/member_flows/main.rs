@@ -10,6 +10,7 @@
 
 mod attacks;
 mod blobs;
+mod branching;
 mod checkpoints;
 mod credentials;
 mod disorder;

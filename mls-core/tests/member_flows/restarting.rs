@@ -7,25 +7,10 @@ use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::attacks::damage_commits;
 use crate::network::{Restarts, Task, World};
-use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
+use crate::story::{ALICE, BOB, JULIET, ROMEO, four};
 
 fn restart(world: &mut World, index: usize, group: &GroupId) -> String {
     world.command(index, Command::Restart(group.clone()))
-}
-
-fn result_group(world: &World, index: usize, id: &str) -> GroupId {
-    match world.result(index, id) {
-        Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
-        other => panic!("{id} of {index}: {other:?}; {:?}", world.warnings(index)),
-    }
-}
-
-fn assert_heard(world: &World, members: &[usize], text: &str) {
-    for index in members {
-        let heard = world.heard(*index);
-        let times = heard.iter().filter(|t| t.ends_with(text)).count();
-        assert_eq!(times, 1, "{index} and {text}: {heard:?}, {:?}", world.warnings(*index));
-    }
 }
 
 /// What a member was told of restarts.
@@ -45,17 +30,6 @@ fn make_admin(world: &mut World, group: &GroupId, other: usize) {
     world.assert_done(0, &done);
 }
 
-fn four() -> (World, GroupId) {
-    let mut world = World::new(&[ALICE, ALICE_LAPTOP, BOB, JULIET]);
-    let group = world.found(0);
-    let users = [0, 2, 3].map(|index| world.user(index)).to_vec();
-    let invite = world.invite(0, &group, users);
-    world.run();
-    world.assert_done(0, &invite);
-    world.assert_agree(&group, &[0, 1, 2, 3]);
-    (world, group)
-}
-
 #[test]
 fn everybody_is_in_one_new_group_and_the_name_of_the_old_one_means_it() {
     let (mut world, group) = four();
@@ -63,7 +37,7 @@ fn everybody_is_in_one_new_group_and_the_name_of_the_old_one_means_it() {
     let id = restart(&mut world, 0, &group);
     world.run();
     world.pass(30);
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     assert_ne!(next, group);
     world.assert_agree(&next, &[0, 1, 2, 3]);
     for index in 0..4 {
@@ -77,18 +51,18 @@ fn everybody_is_in_one_new_group_and_the_name_of_the_old_one_means_it() {
         let text = format!("from {index}");
         world.say(index, &group, &text);
         world.run();
-        assert_heard(&world, &[0, 1, 2, 3], &text);
+        world.assert_heard(&[0, 1, 2, 3], &text);
     }
     // The roles are those of before, and the new group can be restarted as well.
     let id = restart(&mut world, 2, &next);
     world.run();
     world.pass(30);
-    let third = result_group(&world, 2, &id);
+    let third = world.group_of(2, &id);
     world.assert_agree(&third, &[0, 1, 2, 3]);
     // A name from before still leads there, and restarts nothing.
     let again = restart(&mut world, 2, &next);
     world.run();
-    assert_eq!(result_group(&world, 2, &again), third);
+    assert_eq!(world.group_of(2, &again), third);
 }
 
 #[test]
@@ -99,7 +73,7 @@ fn a_restart_survives_restarts_of_every_member() {
         let id = restart(&mut world, 0, &group);
         world.run();
         world.pass(120);
-        let next = result_group(&world, 0, &id);
+        let next = world.group_of(0, &id);
         world.assert_agree(&next, &[0, 1, 2, 3]);
         for index in [1, 2, 3] {
             world.say(index, &next, &format!("well {index}"));
@@ -107,7 +81,7 @@ fn a_restart_survives_restarts_of_every_member() {
         world.run();
         world.pass(60);
         for index in [1, 2, 3] {
-            assert_heard(&world, &[0, 1, 2, 3], &format!("well {index}"));
+            world.assert_heard(&[0, 1, 2, 3], &format!("well {index}"));
         }
     }
 }
@@ -126,7 +100,7 @@ fn a_restart_amid_messages_and_commits_ends_in_one_group() {
         let id = restart(&mut world, 0, &group);
         world.run();
         world.pass(120);
-        let next = result_group(&world, 0, &id);
+        let next = world.group_of(0, &id);
         world.assert_agree(&next, &[0, 1, 2, 3]);
         for (index, id) in commands {
             world.assert_done(index, &id);
@@ -135,7 +109,7 @@ fn a_restart_amid_messages_and_commits_ends_in_one_group() {
             let text = format!("second {index}");
             world.say(index, &group, &text);
             world.run();
-            assert_heard(&world, &[0, 1, 2, 3], &text);
+            world.assert_heard(&[0, 1, 2, 3], &text);
         }
     }
 }
@@ -153,7 +127,7 @@ fn of_two_admins_who_restart_at_once_one_wins_and_the_other_is_added() {
             matches!(world.result(*index, id), Some(Event::CommandDone(_)))
         };
         let (winner, id) = ids.iter().find(done).expect("nobody restarted the group");
-        let next = result_group(&world, *winner, id);
+        let next = world.group_of(*winner, id);
         world.assert_agree(&next, &[0, 1, 2, 3]);
         for (index, id) in &ids {
             match world.result(*index, id) {
@@ -167,7 +141,7 @@ fn of_two_admins_who_restart_at_once_one_wins_and_the_other_is_added() {
         }
         world.say(2, &next, "together");
         world.run();
-        assert_heard(&world, &[0, 1, 2, 3], "together");
+        world.assert_heard(&[0, 1, 2, 3], "together");
     }
 }
 
@@ -198,12 +172,12 @@ fn a_group_whose_commit_nobody_can_process_is_restarted_by_an_admin() {
     let id = restart(&mut world, 0, &group);
     world.run();
     world.pass(60);
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     world.assert_agree(&next, &[0, 1, 2, 3]);
     world.assert_done(3, &waiting);
-    assert_heard(&world, &[0, 1, 2, 3], "do you hear me?");
+    world.assert_heard(&[0, 1, 2, 3], "do you hear me?");
     // What the admin had to say waited until everybody was there.
-    assert_heard(&world, &[0, 1, 2, 3], "not yet");
+    world.assert_heard(&[0, 1, 2, 3], "not yet");
 }
 
 #[test]
@@ -219,7 +193,7 @@ fn who_was_being_invited_is_invited_into_the_new_group() {
     let id = restart(&mut world, 0, &group);
     world.run();
     world.pass(30);
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     world.assert_done(0, &invite);
     world.assert_agree(&next, &[0, 1, 2, 3]);
 }
@@ -241,7 +215,7 @@ fn a_restart_by_somebody_who_was_no_admin_here_is_refused_and_people_are_told() 
     let id = restart(&mut world, 2, &group);
     world.run();
     world.pass(30);
-    result_group(&world, 2, &id);
+    world.group_of(2, &id);
     let warned = world.warnings(3);
     assert!(warned.iter().any(|text| text.contains("was no admin")), "{warned:?}");
     assert_eq!(told(&world, 3), []);
@@ -262,7 +236,7 @@ fn keys_that_are_others_than_in_the_former_group_are_told_unless_an_authority_vo
     let id = restart(&mut world, 0, &group);
     world.run();
     world.pass(30);
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     world.assert_agree(&next, &[0, 1, 2, 3]);
     let stranger = world.nodes[2].client.clone();
     let warned = |text: &&String| text.contains("another key");
@@ -279,7 +253,7 @@ fn who_was_away_or_lost_the_group_comes_into_the_new_one() {
     world.nodes[1].away = true;
     let id = restart(&mut world, 0, &group);
     world.run();
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     world.say(2, &next, "where are you?");
     world.run();
     for index in [1, 3] {
@@ -288,7 +262,7 @@ fn who_was_away_or_lost_the_group_comes_into_the_new_one() {
     }
     world.pass(60);
     world.assert_agree(&next, &[0, 1, 2, 3]);
-    assert_heard(&world, &[1, 3], "where are you?");
+    world.assert_heard(&[1, 3], "where are you?");
 }
 
 #[test]
@@ -312,6 +286,6 @@ fn who_left_before_is_not_brought_back() {
     world.hub_tamper = Box::new(|_| ());
     world.run();
     world.pass(30);
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     world.assert_agree(&next, &[0, 1, 2]);
 }

@@ -6,44 +6,11 @@ use mls_core::member::{Command, Event, ReInitCommand, SettingsCommand};
 use mls_core::wire::{GroupId, Request};
 
 use crate::network::{Restarts, Task, World};
-use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET};
+use crate::story::{ALICE, four, today_ms};
 
 fn start_anew(world: &mut World, index: usize, group: &GroupId, suite: u16) -> String {
     let command = ReInitCommand { group: group.clone(), suite, settings: Settings::default() };
     world.command(index, Command::ReInit(command))
-}
-
-fn result_group(world: &World, index: usize, id: &str) -> GroupId {
-    match world.result(index, id) {
-        Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
-        other => panic!("{id} of {index}: {other:?}; {:?}", world.warnings(index)),
-    }
-}
-
-fn assert_heard(world: &World, members: &[usize], text: &str) {
-    for index in members {
-        let heard = world.heard(*index);
-        let times = heard.iter().filter(|t| t.ends_with(text)).count();
-        assert_eq!(times, 1, "{index} and {text}: {heard:?}, {:?}", world.warnings(*index));
-    }
-}
-
-/// The engine looks at the machine's own clock here.
-fn today_ms() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "what is tested looks at it, too")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    now.as_millis().try_into().unwrap()
-}
-
-fn four() -> (World, GroupId) {
-    let mut world = World::new_at(today_ms(), &[ALICE, ALICE_LAPTOP, BOB, JULIET]);
-    let group = world.found(0);
-    let users = [0, 2, 3].map(|index| world.user(index)).to_vec();
-    let invite = world.invite(0, &group, users);
-    world.run();
-    world.assert_done(0, &invite);
-    world.assert_agree(&group, &[0, 1, 2, 3]);
-    (world, group)
 }
 
 #[test]
@@ -55,7 +22,7 @@ fn a_group_goes_on_with_another_suite_and_everybody_in_it() {
     for suite in [3, 2, 1] {
         let id = start_anew(&mut world, 0, &current, suite);
         world.run();
-        let next = result_group(&world, 0, &id);
+        let next = world.group_of(0, &id);
         assert_ne!(next, current);
         world.assert_agree(&next, &[0, 1, 2, 3]);
         let groups = world.nodes[3].member.groups().unwrap();
@@ -65,7 +32,7 @@ fn a_group_goes_on_with_another_suite_and_everybody_in_it() {
             // By the former group's name, as somebody would who has not seen what happened.
             world.say(index, &current, &text);
             world.run();
-            assert_heard(&world, &[0, 1, 2, 3], &text);
+            world.assert_heard(&[0, 1, 2, 3], &text);
         }
         let told = |e: &Event| matches!(e, Event::StartedAnew(e) if e.successor == next);
         assert_eq!(world.count(3, told), 1);
@@ -81,7 +48,7 @@ fn a_new_start_survives_restarts_of_every_member() {
         let id = start_anew(&mut world, 0, &group, 3);
         world.run();
         world.pass(120);
-        let next = result_group(&world, 0, &id);
+        let next = world.group_of(0, &id);
         world.assert_agree(&next, &[0, 1, 2, 3]);
         for index in [1, 2, 3] {
             world.say(index, &next, &format!("well {index}"));
@@ -89,7 +56,7 @@ fn a_new_start_survives_restarts_of_every_member() {
         world.run();
         world.pass(60);
         for index in [1, 2, 3] {
-            assert_heard(&world, &[0, 1, 2, 3], &format!("well {index}"));
+            world.assert_heard(&[0, 1, 2, 3], &format!("well {index}"));
         }
     }
 }
@@ -109,11 +76,11 @@ fn nothing_said_around_a_new_start_is_lost_or_doubled() {
         }
         world.run();
         world.pass(120);
-        let next = result_group(&world, 0, &id);
+        let next = world.group_of(0, &id);
         world.assert_agree(&next, &[0, 1, 2, 3]);
         for index in 0..4 {
-            assert_heard(&world, &[0, 1, 2, 3], &format!("first {index}"));
-            assert_heard(&world, &[0, 1, 2, 3], &format!("second {index}"));
+            world.assert_heard(&[0, 1, 2, 3], &format!("first {index}"));
+            world.assert_heard(&[0, 1, 2, 3], &format!("second {index}"));
         }
     }
 }
@@ -126,15 +93,15 @@ fn who_was_away_follows_when_it_comes_back() {
     world.run();
     let id = start_anew(&mut world, 0, &group, 3);
     world.run();
-    let next = result_group(&world, 0, &id);
+    let next = world.group_of(0, &id);
     world.say(2, &next, "and this");
     world.run();
     world.come_back(3);
     world.run();
     world.pass(60);
     world.assert_agree(&next, &[0, 1, 2, 3]);
-    assert_heard(&world, &[3], "you will read this");
-    assert_heard(&world, &[3], "and this");
+    world.assert_heard(&[3], "you will read this");
+    world.assert_heard(&[3], "and this");
 }
 
 #[test]
@@ -148,7 +115,7 @@ fn a_group_does_not_end_while_somebody_has_no_key_package_for_the_next() {
     assert!(why.contains("bob") && why.contains("suite 3"), "{why}");
     world.say(2, &group, "we are still here");
     world.run();
-    assert_heard(&world, &[0, 1, 2, 3], "we are still here");
+    world.assert_heard(&[0, 1, 2, 3], "we are still here");
     world.assert_agree(&group, &[0, 1, 2, 3]);
 }
 
@@ -188,14 +155,14 @@ fn another_admin_goes_on_where_the_first_vanished() {
     let id = start_anew(&mut world, 2, &group, 3);
     world.run();
     world.pass(60);
-    let next = result_group(&world, 2, &id);
+    let next = world.group_of(2, &id);
     world.come_back(0);
     world.run();
     world.pass(120);
     world.assert_agree(&next, &[0, 1, 2, 3]);
     world.say(0, &next, "back again");
     world.run();
-    assert_heard(&world, &[1, 2, 3], "back again");
+    world.assert_heard(&[1, 2, 3], "back again");
 }
 
 #[test]
@@ -217,4 +184,25 @@ fn who_is_put_out_between_the_end_and_the_new_start_is_removed_from_the_next() {
         let groups = world.nodes[index].member.groups().unwrap();
         assert_eq!(groups[0].members.len(), 3, "{index}");
     }
+}
+
+#[test]
+fn a_large_group_goes_on_with_everybody_at_once() {
+    let mut world = World::new_at(today_ms(), &[ALICE]);
+    let group = world.found(0);
+    let mut users = Vec::new();
+    for number in 0..60 {
+        world.add(&format!("@member{number}:a.org"), "PHONE");
+        users.push(world.user(world.nodes.len() - 1));
+    }
+    world.run();
+    for some in users.chunks(30) {
+        let invite = world.invite(0, &group, some.to_vec());
+        world.run();
+        world.assert_done(0, &invite);
+    }
+    let id = start_anew(&mut world, 0, &group, 1);
+    world.run();
+    let next = world.group_of(0, &id);
+    world.assert_agree(&next, &(0..61).collect::<Vec<_>>());
 }

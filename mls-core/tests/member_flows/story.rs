@@ -13,6 +13,25 @@ pub(crate) const BOB: (&str, &str) = ("@bob:a.org", "DESK");
 pub(crate) const JULIET: (&str, &str) = ("juliet@x.org", "0011223344556677");
 pub(crate) const ROMEO: (&str, &str) = ("romeo@x.org", "8899aabbccddeeff");
 
+/// Alice with two devices, Bob and Juliet, in one group, at the time that the machine shows: where a
+/// group is made with everybody at once, the engine looks at that.
+pub(crate) fn four() -> (World, GroupId) {
+    let mut world = World::new_at(today_ms(), &[ALICE, ALICE_LAPTOP, BOB, JULIET]);
+    let group = world.found(0);
+    let users = [0, 2, 3].map(|index| world.user(index)).to_vec();
+    let invite = world.invite(0, &group, users);
+    world.run();
+    world.assert_done(0, &invite);
+    world.assert_agree(&group, &[0, 1, 2, 3]);
+    (world, group)
+}
+
+pub(crate) fn today_ms() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "what is tested looks at it, too")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_millis().try_into().unwrap()
+}
+
 impl World {
     /// Node 0 makes a group in both networks and invites all other accounts; all is at rest.
     pub(crate) fn group(devices: &[(&str, &str)]) -> (Self, GroupId) {
@@ -38,10 +57,7 @@ impl World {
         let rooms = CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() };
         let id = self.command(index, Command::CreateGroup(rooms));
         self.run();
-        match self.result(index, &id) {
-            Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
-            other => panic!("no group was made: {other:?}"),
-        }
+        self.group_of(index, &id)
     }
 
     /// Invites everybody else.
@@ -96,6 +112,23 @@ impl World {
             "{id} of {index} is not done but {result:?}; events: {:#?}",
             self.nodes[index].events
         );
+    }
+
+    /// The group that a command made or changed.
+    pub(crate) fn group_of(&self, index: usize, id: &str) -> GroupId {
+        match self.result(index, id) {
+            Some(Event::CommandDone(done)) => done.group.clone().unwrap(),
+            other => panic!("{id} of {index}: {other:?}; {:?}", self.warnings(index)),
+        }
+    }
+
+    /// Each of these members heard this once.
+    pub(crate) fn assert_heard(&self, members: &[usize], text: &str) {
+        for index in members {
+            let heard = self.heard(*index);
+            let times = heard.iter().filter(|t| t.ends_with(text)).count();
+            assert_eq!(times, 1, "{index} and {text}: {heard:?}, {:?}", self.warnings(*index));
+        }
     }
 
     pub(crate) fn failure(&self, index: usize, id: &str) -> String {

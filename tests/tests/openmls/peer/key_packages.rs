@@ -3,7 +3,7 @@
 use mls_core::address::UserId;
 use mls_core::engine::sha256_parts;
 use mls_core::member::KeyPackageUpload;
-use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome};
+use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimOutcome, ClaimPurpose};
 use mls_core::wire::{Answer, Request};
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
@@ -97,7 +97,7 @@ impl OpenMlsPeer {
             group: self.group_id()?,
             users: users.to_vec(),
             suites: vec![self.suite.into()],
-            successor: None,
+            purpose: ClaimPurpose::Add,
         };
         let clients = match link.ask(Request::ClaimKeyPackages(claim))? {
             Answer::KeyPackages(clients) => clients,

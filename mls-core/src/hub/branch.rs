@@ -1,0 +1,141 @@
+//! A branch of a group: another group of some of its clients (RFC 9420 11.3).
+//!
+//! The engine makes it with all its members in one step, so it comes here at epoch 1, with the Welcome,
+//! as a group that follows a ReInit does. Other than that it has rooms of its own, and its parent goes
+//! on. Its members need a PSK of the parent's current epoch, so that is the one which it must branch from.
+
+use std::collections::BTreeSet;
+
+use mls_rs::MlsMessage;
+use mls_rs_codec::MlsEncode;
+
+use super::group_record::{self, GroupRecord};
+use super::rates::Rate;
+use super::register_group::Founding;
+use super::removal::{CLOSED, proposed_by_hub};
+use super::successor::maker;
+use super::turn::{Stop, Turn, invalid, machine, not_allowed};
+use super::welcomes::WelcomeContent;
+use crate::address::{ClientId, UserId};
+use crate::engine::PublicGroup;
+use crate::identity::{client_id, clients};
+use crate::policy::GROUP_ID_BYTES;
+use crate::wire::refusal::Refusal;
+use crate::wire::register_branch::RegisterBranch;
+use crate::wire::welcome::{Parent, Resumed};
+use crate::wire::{Answer, GroupId};
+
+impl Turn<'_> {
+    /// Answers with the receipt for seq 0; the same bytes again get the same receipt.
+    pub(super) fn register_branch(
+        &mut self,
+        from: &UserId,
+        request: &RegisterBranch,
+    ) -> Result<Answer, Stop> {
+        let group_info = self.part(from, &request.group_info)?;
+        let tree = self.part(from, &request.tree)?;
+        let welcome = self.part(from, &request.welcome)?;
+        let message = MlsMessage::from_bytes(&group_info)
+            .map_err(|_| invalid("group_info is not an MLSMessage"))?;
+        let id = GroupId(message.group_id().unwrap_or_default().to_vec());
+        if id.0.len() != GROUP_ID_BYTES {
+            return Err(invalid(format!("a group id has {GROUP_ID_BYTES} bytes")));
+        }
+        if let Some(known) = group_record::read(self.store, &id)? {
+            return self.registered_before(&known, from, &group_info);
+        }
+        let parent = self.group_to_branch(from, request)?;
+        self.rates
+            .take(Rate::Groups, &["group", from.as_str()], self.now_ms)
+            .map_err(Refusal::RateLimited)?;
+        let signer = message.as_group_info().map(|info| info.sender());
+        let public = self.observe(message, &tree)?;
+        self.check_branch(&public, &parent)?;
+        let bound = self.check_binding(&public, from)?;
+        let rooms = self.free_rooms(&bound, from)?;
+        let maker = maker(&public, signer, from)?;
+        let added = self.check_welcomed(&id, &public, &maker, &welcome)?;
+        let founding = Founding {
+            creator: from,
+            public: &public,
+            group_info: &group_info,
+            rooms: &rooms,
+            handshake_key: &request.handshake_key,
+        };
+        let receipt = self.begin_group(&founding)?.to_bytes().map_err(machine)?;
+        self.keep_group_info(&id, group_info);
+        self.admit_all(&id, from, &added)?;
+        let extensions = public.group_context().extensions.mls_encode_to_vec().map_err(machine)?;
+        let epoch = request.parent_epoch;
+        let content = WelcomeContent {
+            group: id,
+            resumes: Some(Resumed::Parent(Parent { group: parent.group, epoch, extensions })),
+            epoch: 1,
+            receipt: receipt.clone(),
+            tree,
+            welcome,
+        };
+        self.welcome(&content, &added)?;
+        Ok(Answer::Receipt(receipt))
+    }
+
+    /// The parent, if a member may branch from it as it is now.
+    fn group_to_branch(
+        &mut self,
+        from: &UserId,
+        request: &RegisterBranch,
+    ) -> Result<GroupRecord, Stop> {
+        let parent = self.group_of_member(&request.parent, from)?;
+        if parent.by_room {
+            Err(not_allowed("its room orders the parent, so its epochs may be taken back"))
+        } else if parent.closed {
+            Err(not_allowed(CLOSED))
+        } else if parent.successor.is_some() {
+            Err(Refusal::Gone.into())
+        } else if parent.epoch != request.parent_epoch {
+            Err(Refusal::WrongEpoch(parent.epoch).into())
+        } else {
+            Ok(parent)
+        }
+    }
+
+    /// Whether the new group can be a branch: of its suite and its clients, without those who are to go.
+    fn check_branch(&mut self, public: &PublicGroup, parent: &GroupRecord) -> Result<(), Stop> {
+        let context = public.group_context();
+        if context.epoch != 1 || context.cipher_suite != parent.cipher_suite() {
+            return Err(invalid("a branch is registered at epoch 1, with its parent's suite"));
+        }
+        let before = self.groups.copy(self.store, parent)?;
+        let leaving = proposed_by_hub(&before);
+        let roster = before.roster();
+        let stays = roster.members_iter().filter(|member| !leaving.contains(&member.index));
+        let stays: BTreeSet<_> =
+            stays.filter_map(|member| client_id(&member.signing_identity).ok()).collect();
+        match clients(&public.roster()).into_iter().find(|client| !stays.contains(client)) {
+            Some(client) => {
+                Err(not_allowed(format!("{client} is not in the parent, or is to leave it")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Lets everybody into the rooms but the maker, who is there.
+    fn admit_all(
+        &mut self,
+        branch: &GroupId,
+        maker: &UserId,
+        added: &[ClientId],
+    ) -> Result<(), Stop> {
+        let record = self.group(branch)?;
+        let users: BTreeSet<UserId> = added.iter().map(ClientId::user).collect();
+        for user in users.iter().filter(|user| *user != maker) {
+            if !record.reaches(user.network()) {
+                return Err(not_allowed(format!("the branch has no room on {}", user.network())));
+            }
+            for room in &record.rooms {
+                self.admit(room, user, 0);
+            }
+        }
+        Ok(())
+    }
+}

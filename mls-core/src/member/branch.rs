@@ -1,0 +1,290 @@
+//! Branch: a group of some members of another one (RFC 9420 11.3), in rooms of its own.
+//!
+//! Every member may make one. It shows that all in it were members of the parent in one epoch, for its
+//! first epoch takes a resumption PSK of that. Packages are claimed first, then rooms made, then the
+//! branch is made and handed over; the hub takes it only while the parent is still in that epoch, so
+//! that everybody can come to it, and otherwise it is made anew in the next. How the others come in
+//! is in [`super::branched`].
+
+use mls_rs_core::crypto::CipherSuite;
+
+use super::claiming::Claiming;
+use super::command::BranchCommand;
+use super::create::{context, wants_own_room};
+use super::engine_storage::MemberGroup;
+use super::group_record::State;
+use super::intents::{Branching, Stage, Step};
+use super::requests::Purpose;
+use super::sealed_handshakes::handshake_key;
+use super::{Member, engine_fault};
+use crate::address::{ClientId, Network, UserId};
+use crate::bridge_group::BridgeGroup;
+use crate::engine::{EngineError, mls_time, random_bytes};
+use crate::identity::clients;
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::policy::{GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S};
+use crate::store::StoreError;
+use crate::wire::blob::Part;
+use crate::wire::claim_key_packages::ClaimPurpose;
+use crate::wire::create_room::RoomCreated;
+use crate::wire::hub_info::HubInfo;
+use crate::wire::refusal::Refusal;
+use crate::wire::register_branch::RegisterBranch;
+use crate::wire::{Answer, GroupId, Request};
+
+/// A branch that was just made.
+struct Made {
+    group: MemberGroup,
+    bound: BridgeGroup,
+    request: RegisterBranch,
+}
+
+impl Member {
+    /// Takes a branch as far as it goes now.
+    pub(super) fn step_branch(
+        &mut self,
+        number: u64,
+        command: &BranchCommand,
+    ) -> Result<Step, StoreError> {
+        let Some(hub) = self.need_hub()? else { return Ok(Step::Wait) };
+        let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
+        let mut branching = match stage {
+            Some(Stage::Branching(branching)) => branching,
+            _ => match self.begin_branch(command)? {
+                Ok(branching) => branching,
+                Err(why) => return self.fail(number, why).map(|()| Step::Next),
+            },
+        };
+        let parent = self.record(&command.parent).map(|record| (record.epoch, record.suite));
+        let Some((epoch, suite)) = parent else { return Ok(Step::Wait) };
+        let late = branching.late_in.is_some_and(|late| epoch <= late);
+        if branching.asking || branching.claiming.under_way || late {
+            return Ok(Step::Wait);
+        }
+        let purpose = ClaimPurpose::Branch(branching.branch.clone());
+        let claims = &mut branching.claiming;
+        if self.claim_next(number, &command.parent, suite, purpose, claims)? {
+            return self.set_stage(number, Stage::Branching(branching)).map(|()| Step::Wait);
+        }
+        let Some(rooms) = branching.rooms.clone() else {
+            let create = Request::CreateRoom(command.rooms.clone());
+            self.request(Purpose::Intent(number), create)?;
+            branching.asking = true;
+            return self.set_stage(number, Stage::Branching(branching)).map(|()| Step::Wait);
+        };
+        self.make_branch(number, command, branching, &rooms, &hub)
+    }
+
+    /// The inner error is why that cannot be done.
+    fn begin_branch(
+        &self,
+        command: &BranchCommand,
+    ) -> Result<Result<Branching, String>, StoreError> {
+        if let Some(why) = wants_own_room(&self.client, &command.rooms) {
+            return Ok(Err(why));
+        }
+        let members = self.clients_of(&command.parent)?;
+        let is_member = |user: &UserId| members.iter().any(|client| client.user() == *user);
+        if let Some(stranger) = command.users.iter().find(|user| !is_member(user)) {
+            return Ok(Err(format!("{stranger} is not in the group: invite them into that first")));
+        }
+        let reached = |user: &UserId| match user.network() {
+            Network::Matrix => command.rooms.matrix,
+            Network::Xmpp => command.rooms.xmpp,
+        };
+        if let Some(user) = command.users.iter().find(|user| !reached(user)) {
+            return Ok(Err(format!("{user} needs a room on {}", user.network())));
+        }
+        // This user's other devices come along.
+        let own = members.iter().filter(|client| **client != self.client).map(ClientId::user);
+        let own = own.filter(|user| *user == self.client.user());
+        let users: Vec<_> = own.chain(command.users.iter().cloned()).collect();
+        let branch = random_bytes(GROUP_ID_BYTES).map_err(|e| StoreError(e.to_string()))?;
+        Ok(Ok(Branching {
+            branch: GroupId(branch),
+            claiming: Claiming::of(users),
+            rooms: None,
+            asking: false,
+            late: 0,
+            late_in: None,
+        }))
+    }
+
+    fn make_branch(
+        &mut self,
+        number: u64,
+        command: &BranchCommand,
+        mut branching: Branching,
+        rooms: &RoomCreated,
+        hub: &HubInfo,
+    ) -> Result<Step, StoreError> {
+        let parent = &command.parent;
+        let Made { group, bound, request } =
+            match self.build_branch(parent, &branching, rooms, hub)? {
+                Ok(made) => made,
+                Err(why) => {
+                    let why = format!("the branch cannot be made: {why}");
+                    return self.fail(number, why).map(|()| Step::Next);
+                }
+            };
+        let id = self.keep_unregistered(group, bound, Some(parent.clone()))?;
+        self.keep_key_for(parent, &id)?;
+        if let Some(room) = self.own_room(&id) {
+            self.want_room(&room)?;
+        }
+        self.request(Purpose::Intent(number), Request::RegisterBranch(request))?;
+        branching.asking = true;
+        self.set_stage(number, Stage::Branching(branching)).map(|()| Step::Wait)
+    }
+
+    fn build_branch(
+        &self,
+        parent: &GroupId,
+        branching: &Branching,
+        rooms: &RoomCreated,
+        hub: &HubInfo,
+    ) -> Result<Result<Made, String>, StoreError> {
+        let held = self.engine.load_group(&parent.0).map_err(|e| engine_fault(&e))?;
+        let members = clients(&held.roster());
+        let packages = branching.claiming.held().into_iter();
+        let packages = packages
+            .filter(|(client, _)| members.contains(client) && *client != self.client)
+            .map(|(_, package)| package)
+            .collect::<Vec<_>>();
+        if packages.is_empty() {
+            let failures = branching.claiming.failures.join("; ");
+            return Ok(Err(format!("nobody else could be taken into it ({failures})")));
+        }
+        let (epoch, suite) = (held.current_epoch(), held.cipher_suite());
+        let bound = match BridgeGroup::from_extensions(&held.context().extensions) {
+            Ok(before) => self.bind_branch(before, rooms, hub),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let extensions = match context(suite, hub, &bound) {
+            Ok(extensions) => extensions,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let signer = self.key_in(parent, suite)?;
+        let copy = self.parent_copy(parent, epoch, &extensions, signer.secret())?;
+        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
+        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
+        let made = copy.branch(branching.branch.0.clone(), packages, Some(time));
+        let made = made.map_err(EngineError::from).and_then(|(group, welcomes)| {
+            let welcome = welcomes.first().ok_or(EngineError::NoWelcome)?;
+            let request = RegisterBranch {
+                parent: parent.clone(),
+                parent_epoch: epoch,
+                group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
+                tree: group.export_tree().to_bytes()?.into(),
+                welcome: welcome.to_bytes()?.into(),
+                handshake_key: handshake_key(&group)?,
+            };
+            Ok(Made { group, bound, request })
+        });
+        Ok(made.map_err(|error| error.to_string()))
+    }
+
+    /// What the branch's context says: this user is its admin, and it takes the credentials that its
+    /// parent does.
+    fn bind_branch(&self, parent: BridgeGroup, rooms: &RoomCreated, hub: &HubInfo) -> BridgeGroup {
+        BridgeGroup {
+            basic_allowed: parent.basic_allowed,
+            anchors: parent.anchors,
+            ..self.bind(hub, rooms)
+        }
+    }
+
+    /// The hub answered what a branch asked.
+    pub(super) fn branch_answered(
+        &mut self,
+        number: u64,
+        command: &BranchCommand,
+        asked: Option<Request>,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
+        let Some(Stage::Branching(mut branching)) = stage else { return Ok(()) };
+        match (asked, result) {
+            (_, Ok(Answer::KeyPackages(claimed))) => {
+                let suite = self.record(&command.parent).map_or(0, |record| record.suite);
+                branching.claiming.take(&claimed, suite, self.now_ms);
+                self.set_stage(number, Stage::Branching(branching))
+            }
+            (_, Ok(Answer::RoomCreated(rooms))) => {
+                branching.asking = false;
+                branching.rooms = Some(rooms);
+                self.set_stage(number, Stage::Branching(branching))
+            }
+            (Some(Request::RegisterBranch(asked)), Ok(Answer::Receipt(receipt))) => {
+                self.branch_registered(number, &branching, &asked.group_info, &receipt)
+            }
+            (Some(Request::RegisterBranch(asked)), Err(Refusal::WrongEpoch(_))) => {
+                self.parent_went_on(number, asked.parent_epoch, command, branching)
+            }
+            (_, result) => {
+                self.forget_branch(&branching.branch)?;
+                let why = match result {
+                    Err(refusal) => format!("the hub refuses: {refusal}"),
+                    Ok(_) => "the hub answered something else than was asked".to_owned(),
+                };
+                self.fail(number, why)
+            }
+        }
+    }
+
+    /// The parent was in another epoch already: the branch is made anew, from the next that is seen.
+    fn parent_went_on(
+        &mut self,
+        number: u64,
+        epoch: u64,
+        command: &BranchCommand,
+        mut branching: Branching,
+    ) -> Result<(), StoreError> {
+        self.forget_branch(&branching.branch)?;
+        branching.asking = false;
+        branching.late = branching.late.saturating_add(1);
+        branching.late_in = Some(epoch);
+        if branching.late >= COMMIT_ATTEMPTS_MAX {
+            let why =
+                "the group changed each time before the branch was registered: try again later";
+            return self.fail(number, why);
+        }
+        self.fetch_handshakes(&command.parent)?;
+        self.set_stage(number, Stage::Branching(branching))
+    }
+
+    /// The hub has taken the branch. This device's leaf has the key of the parent, which the first update
+    /// changes.
+    fn branch_registered(
+        &mut self,
+        number: u64,
+        branching: &Branching,
+        group_info: &Part,
+        receipt: &[u8],
+    ) -> Result<(), StoreError> {
+        let branch = &branching.branch;
+        if let Err(why) = self.registered(branch, group_info, receipt)? {
+            self.forget_branch(branch)?;
+            return self.fail(number, why);
+        }
+        if let Some(loaded) = self.take_group(branch)? {
+            let suite: CipherSuite = loaded.group.cipher_suite();
+            self.plan_first_update(branch, &loaded)?;
+            self.give_back(branch, loaded);
+            self.want_first_key(branch, suite)?;
+        }
+        let failures = branching.claiming.failures.join("; ");
+        if !failures.is_empty() {
+            self.warn(branch, format!("not everybody could be taken into the branch: {failures}"))?;
+        }
+        self.done(number, Some(branch.clone()))
+    }
+
+    fn forget_branch(&mut self, branch: &GroupId) -> Result<(), StoreError> {
+        if self.record(branch).is_none_or(|record| record.state == State::Registering) {
+            self.forget_unregistered(branch)?;
+            self.forget_keys(branch);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! A branch of one of our groups, into which this device was welcomed (RFC 9420 11.3).
+//!
+//! Its Welcome needs the PSK of the parent's epoch from which it was made. A device that is not there yet
+//! follows the parent first; one that has gone on takes the PSK of the past epoch. One that lacks it comes
+//! in by an external commit into its own leaf, as into any group that a hub shows, and then nothing
+//! proves to it that the group branches from the other.
+
+use mls_rs::MlsMessage;
+use mls_rs::error::MlsError;
+use mls_rs::group::ExportedTree;
+use mls_rs_codec::MlsDecode;
+use mls_rs_core::crypto::CipherSuite;
+use mls_rs_core::extension::ExtensionList;
+
+use super::group_record::State;
+use super::welcome::Verdict;
+use super::{Member, engine_fault, is_storage_fault};
+use crate::address::RoomAddress;
+use crate::bridge_group::BridgeGroup;
+use crate::engine::mls_time;
+use crate::store::StoreError;
+use crate::wire::hub_info::HubInfo;
+use crate::wire::welcome::{Parent, Welcome};
+
+impl Member {
+    /// What to do with a Welcome into a branch.
+    pub(super) fn judge_branch(
+        &mut self,
+        parent: &Parent,
+        welcome: &Welcome,
+        hub: &HubInfo,
+    ) -> Result<Verdict, StoreError> {
+        let Some((bound, _)) = context(parent) else {
+            return Ok(Verdict::Drop(Some("the branch's context cannot be read".to_owned())));
+        };
+        if hub.senders_of(&bound.receipt_key).is_none() && self.ask_hub_at_once()? {
+            return Ok(Verdict::Wait);
+        }
+        let network = self.client.network();
+        let Some(room) = bound.rooms().into_iter().find(|room| room.network == network) else {
+            return Ok(Verdict::Drop(Some(format!("the branch has no room on {network}"))));
+        };
+        if !self.is_in_room(&room) {
+            return self.want_room(&room).map(|()| Verdict::Wait);
+        }
+        self.judge_parent(parent, welcome, &room)
+    }
+
+    fn judge_parent(
+        &mut self,
+        parent: &Parent,
+        welcome: &Welcome,
+        room: &RoomAddress,
+    ) -> Result<Verdict, StoreError> {
+        if self.has_secret_of(&parent.group, parent.epoch)? {
+            return Ok(Verdict::Branch(parent.clone()));
+        }
+        match self.record(&parent.group).map(|record| (record.state, record.epoch)) {
+            Some((State::Live, epoch)) if epoch < parent.epoch => {
+                self.fetch_handshakes(&parent.group)?;
+                Ok(Verdict::Wait)
+            }
+            Some((State::Live | State::Ended | State::Rejoining, _)) => {
+                self.rejoin_found(&welcome.group, room)?;
+                Ok(Verdict::Drop(None))
+            }
+            _ => {
+                let why = "it branches from a group that this device is not in";
+                Ok(Verdict::Drop(Some(why.to_owned())))
+            }
+        }
+    }
+
+    /// Enters a branch. The inner error is why the Welcome cannot be used.
+    pub(super) fn enter_branch(
+        &mut self,
+        parent: &Parent,
+        welcome: &Welcome,
+        hub: &HubInfo,
+    ) -> Result<Result<(), String>, StoreError> {
+        let bytes = welcome.welcome.inline().unwrap_or_default();
+        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
+        let (Ok(message), Ok(tree)) = (MlsMessage::from_bytes(bytes), tree) else {
+            return Ok(Err("it is not an MLS message with its tree".to_owned()));
+        };
+        let Some((_, extensions)) = context(parent) else {
+            return Ok(Err("the branch's context cannot be read".to_owned()));
+        };
+        let suite = self.record(&parent.group).map_or(0, |record| record.suite);
+        let signer = self.keys.of(CipherSuite::from(suite)).secret().clone();
+        let copy = self.parent_copy(&parent.group, parent.epoch, &extensions, &signer)?;
+        match copy.join_subgroup(&message, Some(tree), Some(mls_time(self.now_ms))) {
+            Ok((group, _)) => match self.admit(welcome, message, group.context(), hub) {
+                Ok(admitted) => self.enter(welcome, group, admitted.out_of(&parent.group)),
+                Err(error) => Ok(Err(error.to_string())),
+            },
+            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
+            Err(MlsError::NotASubgroup) => Ok(Err(
+                "somebody in it is not, or is no longer, in the group that it branches from"
+                    .to_owned(),
+            )),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+}
+
+/// What the hub says of the branch's context; the engine compares it with what the Welcome holds.
+fn context(parent: &Parent) -> Option<(BridgeGroup, ExtensionList)> {
+    let extensions = ExtensionList::mls_decode(&mut parent.extensions.as_slice()).ok()?;
+    Some((BridgeGroup::from_extensions(&extensions).ok()?, extensions))
+}
