@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
+use crate::branching::Branch;
 use crate::group_actions::{Propose, Psk, ReInit, Rotate, Settings};
 use crate::knocking::{Knock, Knocker};
 
@@ -82,6 +83,11 @@ pub enum Action {
     Publish,
     /// Make a group, with rooms on the networks named (both, if none is)
     Create(Create),
+    /// Make a group of some members of another one, in rooms of its own
+    ///
+    /// Every member can. That all in it are members of the other is proved by a secret of that, to those
+    /// who come in with it; others can be invited later. `groups` shows what a group branches from.
+    Branch(Branch),
     /// Add all devices of users
     Invite(Users),
     /// Remove all devices of users
@@ -281,6 +287,7 @@ mod tests {
             "mls-bot --profile p deny 1f2e @c:s",
             "mls-bot --profile p reinit 1f2e --suite 2",
             "mls-bot --profile p restart 1f2e",
+            "mls-bot --profile p branch 1f2e b@d @c:s --name Tea --xmpp",
         ] {
             assert!(parses(line).is_ok(), "{line}: {}", parses(line).unwrap_err());
         }
@@ -297,6 +304,8 @@ mod tests {
             "mls-bot --profile p send 1f2e",
             "mls-bot --profile p reinit 1f2e",
             "mls-bot --profile p knock",
+            "mls-bot --profile p branch 1f2e --name Tea",
+            "mls-bot --profile p branch 1f2e b@d",
             "mls-bot --profile p deny 1f2e",
             "mls-bot --profile p settings 1f2e --open perhaps",
             "mls-bot --profile p --timeout 0 publish",

@@ -28,6 +28,7 @@
 //! }
 //! ```
 
+pub mod branching;
 pub mod chat;
 pub mod command_line;
 pub mod dispatch;

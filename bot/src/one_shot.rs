@@ -8,9 +8,9 @@ use std::time::Duration;
 use mls_core::address::UserId;
 use mls_core::member::{Command, CreateGroupWith, Event, MembersCommand, SendCommand};
 use mls_core::wire::GroupId;
-use mls_core::wire::create_room::CreateRoom;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::branching;
 use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
 use crate::group_actions;
@@ -95,6 +95,9 @@ impl OneShot {
             Action::Settings(settings) => {
                 let group = find_group(&self.bot, &settings.group).await?;
                 group_actions::settings(group, &settings)?
+            }
+            Action::Branch(branch) => {
+                branch.command(find_group(&self.bot, &branch.group).await?)?
             }
             Action::Psk(psk) => psk.command(find_group(&self.bot, psk.group()).await?)?,
             Action::Propose(propose) => {
@@ -248,9 +251,7 @@ fn unknown_group(digits: &str) -> Exit {
 }
 
 fn create_command(create: Create) -> Command {
-    let both = !create.matrix && !create.xmpp;
-    let (matrix, xmpp) = (create.matrix || both, create.xmpp || both);
-    let rooms = CreateRoom { matrix, xmpp, name: create.name };
+    let rooms = branching::rooms(create.name, create.matrix, create.xmpp);
     Command::CreateGroupWith(CreateGroupWith { rooms, suite: create.suite })
 }
 

@@ -11,6 +11,9 @@ use serde::Serialize;
 pub struct GroupLine {
     /// The group, in hex.
     pub group: String,
+    /// The group that it branches from, where a secret of that has proved it to this device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branched_from: Option<String>,
     /// Its epoch.
     pub epoch: u64,
     /// RFC 9420 number of its cipher suite.
@@ -68,6 +71,7 @@ impl From<&GroupSummary> for GroupLine {
     fn from(group: &GroupSummary) -> Self {
         Self {
             group: group.group.to_string(),
+            branched_from: group.branched_from.as_ref().map(ToString::to_string),
             epoch: group.epoch,
             suite: group.suite,
             shared_suites: group.shared_suites.clone(),

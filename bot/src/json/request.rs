@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::group_request::{self, GroupRequest};
+use crate::branching;
 use crate::runner::OWN_COMMAND;
 use crate::user;
 
@@ -159,6 +160,7 @@ impl Raw {
     fn wish(&mut self, salt: [u8; content::SALT_BYTES]) -> Result<Wish, Mistake> {
         let command = match self.command.as_str() {
             "create" => self.create()?,
+            "branch" => self.branch()?,
             "invite" => Command::Invite(self.members()?),
             "remove" => Command::Remove(self.members()?),
             "send" => self.send(salt)?,
@@ -174,7 +176,20 @@ impl Raw {
         Ok(Wish::Command(command))
     }
 
+    fn branch(&mut self) -> Result<Command, Mistake> {
+        let MembersCommand { group, users } = self.members()?;
+        Ok(branching::branch(group, users, self.rooms()?))
+    }
+
     fn create(&mut self) -> Result<Command, Mistake> {
+        let rooms = self.rooms()?;
+        Ok(match self.suite.take() {
+            Some(suite) => Command::CreateGroupWith(CreateGroupWith { rooms, suite }),
+            None => Command::CreateGroup(rooms),
+        })
+    }
+
+    fn rooms(&mut self) -> Result<CreateRoom, Mistake> {
         let name = self.name.take();
         let name = name.ok_or_else(|| self.needs("name"))?;
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
@@ -191,11 +206,7 @@ impl Raw {
             ));
         }
         let [matrix, xmpp] = known.map(|name| networks.contains(name));
-        let rooms = CreateRoom { matrix, xmpp, name };
-        Ok(match self.suite.take() {
-            Some(suite) => Command::CreateGroupWith(CreateGroupWith { rooms, suite }),
-            None => Command::CreateGroup(rooms),
-        })
+        Ok(CreateRoom { matrix, xmpp, name })
     }
 
     fn members(&mut self) -> Result<MembersCommand, Mistake> {
@@ -294,6 +305,7 @@ mod tests {
             r#"{"id":"24","command":"knock","room":"tea@rooms.d"}"#,
             r#"{"id":"25","command":"accept","group":"00ff","user":"b@d"}"#,
             r#"{"id":"26","command":"deny","group":"00ff","user":"@c:m"}"#,
+            r#"{"id":"27","command":"branch","group":"00ff","users":["b@d"],"name":"Tea","networks":["xmpp"]}"#,
         ];
         let understood = lines.map(|line| format!("{line}\n  {:?}", read(line).unwrap()));
         insta::assert_snapshot!(understood.join("\n"));

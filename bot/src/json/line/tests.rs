@@ -1,14 +1,15 @@
 //! Pins every line that is printed: other programs read them.
 
-use mls_core::address::{Network, RoomAddress, UserId};
+use mls_core::address::{ClientId, Network, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::content::encode_text;
 use mls_core::identity::{Standing, TrustAnchor};
 use mls_core::member::{
-    Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent,
-    GroupSummary, HeardFrom, HubContradicts, KnockDeniedEvent, KnockedEvent, MemberSummary,
-    MembershipChange, MembershipEntry, MessagesMissing, OtherStateSeen, Proposer, RemovedEvent,
-    Restarted, Sender, StartedAnew, WarningEvent,
+    Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event,
+    EventRecord, GroupSummary, HeardFrom, HubContradicts, Joined, KnockDeniedEvent, KnockedEvent,
+    MemberSummary, MembershipChange, MembershipEntry, MessageEvent, MessagesMissing,
+    OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable,
+    WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -64,6 +65,7 @@ fn events() -> Vec<Event> {
         Event::CommandDone(CommandDone { id: "2".into(), group: None }),
         Event::CommandFailed(CommandFailed { id: "3".into(), why: "not allowed".into() }),
         Event::Joined(Joined {
+            branched_from: Some(GroupId(vec![9; 16])),
             group: group(),
             epoch: 2,
             rooms: rooms(),
@@ -146,6 +148,7 @@ fn every_answer_has_its_pinned_line() {
         },
     };
     let summary = GroupSummary {
+        branched_from: Some(GroupId(vec![9; 16])),
         order: Order::Room,
         group: group(),
         epoch: 3,

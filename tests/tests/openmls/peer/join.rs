@@ -25,9 +25,9 @@ impl OpenMlsPeer {
         if inside || welcome.client != self.client {
             return Ok(());
         }
-        if welcome.former.is_some() {
-            // A new start (RFC 9420 11.2): OpenMLS has no way to give the former group's resumption
-            // PSK to a Welcome. The leaf is there, with this device's key: it comes back to it.
+        if welcome.resumes.is_some() {
+            // A new start or a branch (RFC 9420 11.2, 11.3): OpenMLS has no way to give the other group's
+            // resumption PSK to a Welcome. The leaf is there, with this device's key: it comes back to it.
             self.rejoin(link, &welcome.group)?;
         } else {
             self.joined = Some(self.enter_group(link, welcome)?);
