@@ -92,7 +92,7 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     // An XMPP device id belongs to the installation, not to a session's resource.
     let device = format!("{:016x}", getrandom::u64()?);
     let session = Session::new(&user.address(), &device, Server::Xmpp(server.clone()))?;
-    let sealer = Sealer::new(session.client().user());
+    let sealer = Sealer::new(session.client().user(), &mls_core::crypto::Crypto::system());
     let sealer = sealer.map_err(|error| LoginFailure::Refused(error.to_string()))?;
     let setup = xmpp_setup(session.client(), &server, sealer);
     let tried = xmpp_adapter::client::check_login(setup).await;

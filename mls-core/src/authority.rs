@@ -18,7 +18,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use self::key::EngineKey;
-use crate::engine::{EngineError, random_bytes};
+use crate::crypto::Crypto;
+use crate::engine::EngineError;
 use crate::limits::CLOCK_SKEW_MS;
 use crate::policy::{CREDENTIAL_LIFETIME_MS, KEY_PACKAGE_BACKDATING_S};
 
@@ -56,10 +57,10 @@ pub struct Authority {
 impl Authority {
     /// A new key with a certificate of its own, named `name`, which has no end: it is pinned, and
     /// replaced by people.
-    pub fn make(name: &str) -> Result<(Self, SignatureSecretKey), AuthorityError> {
-        let (secret, public) = crate::engine::generate_signature_key(AUTHORITY_SUITE)?;
+    pub fn make(crypto: &Crypto, name: &str) -> Result<(Self, SignatureSecretKey), AuthorityError> {
+        let (secret, public) = crypto.generate_signature_key(AUTHORITY_SUITE)?;
         let key = EngineKey::new(AUTHORITY_SUITE, secret.clone(), public)?;
-        let certificate = own_params(name)?.self_signed(&key)?;
+        let certificate = own_params(crypto, name)?.self_signed(&key)?;
         Ok((Self { key, chain: vec![certificate.der().to_vec()] }, secret))
     }
 
@@ -91,6 +92,7 @@ impl Authority {
     /// anchor; the anchor itself is left out.
     pub fn issue(
         &self,
+        crypto: &Crypto,
         request: CertificateRequest,
         now_ms: u64,
     ) -> Result<Vec<Vec<u8>>, AuthorityError> {
@@ -103,7 +105,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         let begin_ms = now_ms.saturating_sub(BACKDATING_MS);
-        lasts(&mut params, begin_ms, now_ms.saturating_add(CREDENTIAL_LIFETIME_MS))?;
+        lasts(crypto, &mut params, begin_ms, now_ms.saturating_add(CREDENTIAL_LIFETIME_MS))?;
         let public_key = request.public_key;
         let signed = CertificateSigningRequestParams { params, public_key }.signed_by(&issuer)?;
         let between = self.chain.split_last().map(|(_, between)| between).unwrap_or_default();
@@ -111,12 +113,12 @@ impl Authority {
     }
 }
 
-fn own_params(name: &str) -> Result<CertificateParams, AuthorityError> {
+fn own_params(crypto: &Crypto, name: &str) -> Result<CertificateParams, AuthorityError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = named(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    lasts(&mut params, AUTHORITY_BEGIN_MS, AUTHORITY_END_MS)?;
+    lasts(crypto, &mut params, AUTHORITY_BEGIN_MS, AUTHORITY_END_MS)?;
     Ok(params)
 }
 
@@ -127,10 +129,15 @@ fn named(name: &str) -> DistinguishedName {
 }
 
 /// Validity, and a random serial number.
-fn lasts(params: &mut CertificateParams, begin_ms: u64, end_ms: u64) -> Result<(), AuthorityError> {
+fn lasts(
+    crypto: &Crypto,
+    params: &mut CertificateParams,
+    begin_ms: u64,
+    end_ms: u64,
+) -> Result<(), AuthorityError> {
     params.not_before = at(begin_ms)?;
     params.not_after = at(end_ms)?;
-    let mut serial = random_bytes(SERIAL_BYTES)?;
+    let mut serial = crypto.random_bytes(SERIAL_BYTES)?;
     // Positive and of full length in DER (RFC 5280 4.1.2.2).
     if let Some(first) = serial.first_mut() {
         *first = (*first & 0x3f) | 0x40;

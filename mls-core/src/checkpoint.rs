@@ -170,6 +170,7 @@ crate::codec_properties::hold!(CheckpointTbs, Checkpoint, CheckpointBytes, Epoch
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Crypto;
 
     fn mark() -> EpochMark {
         let (authenticator, receipt) = (Digest([1; 32]), Digest([2; 32]));
@@ -179,7 +180,7 @@ mod tests {
     #[test]
     fn a_checkpoint_survives_its_encoding_and_no_changed_bit() {
         let suite = CipherSuite::CURVE25519_AES128;
-        let (secret, public) = engine::generate_signature_key(suite).unwrap();
+        let (secret, public) = Crypto::system().generate_signature_key(suite).unwrap();
         let tbs = CheckpointTbs::new(GroupId(vec![7; 16]), &mark(), 2, 9, 4);
         let signed = tbs.sign(suite, &secret).unwrap();
         let bytes = signed.to_bytes().unwrap();
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn another_receipt_or_another_authenticator_is_another_state() {
         let suite = CipherSuite::CURVE25519_AES128;
-        let (secret, _) = engine::generate_signature_key(suite).unwrap();
+        let (secret, _) = Crypto::system().generate_signature_key(suite).unwrap();
         let says = |mark: &EpochMark| {
             CheckpointTbs::new(GroupId(vec![7; 16]), mark, 0, 0, 0).sign(suite, &secret).unwrap()
         };

@@ -11,16 +11,14 @@ use mls_rs::external_client::{ExternalClient, ExternalGroup};
 use mls_rs::identity::SigningIdentity;
 use mls_rs::time::MlsTime;
 use mls_rs_core::crypto::{
-    CipherSuite, CipherSuiteProvider, CryptoProvider, SignaturePublicKey, SignatureSecretKey,
+    CipherSuite, CipherSuiteProvider, SignaturePublicKey, SignatureSecretKey,
 };
-use mls_rs_crypto_awslc::{AwsLcCipherSuite, AwsLcCryptoProvider};
 use thiserror::Error;
 
+use crate::crypto::{Crypto, CryptoSuite};
 use crate::identity::ClientIdentity;
 use crate::limits::APPLICATION_BYTES_MAX;
-use crate::policy::{
-    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, HELD_PSKS_EXTENSION, LAST_RESORT_EXTENSION,
-};
+use crate::policy::{BRIDGE_GROUP_EXTENSION, HELD_PSKS_EXTENSION, LAST_RESORT_EXTENSION};
 use crate::rules::GroupRules;
 use crate::wire::Digest;
 
@@ -50,10 +48,7 @@ pub enum EngineError {
 /// Configuration of the hub's client.
 pub type HubConfig = WithMlsRules<
     GroupRules,
-    WithIdentityProvider<
-        ClientIdentity,
-        WithCryptoProvider<AwsLcCryptoProvider, ExternalBaseConfig>,
-    >,
+    WithIdentityProvider<ClientIdentity, WithCryptoProvider<Crypto, ExternalBaseConfig>>,
 >;
 /// The hub's client: follows groups, signs as their external sender.
 pub type HubClient = ExternalClient<HubConfig>;
@@ -65,18 +60,22 @@ pub type PublicGroup = ExternalGroup<HubConfig>;
 pub const PADDING: PaddingMode = PaddingMode::StepFunction;
 
 /// The hub's client for one suite, signing as `identity`.
-pub fn hub_client(signer: SignatureSecretKey, identity: SigningIdentity) -> HubClient {
-    observer_builder().signer(signer, identity).build()
+pub fn hub_client(
+    crypto: Crypto,
+    signer: SignatureSecretKey,
+    identity: SigningIdentity,
+) -> HubClient {
+    observer_builder(crypto).signer(signer, identity).build()
 }
 
 /// A client without a key, which checks what others have made.
 pub fn observer() -> HubClient {
-    observer_builder().build()
+    observer_builder(Crypto::for_checks()).build()
 }
 
-fn observer_builder() -> ExternalClientBuilder<HubConfig> {
+fn observer_builder(crypto: Crypto) -> ExternalClientBuilder<HubConfig> {
     ExternalClient::builder()
-        .crypto_provider(crypto_provider())
+        .crypto_provider(crypto)
         .identity_provider(ClientIdentity)
         .mls_rules(GroupRules)
         .extension_type(BRIDGE_GROUP_EXTENSION)
@@ -84,21 +83,9 @@ fn observer_builder() -> ExternalClientBuilder<HubConfig> {
         .extension_type(HELD_PSKS_EXTENSION)
 }
 
-/// The crypto provider, with the suites that the policy allows.
-pub fn crypto_provider() -> AwsLcCryptoProvider {
-    AwsLcCryptoProvider::with_enabled_cipher_suites(CIPHER_SUITES.to_vec())
-}
-
-/// The primitives of one suite.
-pub fn cipher_suite(suite: CipherSuite) -> Result<AwsLcCipherSuite, EngineError> {
-    crypto_provider().cipher_suite_provider(suite).ok_or(EngineError::Suite(suite.into()))
-}
-
-/// A fresh signature key pair for a suite.
-pub fn generate_signature_key(
-    suite: CipherSuite,
-) -> Result<(SignatureSecretKey, SignaturePublicKey), EngineError> {
-    cipher_suite(suite)?.signature_key_generate().map_err(crypto_error)
+/// The primitives of one suite, for what needs no random bytes of ours.
+pub(crate) fn cipher_suite(suite: CipherSuite) -> Result<CryptoSuite, EngineError> {
+    Crypto::for_checks().suite(suite)
 }
 
 /// Signs with a key of the suite.
@@ -137,11 +124,6 @@ pub fn sha256_parts(parts: &[&[u8]]) -> Digest {
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());
     Digest(hash)
-}
-
-/// Fresh random bytes from the crypto provider.
-pub fn random_bytes(count: usize) -> Result<Vec<u8>, EngineError> {
-    cipher_suite(CipherSuite::CURVE25519_AES128)?.random_bytes_vec(count).map_err(crypto_error)
 }
 
 /// The engine's time for milliseconds since 1970 (it counts seconds).

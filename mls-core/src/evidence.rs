@@ -178,6 +178,7 @@ crate::codec_properties::hold!(Evidence, TwoReceipts, Receipted, MessageBytes, O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Crypto;
     use crate::receipt::ReceiptKind;
     use mls_rs_core::crypto::CipherSuite;
 
@@ -190,7 +191,7 @@ mod tests {
 
     fn hub() -> Hub {
         let suite = CipherSuite::CURVE25519_AES128;
-        let (secret, key) = engine::generate_signature_key(suite).unwrap();
+        let (secret, key) = Crypto::system().generate_signature_key(suite).unwrap();
         let sign = move |previous: Option<&Receipt>, message: &[u8]| {
             let group = GroupId(vec![7; 16]);
             Receipt::sign(&secret, previous, ReceiptKind::Commit, &group, 0, message, 1).unwrap()

@@ -47,11 +47,12 @@ impl Handover<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Crypto;
 
     #[test]
     fn a_handover_holds_for_one_old_key_one_new_key_and_one_sender() {
-        let (secret, old) = engine::generate_signature_key(SUITE).unwrap();
-        let (other, _) = engine::generate_signature_key(SUITE).unwrap();
+        let (secret, old) = Crypto::system().generate_signature_key(SUITE).unwrap();
+        let (other, _) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let make = |old, new, sender| Handover { old, new, sender };
         let good = make(&old, b"new", b"sender");
         let signature = good.sign(&secret).unwrap();

@@ -74,7 +74,9 @@ pub use input::{
 use std::sync::Arc;
 
 use crate::address::{RoomAddress, UserId};
+use crate::crypto::Crypto;
 use crate::overlay::Overlay;
+use crate::randomness::{Randomness, SystemRandomness};
 use crate::store::{Store, StoreError, Write};
 use keys::HubKeys;
 use public_group::PublicGroups;
@@ -84,6 +86,7 @@ use turn::Turn;
 /// The delivery service; see the module.
 pub struct Hub {
     store: Overlay,
+    crypto: Crypto,
     setup: HubSetup,
     keys: HubKeys,
     groups: PublicGroups,
@@ -113,11 +116,20 @@ pub struct Outcome {
 impl Hub {
     /// Opens the hub that `store` holds, or makes one with fresh keys: commit the writes first.
     pub fn open(store: Arc<dyn Store>, setup: HubSetup) -> Result<(Self, Vec<Write>), StoreError> {
-        let store = Overlay::new(store);
-        let keys = HubKeys::open(&store, &setup)?;
-        let groups = PublicGroups::new(&keys);
+        Self::open_with(store, setup, Arc::new(SystemRandomness))
+    }
+
+    /// The same, with another source of random bytes.
+    pub fn open_with(
+        store: Arc<dyn Store>,
+        setup: HubSetup,
+        randomness: Arc<dyn Randomness>,
+    ) -> Result<(Self, Vec<Write>), StoreError> {
+        let (store, crypto) = (Overlay::new(store), Crypto::new(randomness));
+        let keys = HubKeys::open(&store, &crypto, &setup)?;
+        let groups = PublicGroups::new(&keys, &crypto);
         let writes = store.take_writes();
-        Ok((Self { store, setup, keys, groups, rates: Rates::default() }, writes))
+        Ok((Self { store, crypto, setup, keys, groups, rates: Rates::default() }, writes))
     }
 
     /// Has the hub's keys replaced when it is opened next: open it again. Groups go on with the old ones
@@ -131,6 +143,7 @@ impl Hub {
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Result<Outcome, StoreError> {
         let mut turn = Turn {
             store: &self.store,
+            crypto: &self.crypto,
             setup: &self.setup,
             keys: &self.keys,
             groups: &mut self.groups,
@@ -155,7 +168,7 @@ impl Hub {
         };
         let effects = std::mem::take(&mut turn.effects);
         let lost_rooms = std::mem::take(&mut turn.lost_rooms);
-        match done {
+        match self.crypto.check_source().and(done) {
             Ok(()) => {
                 self.groups.keep_changes();
                 Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms })

@@ -1,8 +1,9 @@
 //! MLS (RFC 9420) over federated networks: what a member and a delivery service *decide*.
 //!
-//! This crate does no I/O, spawns nothing and is not async; time is a parameter (the engine alone
-//! looks at the clock, where a group is started anew: docs/decisions/0013). A caller hands in one
-//! input, gets back what to write and what to send, commits both together, and then acts.
+//! This crate does no I/O, spawns nothing and is not async. A caller hands in one input, gets back what
+//! to write and what to send, commits both together, and then acts. Time is a parameter of each input
+//! (the engine alone looks at the clock, where a group is made of another: docs/decisions/0013), and
+//! randomness one of opening ([`randomness`]): the operating system's where nothing else is given.
 //!
 //! A client is a loop around [`member::Member::handle`]:
 //!
@@ -59,6 +60,7 @@ pub mod checkpoint;
 #[cfg(test)]
 mod codec_properties;
 pub mod content;
+pub mod crypto;
 pub mod delivery;
 pub mod door;
 pub mod engine;
@@ -74,6 +76,7 @@ pub mod member;
 pub mod overlay;
 pub mod policy;
 pub mod psk;
+pub mod randomness;
 pub mod receipt;
 pub mod rules;
 pub mod seal;

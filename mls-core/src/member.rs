@@ -54,6 +54,7 @@ mod leave;
 mod loaded;
 mod membership_log;
 mod one_commit;
+mod opening;
 mod outcome;
 mod output;
 mod parent_copy;
@@ -100,18 +101,18 @@ pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 pub use summary::{GroupSummary, MemberSummary};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use mls_rs::error::MlsError;
 use mls_rs_core::crypto::CipherSuite;
 
 use crate::address::{ClientId, RoomAddress};
+use crate::crypto::Crypto;
 use crate::engine::EngineError;
 use crate::overlay::Overlay;
 use crate::policy::KEY_PACKAGE_BACKDATING_S;
 use crate::seal::Sealer;
-use crate::store::{Store, StoreError, Write};
+use crate::store::{StoreError, Write};
 use crate::wire::{GroupId, Notice};
 use counters::Counters;
 use engine_storage::{MemberClient, PACKAGE_LIFETIME, Slot};
@@ -124,6 +125,7 @@ use ratchet::Ratchet;
 /// One device of one account; see the module.
 pub struct Member {
     overlay: Overlay,
+    crypto: Crypto,
     client: ClientId,
     keys: SignatureKeys,
     /// Loads groups of any suite.
@@ -179,66 +181,13 @@ pub struct Member {
 }
 
 impl Member {
-    /// Opens the member that `store` holds, or makes one with a fresh signature key for `client`:
-    /// commit the writes first. A store of another client, or a damaged one, is an error.
-    pub fn open(store: Arc<dyn Store>, client: ClientId) -> Result<(Self, Vec<Write>), StoreError> {
-        let overlay = Overlay::new(store);
-        let keys = SignatureKeys::open(&overlay, &client)?;
-        let engine =
-            engine_storage::client(&overlay, Slot::Current, keys.own(), SUITE, PACKAGE_LIFETIME);
-        let (intents, ended) = intents::open(&overlay)?;
-        let sealer = Sealer::new(client.user()).map_err(|e| StoreError(e.to_string()))?;
-        let member = Self {
-            groups: group_record::open(&overlay)?,
-            counters: Counters::open(&overlay)?,
-            requests: requests::open(&overlay)?,
-            unconfirmed: send::open(&overlay)?,
-            future: future::open(&overlay)?,
-            welcomes: welcome::open(&overlay)?,
-            doubts: welcome::Doubts::default(),
-            checkpoints: checkpoints::Checkpoints::default(),
-            patience: credentials::Patience::default(),
-            gaps: gaps::Gaps::default(),
-            fell_apart_ms: BTreeMap::new(),
-            handed_back_ms: BTreeMap::new(),
-            rooms: rooms::open(&overlay)?,
-            unheard: unheard::open(&overlay)?,
-            intents,
-            ended,
-            new_intents: BTreeSet::new(),
-            overlay,
-            client,
-            keys,
-            engine,
-            now_ms: 0,
-            outputs: Vec::new(),
-            touched: BTreeSet::new(),
-            loaded: BTreeMap::new(),
-            ratchets: BTreeMap::new(),
-            fetched_for: BTreeMap::new(),
-            looked_ms: BTreeMap::new(),
-            key_histories: BTreeMap::new(),
-            unsigned_ms: BTreeMap::new(),
-            rooms_to_find: BTreeMap::new(),
-            uninvited: BTreeMap::new(),
-            watched: BTreeMap::new(),
-            sealer,
-            unopened: BTreeMap::new(),
-            house_kept_ms: 0,
-        };
-        if let Some(hub) = member.hub()? {
-            member.sealer.use_key(&hub.seal_key);
-        }
-        let writes = member.overlay.take_writes();
-        Ok((member, writes))
-    }
-
     /// Decides about one input. `now_ms` is the time in milliseconds since 1970. After an error
     /// (the machine's fault) nothing is to be written: drop the member and open it again.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Result<Outcome, StoreError> {
         self.now_ms = now_ms;
         let decided = self.decide(input).and_then(|()| self.advance());
-        match decided.and_then(|()| self.save_new_intents()) {
+        let decided = decided.and_then(|()| self.save_new_intents());
+        match self.crypto.check_source().and(decided) {
             Ok(()) => {
                 Ok(Outcome::new(self.overlay.take_writes(), std::mem::take(&mut self.outputs)))
             }
@@ -368,7 +317,7 @@ impl Member {
         let begin_s = (self.now_ms / 1000).saturating_sub(KEY_PACKAGE_BACKDATING_S);
         let certified = Duration::from_secs(key.until_s().saturating_sub(begin_s));
         let lifetime = PACKAGE_LIFETIME.min(certified);
-        engine_storage::client(&self.overlay, Slot::Current, key, suite, lifetime)
+        engine_storage::client(&self.overlay, &self.crypto, Slot::Current, key, suite, lifetime)
     }
 
     /// Signs with the device's signature key, for announcements outside MLS. Whoever calls puts

@@ -177,11 +177,12 @@ crate::codec_properties::hold!(ReceiptKind, ReceiptTbs, Receipt);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Crypto;
 
     const NOW: u64 = 1_800_000_000_000;
 
     fn chain() -> (SignaturePublicKey, Receipt, Receipt) {
-        let (secret, public) = engine::generate_signature_key(SUITE).unwrap();
+        let (secret, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let group = GroupId(vec![7; 16]);
         let sign = |previous: Option<&Receipt>, kind, message: &[u8]| {
             Receipt::sign(&secret, previous, kind, &group, 0, message, NOW).unwrap()

@@ -59,11 +59,12 @@ impl Submission<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Crypto;
 
     #[test]
     fn a_signature_holds_for_one_submission_only() {
         let suite = CipherSuite::CURVE25519_AES128;
-        let (secret, public) = engine::generate_signature_key(suite).unwrap();
+        let (secret, public) = Crypto::system().generate_signature_key(suite).unwrap();
         let (group, other) = (GroupId(vec![1; 16]), GroupId(vec![2; 16]));
         let make = |group, epoch, commit, welcome, group_info| Submission {
             group,

@@ -9,7 +9,8 @@
 
 use mls_core::address::UserId;
 use mls_core::bridge_group::{BridgeGroup, Order};
-use mls_core::engine::{self, generate_signature_key};
+use mls_core::crypto::Crypto;
+
 use mls_core::identity::{ClientIdentity, TrustAnchors, credential};
 use mls_core::policy::BRIDGE_GROUP_EXTENSION;
 use mls_rs::client_builder::MlsConfig;
@@ -36,7 +37,7 @@ struct Device {
 impl Device {
     fn new(user: &str) -> Self {
         let client = UserId::matrix(user).unwrap().device("PHONE").unwrap();
-        let (key, public) = generate_signature_key(SUITE).unwrap();
+        let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         Self {
             identity: SigningIdentity::new(credential(&client), public),
             key,
@@ -47,7 +48,7 @@ impl Device {
 
     /// The same device, with another signature key for what it does next.
     fn with_fresh_key(&self) -> Self {
-        let (key, public) = generate_signature_key(SUITE).unwrap();
+        let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let identity = SigningIdentity::new(self.identity.credential.clone(), public);
         let (groups, packages) = (self.groups.clone(), self.packages.clone());
         Self { identity, key, groups, packages }
@@ -59,7 +60,7 @@ impl Device {
 
     fn client_over(&self, groups: InMemoryGroupStateStorage) -> Client<impl MlsConfig + use<>> {
         Client::builder()
-            .crypto_provider(engine::crypto_provider())
+            .crypto_provider(Crypto::system())
             .identity_provider(ClientIdentity)
             .extension_type(BRIDGE_GROUP_EXTENSION)
             .group_state_storage(groups)

@@ -5,7 +5,8 @@
 use mls_core::address::{ClientId, UserId};
 use mls_core::authority::{Authority, CertificateRequest, RequestError, request_certificate};
 use mls_core::bridge_group::{BridgeGroup, Order};
-use mls_core::engine::generate_signature_key;
+use mls_core::crypto::Crypto;
+
 use mls_core::identity::{
     Certificate, CertificateError, IdentityError, Standing, TrustAnchor, TrustAnchors, check_leaf,
     client_id, credential,
@@ -27,7 +28,7 @@ fn juliet() -> ClientId {
 }
 
 fn authority() -> Authority {
-    Authority::make("mls-bridge of example.org").unwrap().0
+    Authority::make(&Crypto::system(), "mls-bridge of example.org").unwrap().0
 }
 
 fn anchor(domain: &str, authority: &Authority) -> TrustAnchor {
@@ -59,7 +60,7 @@ fn group(anchors: Vec<TrustAnchor>, basic_allowed: bool) -> BridgeGroup {
 
 /// A leaf whose certificate was issued for `client`, and its key pair.
 fn leaf(authority: &Authority, client: &ClientId, suite: CipherSuite) -> SigningIdentity {
-    let (secret, public) = generate_signature_key(suite).unwrap();
+    let (secret, public) = Crypto::system().generate_signature_key(suite).unwrap();
     identity(issue(authority, client, suite, &secret, &public), public)
 }
 
@@ -73,7 +74,7 @@ fn issue(
     let request = request_certificate(client, suite, secret, public).unwrap();
     let request = CertificateRequest::from_der(&request).unwrap();
     assert_eq!((&request.client, request.key()), (client, public.as_ref()));
-    authority.issue(request, NOW_MS).unwrap()
+    authority.issue(&Crypto::system(), request, NOW_MS).unwrap()
 }
 
 fn identity(chain: Vec<Vec<u8>>, public: SignaturePublicKey) -> SigningIdentity {
@@ -105,7 +106,7 @@ fn a_certificate_of_its_domains_authority_vouches_for_a_leaf_of_every_suite_whil
 
 #[test]
 fn an_authority_vouches_for_its_own_domain_only() {
-    let (ours, theirs) = (authority(), Authority::make("capulet").unwrap().0);
+    let (ours, theirs) = (authority(), Authority::make(&Crypto::system(), "capulet").unwrap().0);
     let anchors = vec![anchor("example.org", &ours), anchor("capulet.example", &theirs)];
     let group = group(anchors, true);
     for (authority, client, good) in [
@@ -146,7 +147,7 @@ fn a_certificate_speaks_for_one_key_only() {
 #[test]
 fn a_certificate_that_was_changed_in_any_byte_vouches_for_nothing() {
     let authority = authority();
-    let (secret, public) = generate_signature_key(ED25519).unwrap();
+    let (secret, public) = Crypto::system().generate_signature_key(ED25519).unwrap();
     let chain = issue(&authority, &alice(), ED25519, &secret, &public);
     let group = group(vec![anchor("example.org", &authority)], true);
     for place in 0..chain[0].len() {
@@ -159,7 +160,7 @@ fn a_certificate_that_was_changed_in_any_byte_vouches_for_nothing() {
 
 #[test]
 fn no_bytes_make_the_readers_of_certificates_and_requests_panic() {
-    let (secret, public) = generate_signature_key(ED25519).unwrap();
+    let (secret, public) = Crypto::system().generate_signature_key(ED25519).unwrap();
     let chain = issue(&authority(), &alice(), ED25519, &secret, &public);
     let request = request_certificate(&alice(), ED25519, &secret, &public).unwrap();
     for good in [chain[0].clone(), request] {
@@ -181,8 +182,8 @@ fn no_bytes_make_the_readers_of_certificates_and_requests_panic() {
 
 #[test]
 fn a_request_that_another_key_signed_or_that_names_no_client_is_refused() {
-    let (_, public) = generate_signature_key(ED25519).unwrap();
-    let (other, _) = generate_signature_key(ED25519).unwrap();
+    let (_, public) = Crypto::system().generate_signature_key(ED25519).unwrap();
+    let (other, _) = Crypto::system().generate_signature_key(ED25519).unwrap();
     let request = request_certificate(&alice(), ED25519, &other, &public).unwrap();
     assert_eq!(CertificateRequest::from_der(&request).err(), Some(RequestError::Broken));
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
@@ -210,7 +211,7 @@ fn uri(text: &str) -> rcgen::CertificateParams {
 
 #[test]
 fn an_authority_opened_again_goes_on_signing_under_its_anchor() {
-    let (first, secret) = Authority::make("mls-bridge").unwrap();
+    let (first, secret) = Authority::make(&Crypto::system(), "mls-bridge").unwrap();
     let again = Authority::open(secret, first.public(), first.chain().to_vec()).unwrap();
     let group = group(vec![anchor("example.org", &first)], false);
     assert!(check_leaf(&leaf(&again, &alice(), ED25519), &group, None).is_ok());
@@ -224,7 +225,7 @@ fn an_intermediate_signs_and_only_the_root_is_pinned() {
     let root = rcgen::CertifiedIssuer::self_signed(params.clone(), root_key).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
     params.distinguished_name.push(rcgen::DnType::CommonName, "online");
-    let (made, secret) = Authority::make("unused").unwrap();
+    let (made, secret) = Authority::make(&Crypto::system(), "unused").unwrap();
     let public = made.public();
     let spki =
         [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00], &public[..]];

@@ -8,6 +8,7 @@ use mls_core::hub::{Effect, Hub, HubSetup, ReplyTo};
 use mls_core::store::StoreError;
 use mls_core::wire::Digest;
 
+use crate::chance_bytes::ChanceBytes;
 use crate::crash::Armed;
 use crate::disk::Disk;
 use crate::step::Device;
@@ -23,6 +24,7 @@ pub(crate) enum Lane {
 /// The hub.
 pub(crate) struct HubNode {
     pub(crate) hub: Hub,
+    chances: ChanceBytes,
     pub(crate) disk: Disk,
     /// In the same database: what is not done yet.
     pub(crate) outbox: BTreeMap<Lane, VecDeque<Effect>>,
@@ -33,10 +35,12 @@ pub(crate) struct HubNode {
 }
 
 impl HubNode {
-    pub(crate) fn open(disk: Disk) -> Result<Self, StoreError> {
-        let hub = open_hub(&disk)?;
+    pub(crate) fn open(disk: Disk, story: u64) -> Result<Self, StoreError> {
+        let mut chances = ChanceBytes::new(story, "hub");
+        let hub = open_hub(&disk, &mut chances)?;
         Ok(Self {
             hub,
+            chances,
             disk,
             outbox: BTreeMap::new(),
             parted: BTreeSet::new(),
@@ -47,7 +51,7 @@ impl HubNode {
 
     /// The process begins anew, with what is on the disk.
     pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
-        self.hub = open_hub(&self.disk)?;
+        self.hub = open_hub(&self.disk, &mut self.chances)?;
         Ok(())
     }
 
@@ -73,10 +77,11 @@ impl HubNode {
     }
 }
 
-fn open_hub(disk: &Disk) -> Result<Hub, StoreError> {
+fn open_hub(disk: &Disk, chances: &mut ChanceBytes) -> Result<Hub, StoreError> {
     let setup =
         HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
-    let (hub, writes) = Hub::open(Arc::new(disk.clone()), setup)?;
+    let (store, chances) = (Arc::new(disk.clone()), chances.next_process());
+    let (hub, writes) = Hub::open_with(store, setup, chances)?;
     disk.commit(writes);
     disk.sync();
     Ok(hub)

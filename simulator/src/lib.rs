@@ -12,6 +12,7 @@
 //! Time stands still unless a step lets it pass, and then by more than any member's random wait.
 
 mod campaign;
+mod chance_bytes;
 mod check;
 mod crash;
 mod dice;

@@ -8,6 +8,7 @@ use mls_core::member::{Input, KeyPackageUpload, Member, OutgoingMessage};
 use mls_core::store::StoreError;
 use mls_core::wire::RequestId;
 
+use crate::chance_bytes::ChanceBytes;
 use crate::crash::Armed;
 use crate::disk::Disk;
 use crate::pool::Pool;
@@ -34,6 +35,7 @@ pub(crate) struct MemberNode {
     pub(crate) client: ClientId,
     pub(crate) disk: Disk,
     pub(crate) member: Member,
+    chances: ChanceBytes,
     /// On the disk, with the member's own writes.
     pub(crate) feeds: BTreeMap<RoomAddress, Feed>,
     /// What the homeserver keeps for it.
@@ -56,12 +58,14 @@ pub(crate) struct MemberNode {
 
 impl MemberNode {
     /// Opens what `disk` holds, or makes a new device.
-    pub(crate) fn open(client: ClientId, disk: Disk) -> Result<Self, StoreError> {
-        let member = open_member(&client, &disk)?;
+    pub(crate) fn open(client: ClientId, disk: Disk, story: u64) -> Result<Self, StoreError> {
+        let mut chances = ChanceBytes::new(story, client.as_str());
+        let member = open_member(&client, &disk, &mut chances)?;
         Ok(Self {
             client,
             disk,
             member,
+            chances,
             feeds: BTreeMap::new(),
             pool: Pool::default(),
             posts: BTreeMap::new(),
@@ -79,7 +83,7 @@ impl MemberNode {
 
     /// The process begins anew, with what is on the disk. What it was doing is forgotten.
     pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
-        self.member = open_member(&self.client, &self.disk)?;
+        self.member = open_member(&self.client, &self.disk, &mut self.chances)?;
         self.posts.clear();
         self.chores.clear();
         Ok(())
@@ -103,8 +107,13 @@ impl MemberNode {
     }
 }
 
-fn open_member(client: &ClientId, disk: &Disk) -> Result<Member, StoreError> {
-    let (member, writes) = Member::open(Arc::new(disk.clone()), client.clone())?;
+fn open_member(
+    client: &ClientId,
+    disk: &Disk,
+    chances: &mut ChanceBytes,
+) -> Result<Member, StoreError> {
+    let (store, chances) = (Arc::new(disk.clone()), chances.next_process());
+    let (member, writes) = Member::open_with(store, client.clone(), chances)?;
     disk.commit(writes);
     disk.sync();
     Ok(member)

@@ -21,6 +21,8 @@ use crate::world::{START_MS, World};
 
 /// Things that move until every device has published.
 const MOVES_MAX: usize = 10_000;
+/// Before any story, the chances are those of none; stories count from 1.
+const NO_STORY: u64 = 0;
 
 /// A frozen world.
 pub(crate) struct Stage {
@@ -51,16 +53,16 @@ impl Stage {
         Ok(stage)
     }
 
-    /// A world that begins.
-    pub(crate) fn world(&self) -> Result<World, Failure> {
+    /// A world that begins, for one story.
+    pub(crate) fn world(&self, story: u64) -> Result<World, Failure> {
         let mut nodes = Vec::new();
         for device in &self.devices {
             let disk = Disk::above(&device.store);
-            let mut node = MemberNode::open(device.client.clone(), disk)?;
+            let mut node = MemberNode::open(device.client.clone(), disk, story)?;
             node.pool.clone_from(&device.pool);
             nodes.push(node);
         }
-        world(HubNode::open(Disk::above(&self.hub))?, nodes, self.users.clone())
+        world(HubNode::open(Disk::above(&self.hub), story)?, nodes, self.users.clone())
     }
 
     fn make(cast: &Cast) -> Result<Self, Failure> {
@@ -71,9 +73,9 @@ impl Stage {
         for (number, user) in cast.users().into_iter().enumerate() {
             let Some(user) = users.get(user) else { continue };
             let client = user.device(&format!("{number:016x}")).map_err(named)?;
-            nodes.push(MemberNode::open(client, Disk::above(&MemoryStore::default()))?);
+            nodes.push(MemberNode::open(client, Disk::above(&MemoryStore::default()), NO_STORY)?);
         }
-        let hub = HubNode::open(Disk::above(&MemoryStore::default()))?;
+        let hub = HubNode::open(Disk::above(&MemoryStore::default()), NO_STORY)?;
         let mut world = world(hub, nodes, users.clone())?;
         (0..world.nodes.len()).try_for_each(|device| world.connect(device))?;
         let mut dice = Dice::new(0);

@@ -29,6 +29,22 @@ const NEVER_IN_CORE: [&str; 7] =
 const NEVER_SAID_IN_CORE: [&str; 7] =
     ["now_utc", "now_local", "SystemTime", "Instant", "std::fs", "std::net", "std::thread"];
 
+/// How random bytes are drawn; in the core they come from whom opens a member or a hub.
+const NEVER_DRAWN_IN_CORE: [&str; 8] = [
+    "aws_lc_rs::rand",
+    "AwsLcCryptoProvider",
+    "getrandom",
+    "rand::",
+    "RandomState",
+    "SystemRandomness",
+    "Crypto::system",
+    "KeyPair::generate(&",
+];
+
+/// Where they are taken from the caller, or the system's given in the place of none.
+const DRAWS_IN_CORE: [&str; 5] =
+    ["randomness.rs", "crypto.rs", "opening.rs", "hub.rs", "passive_client.rs"];
+
 /// Licences of which one of each dependency's must be, for we ship what they cover. MPL-2.0 lies
 /// on single files, which we use and never copy (xmpp-rs).
 const LICENCES: [&str; 15] = [
@@ -83,6 +99,26 @@ fn the_core_brings_no_way_to_act() {
             assert!(!text.contains(never), "{} says {never}", file.display());
         }
     }
+}
+
+#[test]
+fn the_core_draws_no_random_bytes_by_itself() {
+    let sources = root().join("mls-core/src");
+    let mut looked_at = 0;
+    for file in source_files().iter().filter(|file| file.starts_with(&sources)) {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap();
+        let in_tests = file.components().any(|part| part.as_os_str() == "codec_properties");
+        if DRAWS_IN_CORE.contains(&name) || in_tests {
+            continue;
+        }
+        looked_at += 1;
+        let text = std::fs::read_to_string(file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for never in NEVER_DRAWN_IN_CORE {
+            assert!(!code.contains(never), "{} says {never}", file.display());
+        }
+    }
+    assert!(looked_at > 150, "only {looked_at} files were looked at");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What the hub says in its own name: answers, notices to devices, handshakes in rooms.
 
 use mls_core::address::Network;
+use mls_core::crypto::Crypto;
 use mls_core::delivery::DeliveryError;
-use mls_core::engine::random_bytes;
 use mls_core::hub::{AnswerEffect, Notify, PostHandshake, Reply, ReplyTo};
 use mls_core::limits::INLINE_BYTES_MAX;
 use mls_core::wire::Notice;
@@ -29,7 +29,7 @@ pub(super) async fn answer(
     let content = answer_mapping::encode(&answer.id, reply);
     let nonce = match reply {
         Reply::Refused(Refusal::RateLimited(_) | Refusal::Unavailable(_)) => {
-            random_bytes(16).map_err(|e| refused(e.to_string()))?
+            Crypto::system().random_bytes(16).map_err(|e| refused(e.to_string()))?
         }
         _ => Vec::new(),
     };

@@ -135,7 +135,8 @@ mod tests {
     }
 
     fn sealer() -> Sealer {
-        Sealer::new(UserId::matrix("@bob:hs").unwrap()).unwrap()
+        Sealer::new(UserId::matrix("@bob:hs").unwrap(), &mls_core::crypto::Crypto::system())
+            .unwrap()
     }
 
     #[test]

@@ -191,7 +191,9 @@ mod tests {
     #[test]
     fn a_request_is_a_new_event_after_its_answer_and_in_another_connection() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
-        let sealer = Sealer::new(UserId::matrix("@a:hs").unwrap()).unwrap();
+        let sealer =
+            Sealer::new(UserId::matrix("@a:hs").unwrap(), &mls_core::crypto::Crypto::system())
+                .unwrap();
         let connection =
             |nonce: &str| ControlRoom::new(hub.clone(), sealer.clone(), None, nonce.to_owned());
         let (first, second) = (connection("1"), connection("2"));

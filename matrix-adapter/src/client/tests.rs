@@ -45,7 +45,11 @@ async fn connect(
             access_token: Zeroizing::new("token".to_owned()),
         },
         hub: "@mls:hs".to_owned(),
-        sealer: Sealer::new(UserId::matrix("@alice:hs").unwrap()).unwrap(),
+        sealer: Sealer::new(
+            UserId::matrix("@alice:hs").unwrap(),
+            &mls_core::crypto::Crypto::system(),
+        )
+        .unwrap(),
         since: Some("s1".to_owned()),
         control_room: None,
     };

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use super::{Damage, encode};
 use crate::address::UserId;
 use crate::bridge_group::BridgeGroup;
+use crate::crypto::Crypto;
 use crate::door;
-use crate::engine;
 use crate::hpke_keys;
 use crate::identity::{ClientIdentity, credential};
 use crate::key_package;
@@ -38,10 +38,10 @@ struct Samples {
 fn samples() -> &'static Samples {
     static SAMPLES: OnceLock<Samples> = OnceLock::new();
     SAMPLES.get_or_init(|| {
-        let (key, public) = engine::generate_signature_key(SUITE).unwrap();
+        let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let id = UserId::matrix("@alice:example.org").unwrap().device("DEV").unwrap();
         let client = Client::builder()
-            .crypto_provider(engine::crypto_provider())
+            .crypto_provider(Crypto::system())
             .identity_provider(ClientIdentity)
             .mls_rules(DefaultMlsRules::new())
             .extension_type(BRIDGE_GROUP_EXTENSION)

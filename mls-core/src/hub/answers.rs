@@ -55,7 +55,7 @@ impl Turn<'_> {
     pub(super) fn reply(&mut self, asked: &Asked, reply: Reply) -> Result<(), StoreError> {
         let (to, id) = (asked.reply_to.clone(), asked.id.clone());
         let reply = match &asked.answer_key {
-            Some(key) => Reply::Sealed(key.seal(&id, &reply).map_err(machine)?),
+            Some(key) => Reply::Sealed(key.seal(self.crypto, &id, &reply).map_err(machine)?),
             None => reply,
         };
         self.effects.push(Effect::Answer(AnswerEffect { to, id, reply }));

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::HubSetup;
 use super::turn::{Turn, machine};
 use crate::authority::Authority;
+use crate::crypto::Crypto;
 use crate::identity::TrustAnchor;
 use crate::overlay::Overlay;
 use crate::store::{Space, StoreError};
@@ -41,13 +42,17 @@ impl HubSetup {
 }
 
 /// The authority that signs for the hub's domains.
-pub(super) fn open(store: &Overlay, setup: &HubSetup) -> Result<Authority, StoreError> {
+pub(super) fn open(
+    store: &Overlay,
+    crypto: &Crypto,
+    setup: &HubSetup,
+) -> Result<Authority, StoreError> {
     if let Some(stored) = store.read::<StoredAuthority>(SPACE, KEY)? {
         let chain = stored.chain.into_iter().map(|one| one.0).collect();
         return Authority::open(stored.secret, stored.public, chain).map_err(machine);
     }
     let name = format!("mls-bridge of {}", setup.domains().join(" and "));
-    let (authority, secret) = Authority::make(&name).map_err(machine)?;
+    let (authority, secret) = Authority::make(crypto, &name).map_err(machine)?;
     let chain = authority.chain().iter().cloned().map(CertificateBytes).collect();
     let stored = StoredAuthority { secret, public: authority.public(), chain };
     let bytes = Zeroizing::new(stored.mls_encode_to_vec().map_err(machine)?);

@@ -151,7 +151,8 @@ impl Turn<'_> {
 
     fn sign_credential(&self, request: CertificateRequest) -> Result<Answer, Stop> {
         self.store.write(KEY_OWNER, &sha256(request.key()).0, &request.client)?;
-        let chain = self.keys.authority.issue(request, self.now_ms).map_err(machine)?;
+        let chain =
+            self.keys.authority.issue(self.crypto, request, self.now_ms).map_err(machine)?;
         let chain = chain.into_iter().map(CertificateBytes).collect();
         Ok(Answer::Credential(IssuedCredential { chain }))
     }

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 use super::turn::machine;
 use super::{HubSetup, authority};
 use crate::authority::Authority;
-use crate::engine::{self, HubClient, hub_client};
+use crate::crypto::Crypto;
+use crate::engine::{HubClient, hub_client};
 use crate::limits::HUB_KEYS_MAX;
 use crate::overlay::Overlay;
 use crate::policy::CIPHER_SUITES;
@@ -70,15 +71,19 @@ struct StoredKey {
 
 impl HubKeys {
     /// Reads the keys, or makes those that are missing.
-    pub(super) fn open(store: &Overlay, setup: &HubSetup) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        store: &Overlay,
+        crypto: &Crypto,
+        setup: &HubSetup,
+    ) -> Result<Self, StoreError> {
         let name = open_name(store, setup)?;
         let newest: u32 = store.read(SPACE, GENERATION)?.unwrap_or(0);
         let mut former = (0..newest)
-            .map(|generation| KeySet::open(store, &name, generation))
+            .map(|generation| KeySet::open(store, crypto, &name, generation))
             .collect::<Result<Vec<_>, _>>()?;
         former.reverse();
-        let current = KeySet::open(store, &name, newest)?;
-        Ok(Self { current, former, authority: authority::open(store, setup)? })
+        let current = KeySet::open(store, crypto, &name, newest)?;
+        Ok(Self { current, former, authority: authority::open(store, crypto, setup)? })
     }
 
     /// Has new keys made at the next opening.
@@ -103,17 +108,22 @@ impl HubKeys {
 }
 
 impl KeySet {
-    fn open(store: &Overlay, name: &[u8], generation: u32) -> Result<Self, StoreError> {
-        let receipt = open_key(store, generation, RECEIPT, RECEIPT_SUITE)?;
+    fn open(
+        store: &Overlay,
+        crypto: &Crypto,
+        name: &[u8],
+        generation: u32,
+    ) -> Result<Self, StoreError> {
+        let receipt = open_key(store, crypto, generation, RECEIPT, RECEIPT_SUITE)?;
         let mut senders = Vec::new();
         for suite in CIPHER_SUITES {
             let place = [b"sender".as_slice(), &u16::from(suite).to_be_bytes()].concat();
-            let key = open_key(store, generation, &place, suite)?;
+            let key = open_key(store, crypto, generation, &place, suite)?;
             let credential = BasicCredential::new(name.to_vec()).into_credential();
             let identity = SigningIdentity::new(credential, key.public);
             senders.push(ExternalSender { suite, identity, secret: key.secret });
         }
-        let seal = open_seal_key(store, generation)?;
+        let seal = open_seal_key(store, crypto, generation)?;
         Ok(Self { receipt: receipt.secret, receipt_public: receipt.public, seal, senders })
     }
 
@@ -125,8 +135,8 @@ impl KeySet {
 
 impl ExternalSender {
     /// The client that follows groups of this suite and signs as this sender.
-    pub(super) fn client(&self) -> HubClient {
-        hub_client(self.secret.clone(), self.identity.clone())
+    pub(super) fn client(&self, crypto: &Crypto) -> HubClient {
+        hub_client(crypto.clone(), self.secret.clone(), self.identity.clone())
     }
 }
 
@@ -143,6 +153,7 @@ fn open_name(store: &Overlay, setup: &HubSetup) -> Result<Vec<u8>, StoreError> {
 
 fn open_key(
     store: &Overlay,
+    crypto: &Crypto,
     generation: u32,
     name: &[u8],
     suite: CipherSuite,
@@ -151,19 +162,23 @@ fn open_key(
     if let Some(key) = store.read(SPACE, &place)? {
         return Ok(key);
     }
-    let (secret, public) = engine::generate_signature_key(suite).map_err(machine)?;
+    let (secret, public) = crypto.generate_signature_key(suite).map_err(machine)?;
     let key = StoredKey { secret, public };
     let bytes = Zeroizing::new(key.mls_encode_to_vec().map_err(machine)?);
     store.put(SPACE, &place, bytes.to_vec());
     Ok(key)
 }
 
-fn open_seal_key(store: &Overlay, generation: u32) -> Result<SealKeyPair, StoreError> {
+fn open_seal_key(
+    store: &Overlay,
+    crypto: &Crypto,
+    generation: u32,
+) -> Result<SealKeyPair, StoreError> {
     let place = place(generation, SEAL);
     if let Some(key) = store.read(SPACE, &place)? {
         return Ok(key);
     }
-    let key = SealKeyPair::generate().map_err(machine)?;
+    let key = SealKeyPair::generate(crypto).map_err(machine)?;
     store.write(SPACE, &place, &key)?;
     Ok(key)
 }

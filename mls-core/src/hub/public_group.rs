@@ -12,6 +12,7 @@ use super::group_record::GroupRecord;
 use super::handshake_log;
 use super::keys::HubKeys;
 use super::turn::machine;
+use crate::crypto::Crypto;
 use crate::engine::{HubClient, PublicGroup, mls_time};
 use crate::limits::{HUB_GROUPS_IN_MEMORY_MAX, HUB_LEAVES_IN_MEMORY_MAX};
 use crate::overlay::Overlay;
@@ -53,12 +54,12 @@ struct Snapshot {
 
 impl PublicGroups {
     /// None yet.
-    pub(super) fn new(keys: &HubKeys) -> Self {
+    pub(super) fn new(keys: &HubKeys, crypto: &Crypto) -> Self {
         let clients = keys.all().flat_map(|keys| {
             keys.senders.iter().map(|sender| Client {
                 receipt_key: keys.receipt_public.to_vec(),
                 suite: sender.suite,
-                client: sender.client(),
+                client: sender.client(crypto),
             })
         });
         let clients = clients.collect();

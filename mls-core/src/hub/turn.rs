@@ -7,6 +7,7 @@ use super::public_group::PublicGroups;
 use super::rates::Rates;
 use super::{Effect, HubSetup};
 use crate::address::RoomAddress;
+use crate::crypto::Crypto;
 use crate::engine::sha256_parts;
 use crate::overlay::Overlay;
 use crate::store::StoreError;
@@ -17,6 +18,8 @@ use crate::wire::refusal::Refusal;
 pub(super) struct Turn<'a> {
     /// The database, with what this input has changed so far.
     pub(super) store: &'a Overlay,
+    /// The crypto provider.
+    pub(super) crypto: &'a Crypto,
     /// Who the hub is.
     pub(super) setup: &'a HubSetup,
     /// The hub's own keys.

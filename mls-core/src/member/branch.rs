@@ -19,10 +19,10 @@ use super::sealed_handshakes::handshake_key;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, Network, UserId};
 use crate::bridge_group::BridgeGroup;
-use crate::engine::{EngineError, mls_time, random_bytes};
+use crate::engine::{EngineError, mls_time};
 use crate::identity::clients;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::policy::{GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S};
+use crate::policy::KEY_PACKAGE_BACKDATING_S;
 use crate::store::StoreError;
 use crate::wire::blob::Part;
 use crate::wire::claim_key_packages::ClaimPurpose;
@@ -99,9 +99,8 @@ impl Member {
         let own = members.iter().filter(|client| **client != self.client).map(ClientId::user);
         let own = own.filter(|user| *user == self.client.user());
         let users: Vec<_> = own.chain(command.users.iter().cloned()).collect();
-        let branch = random_bytes(GROUP_ID_BYTES).map_err(|e| StoreError(e.to_string()))?;
         Ok(Ok(Branching {
-            branch: GroupId(branch),
+            branch: self.fresh_group_id()?,
             claiming: Claiming::of(users),
             rooms: None,
             asking: false,

@@ -52,7 +52,8 @@ mod tests {
     use mls_rs_core::extension::ExtensionType;
 
     use super::*;
-    use crate::engine::{self, mls_time};
+    use crate::crypto::Crypto;
+    use crate::engine::mls_time;
     use crate::identity::{ClientIdentity, credential};
     use crate::policy::{BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_LIFETIME_S};
 
@@ -67,10 +68,10 @@ mod tests {
 
     fn package(client: &str, lifetime_s: u64, extension: ExtensionType) -> Vec<u8> {
         let suite = CipherSuite::CURVE25519_AES128;
-        let (key, public) = engine::generate_signature_key(suite).unwrap();
+        let (key, public) = Crypto::system().generate_signature_key(suite).unwrap();
         let identity = credential(&ClientId::parse(client).unwrap());
         let client = Client::builder()
-            .crypto_provider(engine::crypto_provider())
+            .crypto_provider(Crypto::system())
             .identity_provider(ClientIdentity)
             .extension_types([extension])
             .key_package_lifetime(std::time::Duration::from_secs(lifetime_s))

@@ -18,7 +18,7 @@ use super::keys::SignatureKey;
 use super::loaded::Loaded;
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
-use crate::engine::{self, EngineError, mls_time, sha256};
+use crate::engine::{EngineError, mls_time, sha256};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, COMMIT_PAUSE_MS, COMMIT_RETRY_MS};
 use crate::receipt::Receipt;
 use crate::seal::handshake_key::HandshakeKey;
@@ -307,7 +307,7 @@ impl Member {
 
     /// Random up to [`COMMIT_RETRY_MS`], times the attempts.
     pub(super) fn random_wait(&self, attempts: u32) -> Result<u64, StoreError> {
-        let bytes = engine::random_bytes(8).map_err(|e| StoreError(e.to_string()))?;
+        let bytes = self.crypto.random_bytes(8).map_err(|e| StoreError(e.to_string()))?;
         let random = bytes.iter().fold(0u64, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
         let wait_ms = random.checked_rem(COMMIT_RETRY_MS).unwrap_or_default();
         // Never none: what won has to arrive first.

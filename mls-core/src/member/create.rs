@@ -15,7 +15,7 @@ use super::sealed_handshakes::handshake_key;
 use super::{Command, Member};
 use crate::address::{ClientId, Network};
 use crate::bridge_group::{BridgeGroup, Order};
-use crate::engine::{EngineError, mls_time, random_bytes};
+use crate::engine::{EngineError, mls_time};
 use crate::identity::TrustAnchors;
 use crate::limits::CLOCK_SKEW_MS;
 use crate::policy::{
@@ -199,6 +199,12 @@ impl Member {
         self.group_of_one(&self.engine_of(suite), context(suite, hub, bound)?)
     }
 
+    /// An id for a group that is to be made.
+    pub(super) fn fresh_group_id(&self) -> Result<GroupId, StoreError> {
+        let id = self.crypto.random_bytes(GROUP_ID_BYTES);
+        id.map(GroupId).map_err(|e| StoreError(e.to_string()))
+    }
+
     /// A group of this device alone.
     pub(super) fn group_of_one(
         &self,
@@ -208,7 +214,7 @@ impl Member {
         // Backdated like a key package, for a hub whose clock is behind ours.
         let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
         let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
-        let id = random_bytes(GROUP_ID_BYTES)?;
+        let id = self.crypto.random_bytes(GROUP_ID_BYTES)?;
         Ok(engine.create_group_with_id(id, extensions, ExtensionList::new(), Some(time))?)
     }
 

@@ -20,11 +20,10 @@ use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
 use mls_rs_core::identity::IdentityProvider;
 use mls_rs_core::key_package::{KeyPackageData, KeyPackageStorage};
 use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
-use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use zeroize::Zeroizing;
 
 use super::keys::SignatureKey;
-use crate::engine;
+use crate::crypto::Crypto;
 use crate::identity::ClientIdentity;
 use crate::overlay::Overlay;
 use crate::policy::{
@@ -52,10 +51,7 @@ pub(super) type EngineConfig<R, I> = WithKeyPackageRepo<
         EngineStorage,
         WithGroupStateStorage<
             EngineStorage,
-            WithMlsRules<
-                R,
-                WithIdentityProvider<I, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
-            >,
+            WithMlsRules<R, WithIdentityProvider<I, WithCryptoProvider<Crypto, BaseConfig>>>,
         >,
     >,
 >;
@@ -91,12 +87,13 @@ pub(super) const PACKAGE_LIFETIME: Duration =
 /// The engine's client for one slot and suite, whose new leaves have this key.
 pub(super) fn client(
     overlay: &Overlay,
+    crypto: &Crypto,
     slot: Slot,
     key: &SignatureKey,
     suite: CipherSuite,
     package_lifetime: Duration,
 ) -> MemberClient {
-    builder(overlay, slot, engine::crypto_provider(), GroupRules, ClientIdentity)
+    builder(overlay, slot, crypto.clone(), GroupRules, ClientIdentity)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
         .key_package_lifetime(package_lifetime)
         .signing_identity(key.identity(), key.secret().clone(), suite)
@@ -107,7 +104,7 @@ pub(super) fn client(
 pub(super) fn builder<R: MlsRules + Clone, I: IdentityProvider + Clone>(
     overlay: &Overlay,
     slot: Slot,
-    crypto: AwsLcCryptoProvider,
+    crypto: Crypto,
     rules: R,
     identities: I,
 ) -> ClientBuilder<EngineConfig<R, I>> {

@@ -48,6 +48,7 @@ impl Member {
         let signer = signer.unwrap_or_else(|| self.keys.of(suite).clone());
         let client = engine_storage::client(
             &self.overlay,
+            &self.crypto,
             Slot::Candidate,
             &signer,
             suite,

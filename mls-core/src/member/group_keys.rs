@@ -261,7 +261,7 @@ impl Member {
         if let Some(next) = keys.next {
             return Ok(next);
         }
-        let next = SignatureKey::generate(&self.client, suite)?;
+        let next = SignatureKey::generate(&self.crypto, &self.client, suite)?;
         keys.next = Some(next.clone());
         self.overlay.write(GROUP_KEYS, &group.0, &keys)?;
         Ok(next)

@@ -10,6 +10,7 @@ use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use mls_rs_core::identity::{Credential, SigningIdentity};
 
 use crate::address::ClientId;
+use crate::crypto::Crypto;
 use crate::engine::{self, EngineError};
 use crate::identity::{Certificate, credential};
 use crate::overlay::Overlay;
@@ -48,10 +49,14 @@ pub(super) struct SignatureKeys {
 
 impl SignatureKeys {
     /// The stored keys, and fresh ones for those that the store lacks.
-    pub(super) fn open(overlay: &Overlay, client: &ClientId) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        overlay: &Overlay,
+        crypto: &Crypto,
+        client: &ClientId,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
-            ed25519: SignatureKey::open(overlay, client, ED25519, SUITE)?,
-            p256: SignatureKey::open(overlay, client, P256, CipherSuite::P256_AES128)?,
+            ed25519: SignatureKey::open(overlay, crypto, client, ED25519, SUITE)?,
+            p256: SignatureKey::open(overlay, crypto, client, P256, CipherSuite::P256_AES128)?,
         })
     }
 
@@ -101,6 +106,7 @@ impl SignatureKeys {
 impl SignatureKey {
     fn open(
         overlay: &Overlay,
+        crypto: &Crypto,
         client: &ClientId,
         place: &[u8],
         suite: CipherSuite,
@@ -112,14 +118,19 @@ impl SignatureKey {
             let owner = &key.client;
             return Err(StoreError(format!("this profile belongs to {owner}, not to {client}")));
         }
-        let key = Self::generate(client, suite)?;
+        let key = Self::generate(crypto, client, suite)?;
         overlay.write(SIGNATURE_KEY, place, &key)?;
         Ok(key)
     }
 
     /// A fresh key of a client, with a basic credential.
-    pub(super) fn generate(client: &ClientId, suite: CipherSuite) -> Result<Self, StoreError> {
-        let (secret, public) = engine::generate_signature_key(suite)
+    pub(super) fn generate(
+        crypto: &Crypto,
+        client: &ClientId,
+        suite: CipherSuite,
+    ) -> Result<Self, StoreError> {
+        let (secret, public) = crypto
+            .generate_signature_key(suite)
             .map_err(|e| StoreError(format!("no signature key could be made: {e}")))?;
         let (client, chain) = (client.clone(), Vec::new());
         Ok(Self { client, secret, public, chain, certified_at_ms: 0, until_s: u64::MAX })

@@ -109,7 +109,8 @@ impl Member {
         engine_storage::set_state(overlay, Slot::Replay, &group.0, held);
         let (slot, own) = (Slot::Replay, self.keys.own());
         // Any suite: it only loads.
-        let client = engine_storage::client(overlay, slot, own, SUITE, PACKAGE_LIFETIME);
+        let client =
+            engine_storage::client(overlay, &self.crypto, slot, own, SUITE, PACKAGE_LIFETIME);
         let ended = client.load_group(&group.0).and_then(|mut ahead| {
             ahead.clear_pending_commit();
             ahead.clear_proposal_cache();

@@ -15,15 +15,16 @@ use mls_rs::group::ExportedTree;
 use mls_rs::mls_rules::DefaultMlsRules;
 use mls_rs::{Client, Group, MlsMessage};
 use mls_rs_codec::MlsEncode;
-use mls_rs_core::crypto::{CipherSuite, CryptoProvider, HpkeSecretKey, SignatureSecretKey};
+use mls_rs_core::crypto::{CipherSuite, HpkeSecretKey, SignatureSecretKey};
 use mls_rs_core::key_package::KeyPackageData;
 use mls_rs_core::psk::PreSharedKey;
-use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use thiserror::Error;
 
 use super::engine_storage::{self, EngineConfig, KEY_PACKAGE, PSK, Slot};
+use crate::crypto::Crypto;
 use crate::engine::{EngineError, crypto_error};
 use crate::overlay::Overlay;
+use crate::randomness::SystemRandomness;
 use crate::store::{Store, StoreError, Write};
 use any_identity::AnyIdentity;
 
@@ -70,13 +71,17 @@ impl From<MlsError> for PassiveClientError {
 impl PassiveClient {
     /// The cipher suites that the crypto provider has, allowed by our policy or not.
     pub fn suites() -> Vec<CipherSuite> {
-        AwsLcCryptoProvider::supported_classical_cipher_suites()
+        Crypto::all_suites()
+    }
+
+    fn crypto() -> Crypto {
+        Crypto::with_suites(Arc::new(SystemRandomness), Self::suites())
     }
 
     /// The client that `store` holds. `signer` is the private key of its leaf.
     pub fn open(store: Arc<dyn Store>, signer: SignatureSecretKey) -> Self {
         let overlay = Overlay::new(store);
-        let crypto = AwsLcCryptoProvider::with_enabled_cipher_suites(Self::suites());
+        let crypto = Self::crypto();
         let rules = DefaultMlsRules::new();
         let engine = engine_storage::builder(&overlay, Slot::Current, crypto, rules, AnyIdentity)
             .signer(signer)
@@ -93,9 +98,7 @@ impl PassiveClient {
     ) -> Result<(), PassiveClientError> {
         let message = MlsMessage::from_bytes(message)?;
         let package = message.as_key_package().ok_or(PassiveClientError::NotAKeyPackage)?;
-        let suite = AwsLcCryptoProvider::new()
-            .cipher_suite_provider(package.cipher_suite())
-            .ok_or(EngineError::Suite(package.cipher_suite().into()))?;
+        let suite = Self::crypto().suite(package.cipher_suite())?;
         let data = KeyPackageData::new(
             package.mls_encode_to_vec().map_err(crypto_error)?,
             init_key,

@@ -164,6 +164,7 @@ impl Member {
         // Any suite: it only loads.
         let client = engine_storage::client(
             &self.overlay,
+            &self.crypto,
             Slot::Replay,
             self.keys.own(),
             SUITE,

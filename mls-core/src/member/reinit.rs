@@ -17,14 +17,14 @@ use super::intents::{Stage, StartingAnew, Step};
 use super::loaded::Loaded;
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
-use crate::engine::{EngineError, random_bytes};
+use crate::engine::EngineError;
 use crate::identity::clients;
-use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
+use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
 use crate::wire::claim_key_packages::ClaimPurpose;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, GroupId, Request};
+use crate::wire::{Answer, Request};
 
 impl Member {
     /// Takes a new start as far as it goes now.
@@ -63,8 +63,10 @@ impl Member {
         } else if ended.is_none() && !self.may_commit(&command.group) {
             return Ok(Step::Wait);
         }
-        let fresh = || random_bytes(GROUP_ID_BYTES).map_err(|e| StoreError(e.to_string()));
-        let successor = ended.map_or_else(|| fresh().map(GroupId), Ok)?;
+        let successor = match ended {
+            Some(successor) => successor,
+            None => self.fresh_group_id()?,
+        };
         let Some(loaded) = self.take_group(&command.group)? else { return Ok(Step::Wait) };
         let claiming = Claiming::of(self.others(&loaded).iter().map(ClientId::user).collect());
         self.give_back(&command.group, loaded);

@@ -6,7 +6,8 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use zeroize::Zeroize;
 
 use super::{KEY_BYTES, NONCE_BYTES, aead_open, aead_seal};
-use crate::engine::{EngineError, crypto_error, random_bytes};
+use crate::crypto::Crypto;
+use crate::engine::{EngineError, crypto_error};
 use crate::wire::{Reply, RequestId};
 
 /// Prints nothing, and is wiped when it is dropped.
@@ -16,9 +17,14 @@ pub struct AnswerKey(pub(super) [u8; KEY_BYTES]);
 
 impl AnswerKey {
     /// Seals what is replied to the request with that id.
-    pub fn seal(&self, id: &RequestId, reply: &Reply) -> Result<Vec<u8>, EngineError> {
+    pub fn seal(
+        &self,
+        crypto: &Crypto,
+        id: &RequestId,
+        reply: &Reply,
+    ) -> Result<Vec<u8>, EngineError> {
         let body = zeroize::Zeroizing::new(reply.mls_encode_to_vec().map_err(crypto_error)?);
-        aead_seal(&self.0, &random_bytes(NONCE_BYTES)?, id.as_bytes(), &body)
+        aead_seal(&self.0, &crypto.random_bytes(NONCE_BYTES)?, id.as_bytes(), &body)
     }
 
     /// The reply to the request with that id.
@@ -58,8 +64,9 @@ mod tests {
     #[test]
     fn an_answer_opens_under_its_key_and_for_its_request_only() {
         let (key, id) = (AnswerKey([7; KEY_BYTES]), "r1".to_owned());
+        let crypto = Crypto::system();
         for reply in [Reply::Ok(Answer::Done), Reply::Refused(Refusal::Gone)] {
-            let sealed = key.seal(&id, &reply).unwrap();
+            let sealed = key.seal(&crypto, &id, &reply).unwrap();
             assert_eq!(key.open(&id, &sealed).unwrap(), reply);
             assert!(key.open(&"r2".to_owned(), &sealed).is_err());
             assert!(AnswerKey([8; KEY_BYTES]).open(&id, &sealed).is_err());
@@ -68,9 +75,9 @@ mod tests {
                 flipped[place] ^= 1;
                 assert!(key.open(&id, &flipped).is_err());
             }
-            assert_ne!(key.seal(&id, &reply).unwrap(), sealed, "a nonce came twice");
+            assert_ne!(key.seal(&crypto, &id, &reply).unwrap(), sealed, "a nonce came twice");
         }
-        let twice = key.seal(&id, &Reply::Sealed(vec![1])).unwrap();
+        let twice = key.seal(&crypto, &id, &Reply::Sealed(vec![1])).unwrap();
         assert!(key.open(&id, &twice).is_err());
         assert!(key.open(&id, &[]).is_err());
         assert_eq!(format!("{key:?}"), "AnswerKey(..)");

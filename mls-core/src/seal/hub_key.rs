@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::answer_key::AnswerKey;
 use super::{SUITE, padding};
 use crate::address::UserId;
+use crate::crypto::Crypto;
 use crate::engine::{self, EngineError, cipher_suite, crypto_error};
 use crate::wire::sealed::SealedRequest;
 use crate::wire::{Request, RequestId};
@@ -42,8 +43,8 @@ struct Asked {
 
 impl SealKeyPair {
     /// A fresh pair.
-    pub fn generate() -> Result<Self, EngineError> {
-        let (secret, public) = cipher_suite(SUITE)?.kem_generate().map_err(crypto_error)?;
+    pub fn generate(crypto: &Crypto) -> Result<Self, EngineError> {
+        let (secret, public) = crypto.suite(SUITE)?.kem_generate().map_err(crypto_error)?;
         Ok(Self { secret, public })
     }
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_sealed_request_is_of_one_account_under_one_id_for_one_hub() {
-        let hub = SealKeyPair::generate().unwrap();
+        let hub = SealKeyPair::generate(&Crypto::system()).unwrap();
         let alice = UserId::matrix("@alice:a.org").unwrap();
         let bob = UserId::matrix("@bob:a.org").unwrap();
         let (id, key) = ("r1".to_owned(), AnswerKey([7; 16]));
@@ -141,7 +142,9 @@ mod tests {
         assert_eq!(hub.open(&sealed, &id, &alice).unwrap(), (Request::HubInfo, key.clone()));
         assert!(hub.open(&sealed, &id, &bob).is_err());
         assert!(hub.open(&sealed, &"r2".to_owned(), &alice).is_err());
-        assert!(SealKeyPair::generate().unwrap().open(&sealed, &id, &alice).is_err());
+        assert!(
+            SealKeyPair::generate(&Crypto::system()).unwrap().open(&sealed, &id, &alice).is_err()
+        );
         let mut damaged = make();
         damaged.ciphertext[40] ^= 1;
         assert!(hub.open(&damaged, &id, &alice).is_err());
@@ -151,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_seal_key_holds_by_the_signature_of_its_own_receipt_key() {
-        let (secret, public) = engine::generate_signature_key(SUITE).unwrap();
-        let (other, _) = engine::generate_signature_key(SUITE).unwrap();
-        let key = SealKeyPair::generate().unwrap();
+        let (secret, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
+        let (other, _) = Crypto::system().generate_signature_key(SUITE).unwrap();
+        let key = SealKeyPair::generate(&Crypto::system()).unwrap();
         let signature = sign(&secret, key.public()).unwrap();
         verify(&public, key.public(), &signature).unwrap();
         assert!(verify(&public, &[9; 32], &signature).is_err());

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use super::answer_key::AnswerKey;
 use super::{KEY_BYTES, hub_key};
 use crate::address::UserId;
-use crate::engine::{EngineError, random_bytes, sha256_parts};
+use crate::crypto::Crypto;
+use crate::engine::{EngineError, sha256_parts};
 use crate::limits::REQUEST_RETRY_MS;
 use crate::wire::refusal::Refusal;
 use crate::wire::sealed::RequestEnvelope;
@@ -52,8 +53,8 @@ struct Shared {
 
 impl Sealer {
     /// For what this account asks.
-    pub fn new(account: UserId) -> Result<Self, EngineError> {
-        let seed = Zeroizing::new(random_bytes(SEED_BYTES)?);
+    pub fn new(account: UserId, crypto: &Crypto) -> Result<Self, EngineError> {
+        let seed = Zeroizing::new(crypto.random_bytes(SEED_BYTES)?);
         Ok(Self(Arc::new(Inner { account, seed, shared: Mutex::default() })))
     }
 
@@ -138,17 +139,23 @@ mod tests {
     #[test]
     fn a_request_waits_for_the_hubs_key_and_its_answer_comes_back_to_it_alone() {
         let alice = UserId::matrix("@alice:a.org").unwrap();
-        let (sealer, id) = (Sealer::new(alice.clone()).unwrap(), "r1".to_owned());
+        let (sealer, id) =
+            (Sealer::new(alice.clone(), &Crypto::system()).unwrap(), "r1".to_owned());
         assert!(matches!(sealer.seal(&id, &find()), Err(SealError::NoKey)));
-        let hub = SealKeyPair::generate().unwrap();
+        let hub = SealKeyPair::generate(&Crypto::system()).unwrap();
         sealer.clone().use_key(hub.public());
         let RequestEnvelope::Sealed(sealed) = sealer.seal(&id, &find()).unwrap() else { panic!() };
         let (request, key) = hub.open(&sealed, &id, &alice).unwrap();
         assert_eq!(request, find());
-        let answer = Reply::Sealed(key.seal(&id, &Reply::Ok(Answer::Done)).unwrap());
+        let answer =
+            Reply::Sealed(key.seal(&Crypto::system(), &id, &Reply::Ok(Answer::Done)).unwrap());
         assert_eq!(sealer.open(&id, answer.clone()), Some(Ok(Answer::Done)));
         assert_eq!(sealer.open(&"r2".to_owned(), answer.clone()), None);
-        assert_eq!(Sealer::new(alice).unwrap().open(&id, answer), None, "of another process");
+        assert_eq!(
+            Sealer::new(alice, &Crypto::system()).unwrap().open(&id, answer),
+            None,
+            "of another process"
+        );
         // A repeat has the same key, so a late answer to the first still opens.
         let RequestEnvelope::Sealed(again) = sealer.seal(&id, &find()).unwrap() else { panic!() };
         assert_eq!(hub.open(&again, &id, &UserId::matrix("@alice:a.org").unwrap()).unwrap().1, key);
@@ -156,7 +163,8 @@ mod tests {
 
     #[test]
     fn in_clear_only_the_hubs_keys_and_the_troubles_of_the_way_count() {
-        let sealer = Sealer::new(UserId::matrix("@alice:a.org").unwrap()).unwrap();
+        let sealer =
+            Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
         let id = "r1".to_owned();
         assert_eq!(sealer.seal(&id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
         assert_eq!(sealer.open(&id, Reply::Ok(Answer::Done)), None);

@@ -158,13 +158,13 @@ fn packages_for_a_branch_are_given_out_of_members_to_members_only() {
     let branch = GroupId(vec![9; 16]);
     let [alice, bob, carol, dave] =
         [&verona.alice, &verona.bob, &verona.carol, &verona.dave].map(Device::user);
-    assert_eq!(verona.claim(&bob, &branch, &[carol.clone()]).unwrap().len(), 1);
+    assert_eq!(verona.claim(&bob, &branch, std::slice::from_ref(&carol)).unwrap().len(), 1);
     let not_allowed = |result| matches!(result, Err(Refusal::NotAllowed(_)));
-    assert!(not_allowed(verona.claim(&bob, &branch, &[dave.clone()])));
-    assert!(not_allowed(verona.claim(&dave, &branch, &[carol.clone()])));
+    assert!(not_allowed(verona.claim(&bob, &branch, std::slice::from_ref(&dave))));
+    assert!(not_allowed(verona.claim(&dave, &branch, std::slice::from_ref(&carol))));
     let parent = verona.parent();
     for (id, fits) in [(GroupId(vec![9; 15]), false), (parent, false), (branch, true)] {
-        let answer = verona.claim(&alice, &id, &[carol.clone()]);
+        let answer = verona.claim(&alice, &id, std::slice::from_ref(&carol));
         assert_eq!(answer.is_ok(), fits, "{answer:?}");
     }
 }

@@ -1,6 +1,5 @@
 //! Key packages: published, claimed once, unfit ones thrown away.
 
-use mls_core::engine;
 use mls_core::hub::{ClaimMatrix, Claimed, Effect, Input};
 use mls_core::identity::credential;
 use mls_core::limits::{CLAIM_ATTEMPTS_MAX, DEVICES_PER_USER_MAX, JOB_WAIT_MS};
@@ -32,7 +31,7 @@ fn counted(answer: Result<Answer, Refusal>) -> (u32, bool) {
 
 /// A key package that lives this long.
 fn that_lives(of: &Device, now_ms: u64, seconds: u64) -> Vec<u8> {
-    let suite = engine::cipher_suite(SUITE).unwrap();
+    let suite = mls_core::crypto::Crypto::system().suite(SUITE).unwrap();
     let public = suite.signature_key_derive_public(&of.key).unwrap();
     let identity = SigningIdentity::new(credential(&of.id), public);
     let client = device::client(identity, of.key.clone(), seconds, Rules::default());

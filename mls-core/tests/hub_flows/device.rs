@@ -2,7 +2,8 @@
 
 use mls_core::address::{ClientId, UserId};
 use mls_core::bridge_group::{BridgeGroup, Order};
-use mls_core::engine::{self, mls_time};
+use mls_core::crypto::Crypto;
+use mls_core::engine::mls_time;
 use mls_core::identity::TrustAnchors;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{
@@ -25,7 +26,6 @@ use mls_rs::identity::SigningIdentity;
 use mls_rs::{Client, Extension, ExtensionList, Group, MlsMessage};
 use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::{CipherSuite, SignatureSecretKey};
-use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 
 use crate::lawless::Rules;
 
@@ -37,7 +37,7 @@ pub(crate) const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
 /// Configuration of a device's engine.
 pub(crate) type DeviceConfig = WithMlsRules<
     Rules,
-    WithIdentityProvider<ClientIdentity, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
+    WithIdentityProvider<ClientIdentity, WithCryptoProvider<Crypto, BaseConfig>>,
 >;
 
 /// One device.
@@ -54,7 +54,7 @@ impl Device {
     /// A device of a user, such as `@alice:example.org` or `bob@example.org`.
     pub(crate) fn new(user: &str, device: &str) -> Self {
         let id = UserId::from_human(user).unwrap().device(device).unwrap();
-        let (key, public) = engine::generate_signature_key(SUITE).unwrap();
+        let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let identity = SigningIdentity::new(credential(&id), public);
         Self::with_key(id, key, identity)
     }
@@ -107,7 +107,7 @@ impl Device {
         let mut extensions = ExtensionList::new();
         extensions.set_from(bridge.clone()).unwrap();
         extensions.set_from(ExternalSendersExt::new(vec![sender])).unwrap();
-        let id = engine::random_bytes(16).unwrap();
+        let id = Crypto::system().random_bytes(16).unwrap();
         let time = Some(mls_time(now_ms));
         let leaf = ExtensionList::new();
         self.group = Some(self.client.create_group_with_id(id, extensions, leaf, time).unwrap());
@@ -254,7 +254,7 @@ pub(crate) fn client(
     rules: Rules,
 ) -> Client<DeviceConfig> {
     Client::builder()
-        .crypto_provider(engine::crypto_provider())
+        .crypto_provider(Crypto::system())
         .identity_provider(ClientIdentity)
         .mls_rules(rules)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION])

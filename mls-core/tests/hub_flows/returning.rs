@@ -1,6 +1,6 @@
 //! Coming back by an external commit, with the same key and to the own leaf only.
 
-use mls_core::engine;
+use mls_core::crypto::Crypto;
 use mls_core::hub::{Input, Membership};
 use mls_core::receipt::ReceiptKind;
 use mls_core::wire::fetch_group_info::{FetchGroupInfo, GroupState};
@@ -21,7 +21,7 @@ fn bob() -> Device {
 
 /// The device as it is after it lost everything but its signature key.
 fn without_state(device: &Device) -> Device {
-    let suite = engine::cipher_suite(SUITE).unwrap();
+    let suite = Crypto::system().suite(SUITE).unwrap();
     let public = suite.signature_key_derive_public(&device.key).unwrap();
     Device::with_key(device.id.clone(), device.key.clone(), identity(device, public))
 }
@@ -81,7 +81,7 @@ fn an_external_commit_with_another_key_is_refused() {
     let mut world = World::new();
     let mut old = bob();
     let alice = world.group_with(&mut [&mut old]);
-    let (key, public) = engine::generate_signature_key(SUITE).unwrap();
+    let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
     let like = identity(&old, public);
     let mut thief = Device::with_key(old.id.clone(), key, like);
     let fetch = FetchGroupInfo { group: alice.group_id() };
@@ -165,11 +165,11 @@ fn external_commit_without_rules(
     old_leaf: Option<u32>,
 ) -> SubmitCommit {
     use mls_core::policy::{BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION};
-    let suite = engine::cipher_suite(SUITE).unwrap();
+    let suite = Crypto::system().suite(SUITE).unwrap();
     let public = suite.signature_key_derive_public(&device.key).unwrap();
     let identity = identity(device, public);
     let client = mls_rs::Client::builder()
-        .crypto_provider(engine::crypto_provider())
+        .crypto_provider(Crypto::system())
         .identity_provider(mls_core::identity::ClientIdentity)
         .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION])
         .signing_identity(identity, device.key.clone(), SUITE)

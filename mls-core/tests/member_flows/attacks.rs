@@ -68,8 +68,9 @@ fn a_forged_receipt_is_ignored_and_the_true_one_followed() {
     check_forgery(|h| *h.receipt.last_mut().unwrap() ^= 1, "not signed by the group's hub");
     check_forgery(|h| h.receipt.truncate(20), "not a receipt");
     let resign = |h: &mut Handshake| {
-        let (key, _) =
-            mls_core::engine::generate_signature_key(mls_core::policy::CIPHER_SUITES[0]).unwrap();
+        let (key, _) = mls_core::crypto::Crypto::system()
+            .generate_signature_key(mls_core::policy::CIPHER_SUITES[0])
+            .unwrap();
         let receipt = Receipt::from_bytes(&h.receipt).unwrap();
         let signed = Receipt::sign(
             &key,

@@ -151,7 +151,7 @@ fn a_forged_checkpoint_is_ignored_and_its_message_read() {
             return;
         };
         let suite = mls_core::policy::CIPHER_SUITES[0];
-        let (key, _) = mls_core::engine::generate_signature_key(suite).unwrap();
+        let (key, _) = mls_core::crypto::Crypto::system().generate_signature_key(suite).unwrap();
         let mut tbs = Checkpoint::from_bytes(bytes).unwrap().tbs;
         tbs.authenticator.0[0] ^= 1;
         *bytes = tbs.sign(suite, &key).unwrap().to_bytes().unwrap();

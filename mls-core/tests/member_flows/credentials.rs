@@ -127,7 +127,10 @@ fn a_device_that_was_away_until_its_certificate_ended_gets_a_new_one_and_goes_on
 #[test]
 fn a_certificate_that_came_forged_or_for_somebody_else_is_not_taken() {
     let mut world = World::new(&[JULIET]);
-    let stranger = mls_core::authority::Authority::make("not the hub's").unwrap().0;
+    let stranger =
+        mls_core::authority::Authority::make(&mls_core::crypto::Crypto::system(), "not the hub's")
+            .unwrap()
+            .0;
     let forged = stranger.anchor().to_vec();
     world.tamper = Box::new(move |_, input| {
         if let Input::Answer(_, Ok(Answer::Credential(issued))) = input {
@@ -227,7 +230,8 @@ fn a_matrix_device_whose_key_the_homeserver_does_not_list_gets_nothing() {
 
 fn key() -> (mls_rs_core::crypto::SignatureSecretKey, Vec<u8>) {
     let suite = mls_core::policy::CIPHER_SUITES[0];
-    let (secret, public) = mls_core::engine::generate_signature_key(suite).unwrap();
+    let (secret, public) =
+        mls_core::crypto::Crypto::system().generate_signature_key(suite).unwrap();
     (secret, public.to_vec())
 }
 

@@ -243,7 +243,7 @@ impl Times {
 }
 
 pub(crate) fn content() -> Vec<u8> {
-    let salt = mls_core::engine::random_bytes(16).unwrap();
+    let salt = mls_core::crypto::Crypto::system().random_bytes(16).unwrap();
     encode_text(&"m".repeat(TEXT), salt.try_into().unwrap()).unwrap()
 }
 

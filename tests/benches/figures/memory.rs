@@ -12,8 +12,8 @@ use appservice::carrier::{Carrier, Delivery};
 use appservice::limits::DELIVERIES_WAITING_MAX;
 use appservice::runtime::{Decision, Runtime};
 use mls_core::address::{Network, RoomAddress, UserId};
+use mls_core::crypto::Crypto;
 use mls_core::delivery::DeliveryError;
-use mls_core::engine;
 use mls_core::hub::{AnswerEffect, Effect, Incoming, Input, Reply, ReplyTo, RequestInput};
 use mls_core::member::{self, Command as MemberCommand, Output};
 use mls_core::wire::fetch_group_info::FetchGroupInfo;
@@ -163,7 +163,7 @@ async fn ask(
     answers: &mut mpsc::UnboundedReceiver<AnswerEffect>,
     request: Request,
 ) -> Answer {
-    let id = hex::encode(engine::random_bytes(16).unwrap());
+    let id = hex::encode(Crypto::system().random_bytes(16).unwrap());
     let input = RequestInput {
         from: UserId::matrix(ALICE).unwrap(),
         reply_to: ReplyTo::ControlRoom("!control:a.org".to_owned()),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mls_core::address::{ClientId, UserId};
 use mls_core::bridge_group::{BridgeGroup, Order};
-use mls_core::engine::{self, mls_time};
+use mls_core::crypto::Crypto;
+use mls_core::engine::mls_time;
 use mls_core::identity::TrustAnchors;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{
@@ -21,7 +22,7 @@ use mls_rs::identity::SigningIdentity;
 use mls_rs::{Client, ExtensionList, Group, MlsMessage};
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::group::{EpochRecord, GroupState, GroupStateStorage};
-use mls_rs_crypto_awslc::AwsLcCryptoProvider;
+
 use storage::Database;
 use zeroize::Zeroizing;
 
@@ -35,7 +36,7 @@ type PeerConfig = WithGroupStateStorage<
     States,
     WithMlsRules<
         GroupRules,
-        WithIdentityProvider<ClientIdentity, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
+        WithIdentityProvider<ClientIdentity, WithCryptoProvider<Crypto, BaseConfig>>,
     >,
 >;
 
@@ -59,10 +60,10 @@ impl Peer {
     fn with_database(number: usize, database: Option<Database>) -> Self {
         let user = UserId::xmpp(&format!("u{number}@x.org")).unwrap();
         let id = user.device(&format!("{number:016x}")).unwrap();
-        let (key, public) = engine::generate_signature_key(SUITE).unwrap();
+        let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let lifetime = KEY_PACKAGE_LIFETIME_S + KEY_PACKAGE_BACKDATING_S;
         let engine = Client::builder()
-            .crypto_provider(engine::crypto_provider())
+            .crypto_provider(Crypto::system())
             .identity_provider(ClientIdentity)
             .mls_rules(GroupRules)
             .group_state_storage(States(database))

@@ -29,7 +29,8 @@ impl HubDoor {
     pub(crate) fn open(rig: &Rig, account: &Account) -> Result<Self, RigError> {
         let user = UserId::from_human(&account.address);
         let sealer = user.map_err(|e| RigError::Answer(e.to_string()))?;
-        let sealer = Sealer::new(sealer).map_err(|e| RigError::Answer(e.to_string()))?;
+        let sealer = Sealer::new(sealer, &mls_core::crypto::Crypto::system())
+            .map_err(|e| RigError::Answer(e.to_string()))?;
         let way = if account.address.starts_with('@') {
             let session = MatrixSession::login(rig.synapse.port, account)?;
             let control_room = session.control_room()?;

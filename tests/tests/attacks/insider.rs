@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use mls_core::address::ClientId;
-use mls_core::engine;
+use mls_core::crypto::Crypto;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION};
 use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
@@ -27,7 +27,7 @@ use mls_rs::{Client, Group};
 use mls_rs_codec::{MlsDecode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use mls_rs_core::group::{GroupState, GroupStateStorage};
-use mls_rs_crypto_awslc::AwsLcCryptoProvider;
+
 use storage::{Database, Key, Role};
 use tests::bot::Bot;
 use tests::error::RigError;
@@ -40,7 +40,7 @@ pub(crate) type LawlessConfig = WithGroupStateStorage<
     InMemoryGroupStateStorage,
     WithMlsRules<
         DefaultMlsRules,
-        WithIdentityProvider<ClientIdentity, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
+        WithIdentityProvider<ClientIdentity, WithCryptoProvider<Crypto, BaseConfig>>,
     >,
 >;
 
@@ -165,7 +165,7 @@ pub(crate) fn client(
         .with_encryption_options(EncryptionOptions::new(encrypts, PaddingMode::None));
     let identity = SigningIdentity::new(credential(&key.client), key.public.clone());
     Client::builder()
-        .crypto_provider(engine::crypto_provider())
+        .crypto_provider(Crypto::system())
         .identity_provider(ClientIdentity)
         .mls_rules(rules)
         .group_state_storage(storage)

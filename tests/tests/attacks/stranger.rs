@@ -1,6 +1,7 @@
 //! A device that is no member, and what it can make out of what a member gave away.
 
 use mls_core::address::UserId;
+use mls_core::crypto::Crypto;
 use mls_core::engine;
 use mls_core::receipt::{Receipt, ReceiptKind};
 use mls_core::wire::GroupId;
@@ -21,7 +22,7 @@ impl Stranger {
     /// A device of that name, of an account that may or may not have others.
     pub(crate) fn new(account: &Account, device: &str) -> Self {
         let client = UserId::from_human(&account.address).unwrap().device(device).unwrap();
-        let (secret, public) = engine::generate_signature_key(SUITE).unwrap();
+        let (secret, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         Self { key: SignatureKey { client, secret, public } }
     }
 
@@ -63,7 +64,7 @@ impl Stranger {
         let senders: ExternalSendersExt = group.context().extensions.get_as().unwrap().unwrap();
         let hub = senders.allowed_senders.first().unwrap().clone();
         let info = group.group_info_message(false).unwrap();
-        let liar = engine::hub_client(self.key.secret.clone(), hub);
+        let liar = engine::hub_client(Crypto::system(), self.key.secret.clone(), hub);
         let mut public = liar.observe_group(info, Some(group.export_tree()), None).unwrap();
         public.propose_add(self.key_package(), Vec::new()).unwrap().to_bytes().unwrap()
     }

@@ -40,8 +40,11 @@ impl Device {
         let setup = ClientSetup {
             session: session.clone(),
             hub: hub.to_owned(),
-            sealer: Sealer::new(UserId::matrix(&session.user_id).map_err(failed)?)
-                .map_err(failed)?,
+            sealer: Sealer::new(
+                UserId::matrix(&session.user_id).map_err(failed)?,
+                &mls_core::crypto::Crypto::system(),
+            )
+            .map_err(failed)?,
             since: None,
             control_room: None,
         };

@@ -99,8 +99,14 @@ impl Member {
         }
         // Any suite: it only loads.
         let key = self.keys.own();
-        let client =
-            engine_storage::client(&self.overlay, Slot::Replay, key, SUITE, PACKAGE_LIFETIME);
+        let client = engine_storage::client(
+            &self.overlay,
+            &self.crypto,
+            Slot::Replay,
+            key,
+            SUITE,
+            PACKAGE_LIFETIME,
+        );
         client.load_group(&group.0).map(Some).map_err(|e| engine_fault(&e))
     }
 

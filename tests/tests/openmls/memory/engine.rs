@@ -1,6 +1,6 @@
 //! A member's engine, read from what the member has stored.
 
-use mls_core::engine;
+use mls_core::crypto::Crypto;
 use mls_core::identity::ClientIdentity;
 use mls_core::rules::GroupRules;
 use mls_core::store::Store as _;
@@ -11,7 +11,6 @@ use mls_rs::client_builder::{
 use mls_rs::storage_provider::in_memory::InMemoryGroupStateStorage;
 use mls_rs::{Client, Group};
 use mls_rs_core::group::{GroupState, GroupStateStorage as _};
-use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 
 use super::World;
 
@@ -20,7 +19,7 @@ pub(crate) type Engine = WithGroupStateStorage<
     InMemoryGroupStateStorage,
     WithMlsRules<
         GroupRules,
-        WithIdentityProvider<ClientIdentity, WithCryptoProvider<AwsLcCryptoProvider, BaseConfig>>,
+        WithIdentityProvider<ClientIdentity, WithCryptoProvider<Crypto, BaseConfig>>,
     >,
 >;
 
@@ -36,7 +35,7 @@ impl World {
         let mut storage = InMemoryGroupStateStorage::new();
         storage.write(GroupState { id: group.0.clone(), data }, Vec::new(), Vec::new()).unwrap();
         let client = Client::builder()
-            .crypto_provider(engine::crypto_provider())
+            .crypto_provider(Crypto::system())
             .identity_provider(ClientIdentity)
             .mls_rules(GroupRules)
             .group_state_storage(storage)

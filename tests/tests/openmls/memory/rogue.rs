@@ -63,7 +63,7 @@ impl World {
         let sender = info.senders.iter().find(|sender| sender.suite == suite).unwrap();
         let identity = SigningIdentity::mls_decode(&mut sender.identity.as_slice()).unwrap();
         let place = [b"sender".as_slice(), &suite.to_be_bytes()].concat();
-        hub_client(self.hub_key(&place).secret, identity)
+        hub_client(mls_core::crypto::Crypto::system(), self.hub_key(&place).secret, identity)
     }
 
     fn hub_key(&self, name: &[u8]) -> StoredKey {

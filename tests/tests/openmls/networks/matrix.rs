@@ -35,7 +35,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Matrix>, RigErro
     let user = UserId::matrix(&session.user_id).map_err(failed)?;
     let client = user.device(&session.device_id).map_err(failed)?;
     let hub = format!("@mls:{}", user.domain());
-    let sealer = Sealer::new(client.user()).map_err(failed)?;
+    let sealer = Sealer::new(client.user(), &mls_core::crypto::Crypto::system()).map_err(failed)?;
     let setup =
         ClientSetup { session, hub, sealer: sealer.clone(), since: None, control_room: None };
     let (connection, mut batches) = runtime.block_on(Connection::connect(setup)).map_err(failed)?;

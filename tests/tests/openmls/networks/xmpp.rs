@@ -30,7 +30,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Xmpp>, RigError>
     let runtime = Runtime::new().map_err(failed)?;
     let client = UserId::xmpp(&account.address).and_then(|user| user.device(DEVICE));
     let client = client.map_err(failed)?;
-    let sealer = Sealer::new(client.user()).map_err(failed)?;
+    let sealer = Sealer::new(client.user(), &mls_core::crypto::Crypto::system()).map_err(failed)?;
     let setup = ClientSetup {
         jid: account.address.clone(),
         password: account.password.clone().into(),

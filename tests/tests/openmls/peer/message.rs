@@ -1,7 +1,8 @@
 //! Application messages: MIMI content in PrivateMessages.
 
 use mls_core::content::{Content, SALT_BYTES, decode, encode_text};
-use mls_core::engine::{random_bytes, sha256};
+use mls_core::crypto::Crypto;
+use mls_core::engine::sha256;
 use mls_core::member::OutgoingMessage;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{MlsMessageIn, ProcessedMessageContent};
@@ -24,7 +25,7 @@ impl OpenMlsPeer {
         let own = self.client.network();
         let room = self.rooms()?.into_iter().find(|room| room.network == own);
         let room = room.ok_or_else(|| PeerError::new("the group has no room on this network"))?;
-        let salt = <[u8; SALT_BYTES]>::try_from(random_bytes(SALT_BYTES)?)
+        let salt = <[u8; SALT_BYTES]>::try_from(Crypto::system().random_bytes(SALT_BYTES)?)
             .map_err(|_| PeerError::new("the salt has another length"))?;
         let content = encode_text(text, salt)?;
         let (group, epoch, suite) = (self.group_id()?, self.epoch()?, self.suite.into());
