@@ -5,10 +5,9 @@ use simulator::{Campaign, campaign, draw};
 /// Seeds that every run of the tests plays.
 const RUNS: u64 = 2_000;
 const THREADS: usize = 2;
-/// Steps whose outcome hangs on random bytes: of two commits of one device in one state of a room's
-/// group the lower hash wins, and a new certificate comes into a group within a random hour.
-const CHANCES: [&str; 5] =
-    ["order-room", "change-key", "time 5270400", "time 6048000", "time 8208000"];
+/// A step whose outcome hangs on bytes that are not drawn from the story: of two commits of one device in one
+/// state of a room's group the lower hash wins, and aws-lc draws the HPKE encryptions in them.
+const CHANCE: &str = "order-room";
 
 #[test]
 fn whatever_happens_all_promises_hold_once_it_is_over() {
@@ -37,7 +36,7 @@ fn a_seed_tells_the_same_story_twice() {
         assert_eq!(trace, draw(seed, None));
         let (one, other) = (trace.play(), trace.play());
         let text = trace.to_string();
-        if CHANCES.iter().any(|chance| text.contains(chance)) {
+        if text.contains(CHANCE) {
             assert_eq!((one.failure, other.failure), (None, None), "seed {seed}:\n{trace}");
         } else {
             same += 1;
