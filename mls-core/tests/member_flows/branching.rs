@@ -7,7 +7,7 @@ use mls_core::hub;
 use mls_core::member::{BranchCommand, Command, Event, Input, SettingsCommand};
 use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::welcome::Resumed;
-use mls_core::wire::{Answer, GroupId, Request};
+use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::network::{Restarts, Task, World};
 use crate::story::four;
@@ -134,7 +134,7 @@ fn who_was_away_while_the_parent_went_on_comes_in_by_the_secret_of_the_past_epoc
 fn a_welcome_that_comes_after_the_parent_has_gone_on_needs_no_commit_in_the_branch() {
     let (mut world, parent) = four();
     world.tamper = Box::new(|index, input| {
-        let held = matches!(input, Input::Notice(mls_core::wire::Notice::WelcomeWaiting(_)));
+        let held = matches!(input, Input::Notice(Notice::WelcomeWaiting(_)));
         !(index == 3 && held)
     });
     let id = branch(&mut world, 0, &parent, &[2, 3]);
@@ -267,4 +267,45 @@ fn a_group_that_its_room_orders_has_no_branches() {
     let id = branch_in(&mut world, 0, &parent, &[2], (true, false));
     world.run();
     assert!(world.failure(0, &id).contains("without a hub"));
+}
+
+#[test]
+fn who_is_behind_the_parent_follows_it_first() {
+    let (mut world, parent) = four();
+    world.tamper = Box::new(|index, input| {
+        !(index == 3 && matches!(input, Input::Notice(Notice::Handshake(_))))
+    });
+    go_on(&mut world, 0, &parent);
+    go_on(&mut world, 2, &parent);
+    assert_ne!(world.epoch(3, &parent), world.epoch(0, &parent));
+    let id = branch(&mut world, 0, &parent, &[2, 3]);
+    world.run();
+    let made = world.group_of(0, &id);
+    world.assert_agree(&made, &[0, 1, 2, 3]);
+    assert_eq!(parents(&world, &[3], &made), [Some(parent)]);
+}
+
+#[test]
+fn the_makers_leaf_leaves_the_key_of_the_parent_with_its_first_message() {
+    let (mut world, parent) = four();
+    world.say(2, &parent, "now with a key of this group");
+    world.run();
+    let key = |world: &World, group: &GroupId| {
+        let groups = world.nodes[3].member.groups().unwrap();
+        let group = groups.into_iter().find(|found| found.group == *group).unwrap();
+        let bob = world.nodes[2].client.clone();
+        group.members.into_iter().find(|member| member.client == bob).unwrap().signature_key
+    };
+    let in_parent = key(&world, &parent);
+    assert_ne!(in_parent, world.nodes[2].member.signature_key());
+    let id = branch(&mut world, 2, &parent, &[3]);
+    world.run();
+    let made = world.group_of(2, &id);
+    world.assert_agree(&made, &[2, 3]);
+    assert_eq!(key(&world, &made), in_parent);
+    world.say(2, &made, "between us");
+    world.run();
+    world.assert_heard(&[2, 3], "between us");
+    assert_ne!(key(&world, &made), in_parent);
+    assert_eq!(key(&world, &parent), in_parent);
 }
