@@ -69,11 +69,17 @@ impl Member {
             Err(format!("it replaces {former}, which another group has replaced"))
         } else if knows_rooms(record) && record.rooms != bound.rooms() {
             Err(format!("it replaces {former}, but has other rooms"))
-        } else if !record.receipt_key.is_empty() && hub.senders_of(&record.receipt_key).is_none() {
+        } else if self.has_unknown_hub(&former, hub) {
             Err(format!("it replaces {former}, which has another hub"))
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a group of ours names a key that is not the hub's, as far as this device has heard.
+    pub(super) fn has_unknown_hub(&self, group: &GroupId, hub: &HubInfo) -> bool {
+        let key = self.record(group).map(|record| record.receipt_key.clone()).unwrap_or_default();
+        !key.is_empty() && hub.senders_of(&key).is_none()
     }
 
     /// Enters a group that replaces one of ours, if who added this device may do that. The inner error

@@ -169,6 +169,13 @@ impl Member {
         if self.replaces_unread(&welcome.group, &admitted.bound) {
             return Ok(Verdict::Wait);
         }
+        let former = self.replaced_here(&welcome.group, &admitted.bound);
+        // The former heard of the hub's new keys before this device did.
+        if former.is_some_and(|former| self.has_unknown_hub(&former, hub))
+            && self.ask_hub_at_once()?
+        {
+            return Ok(Verdict::Wait);
+        }
         if let Err(why) = self.check_place(&welcome.group, &admitted.bound, hub) {
             return Ok(Verdict::Drop(Some(why)));
         }
