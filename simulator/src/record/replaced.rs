@@ -49,8 +49,9 @@ impl Record {
             format!("d{device} is told that {changed:?} have other keys than before a restart")
         })?;
         let followed = self.followed.get(&(device, group.clone()));
-        if let Some(followed) = followed {
-            self.left_at.insert((device, group.clone()), followed.epoch);
+        let since = self.seen.get(&device).and_then(|seen| seen.since.get(&group).copied());
+        if let Some(left_at) = followed.map(|followed| followed.epoch).max(since) {
+            self.left_at.insert((device, group.clone()), left_at);
         }
         let known = self.restarts.get(&group).map(|restart| restart.successor.clone());
         // Who was not in that one when it was replaced in turn comes into the next at once.
