@@ -48,6 +48,15 @@ impl Member {
         ends.then_some(former)
     }
 
+    /// Whether a group was the first in its rooms, and this device is in one that came after a restart.
+    pub(super) fn is_superseded(&self, group: &GroupId, bound: &BridgeGroup) -> bool {
+        let live = self.live_in(&bound.rooms()).filter(|live| live != group);
+        let here = live.and_then(|live| self.engine.load_group(&live.0).ok());
+        let here = here.map(|here| BridgeGroup::from_extensions(&here.context().extensions));
+        bound.replaced().is_none()
+            && here.and_then(Result::ok).is_some_and(|here| here.replaced().is_some())
+    }
+
     /// The group of this device that has these rooms.
     fn live_in(&self, rooms: &[RoomAddress]) -> Option<GroupId> {
         let live = |record: &&GroupRecord| matches!(record.state, State::Live | State::Rejoining);

@@ -166,6 +166,9 @@ impl Member {
             Err(AdmissionError::OtherHub) if self.ask_hub_at_once()? => return Ok(Verdict::Wait),
             Err(why) => return Ok(Verdict::Drop(Some(why.to_string()))),
         };
+        if self.is_superseded(&welcome.group, &admitted.bound) {
+            return Ok(Verdict::Drop(None));
+        }
         if self.replaces_unread(&welcome.group, &admitted.bound) {
             return Ok(Verdict::Wait);
         }
