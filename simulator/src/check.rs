@@ -84,7 +84,7 @@ impl World {
         let Some(former) = command.group() else { return Ok(false) };
         let group = self.latest(former);
         // Who is not in the group that took the place is told elsewhere, or its maker is.
-        let stays_behind = group != former && self.is_in(device, former)?;
+        let stays_behind = self.stays_behind(device, former)?;
         if stays_behind || self.record.is_excused(group) {
             return Ok(true);
         }

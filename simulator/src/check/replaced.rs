@@ -97,6 +97,18 @@ impl World {
         Ok(groups.into_iter().any(|summary| summary.group == *group))
     }
 
+    /// Whether a device is in a group that another one replaced, if this one was it or came before it.
+    pub(super) fn stays_behind(&self, device: Device, group: &GroupId) -> Result<bool, Failure> {
+        let mut former = group;
+        while let Some(restart) = self.record.restarts.get(former) {
+            if self.is_in(device, former)? {
+                return Ok(true);
+            }
+            former = &restart.successor;
+        }
+        Ok(false)
+    }
+
     /// The group that has a group's place now.
     pub(super) fn latest<'a>(&'a self, group: &'a GroupId) -> &'a GroupId {
         let mut latest = group;
