@@ -308,13 +308,10 @@ impl Member {
                     self.take_handshake(handshake)?;
                 }
                 let more = next(self) > before && next(self) <= answer.last_seq;
-                if more {
-                    return self.fetch_handshakes(group);
-                }
                 if next(self) > answer.last_seq {
                     self.told_of_group(group)?;
                 }
-                self.fetch_unopened(group)
+                if more { self.fetch_handshakes(group) } else { self.fetch_unopened(group) }
             }
             // What we need is no longer kept, but we may still have a leaf. Past messages can be
             // read with the old state until the new one comes.
