@@ -147,6 +147,9 @@ pub const FORGOTTEN_PER_TICK_MAX: usize = 1024;
 pub const WELCOMES_WAITING_MAX: usize = 100;
 /// A Welcome may come before the invitation to its room; people are told after this.
 pub const INVITATION_WAIT_MS: u64 = 60_000;
+/// A Welcome whose maker may not replace the former group, as far as the device knows, waits so long for
+/// the commit that allows it, where the hub does not tell.
+pub const PROOF_WAIT_MS: u64 = DAY_MS;
 /// A room without a group makes a member ask for its group after this.
 pub const FIND_GROUP_AFTER_MS: u64 = 60_000;
 

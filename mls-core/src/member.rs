@@ -69,6 +69,7 @@ mod reinit;
 mod rejoin;
 mod remove;
 mod replaced;
+mod replaced_proof;
 mod requests;
 mod restart;
 mod room_order;

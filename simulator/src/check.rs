@@ -1,8 +1,11 @@
 //! What must be true once everything is at rest.
 
+mod again;
 mod certificates;
 mod groups;
+mod let_in;
 mod messages;
+mod replaced;
 mod room_groups;
 
 use mls_core::member::Command;
@@ -34,6 +37,10 @@ const OTHER_HUB: &str = "no way back into the group: it is ordered by another hu
 /// And of what shuts out who lacks a PSK.
 const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReAddNeeded"];
 
+/// Of a certificate that the authority refuses.
+const REFUSED: [&str; 2] =
+    ["this device gets no certificate", "no certificate for this group's key"];
+
 impl World {
     /// Holds every promise against what was seen.
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
@@ -42,6 +49,9 @@ impl World {
         }
         self.check_commands()?;
         self.check_groups()?;
+        self.check_restarts()?;
+        self.check_let_in()?;
+        self.check_again()?;
         self.check_certificates()?;
         self.check_messages()?;
         self.check_warnings()
@@ -54,7 +64,7 @@ impl World {
                 || self.record.buried.contains(&given.device)
                 || self.is_shut_out(given.device)
                 || self.waits_for_new_keys(given.device)
-                || self.waits_for_ever(&given.command)?;
+                || self.waits_for_ever(given.device, &given.command)?;
             Rule::CommandsEnd.holds(ended.is_some() || excused, || {
                 format!("{id}, {:?}, has not ended", given.command)
             })?;
@@ -70,9 +80,12 @@ impl World {
     }
 
     /// A device that is to be removed says nothing more; where all are, nobody commits that.
-    fn waits_for_ever(&self, command: &Command) -> Result<bool, Failure> {
-        let Some(group) = command.group() else { return Ok(false) };
-        if self.record.is_excused(group) {
+    fn waits_for_ever(&self, device: Device, command: &Command) -> Result<bool, Failure> {
+        let Some(former) = command.group() else { return Ok(false) };
+        let group = self.latest(former);
+        // Who is not in the group that took the place is told elsewhere, or its maker is.
+        let stays_behind = self.stays_behind(device, former)?;
+        if stays_behind || self.record.is_excused(group) {
             return Ok(true);
         }
         Ok(self.staying(self.ordinal(group))?.is_empty())
@@ -80,7 +93,10 @@ impl World {
 
     fn check_warnings(&self) -> Result<(), Failure> {
         for (device, seen) in &self.record.seen {
-            let strange = seen.warnings.iter().find(|w| is_strange(w, self.record.shut_out));
+            let refused = self.record.refused.contains(device);
+            let told = |w: &str| refused && REFUSED.iter().any(|known| w.starts_with(known));
+            let shut_out = self.record.shut_out;
+            let strange = seen.warnings.iter().find(|w| is_strange(w, shut_out) && !told(w));
             Rule::NoFalseAlarm.holds(strange.is_none(), || {
                 format!("d{device} warns: {}", strange.cloned().unwrap_or_default())
             })?;

@@ -1,8 +1,10 @@
 //! A trace from a seed: a group comes to be, then people and faults take turns.
 
 mod beside;
+mod further;
 
 use self::beside::Beside;
+use self::further::Further;
 use crate::crash::{Crash, Node};
 use crate::dice::Dice;
 use crate::operation::Operation;
@@ -33,7 +35,8 @@ pub fn draw(seed: u64, members: Option<usize>) -> Trace {
     let beside = Beside::draw(seed);
     let cast = if beside.without_hub { beside.in_one_network(&cast) } else { cast };
     let (users, steps, creators) = (cast.users(), Vec::new(), Vec::new());
-    let mut drawing = Drawing { dice, weather, users, steps, creators, operates, beside };
+    let further = Further::draw(seed);
+    let mut drawing = Drawing { dice, weather, users, steps, creators, operates, beside, further };
     drawing.found();
     for _ in 0..drawing.dice.between(TURNS_MIN, TURNS_MAX) {
         drawing.turn();
@@ -64,6 +67,7 @@ struct Drawing {
     /// Whether people want more than the plainest things.
     operates: bool,
     beside: Beside,
+    further: Further,
 }
 
 impl Drawing {
@@ -77,6 +81,7 @@ impl Drawing {
             self.accounts().into_iter().filter(|_| !self.dice.one_in(6)).collect();
         self.steps.push(Step::Invite { device, group: 0, users: others });
         self.work(FOUNDING_WORK, calm);
+        self.begin_further(device);
         self.hand_over_first(device, calm);
     }
 
@@ -122,6 +127,7 @@ impl Drawing {
             self.operate();
         }
         self.turn_beside(group);
+        self.turn_further();
         if !self.dice.one_in(4) {
             let count = self.dice.between(1, WORK_MAX);
             self.work(count, false);

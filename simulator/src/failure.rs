@@ -44,6 +44,16 @@ pub enum Rule {
     FreshKey,
     /// Who is in a group has a certificate in its leaf that is not over.
     Certified,
+    /// A group whose place another one took goes on no more.
+    EndedStays,
+    /// Everybody whom its maker knew is in the group that took another's place, or somebody is told.
+    Replaced,
+    /// Who was invited came in, and nobody else.
+    LetIn,
+    /// What was given again, or taken back, is done once.
+    DoneOnce,
+    /// Nobody is put out of a group whom nobody wanted out, before the policy's time.
+    NobodyGoesEarly,
 }
 
 impl Rule {
@@ -64,6 +74,11 @@ impl Rule {
             Self::RoomsFollow => "rooms hold who is in the group",
             Self::FreshKey => "a fresh key is another one",
             Self::Certified => "members have certificates that are good",
+            Self::EndedStays => "a group that was replaced goes on no more",
+            Self::Replaced => "a restart brings everybody",
+            Self::LetIn => "who was let in came in, and nobody else",
+            Self::DoneOnce => "what is wanted twice is done once",
+            Self::NobodyGoesEarly => "nobody is put out before the time",
         }
     }
 

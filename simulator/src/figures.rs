@@ -36,6 +36,18 @@ pub struct Figures {
     pub keys_changed: u64,
     /// Certificates issued, beside the first ones.
     pub certificates: u64,
+    /// Groups that took the place of another by a restart.
+    pub restarted: u64,
+    /// Knocks that the hub took.
+    pub knocks: u64,
+    /// Knocks that an admin denied.
+    pub denied: u64,
+    /// Refusals of a certificate.
+    pub refused: u64,
+    /// Commands that were given again under their ids.
+    pub given_again: u64,
+    /// Commands that were done again, since a room took their commits back.
+    pub done_again: u64,
 }
 
 impl AddAssign for Figures {
@@ -55,6 +67,12 @@ impl AddAssign for Figures {
         self.apart += other.apart;
         self.keys_changed += other.keys_changed;
         self.certificates += other.certificates;
+        self.restarted += other.restarted;
+        self.knocks += other.knocks;
+        self.denied += other.denied;
+        self.refused += other.refused;
+        self.given_again += other.given_again;
+        self.done_again += other.done_again;
     }
 }
 
@@ -62,14 +80,17 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, operations, messages, shown, commits, inputs, faults, crashes, .. } = self;
         let Self { handed_over, handed_back, room_commits, rewound, apart, .. } = self;
-        let Self { keys_changed, certificates, .. } = self;
+        let Self { keys_changed, certificates, refused, given_again, done_again, .. } = self;
+        let Self { restarted, knocks, denied, .. } = self;
         write!(
             f,
             "{runs} runs: {operations} operations, {messages} messages (shown {shown} times), \
              {commits} commits, {inputs} inputs, {faults} faults, {crashes} crashes; \
              {handed_over} groups to rooms, {handed_back} back, {room_commits} commits there, \
              {rewound} times taken back, {apart} groups apart; {keys_changed} fresh keys, \
-             {certificates} certificates renewed or added"
+             {certificates} certificates renewed or added, {refused} refused; {restarted} restarts; \
+             {knocks} knocks, {denied} denied; {given_again} commands given again, {done_again} \
+             done again"
         )
     }
 }

@@ -11,6 +11,7 @@ use crate::world::World;
 const SHORT_S: u64 = 20;
 const LONG_S: u64 = 300;
 const HOUR_S: u64 = 3700;
+const DAY_S: u64 = 24 * 3600;
 /// Rounds of an hour until everything must be quiet.
 const ROUNDS_MAX: usize = 6;
 /// Things that may move in one moment.
@@ -20,6 +21,9 @@ impl World {
     /// One message more in each group, by which whoever cannot follow notices it.
     pub(crate) fn probe(&mut self) -> Result<(), Failure> {
         for group in 0..self.groups.len() {
+            if self.group(group).is_some_and(|group| self.record.is_replaced(&group)) {
+                continue;
+            }
             if let Some(device) = self.staying(group)?.first() {
                 self.step(&Step::Send { device: *device, group, count: 1 })?;
             }
@@ -33,6 +37,7 @@ impl World {
         self.hub.parted.clear();
         self.hub.armed = None;
         self.nodes.iter_mut().for_each(|node| node.armed = None);
+        let refused = std::mem::take(&mut self.authority);
         let mut dice = Dice::new(0);
         for round in 0..ROUNDS_MAX {
             for device in 0..self.nodes.len() {
@@ -44,6 +49,12 @@ impl World {
             for seconds in [SHORT_S; 8].into_iter().chain([LONG_S, SHORT_S, SHORT_S]) {
                 self.pass(seconds)?;
                 self.settle(&mut dice)?;
+            }
+            if round == 0 && !refused.is_empty() {
+                // Who was refused a certificate asks again a day later.
+                self.pass(DAY_S)?;
+                self.settle(&mut dice)?;
+                continue;
             }
             // The newest handshake may have been lost: that shows an hour later at the earliest.
             if round > 0 && self.is_quiet()? {

@@ -7,10 +7,14 @@
 //!
 //! The same trace gives the same story: keys are random, but nothing here depends on their bytes,
 //! except that in a group that its room orders the lower hash decides between two commits that one
-//! device made in one state, and that a new certificate comes into a group within a random hour. Of such a group nothing more is promised once somebody has heard of a
-//! commit too late to follow it (`record/room_order.rs`).
+//! device made in one state, and that a new certificate comes into a group within a random hour. Of a
+//! group that its room orders nothing more is promised once somebody has heard of a commit too late to
+//! follow it (`record/room_order.rs`). Of a group that was restarted no more is promised than that those
+//! are in the new one whom its maker knew (`check/replaced.rs`), and no message of an epoch that a
+//! device had not come to when it went on (`record/replaced.rs`).
 //! Time stands still unless a step lets it pass, and then by more than any member's random wait.
 
+mod authority;
 mod campaign;
 mod chance_bytes;
 mod check;
@@ -42,6 +46,7 @@ mod trace;
 mod weather;
 mod world;
 
+pub use authority::Authority;
 pub use campaign::{Campaign, Found, campaign};
 pub use crash::{Crash, Node};
 pub use draw::draw;

@@ -126,6 +126,9 @@ impl World {
             self.figures.faults += 1;
             return Ok(());
         }
+        if self.stops_at_authority(device, &request) {
+            return Ok(());
+        }
         let fate = self.hub_takes(hub::Input::Request(request.clone()))?;
         if chance.doubled || (upload && fate != Fate::Done) {
             self.figures.faults += u64::from(chance.doubled);

@@ -1,7 +1,8 @@
 //! What an [`Operation`] does to the world, and what else people and the hub's keeper do.
 
-use mls_core::address::RoomAddress;
-use mls_core::member::Command;
+use mls_core::address::{Network, RoomAddress, UserId};
+use mls_core::member::{Command, Input, MembersCommand};
+use mls_core::wire::knock::DenyKnock;
 
 use crate::failure::Failure;
 use crate::operation::Operation;
@@ -22,8 +23,12 @@ impl World {
         let users = operation.user().and_then(|user| self.user(user)).into_iter().collect();
         let command = match operation {
             Operation::Join => self.room_of(group, node.network()).map(Command::Join),
+            Operation::Knock => self.door_of(group, node.network()).map(Command::Knock),
             other => other.command(id.clone(), epoch.map_or(0, |summary| summary.epoch), users),
         };
+        if operation == Operation::Certified(true) {
+            self.record.asks_certificates = true;
+        }
         if operation.shuts_out() {
             self.record.shut_out = true;
         }
@@ -31,6 +36,36 @@ impl World {
             self.record.asks_psk = true;
         }
         command.map_or(Ok(()), |command| self.tell(device, command))
+    }
+
+    /// A room of the group at which an account of a network can knock.
+    fn door_of(&self, group: Group, network: Network) -> Option<RoomAddress> {
+        let (_, rooms) = self.groups.get(group)?;
+        self.room_of(group, network).or_else(|| rooms.first().cloned())
+    }
+
+    /// Answers the knocks that a device has shown.
+    pub(crate) fn answer(&mut self, device: Device, lets_in: bool) -> Result<(), Failure> {
+        for (group, user) in self.record.take_knocks(device) {
+            let command = if lets_in {
+                Command::Invite(MembersCommand { group, users: vec![user] })
+            } else {
+                Command::DenyKnock(DenyKnock { group, user })
+            };
+            self.tell(device, command)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the last commands of a device again, under the ids that they had.
+    pub(crate) fn again(&mut self, device: Device, count: usize) -> Result<(), Failure> {
+        if self.see(device)?.runs() {
+            let commands = self.record.last_commands(device, count);
+            self.figures.given_again += u64::try_from(commands.len()).unwrap_or(0);
+            let inputs = commands.into_iter().map(|(id, command)| Input::Command(id, command));
+            self.mailbox(device).account.extend(inputs);
+        }
+        Ok(())
     }
 
     /// Somebody invites an account into the group's room on its network, and it comes.
@@ -53,7 +88,7 @@ impl World {
     }
 
     /// Whether somebody let accounts into a room who need not be in its group.
-    pub(crate) fn is_guest(&self, room: &RoomAddress, user: &mls_core::address::UserId) -> bool {
+    pub(crate) fn is_guest(&self, room: &RoomAddress, user: &UserId) -> bool {
         self.record.guests.contains(&(room.clone(), user.clone()))
     }
 }

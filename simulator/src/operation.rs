@@ -47,6 +47,12 @@ pub enum Operation {
     Order(Order),
     /// The device takes a fresh signature key in the group.
     ChangeKey,
+    /// A new group takes the place of this one.
+    Restart,
+    /// The device asks to be let in.
+    Knock,
+    /// The group takes no leaf without a certificate, or any.
+    Certified(bool),
 }
 
 impl Operation {
@@ -74,6 +80,10 @@ impl Operation {
             Self::Order(Order::Room) => ("order-room", String::new()),
             Self::Order(Order::Hub) => ("order-hub", String::new()),
             Self::ChangeKey => ("change-key", String::new()),
+            Self::Restart => ("restart", String::new()),
+            Self::Knock => ("knock", String::new()),
+            Self::Certified(true) => ("certified", String::new()),
+            Self::Certified(false) => ("not-certified", String::new()),
         }
     }
 
@@ -95,6 +105,10 @@ impl Operation {
             "order-room" => Self::Order(Order::Room),
             "order-hub" => Self::Order(Order::Hub),
             "change-key" => Self::ChangeKey,
+            "restart" => Self::Restart,
+            "knock" => Self::Knock,
+            "certified" => Self::Certified(true),
+            "not-certified" => Self::Certified(false),
             "admin" => return number("u").map(Self::Admin),
             "no-admin" => return number("u").map(Self::NoAdmin),
             "propose-add" => return number("u").map(Self::ProposeAdd),
@@ -119,7 +133,8 @@ impl Operation {
         }
     }
 
-    /// The command for it, for a group in this epoch; [`Operation::Join`] names a room instead.
+    /// The command for it, for a group in this epoch; [`Operation::Join`] and [`Operation::Knock`] name
+    /// a room instead.
     pub(crate) fn command(self, group: GroupId, epoch: u64, users: Vec<UserId>) -> Option<Command> {
         let of = |settings| {
             Some(Command::ChangeSettings(SettingsCommand { group: group.clone(), settings }))
@@ -153,8 +168,10 @@ impl Operation {
                 Some(Command::ReInit(ReInitCommand { group, suite, settings: none() }))
             }
             Self::Order(order) => of(Settings { order: Some(order), ..none() }),
+            Self::Certified(only) => of(Settings { basic_allowed: Some(!only), ..none() }),
             Self::ChangeKey => Some(Command::ChangeKey(group)),
-            Self::Join => None,
+            Self::Restart => Some(Command::Restart(group)),
+            Self::Join | Self::Knock => None,
         }
     }
 

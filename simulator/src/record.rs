@@ -1,6 +1,9 @@
 //! What was seen in a run, and the promises that can be held against it on the spot.
 
+mod again;
+mod coming;
 mod fresh_keys;
+mod replaced;
 mod room_order;
 mod seen;
 
@@ -11,6 +14,7 @@ use mls_core::bridge_group::Order;
 use mls_core::door;
 use mls_core::engine::sha256;
 use mls_core::hub::RoomMessage;
+use mls_core::identity::Standing;
 use mls_core::member::{
     Command, CommandId, Confirmation, Event, GroupSummary, Input, OutgoingMessage, Output,
 };
@@ -19,6 +23,8 @@ use mls_core::wire::{Digest, GroupId};
 
 use crate::failure::{Failure, Rule};
 use crate::step::Device;
+use coming::Leaf;
+pub(crate) use replaced::Restart;
 pub(crate) use room_order::Followed;
 pub(crate) use seen::Seen;
 
@@ -64,6 +70,30 @@ pub(crate) struct Record {
     pub(crate) late: BTreeSet<(Device, Digest)>,
     /// Messages that came to a device.
     came: BTreeSet<(Device, Digest)>,
+    /// Groups whose rooms have another group now, and since when.
+    pub(crate) ended: BTreeMap<GroupId, u64>,
+    /// Groups that ended by a ReInit.
+    started_anew: BTreeSet<GroupId>,
+    /// Restarts, by the group that was replaced.
+    pub(crate) restarts: BTreeMap<GroupId, Restart>,
+    /// The epoch in which each device had a group whose place another one took.
+    left_at: BTreeMap<(Device, GroupId), u64>,
+    /// Accounts that knocked somewhere, and those of which somebody said no.
+    knocked: BTreeSet<UserId>,
+    denied: BTreeSet<UserId>,
+    /// Knocks that devices have shown.
+    knocks: BTreeMap<Device, Vec<(GroupId, UserId)>>,
+    /// Accounts that somebody wanted in the group of a room.
+    let_in: BTreeSet<(RoomAddress, UserId)>,
+    /// Accounts that somebody wanted out of a group, or that left one.
+    put_out: BTreeSet<UserId>,
+    /// Clients that were ever added to a group.
+    pub(crate) added: BTreeSet<(GroupId, ClientId)>,
+    leaves: BTreeMap<(GroupId, ClientId), Leaf>,
+    /// A group may take nobody without a certificate.
+    pub(crate) asks_certificates: bool,
+    /// Devices that were refused a certificate.
+    pub(crate) refused: BTreeSet<Device>,
     /// Devices that were told of their fresh key in a group, and the key before.
     changing: Vec<(Device, GroupId, Vec<u8>)>,
 }
@@ -91,7 +121,8 @@ pub(crate) struct Sent {
     /// In which epoch the group was when the hub read it last, and whether its sender was in it
     /// each time.
     pub(crate) read: Option<(u64, bool)>,
-    /// Its sender's ghost was put out of the room that it was to go to.
+    /// Its sender's ghost was put out of the room that it was to go to, or the room's group had been
+    /// replaced twice.
     pub(crate) dropped: bool,
     /// Whether it is a commit.
     commit: bool,
@@ -139,7 +170,14 @@ impl Record {
     }
 
     /// A command is given for the first time.
-    pub(crate) fn commanded(&mut self, device: Device, id: &CommandId, command: &Command) {
+    pub(crate) fn commanded(
+        &mut self,
+        device: Device,
+        id: &CommandId,
+        command: &Command,
+        rooms: &[RoomAddress],
+    ) {
+        self.note_wish(device, command, rooms);
         if let Command::Send(send) = command {
             self.texts.insert(send.content.clone(), id.clone());
         }
@@ -206,10 +244,12 @@ impl Record {
         self.messages.insert(message.id, sent);
     }
 
-    /// The hub reads a message in a room, while its sender has a leaf in the group, or not.
-    pub(crate) fn hub_reads(&mut self, message: &RoomMessage, users: &[UserId]) {
+    /// The hub reads a message in a room, of whose groups it knows some, while its sender has a leaf in the
+    /// group, or not.
+    pub(crate) fn hub_reads(&mut self, message: &RoomMessage, users: &[UserId], known: &[GroupId]) {
         let inside = users.contains(&message.sender);
         if let Some(sent) = self.messages.get_mut(&sha256(&message.message)) {
+            sent.dropped |= sent.read.is_none() && !known.contains(&sent.group);
             let epoch = self.epochs.get(&sent.group).copied().unwrap_or(0);
             sent.read = Some((epoch, inside && sent.read.is_none_or(|(_, was)| was)));
         }
@@ -235,6 +275,9 @@ impl Record {
             } else {
                 seqs.all.insert(tbs.seq)
             };
+        }
+        if !self.places.contains_key(&place) {
+            self.check_ended(&tbs)?;
         }
         let first = *self.places.entry(place).or_insert(tbs.message_hash);
         Rule::OneWinner.holds(first == tbs.message_hash, || {
@@ -267,6 +310,13 @@ impl Record {
         now_ms: u64,
     ) -> Result<(), Failure> {
         let (epoch, order) = (summary.epoch, summary.order);
+        for member in &summary.members {
+            let until_s = match member.standing {
+                Standing::Vouched { until_s } => until_s,
+                Standing::Unvouched => 0,
+            };
+            self.sees_leaf(&summary.group, &member.client, &member.signature_key, until_s, now_ms);
+        }
         let member = |m: mls_core::member::MemberSummary| (m.client, m.leaf_index, m.signature_key);
         let members = summary.members.into_iter().map(member).collect();
         let state = State { members, authenticator };

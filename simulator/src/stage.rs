@@ -107,6 +107,7 @@ fn world(hub: HubNode, nodes: Vec<MemberNode>, users: Vec<UserId>) -> Result<Wor
         asked: BTreeMap::new(),
         uploads: BTreeMap::new(),
         mailboxes: BTreeMap::new(),
+        authority: BTreeMap::new(),
         groups: Vec::new(),
         rooms_made: std::collections::BTreeSet::new(),
         record: Record::of(clients),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::authority::Authority;
 use crate::crash::{Crash, Node};
 use crate::operation::Operation;
 use crate::weather::Weather;
@@ -35,6 +36,12 @@ pub enum Step {
     Send { device: Device, group: Group, count: usize },
     /// A device's user wants something of a group.
     Operate { device: Device, group: Group, operation: Operation },
+    /// A device's user lets in, or denies, whoever it was shown as knocking and has not answered.
+    Answer { device: Device, lets_in: bool },
+    /// A device's program gives its last commands again, as if it had not heard of them.
+    Again { device: Device, count: usize },
+    /// How the authority treats a device from now on.
+    Authority { device: Device, authority: Authority },
     /// Somebody in the group's room on the account's network lets an account into its list.
     LetIn { user: User, group: Group },
     /// Somebody puts an account out of the group's room on the account's own network.
@@ -92,6 +99,10 @@ impl fmt::Display for Step {
                 let space = if rest.is_empty() { "" } else { " " };
                 write!(f, "{name} d{device} g{group}{space}{rest}")
             }
+            Self::Answer { device, lets_in: true } => write!(f, "answer d{device} yes"),
+            Self::Answer { device, lets_in: false } => write!(f, "answer d{device} no"),
+            Self::Again { device, count } => write!(f, "again d{device} {count}"),
+            Self::Authority { device, authority } => write!(f, "authority d{device} {authority}"),
             Self::LetIn { user, group } => write!(f, "let-in u{user} g{group}"),
             Self::HubKeys => write!(f, "hub-keys"),
             Self::Kick { user, group } => write!(f, "kick u{user} g{group}"),
@@ -144,6 +155,12 @@ fn parse(words: &[&str]) -> Option<Step> {
             group: after("g", group)?,
             count: count.parse().ok()?,
         },
+        ["answer", d, "yes"] => Step::Answer { device: after("d", d)?, lets_in: true },
+        ["answer", d, "no"] => Step::Answer { device: after("d", d)?, lets_in: false },
+        ["again", d, count] => Step::Again { device: after("d", d)?, count: count.parse().ok()? },
+        ["authority", d, word] => {
+            Step::Authority { device: after("d", d)?, authority: word.parse().ok()? }
+        }
         ["let-in", u, g] => Step::LetIn { user: after("u", u)?, group: after("g", g)? },
         ["hub-keys"] => Step::HubKeys,
         ["kick", u, g] => Step::Kick { user: after("u", u)?, group: after("g", g)? },

@@ -38,6 +38,12 @@ impl World {
             Step::Rejoin { device, group } => self.tell_of(*device, *group, Command::Rejoin),
             Step::Send { device, group, count } => self.send(*device, *group, *count),
             Step::Operate { device, group, operation } => self.operate(*device, *group, *operation),
+            Step::Answer { device, lets_in } => self.answer(*device, *lets_in),
+            Step::Again { device, count } => self.again(*device, *count),
+            Step::Authority { device, authority } => {
+                self.authority.insert(*device, *authority);
+                Ok(())
+            }
             Step::LetIn { user, group } => self.let_in(*user, *group),
             Step::HubKeys => self.replace_hub_keys(),
             Step::Kick { user, group } => self.kick(*user, *group),
@@ -165,7 +171,10 @@ impl World {
             let node = self.node(device)?;
             node.commands += 1;
             let id = format!("d{device}c{}", node.commands);
-            self.record.commanded(device, &id, &command);
+            let group = command.group().map(|group| self.ordinal(group));
+            let rooms = group.and_then(|group| self.groups.get(group));
+            let rooms = rooms.map(|(_, rooms)| rooms.clone()).unwrap_or_default();
+            self.record.commanded(device, &id, &command, &rooms);
             given.push((id, command));
         }
         self.command(device, given)
@@ -211,6 +220,7 @@ impl World {
         let Some(user) = self.user(user) else { return Ok(()) };
         if let Some(room) = self.room_of(group, user.network()) {
             self.figures.operations += 1;
+            self.record.may_go(&user);
             self.put_out(&room, &user, None);
         }
         Ok(())
@@ -222,6 +232,7 @@ impl World {
         let Some(room) = self.room_of(group, other) else { return Ok(()) };
         if self.rooms.get_mut(&room).is_some_and(|known| known.ghosts.remove(&user)) {
             self.figures.operations += 1;
+            self.record.may_go(&user);
             self.tell_hub_of_list(&room, &user, false);
         }
         Ok(())

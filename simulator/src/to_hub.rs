@@ -17,7 +17,11 @@ impl World {
         self.figures.inputs += 1;
         if let hub::Input::Message(message) = &input {
             let users = self.hub.hub.users_in(&message.room)?;
-            self.record.hub_reads(message, &users);
+            // The hub knows a room's group, and the one before it.
+            let of_room =
+                self.groups.iter().rev().filter(|(_, rooms)| rooms.contains(&message.room));
+            let known: Vec<_> = of_room.take(2).map(|(group, _)| group.clone()).collect();
+            self.record.hub_reads(message, &users, &known);
         }
         let crash = Armed::input(&mut self.hub.armed);
         let outcome = self.hub.hub.handle(self.now_ms, input)?;
@@ -51,6 +55,7 @@ impl World {
     fn note(&mut self, effect: &Effect) -> Result<(), Failure> {
         match effect {
             Effect::BindRoom(bind) => {
+                self.record.bound(&bind.group, &bind.room, &self.groups, self.now_ms);
                 match self.groups.iter_mut().find(|(group, _)| *group == bind.group) {
                     Some((_, rooms)) => rooms.push(bind.room.clone()),
                     None => self.groups.push((bind.group.clone(), vec![bind.room.clone()])),

@@ -64,7 +64,10 @@ mod tests {
             hold d1 g0 p1\nuse d0 g0 p1\nuse-anyway d0 g0 p1\npast-epoch d0 g0 2\n\
             propose-update d1 g0\npropose-add d1 g0 u2\npropose-remove d1 g0 u2\n\
             reinit d0 g0 2\njoin d1 g0\n\
-            order-room d0 g0\norder-hub d0 g0\nchange-key d1 g0\nwork 25 7\nwork 5 8 loses doubles swaps";
+            order-room d0 g0\norder-hub d0 g0\nchange-key d1 g0\n\
+            restart d0 g0\nknock d2 g0\nanswer d0 yes\nanswer d1 no\ncertified d0 g0\n\
+            not-certified d0 g0\nagain d1 2\nauthority d1 refuses\nauthority d1 silent\n\
+            authority d1 rations\nauthority d1 away\nauthority d1 signs\nwork 25 7\nwork 5 8 loses doubles swaps";
         let trace: Trace = text.parse().unwrap();
         assert_eq!(trace.to_string(), text);
         assert_eq!(text.replace('\n', "; ").parse::<Trace>().unwrap(), trace);

@@ -6,6 +6,7 @@ use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::hub;
 use mls_core::wire::{Digest, GroupId, RequestId};
 
+use crate::authority::Authority;
 use crate::failure::{Failure, Rule};
 use crate::figures::Figures;
 use crate::hub_node::HubNode;
@@ -33,6 +34,8 @@ pub(crate) struct World {
     /// Requests that publish uploads of key packages.
     pub(crate) uploads: BTreeMap<RequestId, Digest>,
     pub(crate) mailboxes: BTreeMap<Device, Mailbox>,
+    /// How the authority treats devices; it signs for all others.
+    pub(crate) authority: BTreeMap<Device, Authority>,
     /// Groups in the order in which the hub took them, and their rooms.
     pub(crate) groups: Vec<(GroupId, Vec<RoomAddress>)>,
     /// Rooms made so far.

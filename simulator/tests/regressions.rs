@@ -313,3 +313,11 @@ fn who_lost_a_group_before_its_room_ordered_it_is_told_that_there_is_no_way_back
          work 5 861088; work 18 185695; lose d5; order-room d2 g0; order-hub d2 g0",
     );
 }
+
+#[test]
+fn a_welcome_under_a_key_that_is_newer_than_the_last_answer_of_the_hub_is_taken() {
+    replay(
+        "cast 2 2 1 1; create d5 matrix xmpp; time 90000; back d1; work 3 281524; hub-keys; \
+         back d5; work 17 586773; invite d5 g0 u0",
+    );
+}

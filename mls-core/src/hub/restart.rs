@@ -4,12 +4,14 @@
 //! goes by the last state that it has: who was an admin in that may restart the group, once.
 
 use super::group_record::{self, GroupRecord, bridge_group};
-use super::removal::CLOSED;
+use super::left_by_room;
+use super::removal::{CLOSED, proposed_by_hub};
 use super::successor::Successor;
 use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::UserId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
+use crate::identity::client_id;
 use crate::store::StoreError;
 use crate::wire::refusal::Refusal;
 
@@ -22,11 +24,17 @@ impl Turn<'_> {
     ) -> Result<Option<GroupRecord>, Stop> {
         let Some(former) = new.replaced() else { return Ok(None) };
         let former = self.group_of_member(&former, from)?;
-        let last = bridge_group(&self.groups.copy(self.store, &former)?)?;
+        let public = self.groups.copy(self.store, &former)?;
+        let last = bridge_group(&public)?;
         if !last.is_admin(from) {
             return Err(not_allowed("only who was an admin of the group may restart it"));
         } else if former.closed {
             return Err(not_allowed(CLOSED));
+        } else if is_to_go(&public, from)
+            || has_left(&former, from)
+            || left_by_room::is_out(self.store, &former, from)?
+        {
+            return Err(not_allowed("this account is to be removed from the group"));
         } else if former.rooms.is_empty() {
             return Err(not_allowed("all rooms of the group are lost: make a new group"));
         } else if new.rooms() != last.rooms() {
@@ -51,4 +59,20 @@ impl Turn<'_> {
         former.successor = Some(Successor::of_restart(new)?);
         former.write(self.store)
     }
+}
+
+/// Whether an account left after a ReInit, before the group that follows was there.
+fn has_left(former: &GroupRecord, user: &UserId) -> bool {
+    former.successor.as_ref().is_some_and(|successor| successor.left.contains(user))
+}
+
+/// Whether the hub has proposed to remove all leaves of an account: a restart would bring it back.
+fn is_to_go(public: &PublicGroup, user: &UserId) -> bool {
+    let proposed = proposed_by_hub(public);
+    let own = |member: &mls_rs::group::Member| {
+        client_id(&member.signing_identity).is_ok_and(|client| client.user() == *user)
+    };
+    let roster = public.roster();
+    let mut leaves = roster.members_iter().filter(own);
+    leaves.all(|member| proposed.contains(&member.index))
 }

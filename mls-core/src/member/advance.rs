@@ -26,6 +26,7 @@ impl Member {
     }
 
     fn advance_group(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        self.prove_welcomes(group)?;
         let waits_for_nothing = self.advance_commands(group)?;
         match self.record(group).map(|record| (record.state, record.rejoin.is_some())) {
             Some((State::Rejoining, false)) => self.lost(group),
@@ -135,6 +136,7 @@ impl Member {
         self.forget_ended_groups()?;
         self.forget_room_states()?;
         self.forget_old_messages()?;
+        self.give_up_proofs()?;
         self.want_credentials()?;
         self.sweep_key_packages()
     }

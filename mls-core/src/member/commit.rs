@@ -197,6 +197,9 @@ impl Member {
                 self.commit_lost(group)?;
                 self.fetch_handshakes(group)
             }
+            Err(Refusal::Gone) if self.left_before(group) => {
+                self.commit_refused(group, "the group has ended")
+            }
             Err(Refusal::Gone) => {
                 // The group has ended, and what follows was not heard of yet.
                 self.commit_lost(group)?;
@@ -205,6 +208,12 @@ impl Member {
             }
             Err(refusal) => self.commit_refused(group, &format!("the hub refuses: {refusal}")),
         }
+    }
+
+    /// Whether this device is on its way back into a group that it had been out of.
+    fn left_before(&self, group: &GroupId) -> bool {
+        let rejoin = self.record(group).and_then(|record| record.rejoin.as_ref());
+        rejoin.is_some_and(|rejoin| rejoin.was_gone)
     }
 
     /// Our commit has its receipt: it goes the way of every handshake. The request stays until

@@ -11,6 +11,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 
 use super::commit::Changes;
+use super::group_record::GroupRecord;
 use super::intents::{Intent, Step};
 use super::keys::SignatureKey;
 use super::loaded::Loaded;
@@ -105,6 +106,14 @@ impl Member {
     /// Whether the certificate of the first key of the group's own is on its way.
     pub(super) fn awaits_first_key(&self, group: &GroupId) -> bool {
         self.is_asking(|asked| *asked == Purpose::GroupCredential(group.clone()))
+    }
+
+    /// Whether a commit of ours may bring another key into our leaf of a group that can be followed.
+    pub(super) fn awaits_own_key(&self, group: &GroupId) -> Result<bool, StoreError> {
+        let pending =
+            |record: &GroupRecord| record.pending.is_some() && record.broken_seq.is_none();
+        let pending = self.record(group).is_some_and(pending);
+        Ok(pending && self.group_keys(group)?.next.is_some())
     }
 
     /// What an update brings: a key of the group's own, if it is the first; not into a room, where it

@@ -231,7 +231,8 @@ impl Member {
             // Nobody speaks in it yet.
             State::Registering => 1,
             State::Ended => 2,
-            State::Rejoining | State::Live => 3,
+            State::Rejoining => 3,
+            State::Live => 4,
         };
         let bound = self.groups.values().filter(|record| record.rooms.contains(room));
         bound.max_by_key(rank)

@@ -56,7 +56,7 @@ impl Member {
         let group = handshake.group.clone();
         let Some(record) = self.record(&group).cloned() else {
             // A Welcome may wait for its room: then this comes after it.
-            if self.is_welcomed(&group)? {
+            if self.is_welcomed(&group) {
                 self.keep_early(&handshake)?;
             }
             return Ok(Turn::Settled);
@@ -308,6 +308,9 @@ impl Member {
                     self.take_handshake(handshake)?;
                 }
                 let more = next(self) > before && next(self) <= answer.last_seq;
+                if next(self) > answer.last_seq {
+                    self.told_of_group(group)?;
+                }
                 if more { self.fetch_handshakes(group) } else { self.fetch_unopened(group) }
             }
             // What we need is no longer kept, but we may still have a leaf. Past messages can be
@@ -316,6 +319,7 @@ impl Member {
                 record.rejoin.get_or_insert(Rejoin::by_itself());
             }),
             Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
+                self.told_of_group(group)?;
                 self.shut_out(group, &refusal)
             }
             _ => Ok(()),

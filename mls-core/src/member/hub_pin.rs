@@ -14,6 +14,8 @@ const HUB: Space = "hub";
 const PIN: &[u8] = b"pin";
 /// When the hub last said who it is.
 const ASKED: &[u8] = b"asked";
+/// When it was asked since something named a key that is not pinned.
+const ASKED_AT_ONCE: &[u8] = b"asked_at_once";
 /// Version of the protocol that we speak.
 const VERSION: u8 = 0;
 
@@ -47,10 +49,12 @@ impl Member {
     /// answer is to be waited for: it was not asked about that just before.
     pub(super) fn ask_hub_at_once(&mut self) -> Result<bool, StoreError> {
         let asking = self.is_asking(|purpose| *purpose == Purpose::HubInfo);
-        let asked_ms: u64 = self.overlay.read(HUB, ASKED)?.unwrap_or(0);
+        let asked_ms: u64 = self.overlay.read(HUB, ASKED_AT_ONCE)?.unwrap_or(0);
         if asking || self.now_ms.saturating_sub(asked_ms) < HUB_INFO_AT_ONCE_MS {
             return Ok(asking);
         }
+        // What it said by itself before may be older than the key.
+        self.overlay.write(HUB, ASKED_AT_ONCE, &self.now_ms)?;
         self.request(Purpose::HubInfo, Request::HubInfo).map(|_| true)
     }
 

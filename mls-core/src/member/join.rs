@@ -57,9 +57,11 @@ impl Member {
             None | Some(State::Gone) => {}
             Some(_) => return self.done(number, Some(group)),
         }
+        let was_gone = self.record(&group).is_some();
         let mut record = GroupRecord::new(group, State::Rejoining, self.now_ms);
         record.joined_epoch = u64::MAX;
-        record.rejoin = Some(Rejoin { intent: Some(number), joins: true, ..Rejoin::by_itself() });
+        let intent = Some(number);
+        record.rejoin = Some(Rejoin { intent, was_gone, joins: true, ..Rejoin::by_itself() });
         self.save_record(record)
     }
 }

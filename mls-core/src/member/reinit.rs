@@ -13,6 +13,7 @@ use super::Member;
 use super::claiming::Claiming;
 use super::command::ReInitCommand;
 use super::commit::{Changes, ReInit};
+use super::group_record::State;
 use super::intents::{Stage, StartingAnew, Step};
 use super::loaded::Loaded;
 use crate::address::ClientId;
@@ -57,6 +58,13 @@ impl Member {
             Some(successor) => (Some(successor.clone()), record.successor_suite),
             None => (None, command.suite),
         };
+        if let Some(next) = ended.as_ref().and_then(|next| self.record(next))
+            && next.state != State::Registering
+        {
+            // What follows is there, or was.
+            let next = next.group.clone();
+            return self.done(number, Some(next)).map(|()| Step::Next);
+        }
         if !CIPHER_SUITES.contains(&CipherSuite::from(suite)) {
             let why = EngineError::Suite(suite).to_string();
             return self.fail(number, why).map(|()| Step::Next);

@@ -192,13 +192,13 @@ impl Member {
         self.key_histories.remove(group);
         let never_joined = record.joined_epoch == u64::MAX;
         let needed = rejoin.intent.is_none() || record.state == State::Rejoining;
-        if never_joined && (out || rejoin.intent.is_some()) {
-            self.delete_record(group);
-        } else if rejoin.was_gone {
+        if rejoin.was_gone {
             self.change_record(group, |record| {
                 record.rejoin = None;
                 record.state = State::Gone;
             })?;
+        } else if never_joined && (out || rejoin.intent.is_some()) {
+            self.delete_record(group);
         } else if out && record.state == State::Rejoining {
             // There is nothing that could be lost.
             let by = self.client.clone();

@@ -15,7 +15,7 @@ use super::group_record::{GroupRecord, State};
 use super::intents::Stage;
 use super::requests::Purpose;
 use super::{Command, Event, Member};
-use crate::address::ClientId;
+use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::BridgeGroup;
 use crate::identity::{client_id, clients};
 use crate::store::StoreError;
@@ -33,13 +33,35 @@ impl Member {
 
     /// The group of this device that another one is to replace, if there is one.
     pub(super) fn replaced_here(&self, new: &GroupId, bound: &BridgeGroup) -> Option<GroupId> {
-        let former = bound.replaced().filter(|former| former != new)?;
+        let named = bound.replaced().filter(|former| former != new)?;
+        let former = match self.record(&named) {
+            Some(_) => named,
+            // It was restarted again before this device came into it: what it replaced ends here.
+            None => self.live_in(&bound.rooms())?,
+        };
         let ends = match self.record(&former)?.state {
             State::Live | State::Rejoining => true,
-            State::Ended => self.live_successor(&former).as_ref() != Some(new),
+            // Whoever was in the new one already, and comes again, comes as into any group.
+            State::Ended => self.record(&former)?.successor.as_ref() != Some(new),
             State::Registering | State::Gone => false,
         };
         ends.then_some(former)
+    }
+
+    /// Whether a group was the first in its rooms, and this device is in one that came after a restart.
+    pub(super) fn is_superseded(&self, group: &GroupId, bound: &BridgeGroup) -> bool {
+        let live = self.live_in(&bound.rooms()).filter(|live| live != group);
+        let here = live.and_then(|live| self.engine.load_group(&live.0).ok());
+        let here = here.map(|here| BridgeGroup::from_extensions(&here.context().extensions));
+        bound.replaced().is_none()
+            && here.and_then(Result::ok).is_some_and(|here| here.replaced().is_some())
+    }
+
+    /// The group of this device that has these rooms.
+    fn live_in(&self, rooms: &[RoomAddress]) -> Option<GroupId> {
+        let live = |record: &&GroupRecord| matches!(record.state, State::Live | State::Rejoining);
+        let mut live = self.groups.values().filter(live);
+        live.find(|record| record.rooms == rooms).map(|record| record.group.clone())
     }
 
     /// Whether a group may take the place of one of ours, as far as its context tells.
@@ -56,11 +78,17 @@ impl Member {
             Err(format!("it replaces {former}, which another group has replaced"))
         } else if knows_rooms(record) && record.rooms != bound.rooms() {
             Err(format!("it replaces {former}, but has other rooms"))
-        } else if !record.receipt_key.is_empty() && hub.senders_of(&record.receipt_key).is_none() {
+        } else if self.has_unknown_hub(&former, hub) {
             Err(format!("it replaces {former}, which has another hub"))
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a group of ours names a key that is not the hub's, as far as this device has heard.
+    pub(super) fn has_unknown_hub(&self, group: &GroupId, hub: &HubInfo) -> bool {
+        let key = self.record(group).map(|record| record.receipt_key.clone()).unwrap_or_default();
+        !key.is_empty() && hub.senders_of(&key).is_none()
     }
 
     /// Enters a group that replaces one of ours, if who added this device may do that. The inner error
@@ -80,7 +108,7 @@ impl Member {
             Ok(by) => by,
             Err(why) => {
                 // Perhaps the commit that made them an admin is on its way.
-                self.fetch_handshakes(&former)?;
+                self.await_proof(&welcome.id, &former)?;
                 return Ok(Err(format!("it replaces {former}, but {why}")));
             }
         };

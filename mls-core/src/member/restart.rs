@@ -47,6 +47,9 @@ impl Member {
             // Somebody else was first.
             return self.done(number, Some(next)).map(|()| Step::Next);
         }
+        if self.awaits_own_key(former)? {
+            return Ok(Step::Wait);
+        }
         let Some(hub) = self.need_hub()? else { return Ok(Step::Wait) };
         let made = match self.last_state(former)? {
             Some(loaded) => {

@@ -106,7 +106,7 @@ impl Member {
         }
         self.set_room(room, RoomState::Joined)?;
         self.uninvited.remove(room);
-        if self.group_of_room(room).is_none_or(|record| record.state == State::Gone) {
+        if !self.has_group_in(room) {
             // A Welcome usually comes; a device that lost its groups has to ask.
             let at_ms = self.now_ms.saturating_add(FIND_GROUP_AFTER_MS);
             self.rooms_to_find.insert(room.clone(), at_ms);
@@ -193,6 +193,17 @@ impl Member {
         self.rooms.iter().filter_map(output).collect()
     }
 
+    /// Whether this device is, or was to its end, in the group that a room has now.
+    fn has_group_in(&self, room: &RoomAddress) -> bool {
+        let is_gone =
+            |group: &GroupId| self.record(group).is_some_and(|record| record.state == State::Gone);
+        self.group_of_room(room).is_some_and(|record| match record.state {
+            State::Gone => false,
+            State::Ended => !record.successor.as_ref().is_some_and(is_gone),
+            State::Registering | State::Live | State::Rejoining => true,
+        })
+    }
+
     /// Asks for the groups of rooms whose Welcome did not come.
     pub(super) fn find_groups(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
@@ -204,8 +215,7 @@ impl Member {
             .collect();
         for room in due {
             self.rooms_to_find.remove(&room);
-            let known = self.group_of_room(&room).is_some_and(|r| r.state != State::Gone);
-            if !known && self.is_in_room(&room) {
+            if !self.has_group_in(&room) && self.is_in_room(&room) {
                 let find = FindGroup { room: room.clone() };
                 self.request(Purpose::FindGroup(room), Request::FindGroup(find))?;
             }

@@ -97,7 +97,7 @@ impl Member {
         let group = sealed.group.clone();
         let Some(record) = self.record(&group) else {
             // A Welcome may wait for its room: then this comes after it.
-            let welcomed = self.is_welcomed(&group)?;
+            let welcomed = self.is_welcomed(&group);
             return if welcomed { self.keep_early_sealed(&sealed) } else { Ok(()) };
         };
         let (live, next) = (record.state == State::Live, record.next_seq());

@@ -185,15 +185,19 @@ impl Member {
     }
 
     /// A command for a group whose successor is there is one for that.
-    pub(super) fn follow_successor(&self, command: Command) -> Command {
-        let ended = command.group().and_then(|group| self.record(group));
-        let successor = ended.filter(|r| r.state == State::Ended).and_then(|r| r.successor.clone());
-        match successor {
-            Some(next) if self.record(&next).is_some_and(|r| r.state == State::Live) => {
-                command.for_successor(&next)
+    pub(super) fn follow_successor(&self, mut command: Command) -> Command {
+        let here =
+            |next: &GroupId| self.record(next).is_some_and(|r| r.state != State::Registering);
+        // That may have been replaced or lost since, and says itself what becomes of the command.
+        for _ in 0..self.groups.len() {
+            let ended = command.group().and_then(|group| self.record(group));
+            let ended = ended.filter(|r| matches!(r.state, State::Ended | State::Gone));
+            match ended.and_then(|record| record.successor.clone()).filter(here) {
+                Some(next) => command = command.for_successor(&next),
+                None => break,
             }
-            _ => command,
         }
+        command
     }
 
     /// Deletes groups whose end is as old as past epochs may be.

@@ -11,6 +11,7 @@ use super::Member;
 use super::admission::AdmissionError;
 use super::enter::Admitted;
 use super::group_record::State;
+use super::replaced_proof::Unproven;
 use super::requests::Purpose;
 use crate::limits::WELCOMES_WAITING_MAX;
 use crate::overlay::{Overlay, decode};
@@ -36,6 +37,8 @@ pub(super) struct Doubts {
     ids: BTreeSet<Digest>,
     /// Whether another copy is still to be asked for.
     to_ask: bool,
+    /// Those that replace a group of ours, by whoever is no admin of that as it is here.
+    pub(super) unproven: BTreeMap<Digest, Unproven>,
 }
 
 /// What to do with a Welcome now.
@@ -64,8 +67,8 @@ pub(super) fn open(overlay: &Overlay) -> Result<Welcomes, StoreError> {
 
 impl Member {
     /// Whether a Welcome into a group waits.
-    pub(super) fn is_welcomed(&self, group: &GroupId) -> Result<bool, StoreError> {
-        Ok(self.welcomes.values().any(|waiting| waiting == group))
+    pub(super) fn is_welcomed(&self, group: &GroupId) -> bool {
+        self.welcomes.values().any(|waiting| waiting == group)
     }
 
     /// The hub says that a Welcome can be fetched.
@@ -77,7 +80,7 @@ impl Member {
         self.acknowledge()
     }
 
-    /// A Welcome came.
+    /// A Welcome came; all that came with it are looked at together.
     fn welcome(&mut self, welcome: Welcome) -> Result<(), StoreError> {
         let id = welcome.id;
         let known = self.welcomes.contains_key(&id) || self.overlay.get(HANDLED, &id.0)?.is_some();
@@ -86,19 +89,23 @@ impl Member {
         }
         self.overlay.write(WELCOME, &id.0, &welcome)?;
         self.welcomes.insert(id, welcome.group);
-        self.try_welcome(&id)?;
-        self.acknowledge()
+        Ok(())
     }
 
-    /// Looks at all waiting Welcomes again.
+    /// Looks at all waiting Welcomes again, and at those that wait for one of them.
     pub(super) fn try_welcomes(&mut self) -> Result<(), StoreError> {
-        for id in self.welcomes.keys().copied().collect::<Vec<_>>() {
-            self.try_welcome(&id)?;
+        loop {
+            let before = self.welcomes.len();
+            for id in self.welcomes.keys().copied().collect::<Vec<_>>() {
+                self.try_welcome(&id)?;
+            }
+            if self.welcomes.is_empty() || self.welcomes.len() >= before {
+                return self.acknowledge();
+            }
         }
-        self.acknowledge()
     }
 
-    fn try_welcome(&mut self, id: &Digest) -> Result<(), StoreError> {
+    pub(super) fn try_welcome(&mut self, id: &Digest) -> Result<(), StoreError> {
         let Some(welcome) = self.overlay.read::<Welcome>(WELCOME, &id.0)? else { return Ok(()) };
         let Some(hub) = self.need_hub()? else { return Ok(()) };
         match self.judge(&welcome, &hub)? {
@@ -137,6 +144,9 @@ impl Member {
     /// One copy cannot be used: another is asked for, and if that is no better, people are told.
     fn unusable(&mut self, welcome: &Welcome, why: &str) -> Result<(), StoreError> {
         let id = welcome.id;
+        if self.awaits_proof(&id) {
+            return Ok(());
+        }
         let first = !self.doubts.ids.contains(&id) && self.doubts.ids.len() < WELCOMES_WAITING_MAX;
         if first {
             self.doubts.ids.insert(id);
@@ -165,6 +175,19 @@ impl Member {
             Err(AdmissionError::OtherHub) if self.ask_hub_at_once()? => return Ok(Verdict::Wait),
             Err(why) => return Ok(Verdict::Drop(Some(why.to_string()))),
         };
+        if self.is_superseded(&welcome.group, &admitted.bound) {
+            return Ok(Verdict::Drop(None));
+        }
+        if self.replaces_unread(&welcome.group, &admitted.bound) {
+            return Ok(Verdict::Wait);
+        }
+        let former = self.replaced_here(&welcome.group, &admitted.bound);
+        // The former heard of the hub's new keys before this device did.
+        if former.is_some_and(|former| self.has_unknown_hub(&former, hub))
+            && self.ask_hub_at_once()?
+        {
+            return Ok(Verdict::Wait);
+        }
         if let Err(why) = self.check_place(&welcome.group, &admitted.bound, hub) {
             return Ok(Verdict::Drop(Some(why)));
         }
@@ -233,6 +256,7 @@ impl Member {
     fn handled(&mut self, id: &Digest) {
         self.forget_welcome(id);
         self.doubts.ids.remove(id);
+        self.doubts.unproven.remove(id);
         self.overlay.put(HANDLED, &id.0, Vec::new());
     }
 
@@ -243,7 +267,7 @@ impl Member {
     }
 
     /// Tells the hub what was dealt with, and asks again for what came damaged, if there is any.
-    fn acknowledge(&mut self) -> Result<(), StoreError> {
+    pub(super) fn acknowledge(&mut self) -> Result<(), StoreError> {
         let some = self.doubts.to_ask || !self.overlay.scan(HANDLED, &[], &[], 1)?.is_empty();
         if some { self.fetch_welcomes() } else { Ok(()) }
     }
@@ -277,7 +301,7 @@ impl Member {
             news |= !self.welcomes.contains_key(&welcome.id);
             self.welcome(welcome)?;
         }
-        self.acknowledge()?;
+        self.try_welcomes()?;
         // Only what is acknowledged makes place for more.
         if answer.more && news { self.fetch_welcomes() } else { Ok(()) }
     }

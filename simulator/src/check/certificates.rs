@@ -15,7 +15,8 @@ impl World {
             for summary in node.member.groups()? {
                 let ordinal = self.ordinal(&summary.group);
                 let goes_on = self.staying(ordinal)?.contains(&device);
-                let is_excused = self.record.is_excused(&summary.group);
+                let is_excused = self.record.is_excused(&summary.group)
+                    || self.record.is_replaced(&summary.group);
                 if !goes_on || is_excused || summary.order == Order::Room {
                     continue;
                 }

@@ -22,7 +22,7 @@ impl World {
     }
 
     fn check_group(&self, group: &GroupId, rooms: &[RoomAddress]) -> Result<(), Failure> {
-        if self.record.is_excused(group) {
+        if self.record.is_excused(group) || self.record.is_replaced(group) {
             return Ok(());
         }
         let views = self.views(group)?;
@@ -70,11 +70,13 @@ impl World {
         let Some(known) = self.rooms.get(room) else { return Ok(()) };
         let (own, others): (BTreeSet<UserId>, BTreeSet<UserId>) =
             users.iter().cloned().partition(|user| user.network() == room.network);
-        let guests = known.listed.difference(&own).all(|user| self.is_guest(room, user));
+        let may_stay = |user: &UserId| self.is_guest(room, user) || self.is_left_behind(room, user);
+        let guests = known.listed.difference(&own).all(may_stay);
         Rule::RoomsFollow.holds(own.is_subset(&known.listed) && guests, || {
             format!("{room} lists {:?}, the group holds {own:?}", known.listed)
         })?;
-        Rule::RoomsFollow.holds(known.ghosts == others, || {
+        let left = known.ghosts.difference(&others).all(|user| self.is_left_behind(room, user));
+        Rule::RoomsFollow.holds(others.is_subset(&known.ghosts) && left, || {
             format!("in {room} stand ghosts of {:?}, the group holds {others:?}", known.ghosts)
         })
     }
@@ -103,7 +105,7 @@ impl World {
         proposals.map_or(0, crate::record::Proposals::of_hub)
     }
 
-    fn views(&self, group: &GroupId) -> Result<Vec<View>, Failure> {
+    pub(super) fn views(&self, group: &GroupId) -> Result<Vec<View>, Failure> {
         let mut views = Vec::new();
         for (device, node) in self.nodes.iter().enumerate().filter(|(d, _)| self.counts(*d)) {
             let summaries = node.member.groups()?.into_iter();
@@ -119,7 +121,7 @@ impl World {
     }
 
     /// Whether nobody put the device's account out of the group's rooms.
-    fn stays(&self, device: Device, rooms: &[RoomAddress]) -> bool {
+    pub(super) fn stays(&self, device: Device, rooms: &[RoomAddress]) -> bool {
         let Ok(node) = self.see(device) else { return false };
         let user = node.user();
         rooms.iter().all(|room| {

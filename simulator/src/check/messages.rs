@@ -31,7 +31,8 @@ impl World {
     /// Of a message that was confirmed.
     fn check_message(&self, id: &CommandId, given: &Given, sent: &Sent) -> Result<(), Failure> {
         let by_room = sent.leaf_by_room.is_some();
-        let too_late = !by_room && self.is_too_late(sent);
+        let too_late =
+            if by_room { self.was_replaced_before(sent) } else { self.is_too_late(sent) };
         if given.unanswered || too_late || self.record.is_excused(&sent.group) {
             return Ok(());
         }
@@ -41,6 +42,7 @@ impl World {
             let since = seen.since.get(&sent.group);
             if self.is_shut_out(*device)
                 || late(*device)
+                || self.record.went_before(*device, &sent.group, sent.epoch)
                 || since.is_none_or(|since| *since > sent.epoch)
                 || !self.reaches(sent, *device)?
             {
@@ -111,13 +113,20 @@ impl World {
         // Past epochs are kept for two days: what came within one was in time for everybody.
         let in_time =
             end.is_none_or(|end| self.healed_ms < end.at_ms + PAST_EPOCH_KEEP_MS - DAY_MS);
-        !in_time || epoch.saturating_sub(sent.epoch) > PAST_EPOCHS
+        let many = epoch.saturating_sub(sent.epoch) > PAST_EPOCHS;
+        !in_time || many || self.was_replaced_before(sent)
+    }
+
+    /// Whether another group had long taken the place of the one in which it was sent.
+    fn was_replaced_before(&self, sent: &Sent) -> bool {
+        let ended_ms = self.record.ended.get(&sent.group);
+        ended_ms.is_some_and(|at_ms| self.healed_ms >= at_ms + PAST_EPOCH_KEEP_MS - DAY_MS)
     }
 
     /// Whether it need not be read by a device.
     fn is_excused(&self, sent: &Sent, device: Device) -> bool {
         match sent.leaf_by_room {
-            Some(_) => !self.sender_stays(sent, device),
+            Some(_) => !self.sender_stays(sent, device) || self.was_replaced_before(sent),
             None => self.is_too_late(sent) || !self.sender_stayed(sent),
         }
     }
@@ -135,6 +144,7 @@ impl World {
             let late = |id: &Digest| self.record.late.contains(&(device, *id));
             let excused = since.is_none_or(|since| since > *epoch)
                 || self.record.shut_out
+                || self.record.went_before(device, group, *epoch)
                 || self.is_too_old(why)
                 || self.record.is_excused(group)
                 || of_epoch.into_iter().any(|(id, s)| late(id) || self.is_excused(s, device));

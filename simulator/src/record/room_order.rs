@@ -3,7 +3,7 @@
 //! A commit can take epochs back for 5 epochs and 48 hours (decision 16). What is promised of such a
 //! group is excused by the first commit that comes to somebody later, and by nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mls_core::address::ClientId;
 use mls_core::bridge_group::Order;
@@ -38,6 +38,11 @@ impl Followed {
         far || later.any(|(_, at_ms)| at_ms.saturating_add(ROOM_REWIND_MS) <= now_ms)
     }
 
+    /// Who is in it.
+    pub(crate) fn clients(&self) -> BTreeSet<ClientId> {
+        self.state.members.iter().map(|(client, ..)| client.clone()).collect()
+    }
+
     /// The leaf of a client: its place and its signature key.
     pub(crate) fn leaf(&self, of: Option<&ClientId>) -> Option<(u32, Vec<u8>)> {
         let found = self.state.members.iter().find(|(client, ..)| Some(client) == of);
@@ -60,11 +65,16 @@ impl Record {
             _ => None,
         };
         let commits = self.messages.values().filter(|sent| sent.commit).count();
+        let again: usize = self.seen.values().map(super::Seen::done_again).sum();
         Figures {
             handed_over: count(&|command| order(command) == Some(Order::Room)),
             handed_back: count(&|command| order(command) == Some(Order::Hub)),
             keys_changed: count(&|command| matches!(command, Command::ChangeKey(_))),
             room_commits: u64::try_from(commits).unwrap_or(u64::MAX),
+            restarted: u64::try_from(self.restarts.len()).unwrap_or(u64::MAX),
+            knocks: count(&|command| matches!(command, Command::Knock(_))),
+            denied: count(&|command| matches!(command, Command::DenyKnock(_))),
+            done_again: u64::try_from(again).unwrap_or(u64::MAX),
             rewound: self.seen.values().map(|seen| seen.rewound).sum(),
             apart: u64::try_from(self.apart.len()).unwrap_or(u64::MAX),
             ..Figures::default()

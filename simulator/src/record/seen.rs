@@ -26,6 +26,12 @@ pub(crate) struct Seen {
     pub(crate) warnings: Vec<String>,
     /// Groups of which it was told that they have fallen apart.
     pub(crate) fell_apart: Vec<GroupId>,
+    /// Groups that it has ever been in.
+    pub(crate) joined: BTreeSet<GroupId>,
+    /// Its commands that were taken back, and the number of the event that says so.
+    pub(crate) taken_back: Vec<(u64, CommandId)>,
+    /// The numbers of events that say how commands ended.
+    pub(crate) ends: Vec<(u64, CommandId)>,
     /// Times that it took epochs of a group back.
     pub(crate) rewound: u64,
 }
@@ -33,7 +39,7 @@ pub(crate) struct Seen {
 impl Record {
     /// A device shows something, perhaps again after a new start.
     pub(crate) fn shown(&mut self, device: Device, record: EventRecord) -> Result<(), Failure> {
-        let EventRecord { number, event, .. } = record;
+        let EventRecord { number, event, time_ms } = record;
         if let Some(before) = self.device(device).events.insert(number, event.clone()) {
             return Rule::NothingTwice.holds(before == event, || {
                 format!("d{device} gave number {number} to {before:?} and to {event:?}")
@@ -42,12 +48,19 @@ impl Record {
         match event {
             Event::Message(message) => self.heard(device, &message)?,
             Event::CommandDone(done) => {
-                self.has_changed_key(device, &done);
-                self.ended(device, done.id, None)?;
+                if !self.device(device).ended.contains_key(&done.id) {
+                    self.has_changed_key(device, &done);
+                }
+                self.ended(device, number, done.id, None)?;
             }
-            Event::CommandFailed(failed) => self.ended(device, failed.id, Some(failed.why))?,
+            Event::CommandFailed(failed) => {
+                self.ended(device, number, failed.id, Some(failed.why))?
+            }
             Event::Joined(joined) => {
                 self.gone_by_room.remove(&(device, joined.group.clone()));
+                self.device(device).joined.insert(joined.group.clone());
+                let came = joined.members.into_iter().map(|client| (joined.group.clone(), client));
+                self.added.extend(came);
                 self.device(device).since.insert(joined.group, joined.epoch);
             }
             Event::Removed(removed) => {
@@ -68,15 +81,23 @@ impl Record {
                 // This hub and these members never lie: nobody may be accused.
                 strange => self.device(device).warnings.push(format!("{strange:?}")),
             },
-            Event::Rewound(_) => self.device(device).rewound += 1,
-            Event::Epoch(_)
-            | Event::KeyPackagesPublished(_)
-            | Event::DeviceWaiting(_)
-            | Event::HeardFrom(_)
-            | Event::Restarted(_)
-            | Event::Knocked(_)
-            | Event::KnockDenied(_)
-            | Event::StartedAnew(_) => {}
+            Event::Rewound(rewound) => {
+                let seen = self.device(device);
+                seen.rewound += 1;
+                seen.taken_back.extend(rewound.again.into_iter().map(|id| (number, id)));
+            }
+            Event::Epoch(epoch) => {
+                let end = epoch.epoch.checked_sub(1);
+                let end = end.and_then(|ended| self.ends.get(&(epoch.group.clone(), ended)));
+                self.check_going(&epoch, end.map_or(time_ms, |end| end.at_ms))?;
+            }
+            Event::Restarted(restarted) => self.restarted(device, restarted)?,
+            Event::Knocked(knocked) => self.shows_knock(device, knocked)?,
+            Event::KnockDenied(_) => self.is_denied(device)?,
+            Event::StartedAnew(anew) => {
+                self.started_anew.insert(anew.group);
+            }
+            Event::KeyPackagesPublished(_) | Event::DeviceWaiting(_) | Event::HeardFrom(_) => {}
         }
         Ok(())
     }
@@ -101,8 +122,15 @@ impl Record {
         Ok(())
     }
 
-    fn ended(&mut self, device: Device, id: CommandId, why: Option<String>) -> Result<(), Failure> {
+    fn ended(
+        &mut self,
+        device: Device,
+        number: u64,
+        id: CommandId,
+        why: Option<String>,
+    ) -> Result<(), Failure> {
         let seen = self.device(device);
+        seen.ends.push((number, id.clone()));
         let done = why.is_none();
         let before = seen.ended.insert(id.clone(), done);
         Rule::CommandsEnd.holds(before.is_none_or(|before| before == done), || {

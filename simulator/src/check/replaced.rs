@@ -1,0 +1,120 @@
+//! After a restart everybody whom its maker knew is in the group that took the place, or somebody is told;
+//! and nobody stays in both.
+
+use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::policy::LEAF_IDLE_MS;
+use mls_core::wire::GroupId;
+
+use crate::failure::{Failure, Rule};
+use crate::record::Restart;
+use crate::step::Device;
+use crate::world::{START_MS, World};
+
+impl World {
+    pub(super) fn check_restarts(&self) -> Result<(), Failure> {
+        for (former, restart) in &self.record.restarts {
+            for device in (0..self.nodes.len()).filter(|device| self.counts(*device)) {
+                let both = self.is_in(device, former)? && self.is_in(device, &restart.successor)?;
+                Rule::Replaced.holds(!both, || {
+                    format!("d{device} is in g{} and in what replaced it", self.ordinal(former))
+                })?;
+            }
+            self.check_restart(former, restart)?;
+        }
+        Ok(())
+    }
+
+    fn check_restart(&self, former: &GroupId, restart: &Restart) -> Result<(), Failure> {
+        let made = self.counts(restart.maker) && !self.has_failed(restart.maker, former);
+        let goes_on = !self.staying(self.ordinal(&restart.successor))?.is_empty();
+        // A group that its maker did not finish, and one whose rooms nobody is in, brings nobody.
+        if !made || !goes_on || self.record.is_replaced(&restart.successor) {
+            return Ok(());
+        }
+        for client in &restart.members {
+            let is_in = self.has_come(client, restart) || self.need_not_come(client, restart);
+            Rule::Replaced.holds(is_in, || {
+                let (former, next) = (self.ordinal(former), self.ordinal(&restart.successor));
+                format!("{client} was in g{former}, is not in g{next}, and nobody is told")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn has_come(&self, client: &ClientId, restart: &Restart) -> bool {
+        let device = self.record.clients.iter().position(|one| one == client);
+        let seen = device.and_then(|device| self.record.seen.get(&device));
+        seen.is_some_and(|seen| seen.joined.contains(&restart.successor))
+    }
+
+    /// Whether a device is gone, or its account was put out, or somebody is told why it is not in.
+    fn need_not_come(&self, client: &ClientId, restart: &Restart) -> bool {
+        let Some(device) = self.record.clients.iter().position(|one| one == client) else {
+            return true;
+        };
+        let rooms = self.rooms_of(&restart.successor);
+        let idle = self.now_ms >= START_MS.saturating_add(LEAF_IDLE_MS);
+        !self.counts(device)
+            || idle
+            || !self.stays(device, rooms)
+            || rooms.iter().any(|room| self.is_guest(room, &client.user()))
+            || self.is_shut_out(device)
+            || self.is_told_of(restart.maker, client.user().as_str())
+    }
+
+    /// Whether an account was in a group whose place another one took, and was never in that: it stays in
+    /// the room, from where it can be invited.
+    pub(super) fn is_left_behind(&self, room: &RoomAddress, user: &UserId) -> bool {
+        let of_room = self.groups.iter().filter(|(_, rooms)| rooms.contains(room));
+        let mut of_room = of_room.map(|(group, _)| group).rev();
+        let Some(last) = of_room.next() else { return false };
+        let came = |group: &GroupId| {
+            self.record.added.iter().any(|(of, client)| of == group && client.user() == *user)
+        };
+        !came(last) && of_room.any(|former| self.record.is_replaced(former) && came(former))
+    }
+
+    /// Whether a device was told that somebody could not be added.
+    pub(super) fn is_told_of(&self, device: Device, who: &str) -> bool {
+        let told = |text: &String| text.starts_with("not everybody") && text.contains(who);
+        self.record.seen.get(&device).is_some_and(|seen| seen.warnings.iter().any(told))
+    }
+
+    /// Whether the device was told that its restart of a group did not come to its end.
+    fn has_failed(&self, device: Device, former: &GroupId) -> bool {
+        let Some(seen) = self.record.seen.get(&device) else { return true };
+        let restarts = |given: &crate::record::Given| {
+            given.device == device
+                && given.command == mls_core::member::Command::Restart(former.clone())
+        };
+        let own = self.record.commands.iter().filter(|(_, given)| restarts(given));
+        own.into_iter().all(|(id, _)| seen.ended.get(id) != Some(&true))
+    }
+
+    /// Whether a device is in a group, as it says.
+    pub(super) fn is_in(&self, device: Device, group: &GroupId) -> Result<bool, Failure> {
+        let groups = self.see(device)?.member.groups()?;
+        Ok(groups.into_iter().any(|summary| summary.group == *group))
+    }
+
+    /// Whether a device is in a group that another one replaced, if this one was it or came before it.
+    pub(super) fn stays_behind(&self, device: Device, group: &GroupId) -> Result<bool, Failure> {
+        let mut former = group;
+        while let Some(restart) = self.record.restarts.get(former) {
+            if self.is_in(device, former)? {
+                return Ok(true);
+            }
+            former = &restart.successor;
+        }
+        Ok(false)
+    }
+
+    /// The group that has a group's place now.
+    pub(super) fn latest<'a>(&'a self, group: &'a GroupId) -> &'a GroupId {
+        let mut latest = group;
+        while let Some(restart) = self.record.restarts.get(latest) {
+            latest = &restart.successor;
+        }
+        latest
+    }
+}
