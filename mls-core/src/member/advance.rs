@@ -27,6 +27,7 @@ impl Member {
 
     fn advance_group(&mut self, group: &GroupId) -> Result<(), StoreError> {
         self.prove_welcomes(group)?;
+        self.enter_awaited_branches(group)?;
         let waits_for_nothing = self.advance_commands(group)?;
         match self.record(group).map(|record| (record.state, record.rejoin.is_some())) {
             Some((State::Rejoining, false)) => self.lost(group),

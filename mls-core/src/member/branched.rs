@@ -19,6 +19,7 @@ use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::mls_time;
 use crate::store::StoreError;
+use crate::wire::GroupId;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::welcome::{Parent, Welcome};
 
@@ -57,6 +58,7 @@ impl Member {
         }
         match self.record(&parent.group).map(|record| (record.state, record.epoch)) {
             Some((State::Live, epoch)) if epoch < parent.epoch => {
+                self.doubts.ahead.insert(welcome.id, parent.clone());
                 self.fetch_handshakes(&parent.group)?;
                 Ok(Verdict::Wait)
             }
@@ -69,6 +71,16 @@ impl Member {
                 Ok(Verdict::Drop(Some(why.to_owned())))
             }
         }
+    }
+
+    /// A group of ours has moved, perhaps to where a branch of it was made.
+    pub(super) fn enter_awaited_branches(&mut self, parent: &GroupId) -> Result<(), StoreError> {
+        let epoch = self.record(parent).map_or(0, |record| record.epoch);
+        let ahead = self.doubts.ahead.iter();
+        let there = ahead.filter(|(_, of)| of.group == *parent && of.epoch <= epoch);
+        let there: Vec<_> = there.map(|(id, _)| *id).collect();
+        there.iter().for_each(|id| drop(self.doubts.ahead.remove(id)));
+        self.try_some(&there)
     }
 
     /// Enters a branch. The inner error is why the Welcome cannot be used.

@@ -64,10 +64,6 @@ impl Member {
             self.emit(Event::Epoch(event))?;
         }
         self.read_future(&group)?;
-        if !self.welcomes.is_empty() {
-            // One into a branch may have waited for this epoch.
-            self.try_welcomes()?;
-        }
         match &commit.effect {
             CommitEffect::ReInit(info) => self.group_ended(&group, &info.proposal, by),
             _ => Ok(()),

@@ -61,7 +61,7 @@ impl Member {
         let epoch = self.record(group).map_or(0, |record| record.epoch);
         let moved = |unproven: &Unproven| unproven.former == *group && unproven.epoch != epoch;
         let again = self.unproven(moved);
-        self.try_doubted(&again)
+        self.try_some(&again)
     }
 
     /// The hub has told all that it will tell of a group.
@@ -73,7 +73,7 @@ impl Member {
             let Some(unproven) = self.doubts.unproven.get_mut(&id) else { continue };
             unproven.answers = unproven.answers.saturating_sub(1);
             match unproven.answers {
-                0 => self.try_doubted(&[id])?,
+                0 => self.try_some(&[id])?,
                 _ => self.fetch_handshakes(group)?,
             }
         }
@@ -87,14 +87,9 @@ impl Member {
             if let Some(unproven) = self.doubts.unproven.get_mut(&id) {
                 unproven.answers = 0;
             }
-            self.try_doubted(&[id])?;
+            self.try_some(&[id])?;
         }
         Ok(())
-    }
-
-    fn try_doubted(&mut self, ids: &[Digest]) -> Result<(), StoreError> {
-        ids.iter().try_for_each(|id| self.try_welcome(id))?;
-        if ids.is_empty() { Ok(()) } else { self.acknowledge() }
     }
 
     fn unproven(&self, which: impl Fn(&Unproven) -> bool) -> Vec<Digest> {

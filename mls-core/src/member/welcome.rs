@@ -39,6 +39,8 @@ pub(super) struct Doubts {
     to_ask: bool,
     /// Those that replace a group of ours, by whoever is no admin of that as it is here.
     pub(super) unproven: BTreeMap<Digest, Unproven>,
+    /// Those into a branch of a group of ours that is still to come to the epoch of that.
+    pub(super) ahead: BTreeMap<Digest, Parent>,
 }
 
 /// What to do with a Welcome now.
@@ -105,7 +107,13 @@ impl Member {
         }
     }
 
-    pub(super) fn try_welcome(&mut self, id: &Digest) -> Result<(), StoreError> {
+    /// Looks at some of them again.
+    pub(super) fn try_some(&mut self, ids: &[Digest]) -> Result<(), StoreError> {
+        ids.iter().try_for_each(|id| self.try_welcome(id))?;
+        if ids.is_empty() { Ok(()) } else { self.acknowledge() }
+    }
+
+    fn try_welcome(&mut self, id: &Digest) -> Result<(), StoreError> {
         let Some(welcome) = self.overlay.read::<Welcome>(WELCOME, &id.0)? else { return Ok(()) };
         let Some(hub) = self.need_hub()? else { return Ok(()) };
         match self.judge(&welcome, &hub)? {
@@ -257,6 +265,7 @@ impl Member {
         self.forget_welcome(id);
         self.doubts.ids.remove(id);
         self.doubts.unproven.remove(id);
+        self.doubts.ahead.remove(id);
         self.overlay.put(HANDLED, &id.0, Vec::new());
     }
 
@@ -267,7 +276,7 @@ impl Member {
     }
 
     /// Tells the hub what was dealt with, and asks again for what came damaged, if there is any.
-    pub(super) fn acknowledge(&mut self) -> Result<(), StoreError> {
+    fn acknowledge(&mut self) -> Result<(), StoreError> {
         let some = self.doubts.to_ask || !self.overlay.scan(HANDLED, &[], &[], 1)?.is_empty();
         if some { self.fetch_welcomes() } else { Ok(()) }
     }
