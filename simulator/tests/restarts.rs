@@ -124,3 +124,11 @@ fn who_left_between_a_new_start_and_its_group_restarts_nothing() {
          work 52 754219; reinit d1 g0 3; work 6 570576; oust u0 g0; restart d1 g0",
     );
 }
+
+#[test]
+fn who_loses_its_state_right_after_a_restart_comes_back_into_the_new_group_and_brings_everybody() {
+    replay(
+        "cast 1 1 1 1 1; create d4 matrix xmpp; work 15 768757; invite d4 g0 u0; \
+         work 4 957868; restart d4 g0; lose d4",
+    );
+}

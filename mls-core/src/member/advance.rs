@@ -111,7 +111,7 @@ impl Member {
         Ok(true)
     }
 
-    fn is_coming_back(&self, group: &GroupId) -> bool {
+    pub(super) fn is_coming_back(&self, group: &GroupId) -> bool {
         self.record(group).is_some_and(|record| record.rejoin.is_some())
     }
 

@@ -132,6 +132,10 @@ impl Member {
             (Some(Request::RegisterGroup(asked)), Ok(Answer::Receipt(receipt))) => {
                 match self.registered(&successor, &asked.group_info, &receipt)? {
                     Ok(()) => return self.bring_everybody(number, former, restarting),
+                    // The hub has the group: this device comes back into it, and then brings them.
+                    Err(_) if self.is_coming_back(&successor) => {
+                        return self.bring_everybody(number, former, restarting);
+                    }
                     Err(why) => why,
                 }
             }
