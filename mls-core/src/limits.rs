@@ -135,6 +135,8 @@ pub const FUTURE_FETCH_MS: u64 = 5_000;
 pub const COMMIT_PAUSE_MS: u64 = 60_000;
 /// After an attempt to come back into a group failed, the next one waits this long.
 pub const REJOIN_PAUSE_MS: u64 = 10 * 60 * 1000;
+/// A device that lost the state of a group which has ended waits so long for a Welcome into what follows.
+pub const ENDED_WAIT_MS: u64 = 60 * 60 * 1000;
 /// Past epochs of one group whose ends a member notes; more are never readable.
 pub const PAST_EPOCHS_MAX: usize = 64;
 /// Epochs whose message hashes a member remembers, to drop repeats.

@@ -132,3 +132,12 @@ fn who_loses_its_state_right_after_a_restart_comes_back_into_the_new_group_and_b
          work 4 957868; restart d4 g0; lose d4",
     );
 }
+
+#[test]
+fn who_lost_its_state_and_is_not_taken_into_a_new_group_is_out_of_the_old_one() {
+    replay(
+        "cast 1 1 1 1 1; create d4 matrix xmpp; work 15 768757; invite d4 g0 u0 u2; admin d4 g0 u0; \
+         work 24 957868; restart d4 g0; work 33 657034; work 19 388759; work 31 885929; \
+         send d0 g0 1; lose d4; kick u4 g0; restart d0 g1; invite d4 g0 u3",
+    );
+}

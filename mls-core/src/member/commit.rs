@@ -200,6 +200,10 @@ impl Member {
             Err(Refusal::Gone) if self.left_before(group) => {
                 self.commit_refused(group, "the group has ended")
             }
+            Err(Refusal::Gone) if self.is_out_of_ended(group)? => {
+                self.take_pending(group)?;
+                self.no_way_back(group, "it has ended, and nobody took this device along", true)
+            }
             Err(Refusal::Gone) => {
                 // The group has ended, and what follows was not heard of yet.
                 self.commit_lost(group)?;

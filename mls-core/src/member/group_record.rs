@@ -78,7 +78,7 @@ pub(super) struct GroupRecord {
     pub(super) successor_suite: u16,
     /// The group that it branched from, whose secret proved that.
     pub(super) branched_from: Option<GroupId>,
-    /// When a ReInit ended this group.
+    /// When this device heard that the group has ended.
     pub(super) ended_ms: u64,
     /// Where its room orders it: the commit that led to its epoch, as [`super::room_order`] has it.
     pub(super) room_head: Option<Digest>,

@@ -248,7 +248,7 @@ impl Member {
                 self.fetch_handshakes(former)?;
                 Ok(Verdict::Wait)
             }
-            Some((State::Rejoining, rooms)) => {
+            Some((State::Rejoining | State::Gone, rooms)) => {
                 // The PSK is lost with the group's state, but a leaf is there.
                 let network = self.client.network();
                 if let Some(room) = rooms.iter().find(|room| room.network == network) {
