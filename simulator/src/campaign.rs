@@ -52,7 +52,7 @@ pub fn campaign(
     progress: impl Fn(&Figures) + Sync,
 ) -> (Figures, Option<Found>) {
     let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
-    let total = Mutex::new((Figures::default(), None::<u64>));
+    let total = Mutex::new((Figures::default(), None::<(u64, Failure)>));
     let work = || {
         while !failed.load(Ordering::SeqCst) {
             let number = next.fetch_add(1, Ordering::SeqCst);
@@ -63,9 +63,12 @@ pub fn campaign(
             let run = draw(seed, campaign.members).play();
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.0 += run.figures;
-            if run.failure.is_some() {
+            if let Some(failure) = run.failure {
                 failed.store(true, Ordering::SeqCst);
-                total.1 = Some(total.1.map_or(seed, |other| other.min(seed)));
+                let first = total.1.as_ref().is_none_or(|(other, _)| seed < *other);
+                if first {
+                    total.1 = Some((seed, failure));
+                }
             }
             progress(&total.0);
         }
@@ -75,11 +78,16 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let (figures, seed) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (figures, seed.and_then(|seed| find(seed, campaign.members)))
+    let (figures, first) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (figures, first.map(|(seed, failure)| find(seed, failure, campaign.members)))
 }
 
-fn find(seed: u64, members: Option<usize>) -> Option<Found> {
-    let trace = shrink(&draw(seed, members));
-    trace.play().failure.map(|failure| Found { seed, failure, trace })
+/// The smallest trace that fails like this; all of it where it does not always fail.
+fn find(seed: u64, failure: Failure, members: Option<usize>) -> Found {
+    let whole = draw(seed, members);
+    let trace = shrink(&whole);
+    match trace.play().failure {
+        Some(failure) => Found { seed, failure, trace },
+        None => Found { seed, failure, trace: whole },
+    }
 }
