@@ -34,9 +34,10 @@ impl Member {
     /// The group of this device that another one is to replace, if there is one.
     pub(super) fn replaced_here(&self, new: &GroupId, bound: &BridgeGroup) -> Option<GroupId> {
         let named = bound.replaced().filter(|former| former != new)?;
-        let former = match self.record(&named) {
-            Some(_) => named,
+        let former = match self.record(&named).map(was_here) {
+            Some(true) => named,
             // It was restarted again before this device came into it: what it replaced ends here.
+            Some(false) => self.live_in(&bound.rooms()).unwrap_or(named),
             None => self.live_in(&bound.rooms())?,
         };
         let ends = match self.record(&former)?.state {
@@ -59,7 +60,9 @@ impl Member {
 
     /// The group of this device that has these rooms.
     fn live_in(&self, rooms: &[RoomAddress]) -> Option<GroupId> {
-        let live = |record: &&GroupRecord| matches!(record.state, State::Live | State::Rejoining);
+        let live = |record: &&GroupRecord| {
+            matches!(record.state, State::Live | State::Rejoining) && was_here(record)
+        };
         let mut live = self.groups.values().filter(live);
         live.find(|record| record.rooms == rooms).map(|record| record.group.clone())
     }
@@ -115,8 +118,16 @@ impl Member {
         let changed = self.doubtful_keys(&former, &group.roster());
         let unknown = self.unknown_clients(&former, &clients(&group.roster()));
         let successor = welcome.group.clone();
+        let between = admitted.bound.replaced().filter(|named| *named != former);
         let entered = self.enter(welcome, group, admitted)?;
         if entered.is_ok() {
+            // On the way into one that was there between the two, which leads nowhere now.
+            let on_the_way = |group: &GroupId| {
+                self.record(group).is_some_and(|record| record.state == State::Rejoining)
+            };
+            if let Some(between) = between.filter(on_the_way) {
+                self.end_for(&between, &successor)?;
+            }
             self.put_into_place(Restarted { group: former, successor, by, changed, unknown })?;
         }
         Ok(entered)
@@ -148,13 +159,19 @@ impl Member {
     /// A new group has the place of another: that ends, and what waits for it goes on in the new one.
     pub(super) fn put_into_place(&mut self, event: Restarted) -> Result<(), StoreError> {
         let (former, successor) = (event.group.clone(), event.successor.clone());
-        self.take_pending(&former)?;
-        self.give_up_room_commits(&former)?;
-        self.forget_group_requests(&former);
-        self.returned(&former);
-        self.end_ways_back(&former, &successor)?;
-        let (suite, now_ms) = (self.record(&successor).map_or(0, |r| r.suite), self.now_ms);
-        self.change_record(&former, |record| {
+        self.emit(Event::Restarted(event))?;
+        self.end_for(&former, &successor)
+    }
+
+    /// A group ends for another, and what waits for it goes on in that.
+    fn end_for(&mut self, former: &GroupId, successor: &GroupId) -> Result<(), StoreError> {
+        self.take_pending(former)?;
+        self.give_up_room_commits(former)?;
+        self.forget_group_requests(former);
+        self.returned(former);
+        self.end_ways_back(former, successor)?;
+        let (suite, now_ms) = (self.record(successor).map_or(0, |r| r.suite), self.now_ms);
+        self.change_record(former, |record| {
             record.state = State::Ended;
             record.successor = Some(successor.clone());
             record.successor_suite = suite;
@@ -163,9 +180,8 @@ impl Member {
             record.rejoin = None;
             record.broken_seq = None;
         })?;
-        self.begin_commands_again(&former)?;
-        self.emit(Event::Restarted(event))?;
-        self.take_place(&former, &successor)
+        self.begin_commands_again(former)?;
+        self.take_place(former, successor)
     }
 
     /// Who was coming back into the former group is in the new one.
@@ -209,4 +225,9 @@ impl Member {
         }
         Ok(())
     }
+}
+
+/// Whether this device has ever been in a group, and is not only on its way into it.
+fn was_here(record: &GroupRecord) -> bool {
+    record.joined_epoch != u64::MAX
 }

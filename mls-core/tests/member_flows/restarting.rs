@@ -294,3 +294,35 @@ fn who_left_before_is_not_brought_back() {
     let next = world.group_of(0, &id);
     world.assert_agree(&next, &[0, 1, 2]);
 }
+
+#[test]
+fn who_was_on_its_way_into_a_group_that_is_restarted_again_is_in_the_last_one_only() {
+    let (mut world, group) = four();
+    world.tamper = Box::new(|index, input| match (index, input) {
+        (3, Input::Answer(_, Ok(Answer::Welcomes(answer)))) => {
+            answer.welcomes.clear();
+            true
+        }
+        (3, Input::Answer(_, Ok(Answer::GroupInfo(_)))) => false,
+        _ => true,
+    });
+    let first = restart(&mut world, 0, &group);
+    world.run();
+    let between = world.group_of(0, &first);
+    let rooms = world.nodes[0].member.groups().unwrap()[0].rooms.clone();
+    let own = rooms.into_iter().find(|room| room.network == world.user(3).network()).unwrap();
+    world.command(3, Command::Join(own));
+    world.run();
+    let second = restart(&mut world, 0, &between);
+    world.run();
+    let last = world.group_of(0, &second);
+    world.tamper = Box::new(|_, _| true);
+    world.give(3, Input::Connected);
+    world.run();
+    world.pass(60);
+    world.assert_agree(&last, &[0, 1, 2, 3]);
+    assert_eq!(world.nodes[3].member.groups().unwrap().len(), 1);
+    world.say(0, &last, "here we all are");
+    world.run();
+    world.assert_heard(&[0, 1, 2, 3], "here we all are");
+}
