@@ -135,6 +135,9 @@ pub const FUTURE_FETCH_MS: u64 = 5_000;
 pub const COMMIT_PAUSE_MS: u64 = 60_000;
 /// After an attempt to come back into a group failed, the next one waits this long.
 pub const REJOIN_PAUSE_MS: u64 = 10 * 60 * 1000;
+/// Encoded GroupContext extensions of a branch, which travel beside each of its Welcomes: five trust
+/// anchors of usual size and the rest.
+pub const BRANCH_EXTENSIONS_BYTES_MAX: usize = 8 * 1024;
 /// A device that lost the state of a group which has ended waits so long for a Welcome into what follows.
 pub const ENDED_WAIT_MS: u64 = 60 * 60 * 1000;
 /// Past epochs of one group whose ends a member notes; more are never readable.

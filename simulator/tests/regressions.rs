@@ -321,3 +321,11 @@ fn a_welcome_under_a_key_that_is_newer_than_the_last_answer_of_the_hub_is_taken(
          back d5; work 17 586773; invite d5 g0 u0",
     );
 }
+
+#[test]
+fn who_is_invited_while_a_proposal_to_add_them_is_left_out_comes_in_all_the_same() {
+    replay(
+        "cast 1 1 1; create d1 matrix xmpp; work 8 587373; invite d1 g0 u0; work 39 171972; \
+         propose-add d1 g0 u2; work 4 731275; send d0 g0 1; invite d1 g0 u2",
+    );
+}

@@ -19,6 +19,7 @@ use super::welcomes::WelcomeContent;
 use crate::address::{ClientId, UserId};
 use crate::engine::PublicGroup;
 use crate::identity::{client_id, clients};
+use crate::limits::BRANCH_EXTENSIONS_BYTES_MAX;
 use crate::policy::GROUP_ID_BYTES;
 use crate::wire::refusal::Refusal;
 use crate::wire::register_branch::RegisterBranch;
@@ -52,6 +53,14 @@ impl Turn<'_> {
         let public = self.observe(message, &tree)?;
         self.check_branch(&public, &parent)?;
         let bound = self.check_binding(&public, from)?;
+        if bound.replaced().is_some() {
+            return Err(invalid("a branch replaces no group"));
+        }
+        let extensions = public.group_context().extensions.mls_encode_to_vec().map_err(machine)?;
+        if extensions.len() > BRANCH_EXTENSIONS_BYTES_MAX {
+            let most = u32::try_from(BRANCH_EXTENSIONS_BYTES_MAX).unwrap_or(u32::MAX);
+            return Err(Refusal::TooLarge(most).into());
+        }
         let rooms = self.free_rooms(&bound, from)?;
         let maker = maker(&public, signer, from)?;
         let added = self.check_welcomed(&id, &public, &maker, &welcome)?;
@@ -65,7 +74,6 @@ impl Turn<'_> {
         let receipt = self.begin_group(&founding)?.to_bytes().map_err(machine)?;
         self.keep_group_info(&id, group_info);
         self.admit_all(&id, from, &added)?;
-        let extensions = public.group_context().extensions.mls_encode_to_vec().map_err(machine)?;
         let epoch = request.parent_epoch;
         let content = WelcomeContent {
             group: id,

@@ -98,7 +98,8 @@ impl Turn<'_> {
     ) -> Result<Option<Welcome>, StoreError> {
         let Some(tree) = self.blob_bytes(&waiting.tree.hash)? else { return Ok(None) };
         let Some(welcome) = self.blob_bytes(&waiting.welcome.hash)? else { return Ok(None) };
-        let room = room.saturating_sub(waiting.receipt.len());
+        let beside = waiting.resumes.as_ref().map_or(0, MlsSize::mls_encoded_len);
+        let room = room.saturating_sub(waiting.receipt.len()).saturating_sub(beside);
         let (tree, welcome) = match (tree.len(), welcome.len()) {
             (t, w) if t + w <= room => (Part::Inline(tree), Part::Inline(welcome)),
             (t, w) if t >= w && w <= room => (Part::Blob(waiting.tree), Part::Inline(welcome)),

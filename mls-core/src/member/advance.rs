@@ -70,6 +70,7 @@ impl Member {
                     Step::Next
                 }
                 (Command::Rejoin(_), _) => Step::Wait,
+                (Command::Branch(_), _) if self.is_registering_branch(number) => Step::Wait,
                 (_, None | Some(State::Gone)) => {
                     self.fail(number, "this device is not in the group")?;
                     Step::Next

@@ -10,17 +10,19 @@ use mls_rs_core::crypto::CipherSuite;
 
 use super::claiming::Claiming;
 use super::command::BranchCommand;
-use super::create::{context, wants_own_room};
+use super::create::{NO_OWN_ROOM, context, wants_own_room};
 use super::engine_storage::MemberGroup;
 use super::group_record::State;
 use super::intents::{Branching, Stage, Step};
+use super::loaded::Loaded;
+use super::pending_proposals::to_go;
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
-use super::{Member, engine_fault};
+use super::{Command, Member};
 use crate::address::{ClientId, Network, UserId};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::{EngineError, mls_time};
-use crate::identity::clients;
+use crate::identity::{client_id, clients};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::policy::KEY_PACKAGE_BACKDATING_S;
 use crate::store::StoreError;
@@ -51,8 +53,9 @@ impl Member {
         let mut branching = match stage {
             Some(Stage::Branching(branching)) => branching,
             _ => match self.begin_branch(command)? {
-                Ok(branching) => branching,
-                Err(why) => return self.fail(number, why).map(|()| Step::Next),
+                Some(Ok(branching)) => branching,
+                Some(Err(why)) => return self.fail(number, why).map(|()| Step::Next),
+                None => return Ok(Step::Wait),
             },
         };
         let parent = self.record(&command.parent).map(|record| (record.epoch, record.suite));
@@ -66,6 +69,11 @@ impl Member {
         if self.claim_next(number, &command.parent, suite, purpose, claims)? {
             return self.set_stage(number, Stage::Branching(branching)).map(|()| Step::Wait);
         }
+        if branching.claiming.held().is_empty() {
+            let failures = branching.claiming.failures.join("; ");
+            let why = format!("nobody else could be taken into the branch ({failures})");
+            return self.fail(number, why).map(|()| Step::Next);
+        }
         let Some(rooms) = branching.rooms.clone() else {
             let create = Request::CreateRoom(command.rooms.clone());
             self.request(Purpose::Intent(number), create)?;
@@ -75,15 +83,45 @@ impl Member {
         self.make_branch(number, command, branching, &rooms, &hub)
     }
 
-    /// The inner error is why that cannot be done.
+    /// Whether the registration of a branch is under way, for which only the hub's answer counts.
+    pub(super) fn is_registering_branch(&self, number: u64) -> bool {
+        let stage = self.intents.get(&number).map(|intent| &intent.stage);
+        matches!(stage, Some(Stage::Branching(b)) if b.asking && b.rooms.is_some())
+    }
+
+    /// The parent has ended, and another group takes its place: packages and epochs are none of that.
+    pub(super) fn begin_branch_again(&mut self, number: u64) {
+        let branches = |command: &Command| matches!(command, Command::Branch(_));
+        if !self.intents.get(&number).is_some_and(|intent| branches(&intent.command))
+            || self.is_registering_branch(number)
+        {
+            return;
+        }
+        self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+        if let Some(intent) = self.intents.get_mut(&number) {
+            intent.stage = Stage::Waiting;
+        }
+    }
+
+    /// Nothing while the parent's state is not there; the inner error is why it cannot be done.
     fn begin_branch(
+        &mut self,
+        command: &BranchCommand,
+    ) -> Result<Option<Result<Branching, String>>, StoreError> {
+        let Some(loaded) = self.take_group(&command.parent)? else { return Ok(None) };
+        let members = clients(&loaded.group.roster());
+        self.give_back(&command.parent, loaded);
+        self.plan_branch(command, &members).map(Some)
+    }
+
+    fn plan_branch(
         &self,
         command: &BranchCommand,
+        members: &[ClientId],
     ) -> Result<Result<Branching, String>, StoreError> {
         if let Some(why) = wants_own_room(&self.client, &command.rooms) {
             return Ok(Err(why));
         }
-        let members = self.clients_of(&command.parent)?;
         let is_member = |user: &UserId| members.iter().any(|client| client.user() == *user);
         if let Some(stranger) = command.users.iter().find(|user| !is_member(user)) {
             return Ok(Err(format!("{stranger} is not in the group: invite them into that first")));
@@ -118,14 +156,16 @@ impl Member {
         hub: &HubInfo,
     ) -> Result<Step, StoreError> {
         let parent = &command.parent;
-        let Made { group, bound, request } =
-            match self.build_branch(parent, &branching, rooms, hub)? {
-                Ok(made) => made,
-                Err(why) => {
-                    let why = format!("the branch cannot be made: {why}");
-                    return self.fail(number, why).map(|()| Step::Next);
-                }
-            };
+        let Some(loaded) = self.take_group(parent)? else { return Ok(Step::Wait) };
+        let made = self.build_branch(parent, &loaded, &branching, rooms, hub);
+        self.give_back(parent, loaded);
+        let Made { group, bound, request } = match made? {
+            Ok(made) => made,
+            Err(why) => {
+                let why = format!("the branch cannot be made: {why}");
+                return self.fail(number, why).map(|()| Step::Next);
+            }
+        };
         let id = self.keep_unregistered(group, bound, Some(parent.clone()))?;
         self.keep_key_for(parent, &id)?;
         if let Some(room) = self.own_room(&id) {
@@ -139,20 +179,20 @@ impl Member {
     fn build_branch(
         &self,
         parent: &GroupId,
+        loaded: &Loaded,
         branching: &Branching,
         rooms: &RoomCreated,
         hub: &HubInfo,
     ) -> Result<Result<Made, String>, StoreError> {
-        let held = self.engine.load_group(&parent.0).map_err(|e| engine_fault(&e))?;
-        let members = clients(&held.roster());
+        let held = &loaded.group;
+        let stays = staying(loaded);
         let packages = branching.claiming.held().into_iter();
         let packages = packages
-            .filter(|(client, _)| members.contains(client) && *client != self.client)
+            .filter(|(client, _)| stays.contains(client) && *client != self.client)
             .map(|(_, package)| package)
             .collect::<Vec<_>>();
         if packages.is_empty() {
-            let failures = branching.claiming.failures.join("; ");
-            return Ok(Err(format!("nobody else could be taken into it ({failures})")));
+            return Ok(Err("nobody else of those who are named stays in the group".to_owned()));
         }
         let (epoch, suite) = (held.current_epoch(), held.cipher_suite());
         let bound = match BridgeGroup::from_extensions(&held.context().extensions) {
@@ -164,7 +204,9 @@ impl Member {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let signer = self.key_in(parent, suite)?;
-        let copy = self.parent_copy(parent, epoch, &extensions, signer.secret())?;
+        let Some(copy) = self.parent_copy(parent, epoch, &extensions, signer.secret())? else {
+            return Ok(Err("the group's state cannot be branched".to_owned()));
+        };
         let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
         let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
         let made = copy.branch(branching.branch.0.clone(), packages, Some(time));
@@ -204,12 +246,15 @@ impl Member {
         let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
         let Some(Stage::Branching(mut branching)) = stage else { return Ok(()) };
         match (asked, result) {
-            (_, Ok(Answer::KeyPackages(claimed))) => {
+            (Some(Request::ClaimKeyPackages(_)), Ok(Answer::KeyPackages(claimed))) => {
                 let suite = self.record(&command.parent).map_or(0, |record| record.suite);
                 branching.claiming.take(&claimed, suite, self.now_ms);
                 self.set_stage(number, Stage::Branching(branching))
             }
-            (_, Ok(Answer::RoomCreated(rooms))) => {
+            (Some(Request::CreateRoom(_)), Ok(Answer::RoomCreated(rooms))) => {
+                if !self.is_on_own_network(&rooms) {
+                    return self.fail(number, NO_OWN_ROOM);
+                }
                 branching.asking = false;
                 branching.rooms = Some(rooms);
                 self.set_stage(number, Stage::Branching(branching))
@@ -217,8 +262,10 @@ impl Member {
             (Some(Request::RegisterBranch(asked)), Ok(Answer::Receipt(receipt))) => {
                 self.branch_registered(number, &branching, &asked.group_info, &receipt)
             }
-            (Some(Request::RegisterBranch(asked)), Err(Refusal::WrongEpoch(_))) => {
-                self.parent_went_on(number, asked.parent_epoch, command, branching)
+            (Some(Request::RegisterBranch(asked)), Err(Refusal::WrongEpoch(now)))
+                if now > asked.parent_epoch =>
+            {
+                self.parent_went_on(number, now, command, branching)
             }
             (_, result) => {
                 self.forget_branch(&branching.branch)?;
@@ -231,18 +278,18 @@ impl Member {
         }
     }
 
-    /// The parent was in another epoch already: the branch is made anew, from the next that is seen.
+    /// The parent was in another epoch already: the branch is made anew, from that one.
     fn parent_went_on(
         &mut self,
         number: u64,
-        epoch: u64,
+        now: u64,
         command: &BranchCommand,
         mut branching: Branching,
     ) -> Result<(), StoreError> {
         self.forget_branch(&branching.branch)?;
         branching.asking = false;
         branching.late = branching.late.saturating_add(1);
-        branching.late_in = Some(epoch);
+        branching.late_in = Some(now.saturating_sub(1));
         if branching.late >= COMMIT_ATTEMPTS_MAX {
             let why =
                 "the group changed each time before the branch was registered: try again later";
@@ -286,4 +333,12 @@ impl Member {
         }
         Ok(())
     }
+}
+
+/// The clients of a group, without those whom the hub has proposed to remove.
+fn staying(loaded: &Loaded) -> Vec<ClientId> {
+    let leaving = to_go(loaded);
+    let roster = loaded.group.roster();
+    let stays = roster.members_iter().filter(|member| !leaving.contains(&member.index));
+    stays.filter_map(|member| client_id(&member.signing_identity).ok()).collect()
 }

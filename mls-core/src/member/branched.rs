@@ -17,7 +17,6 @@ use super::welcome::Verdict;
 use super::{Member, engine_fault, is_storage_fault};
 use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
-use crate::engine::mls_time;
 use crate::store::StoreError;
 use crate::wire::GroupId;
 use crate::wire::hub_info::HubInfo;
@@ -31,6 +30,10 @@ impl Member {
         welcome: &Welcome,
         hub: &HubInfo,
     ) -> Result<Verdict, StoreError> {
+        if self.record(&parent.group).is_none_or(|record| record.state == State::Registering) {
+            let why = "it branches from a group that this device is not in";
+            return Ok(Verdict::Drop(Some(why.to_owned())));
+        }
         let Some((bound, _)) = context(parent) else {
             return Ok(Verdict::Drop(Some("the branch's context cannot be read".to_owned())));
         };
@@ -57,20 +60,36 @@ impl Member {
             return Ok(Verdict::Branch(parent.clone()));
         }
         match self.record(&parent.group).map(|record| (record.state, record.epoch)) {
-            Some((State::Live, epoch)) if epoch < parent.epoch => {
+            Some((State::Live, epoch))
+                if epoch < parent.epoch && !self.doubts.beyond.contains(&welcome.id) =>
+            {
                 self.doubts.ahead.insert(welcome.id, parent.clone());
                 self.fetch_handshakes(&parent.group)?;
                 Ok(Verdict::Wait)
             }
-            Some((State::Live | State::Ended | State::Rejoining, _)) => {
-                self.rejoin_found(&welcome.group, room)?;
-                Ok(Verdict::Drop(None))
-            }
-            _ => {
-                let why = "it branches from a group that this device is not in";
-                Ok(Verdict::Drop(Some(why.to_owned())))
-            }
+            _ => self.enter_by_leaf(welcome, room).map(|()| Verdict::Drop(None)),
         }
+    }
+
+    /// Comes into the branch as into any group in which there is a leaf of this device.
+    fn enter_by_leaf(&mut self, welcome: &Welcome, room: &RoomAddress) -> Result<(), StoreError> {
+        let bytes = welcome.welcome.inline().unwrap_or_default();
+        if let Ok(message) = MlsMessage::from_bytes(bytes)
+            && let Some(suite) = message.cipher_suite()
+        {
+            let used = message.welcome_key_package_references().into_iter();
+            let used: Vec<_> = used.map(|reference| reference.to_vec()).collect();
+            self.key_packages_used(suite, &used)?;
+        }
+        self.rejoin_found(&welcome.group, room)
+    }
+
+    /// The hub has told all that it knows of a group, and a branch is of an epoch that this does not have.
+    pub(super) fn parent_told(&mut self, parent: &GroupId) -> Result<(), StoreError> {
+        let ahead = self.doubts.ahead.iter().filter(|(_, of)| of.group == *parent);
+        let beyond: Vec<_> = ahead.map(|(id, _)| *id).collect();
+        self.doubts.beyond.extend(&beyond);
+        self.try_some(&beyond)
     }
 
     /// A group of ours has moved, perhaps to where a branch of it was made.
@@ -95,22 +114,27 @@ impl Member {
         let (Ok(message), Ok(tree)) = (MlsMessage::from_bytes(bytes), tree) else {
             return Ok(Err("it is not an MLS message with its tree".to_owned()));
         };
-        let Some((_, extensions)) = context(parent) else {
+        let network = self.client.network();
+        let Some((bound, extensions)) = context(parent) else {
             return Ok(Err("the branch's context cannot be read".to_owned()));
+        };
+        let Some(room) = bound.rooms().into_iter().find(|room| room.network == network) else {
+            return Ok(Err(format!("the branch has no room on {network}")));
         };
         let suite = self.record(&parent.group).map_or(0, |record| record.suite);
         let signer = self.keys.of(CipherSuite::from(suite)).secret().clone();
-        let copy = self.parent_copy(&parent.group, parent.epoch, &extensions, &signer)?;
-        match copy.join_subgroup(&message, Some(tree), Some(mls_time(self.now_ms))) {
+        let Some(copy) = self.parent_copy(&parent.group, parent.epoch, &extensions, &signer)?
+        else {
+            return self.enter_by_leaf(welcome, &room).map(Ok);
+        };
+        match copy.join_subgroup(&message, Some(tree), None) {
             Ok((group, _)) => match self.admit(welcome, message, group.context(), hub) {
                 Ok(admitted) => self.enter(welcome, group, admitted.out_of(&parent.group)),
                 Err(error) => Ok(Err(error.to_string())),
             },
             Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
-            Err(MlsError::NotASubgroup) => Ok(Err(
-                "somebody in it is not, or is no longer, in the group that it branches from"
-                    .to_owned(),
-            )),
+            // Somebody in it has left the parent since, as far as this device knows that.
+            Err(MlsError::NotASubgroup) => self.enter_by_leaf(welcome, &room).map(Ok),
             Err(error) => Ok(Err(error.to_string())),
         }
     }
@@ -119,5 +143,7 @@ impl Member {
 /// What the hub says of the branch's context; the engine compares it with what the Welcome holds.
 fn context(parent: &Parent) -> Option<(BridgeGroup, ExtensionList)> {
     let extensions = ExtensionList::mls_decode(&mut parent.extensions.as_slice()).ok()?;
-    Some((BridgeGroup::from_extensions(&extensions).ok()?, extensions))
+    let bound = BridgeGroup::from_extensions(&extensions).ok()?;
+    // What replaces another group is another way.
+    bound.replaced().is_none().then_some((bound, extensions))
 }

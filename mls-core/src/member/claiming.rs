@@ -17,7 +17,9 @@ use crate::wire::{GroupId, Request};
 #[derive(Clone, Debug, Default, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(super) struct Claiming {
-    /// Users whose key packages are still to be claimed.
+    /// Whose packages are asked for.
+    users: Vec<UserId>,
+    /// Those of them whose packages are still to be claimed.
     to_claim: Vec<UserId>,
     /// A claim is under way.
     pub(super) under_way: bool,
@@ -32,7 +34,7 @@ impl Claiming {
     pub(super) fn of(mut users: Vec<UserId>) -> Self {
         users.sort();
         users.dedup();
-        Self { to_claim: users, ..Self::default() }
+        Self { to_claim: users.clone(), users, ..Self::default() }
     }
 
     /// The packages that are there, by client.
@@ -44,8 +46,8 @@ impl Claiming {
     pub(super) fn take(&mut self, claimed: &[ClaimedClient], suite: u16, now_ms: u64) {
         self.under_way = false;
         for client in claimed {
-            let asked = std::slice::from_ref(&client.user);
-            match claimed_package::check(client, asked, suite, now_ms) {
+            match claimed_package::check(client, &self.users, suite, now_ms) {
+                Ok((client, _)) if self.held().iter().any(|(held, _)| *held == client) => {}
                 Ok((_, package)) => self.packages.push(package),
                 Err(why) => self.failures.push(why),
             }

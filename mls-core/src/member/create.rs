@@ -30,6 +30,9 @@ use crate::wire::refusal::Refusal;
 use crate::wire::register_group::RegisterGroup;
 use crate::wire::{Answer, Digest, GroupId, Request};
 
+/// What a device is told for which the hub made no room.
+pub(super) const NO_OWN_ROOM: &str = "the hub made no room on this device's own network";
+
 impl Member {
     /// Starts the CreateGroup commands that wait for the hub.
     pub(super) fn start_creates(&mut self) -> Result<(), StoreError> {
@@ -110,12 +113,8 @@ impl Member {
     /// The rooms are there: makes the group and hands it to the hub.
     fn make_group(&mut self, number: u64, rooms: &RoomCreated) -> Result<(), StoreError> {
         let Some(hub) = self.hub()? else { return Ok(()) };
-        let own = match self.client.network() {
-            Network::Matrix => &rooms.matrix_room,
-            Network::Xmpp => &rooms.muc,
-        };
-        if own.is_none() {
-            return self.fail(number, "the hub made no room on this device's own network");
+        if !self.is_on_own_network(rooms) {
+            return self.fail(number, NO_OWN_ROOM);
         }
         let bound = self.bind(&hub, rooms);
         let command = self.intents.get(&number).map(|intent| intent.command.clone());
@@ -163,6 +162,14 @@ impl Member {
         self.give_back(&id, loaded);
         self.save_record(record)?;
         Ok(id)
+    }
+
+    /// Whether the hub made a room in which this device can be.
+    pub(super) fn is_on_own_network(&self, rooms: &RoomCreated) -> bool {
+        match self.client.network() {
+            Network::Matrix => rooms.matrix_room.is_some(),
+            Network::Xmpp => rooms.muc.is_some(),
+        }
     }
 
     /// What the context of a group of this device's says of hub and rooms.

@@ -23,7 +23,8 @@ impl Member {
         if inviting.claiming {
             return Ok(Step::Wait);
         }
-        self.drop_added(&group, &mut inviting)?;
+        let proposes = self.proposes(number);
+        self.drop_added(&group, &mut inviting, proposes)?;
         if !inviting.packages.is_empty() {
             return self.add_some(number, &group, inviting);
         }
@@ -55,6 +56,11 @@ impl Member {
             _ => Inviting::default(),
         };
         Some((group.clone(), users.clone(), inviting))
+    }
+
+    /// Whether the command is to propose, and not to commit.
+    fn proposes(&self, number: u64) -> bool {
+        self.intents.get(&number).is_some_and(|i| matches!(i.command, Command::Propose(_)))
     }
 
     fn claim(
@@ -93,10 +99,17 @@ impl Member {
     }
 
     /// Leaves out devices that are in the group: added by us, by somebody else, or long ago.
-    fn drop_added(&mut self, group: &GroupId, inviting: &mut Inviting) -> Result<(), StoreError> {
+    fn drop_added(
+        &mut self,
+        group: &GroupId,
+        inviting: &mut Inviting,
+        proposes: bool,
+    ) -> Result<(), StoreError> {
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         let mut members = clients(&loaded.group.roster());
-        members.extend(proposed_to_add(&loaded));
+        if proposes {
+            members.extend(proposed_to_add(&loaded));
+        }
         self.give_back(group, loaded);
         let before = inviting.packages.len();
         inviting.packages.retain(|package| {
@@ -116,7 +129,7 @@ impl Member {
             self.set_stage(number, Stage::Inviting(inviting))?;
             return Ok(Step::Wait);
         }
-        if self.intents.get(&number).is_some_and(|i| matches!(i.command, Command::Propose(_))) {
+        if self.proposes(number) {
             let first = inviting.packages.first().and_then(claimed_package::client);
             self.set_stage(number, Stage::Inviting(inviting))?;
             return match first {
@@ -124,10 +137,18 @@ impl Member {
                 None => self.fail(number, "a key package is broken").map(|()| Step::Next),
             };
         }
-        let some = inviting.packages.iter().take(ADDS_BY_VALUE_PER_COMMIT_MAX);
-        let add = some.filter_map(claimed_package::client).map(|(_, message)| message).collect();
-        self.set_stage(number, Stage::Inviting(inviting))?;
         let Some(loaded) = self.take_group(group)? else { return Ok(Step::Wait) };
+        // Whoever is proposed comes with the next commit; if that leaves them out, by another one.
+        let proposed = proposed_to_add(&loaded);
+        let packages = inviting.packages.iter().filter_map(claimed_package::client);
+        let add = packages.filter(|(client, _)| !proposed.contains(client));
+        let add = add.take(ADDS_BY_VALUE_PER_COMMIT_MAX).map(|(_, message)| message);
+        let add: Vec<_> = add.collect();
+        self.set_stage(number, Stage::Inviting(inviting))?;
+        if add.is_empty() && !proposed.is_empty() {
+            self.give_back(group, loaded);
+            return Ok(Step::Wait);
+        }
         match self.commit(group, loaded, Some(number), Changes { add, ..Changes::default() })? {
             Ok(()) => Ok(Step::Wait),
             Err(error) => {

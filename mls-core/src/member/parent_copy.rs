@@ -10,6 +10,7 @@
 //! What is changed stands at the ends of the state, which is in the TLS encoding: first the version and
 //! the GroupContext, last the signer. The secret is looked for between them.
 
+use mls_rs::error::MlsError;
 use mls_rs::group::GroupContext;
 use mls_rs_codec::{MlsDecode, MlsEncode};
 use mls_rs_core::crypto::SignatureSecretKey;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::engine_storage::{self, MemberGroup, PACKAGE_LIFETIME, Slot};
 use super::keys::SUITE;
-use super::{Member, engine_fault};
+use super::{Member, engine_fault, is_storage_fault};
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -35,17 +36,31 @@ impl Member {
     }
 
     /// A copy of the parent in an epoch whose secret is here, with the extensions and the signer of a
-    /// branch.
+    /// branch; nothing where it cannot be made, as of a group that a ReInit has ended.
     pub(super) fn parent_copy(
         &self,
         parent: &GroupId,
         epoch: u64,
         extensions: &ExtensionList,
         signer: &SignatureSecretKey,
-    ) -> Result<MemberGroup, StoreError> {
+    ) -> Result<Option<MemberGroup>, StoreError> {
+        match self.copy_parent(parent, epoch, extensions, signer) {
+            Ok(copy) => Ok(Some(copy)),
+            Err(NoCopy::Impossible) => Ok(None),
+            Err(NoCopy::Storage(error)) => Err(error),
+        }
+    }
+
+    fn copy_parent(
+        &self,
+        parent: &GroupId,
+        epoch: u64,
+        extensions: &ExtensionList,
+        signer: &SignatureSecretKey,
+    ) -> Result<MemberGroup, NoCopy> {
         let held = engine_storage::state(&self.overlay, Slot::Current, &parent.0)?;
-        let held = held.ok_or_else(unexpected)?;
-        let group = self.engine.load_group(&parent.0).map_err(|e| engine_fault(&e))?;
+        let held = held.ok_or(NoCopy::Impossible)?;
+        let group = self.engine.load_group(&parent.0).map_err(no_copy)?;
         let current = group.context();
         let rest = self.without_ends(parent, &group, &held)?;
         let (mut context, rest) = if current.epoch == epoch {
@@ -56,12 +71,12 @@ impl Member {
             (context, exchanged(&rest, &now, &past)?)
         };
         context.extensions = extensions.clone();
-        let version = held.get(..VERSION_BYTES).ok_or_else(unexpected)?;
+        let version = held.get(..VERSION_BYTES).ok_or(NoCopy::Impossible)?;
         let state =
             Zeroizing::new([version, &encoded(&context)?, &rest, &encoded(signer)?].concat());
         let load = || self.engine.load_group(&parent.0);
         let copy = engine_storage::with_state(&self.overlay, &parent.0, &state, load)?;
-        copy.map_err(|e| engine_fault(&e))
+        copy.map_err(no_copy)
     }
 
     /// The state without version and context before, and signer behind.
@@ -70,15 +85,15 @@ impl Member {
         id: &GroupId,
         group: &MemberGroup,
         held: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let leaf = group.current_member_signing_identity().map_err(|e| engine_fault(&e))?;
+    ) -> Result<Secret, NoCopy> {
+        let leaf = group.current_member_signing_identity().map_err(no_copy)?;
         let signer = self.key_behind(id, group.cipher_suite(), &leaf.signature_key)?;
-        let signer = encoded(signer.ok_or_else(unexpected)?.secret())?;
+        let signer = encoded(signer.ok_or(NoCopy::Impossible)?.secret())?;
         let rest = held.get(VERSION_BYTES..).and_then(|rest| {
             let context = encoded(group.context()).ok()?;
             rest.strip_prefix(context.as_slice())?.strip_suffix(signer.as_slice())
         });
-        Ok(Zeroizing::new(rest.ok_or_else(unexpected)?.to_vec()))
+        Ok(Zeroizing::new(rest.ok_or(NoCopy::Impossible)?.to_vec()))
     }
 
     /// A past epoch's context and resumption secret, which stand first in what the engine keeps of it.
@@ -87,24 +102,20 @@ impl Member {
         group: &GroupId,
         slot: Slot,
         epoch: u64,
-    ) -> Result<(GroupContext, Secret), StoreError> {
+    ) -> Result<(GroupContext, Secret), NoCopy> {
         let kept = engine_storage::past_epoch(&self.overlay, slot, &group.0, epoch)?;
-        let kept = kept.ok_or_else(unexpected)?;
+        let kept = kept.ok_or(NoCopy::Impossible)?;
         let mut rest = kept.as_slice();
-        let context = GroupContext::mls_decode(&mut rest).map_err(|_| unexpected())?;
-        u32::mls_decode(&mut rest).map_err(|_| unexpected())?; // the own leaf's index
-        let secret = mls_rs_codec::byte_vec::mls_decode(&mut rest).map_err(|_| unexpected())?;
+        let context = GroupContext::mls_decode(&mut rest).map_err(|_| NoCopy::Impossible)?;
+        u32::mls_decode(&mut rest).map_err(|_| NoCopy::Impossible)?; // the own leaf's index
+        let secret =
+            mls_rs_codec::byte_vec::mls_decode(&mut rest).map_err(|_| NoCopy::Impossible)?;
         Ok((context, Zeroizing::new(secret)))
     }
 
     /// The current epoch's resumption secret. The engine writes it down when the epoch ends, so it is
     /// ended in a copy beside the group, by a commit that goes nowhere.
-    fn current_secret(
-        &self,
-        group: &GroupId,
-        epoch: u64,
-        held: &[u8],
-    ) -> Result<Secret, StoreError> {
+    fn current_secret(&self, group: &GroupId, epoch: u64, held: &[u8]) -> Result<Secret, NoCopy> {
         let overlay = &self.overlay;
         engine_storage::set_state(overlay, Slot::Replay, &group.0, held);
         let (slot, own) = (Slot::Replay, self.keys.own());
@@ -120,7 +131,7 @@ impl Member {
         });
         let secret = self.past_secret(group, slot, epoch);
         engine_storage::delete(overlay, slot, &group.0)?;
-        ended.map_err(|e| engine_fault(&e))?;
+        ended.map_err(no_copy)?;
         secret.map(|(_, secret)| secret)
     }
 }
@@ -128,28 +139,43 @@ impl Member {
 type Secret = Zeroizing<Vec<u8>>;
 
 /// The bytes with one secret in the place of another, which must stand there exactly once.
-fn exchanged(bytes: &[u8], old: &Secret, new: &Secret) -> Result<Secret, StoreError> {
+fn exchanged(bytes: &[u8], old: &Secret, new: &Secret) -> Result<Secret, NoCopy> {
     let mut places =
         bytes.windows(old.len().max(1)).enumerate().filter(|(_, at)| *at == old.as_slice());
     let (Some((place, _)), None) = (places.next(), places.next()) else {
-        return Err(unexpected());
+        return Err(NoCopy::Impossible);
     };
     let mut changed = Zeroizing::new(bytes.to_vec());
     let room = changed.get_mut(place..).and_then(|rest| rest.get_mut(..old.len()));
     match room.filter(|room| room.len() == new.len()) {
         Some(room) => room.copy_from_slice(new),
-        None => return Err(unexpected()),
+        None => return Err(NoCopy::Impossible),
     }
     Ok(changed)
 }
 
-fn encoded(value: &impl MlsEncode) -> Result<Secret, StoreError> {
-    value.mls_encode_to_vec().map(Zeroizing::new).map_err(|e| StoreError(e.to_string()))
+fn encoded(value: &impl MlsEncode) -> Result<Secret, NoCopy> {
+    value.mls_encode_to_vec().map(Zeroizing::new).map_err(|_| NoCopy::Impossible)
 }
 
-/// Another version of the engine lays its state out in another way.
-fn unexpected() -> StoreError {
-    StoreError(
-        "a group's stored state is not laid out as this version of the engine does".to_owned(),
-    )
+/// Why there is no copy.
+enum NoCopy {
+    /// The machine's fault.
+    Storage(StoreError),
+    /// The engine does not end the group's epoch, or lays its state out in another way, or the secret
+    /// stands in it twice, as whoever knows it could have made it.
+    Impossible,
+}
+
+impl From<StoreError> for NoCopy {
+    fn from(error: StoreError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+fn no_copy(error: MlsError) -> NoCopy {
+    match is_storage_fault(&error) {
+        true => NoCopy::Storage(engine_fault(&error)),
+        false => NoCopy::Impossible,
+    }
 }

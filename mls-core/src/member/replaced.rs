@@ -197,7 +197,8 @@ impl Member {
     fn begin_commands_again(&mut self, former: &GroupId) -> Result<(), StoreError> {
         let of_former = self.intents.values().filter(|intent| intent.group() == Some(former));
         let again = of_former
-            .filter(|intent| !matches!(intent.command, Command::Restart(_) | Command::Leave(_)));
+            .filter(|intent| !matches!(intent.command, Command::Restart(_) | Command::Leave(_)))
+            .filter(|intent| !self.is_registering_branch(intent.number));
         for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
             self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
             self.set_stage(number, Stage::Waiting)?;

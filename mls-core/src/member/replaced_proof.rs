@@ -66,6 +66,7 @@ impl Member {
 
     /// The hub has told all that it will tell of a group.
     pub(super) fn told_of_group(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        self.parent_told(group)?;
         if self.is_ordered_by_room(group) {
             return Ok(());
         }

@@ -118,7 +118,7 @@ impl Member {
         }))
     }
 
-    pub(super) fn clients_of(&self, group: &GroupId) -> Result<Vec<ClientId>, StoreError> {
+    fn clients_of(&self, group: &GroupId) -> Result<Vec<ClientId>, StoreError> {
         let group = self.engine.load_group(&group.0).map_err(|e| engine_fault(&e))?;
         Ok(crate::identity::clients(&group.roster()))
     }
@@ -175,6 +175,7 @@ impl Member {
             .map(|intent| intent.number)
             .collect();
         for number in waits {
+            self.begin_branch_again(number);
             if let Some(intent) = self.intents.get_mut(&number) {
                 intent.command = intent.command.clone().for_successor(successor);
             }

@@ -41,6 +41,8 @@ pub(super) struct Doubts {
     pub(super) unproven: BTreeMap<Digest, Unproven>,
     /// Those into a branch of a group of ours that is still to come to the epoch of that.
     pub(super) ahead: BTreeMap<Digest, Parent>,
+    /// Those of them of whose epoch the hub does not know.
+    pub(super) beyond: BTreeSet<Digest>,
 }
 
 /// What to do with a Welcome now.
@@ -266,6 +268,7 @@ impl Member {
         self.doubts.ids.remove(id);
         self.doubts.unproven.remove(id);
         self.doubts.ahead.remove(id);
+        self.doubts.beyond.remove(id);
         self.overlay.put(HANDLED, &id.0, Vec::new());
     }
 

@@ -20,12 +20,13 @@ pub(super) fn bound(
     context: &GroupContext,
     proposals: &mut ProposalBundle,
 ) -> Result<(), RuleError> {
-    if context.epoch == 0 && direction == CommitDirection::Send {
-        return Ok(());
-    }
     let adds = proposals.add_proposals();
     let by_reference = adds.iter().filter(|info| info.is_by_reference()).count();
     let by_value = adds.len().saturating_sub(by_reference);
+    let founds = context.epoch == 0 && direction == CommitDirection::Send && by_reference == 0;
+    if founds {
+        return Ok(());
+    }
     if by_value > ADDS_BY_VALUE_PER_COMMIT_MAX {
         return Err(RuleError::TooManyAdds);
     } else if by_reference <= ADDS_BY_REFERENCE_PER_COMMIT_MAX {
