@@ -80,7 +80,8 @@ pub struct Restarted {
     pub group: GroupId,
     /// The group that takes its place; others may still be added to it.
     pub successor: GroupId,
-    /// Who added this device to it: an admin of the former.
+    /// Who added this device to it: an admin of the former; this device itself where somebody commanded it to
+    /// come in.
     pub by: ClientId,
     /// Members that have another signature key than in the former, for which no authority vouches that
     /// the former named.

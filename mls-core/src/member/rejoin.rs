@@ -334,6 +334,7 @@ impl Member {
         self.log_own(receipt, epoch, ChangeKind::Returned, by)?;
         self.plan_update(group, &loaded, true)?;
         self.emit_joined(group, &loaded, record.rooms)?;
+        self.came_into_place(group, &loaded.group)?;
         self.give_back(group, loaded);
         self.forget_early(group)?;
         if let Some(room) = self.own_room(group) {

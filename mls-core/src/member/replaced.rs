@@ -133,6 +133,24 @@ impl Member {
         Ok(entered)
     }
 
+    /// This device came by itself, as somebody commanded, into a group that replaces one of ours: that ends.
+    pub(super) fn came_into_place(
+        &mut self,
+        group: &GroupId,
+        here: &MemberGroup,
+    ) -> Result<(), StoreError> {
+        let bound = BridgeGroup::from_extensions(&here.context().extensions);
+        let former = bound.ok().and_then(|bound| self.replaced_here(group, &bound));
+        let Some(former) = former else { return Ok(()) };
+        self.put_into_place(Restarted {
+            successor: group.clone(),
+            by: self.client.clone(),
+            changed: self.doubtful_keys(&former, &here.roster()),
+            unknown: self.unknown_clients(&former, &clients(&here.roster())),
+            group: former,
+        })
+    }
+
     /// Who it is that was an admin of the former group, as it is here, by the key that is known.
     fn may_replace(&self, former: &GroupId, by: &SigningIdentity) -> Result<ClientId, String> {
         let client = client_id(by).map_err(|error| error.to_string())?;
