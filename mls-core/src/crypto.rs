@@ -1,9 +1,10 @@
 //! The crypto provider: aws-lc's, with random bytes from the source that the caller gave.
 //!
-//! Drawn from the source: group ids, signature keys, the HPKE keys of KeyPackages, leaves and hub, path
-//! secrets, the seeds and nonces of seals, serial numbers of certificates, and how long to wait after a lost
-//! race. aws-lc draws by itself the ephemeral key of each HPKE encryption (RFC 9180 4.1) and the nonce of
-//! each ECDSA signature (suite 0x0002), so no rule and no test may depend on what a ciphertext looks like.
+//! Drawn from the source: all that the engine asks of a suite (keys, path secrets, nonces of PSKs, reuse
+//! guards), group ids, the seeds and nonces of seals, serial numbers of certificates, and how long to wait
+//! after a lost race. aws-lc draws by itself the ephemeral key of each HPKE encryption (RFC 9180 4.1), of an
+//! external commit too, and the nonce of each ECDSA signature (suite 0x0002), so no rule and no test may
+//! depend on what a ciphertext looks like.
 //!
 //! A source that fails fails the whole input: whatever was made of the failure is dropped with it.
 

@@ -136,8 +136,9 @@ pub struct Joined {
     pub rooms: Vec<RoomAddress>,
     /// All its members.
     pub members: Vec<ClientId>,
-    /// The group that it branches from (RFC 9420 11.3): all were members of that, as far as a secret of it
-    /// proves. Nothing where this device came in by another way.
+    /// The group that it branches from (RFC 9420 11.3), where this device came in with a secret of that: all
+    /// members then are members of it, as far as this device knows them. Nothing where it came in by another
+    /// way.
     pub branched_from: Option<GroupId>,
 }
 
