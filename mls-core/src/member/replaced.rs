@@ -140,8 +140,12 @@ impl Member {
         here: &MemberGroup,
     ) -> Result<(), StoreError> {
         let bound = BridgeGroup::from_extensions(&here.context().extensions);
-        let former = bound.ok().and_then(|bound| self.replaced_here(group, &bound));
-        let Some(former) = former else { return Ok(()) };
+        // Only the one that it names: another in its rooms may be the newer one.
+        let live = |former: &GroupId| {
+            self.record(former).is_some_and(|record| record.state == State::Live)
+        };
+        let former = bound.ok().and_then(|bound| bound.replaced()).filter(live);
+        let Some(former) = former.filter(|former| former != group) else { return Ok(()) };
         self.put_into_place(Restarted {
             successor: group.clone(),
             by: self.client.clone(),
