@@ -11,6 +11,7 @@
 mod attacks;
 mod blobs;
 mod branching;
+mod branching_amid;
 mod checkpoints;
 mod credentials;
 mod disorder;

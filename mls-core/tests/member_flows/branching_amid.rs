@@ -1,0 +1,99 @@
+//! Branching amid what goes wrong: a dishonest hub, a parent that ends, a maker who is put out.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use mls_core::group_settings::Settings;
+use mls_core::member::{Command, Input, ReInitCommand};
+use mls_core::wire::Answer;
+use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
+use mls_core::wire::welcome::Resumed;
+
+use crate::branching::{branch, go_on, parents};
+use crate::story::four;
+
+#[test]
+fn a_package_of_somebody_who_was_not_named_does_not_bring_them_into_a_branch() {
+    let (mut world, parent) = four();
+    let alice = world.nodes[0].client.clone();
+    let package = world.nodes[0].one_time.get_mut(&1).unwrap().pop_front().unwrap();
+    world.tamper = Box::new(move |index, input| {
+        if let (2, Input::Answer(_, Ok(Answer::KeyPackages(claimed)))) = (index, input) {
+            let outcome = ClaimOutcome::OneTime(package.clone());
+            claimed.push(ClaimedClient {
+                user: alice.user(),
+                client: Some(alice.clone()),
+                outcome,
+            });
+        }
+        true
+    });
+    let id = branch(&mut world, 2, &parent, &[3]);
+    world.run();
+    let made = world.group_of(2, &id);
+    world.assert_agree(&made, &[2, 3]);
+}
+
+#[test]
+fn who_comes_to_a_branch_when_its_parent_has_been_started_anew_comes_in_by_its_leaf() {
+    let (mut world, parent) = four();
+    world.nodes[3].away = true;
+    let id = branch(&mut world, 0, &parent, &[2, 3]);
+    world.run();
+    let made = world.group_of(0, &id);
+    go_on(&mut world, 0, &parent);
+    let settings = Settings::default();
+    let anew = ReInitCommand { group: parent.clone(), suite: 3, settings };
+    let anew = world.command(0, Command::ReInit(anew));
+    world.run();
+    let next = world.group_of(0, &anew);
+    world.come_back(3);
+    world.run();
+    world.pass(120);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+    world.assert_agree(&made, &[0, 1, 2, 3]);
+}
+
+#[test]
+fn a_maker_who_is_removed_from_the_parent_before_it_hears_of_its_branch_is_in_that() {
+    let (mut world, parent) = four();
+    let held = Rc::new(Cell::new(true));
+    let holds = held.clone();
+    world.tamper = Box::new(move |index, input| {
+        !(index == 2 && holds.get() && matches!(input, Input::Answer(_, Ok(Answer::Receipt(_)))))
+    });
+    let id = branch(&mut world, 2, &parent, &[3]);
+    world.run();
+    let remove = world.remove(0, &parent, 2);
+    world.run();
+    world.assert_done(0, &remove);
+    assert_eq!(world.epoch(2, &parent), None);
+    held.set(false);
+    world.pass(120);
+    let made = world.group_of(2, &id);
+    world.assert_agree(&made, &[2, 3]);
+    world.say(2, &made, "out there, in here");
+    world.run();
+    world.assert_heard(&[2, 3], "out there, in here");
+}
+
+#[test]
+fn a_branch_of_an_epoch_that_never_comes_is_entered_by_the_leaf() {
+    let (mut world, parent) = four();
+    world.tamper = Box::new(|index, input| {
+        if let (3, Input::Answer(_, Ok(Answer::Welcomes(welcomes)))) = (index, input) {
+            for welcome in &mut welcomes.welcomes {
+                if let Some(Resumed::Parent(parent)) = &mut welcome.resumes {
+                    parent.epoch = u64::MAX;
+                }
+            }
+        }
+        true
+    });
+    let id = branch(&mut world, 0, &parent, &[2, 3]);
+    world.run();
+    world.pass(120);
+    let made = world.group_of(0, &id);
+    world.assert_agree(&made, &[0, 1, 2, 3]);
+    assert_eq!(parents(&world, &[2, 3], &made), [Some(parent), None]);
+}
