@@ -91,6 +91,15 @@ impl Bridge {
 
     /// Waits for the line that says `ready`, of this start.
     pub fn wait_ready(&mut self) -> Result<(), RigError> {
+        self.wait_said("mls-bridge is ready", says_ready)
+    }
+
+    /// Waits until a line of its log, of this start, has these words.
+    pub fn wait_logged(&mut self, words: &str) -> Result<(), RigError> {
+        self.wait_said(&format!("mls-bridge says {words:?}"), |line| line.contains(words))
+    }
+
+    fn wait_said(&mut self, what: &str, said: impl Fn(&str) -> bool) -> Result<(), RigError> {
         let (log, from) = (self.log(), self.log_start);
         let process = &mut self.process;
         let look = || {
@@ -99,9 +108,9 @@ impl Bridge {
             }
             let bytes = fs::read(&log).map_err(RigError::file("read", &log))?;
             let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned();
-            Ok(text.lines().any(says_ready).then_some(()))
+            Ok(text.lines().any(&said).then_some(()))
         };
-        until("mls-bridge is ready", START, look, || tail(&log, 30))
+        until(what, START, look, || tail(&log, 30))
     }
 
     /// `kill -9`.

@@ -1,56 +1,88 @@
 //! Restarts and kill -9 of the bridge and of either server lose nothing and double nothing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::bot::Bot;
-use tests::deadline::until;
+use tests::deadline::{STEP, until};
 use tests::error::RigError;
 use tests::group::Group;
 use tests::matrix_session::MatrixSession;
 use tests::rig::{Options, Rig, own};
 use tests::synapse::RateLimits;
 
-/// Time between two messages of one sender: so that some are sent before, some during and some
-/// after each disturbance.
+/// How long a sender waits for a sentence to come back before it says the next: so that some are sent
+/// before, some during and some after each disturbance.
 const PACE: Duration = Duration::from_millis(200);
+/// Sentences of both senders together before the next disturbance.
+const A_WHILE: usize = 20;
+/// A hub takes 60 commits of one user an hour.
+const ROTATIONS: usize = 20;
 /// For all that was delayed by servers that were away: clients come back within a minute.
 const CATCH_UP: Duration = Duration::from_secs(240);
 const AFTER: usize = 5;
 
-/// `from` talks, and renews its keys now and then, until `stop`; returns its texts.
-fn talk(group: &Group, from: &Bot, stop: &AtomicBool) -> Result<Vec<String>, RigError> {
+/// What those who talk have done, and whether they are to go on.
+#[derive(Default)]
+struct Storm {
+    said: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Storm {
+    /// Waits until so much was said that messages flow before the next disturbance, and fail during it.
+    fn a_while(&self) -> Result<(), RigError> {
+        let enough = self.said.load(Ordering::Relaxed) + A_WHILE;
+        let look = || Ok((self.said.load(Ordering::Relaxed) >= enough).then_some(()));
+        until("some more sentences", STEP, look, String::new)
+    }
+}
+
+/// `from` talks, and renews its keys now and then, until the storm is over; returns its texts.
+fn talk(group: &Group, from: &Bot, storm: &Storm) -> Result<Vec<String>, RigError> {
     let (mut texts, mut rest) = (Vec::new(), AFTER);
     while rest > 0 {
         let text = format!("sentence {} in the storm by {}", texts.len(), from.name);
+        let before = from.events.count();
         from.post(json!({"command": "send", "group": group.id, "text": text}))?;
-        texts.push(text);
-        if texts.len() % 10 == 5 {
+        if texts.len() % 10 == 5 && texts.len() < 10 * ROTATIONS {
             from.post(json!({"command": "rotate", "group": group.id}))?;
         }
-        rest -= usize::from(stop.load(Ordering::Relaxed));
-        thread::sleep(PACE);
+        storm.said.fetch_add(1, Ordering::Relaxed);
+        rest -= usize::from(storm.over.load(Ordering::Relaxed));
+        comes_back(group, from, before, &text)?;
+        texts.push(text);
     }
     Ok(texts)
+}
+
+/// Waits until its sender sees a sentence in the room, or [`PACE`] is over, as when a server is away.
+fn comes_back(group: &Group, from: &Bot, before: usize, text: &str) -> Result<(), RigError> {
+    let back = |event: &Value| group.is(event, "message") && event["text"] == text;
+    let look = || Ok(from.events.find(before, back).map(drop));
+    match until("a sentence comes back", PACE, look, String::new) {
+        Err(RigError::Deadline { .. }) => Ok(()),
+        other => other,
+    }
 }
 
 /// Alice (Matrix) and Bob (XMPP) talk while `disturb` runs; Carol and Dave listen. In the end all
 /// four have every message exactly once and agree on the group.
 fn survives(
-    disturb: impl FnOnce(&mut Rig, &[&Bot]) -> Result<(), RigError>,
+    disturb: impl FnOnce(&mut Rig, &[&Bot], &Storm) -> Result<(), RigError>,
 ) -> Result<(), RigError> {
     own(Options::default(), |rig| {
         let (alice, bob) = rig.pair("alice", "bob")?;
         let (carol, dave) = rig.pair("carol", "dave")?;
         let group = Group::form(&alice, &[&bob, &carol, &dave])?;
         let all = [&alice, &bob, &carol, &dave];
-        let stop = AtomicBool::new(false);
+        let storm = Storm::default();
         let texts = thread::scope(|scope| {
-            let talkers = [&alice, &bob].map(|bot| scope.spawn(|| talk(&group, bot, &stop)));
-            let disturbed = disturb(rig, &all);
-            stop.store(true, Ordering::Relaxed);
+            let talkers = [&alice, &bob].map(|bot| scope.spawn(|| talk(&group, bot, &storm)));
+            let disturbed = disturb(rig, &all, &storm);
+            storm.over.store(true, Ordering::Relaxed);
             let mut texts = Vec::new();
             for talker in talkers {
                 let panicked = |_| RigError::Answer("a thread panicked".to_owned());
@@ -77,16 +109,11 @@ fn wait_for_all(group: &Group, bot: &Bot, texts: &[String]) -> Result<(), RigErr
     group.assert_exactly(bot, texts).and(reached)
 }
 
-/// Long enough that messages flow before the next disturbance, and fail during it.
-fn a_while() {
-    thread::sleep(Duration::from_secs(2));
-}
-
 #[test]
 fn kill_9_of_the_bridge_three_times_loses_and_doubles_nothing() -> Result<(), RigError> {
-    survives(|rig, _| {
+    survives(|rig, _, storm| {
         for _ in 0..3 {
-            a_while();
+            storm.a_while()?;
             rig.bridge.kill()?;
             rig.bridge.start()?;
         }
@@ -96,21 +123,21 @@ fn kill_9_of_the_bridge_three_times_loses_and_doubles_nothing() -> Result<(), Ri
 
 #[test]
 fn sigterm_ends_the_bridge_cleanly_and_a_new_start_goes_on() -> Result<(), RigError> {
-    survives(|rig, _| {
-        a_while();
+    survives(|rig, _, storm| {
+        storm.a_while()?;
         rig.bridge.stop()?;
-        a_while();
+        storm.a_while()?;
         rig.bridge.start()
     })
 }
 
 #[test]
 fn kill_9_of_synapse_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
-    survives(|rig, _| {
+    survives(|rig, _, storm| {
         for _ in 0..2 {
-            a_while();
+            storm.a_while()?;
             rig.synapse.kill()?;
-            a_while();
+            storm.a_while()?;
             rig.synapse.start()?;
         }
         rig.bridge.assert_running()
@@ -206,11 +233,11 @@ fn who_left_the_room_and_came_back_while_the_bridge_was_away_keeps_the_leaf() ->
 
 #[test]
 fn kill_9_of_prosody_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
-    survives(|rig, _| {
+    survives(|rig, _, storm| {
         for _ in 0..2 {
-            a_while();
+            storm.a_while()?;
             rig.prosody.kill()?;
-            a_while();
+            storm.a_while()?;
             rig.prosody.start()?;
         }
         rig.bridge.assert_running()
@@ -219,8 +246,8 @@ fn kill_9_of_prosody_twice_loses_and_doubles_nothing() -> Result<(), RigError> {
 
 #[test]
 fn an_orderly_restart_of_both_servers_loses_and_doubles_nothing() -> Result<(), RigError> {
-    survives(|rig, _| {
-        a_while();
+    survives(|rig, _, storm| {
+        storm.a_while()?;
         rig.prosody.stop()?;
         rig.synapse.stop()?;
         rig.synapse.start()?;
@@ -231,10 +258,10 @@ fn an_orderly_restart_of_both_servers_loses_and_doubles_nothing() -> Result<(), 
 
 #[test]
 fn kill_9_of_listening_members_loses_and_doubles_nothing() -> Result<(), RigError> {
-    survives(|_, bots| {
+    survives(|_, bots, storm| {
         let listeners = bots.get(2..).unwrap_or_default();
         for _ in 0..3 {
-            a_while();
+            storm.a_while()?;
             for bot in listeners {
                 bot.kill()?;
                 bot.start()?;
@@ -248,10 +275,10 @@ fn kill_9_of_listening_members_loses_and_doubles_nothing() -> Result<(), RigErro
 fn the_bridge_starts_before_both_servers_and_waits_for_them() -> Result<(), RigError> {
     let mut rig = Rig::prepare(Options::default())?;
     rig.bridge.launch()?;
-    a_while();
-    rig.bridge.assert_running()?;
+    rig.bridge.wait_logged("waiting for the homeserver")?;
+    rig.bridge.wait_logged("the component is not connected")?;
     rig.prosody.start()?;
-    a_while();
+    rig.bridge.wait_logged("component connected")?;
     rig.bridge.assert_running()?;
     rig.synapse.start()?;
     rig.bridge.wait_ready()?;

@@ -21,7 +21,7 @@ use mls_core::wire::{Digest, GroupId, Request};
 use storage::{Database, Role};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use super::{Decision, Runtime};
 use crate::carrier::{Carrier, Delivery, Mark};
@@ -127,9 +127,10 @@ impl Rig {
     }
 
     async fn until_outbox_is_empty(&self) {
+        let mut looks = interval(Duration::from_millis(5));
         let empty = async {
             while !self.database.scan(OUTBOX, b"", b"", 1).unwrap().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                looks.tick().await;
             }
         };
         timeout(SOON, empty).await.unwrap();

@@ -13,6 +13,10 @@ use crate::world::{START_MS, World};
 impl World {
     pub(super) fn check_restarts(&self) -> Result<(), Failure> {
         for (former, restart) in &self.record.restarts {
+            let comes_again = self.line_of(&restart.successor).any(|later| later == former);
+            Rule::Replaced.holds(!comes_again, || {
+                format!("g{} took the place of what took its own", self.ordinal(former))
+            })?;
             for device in (0..self.nodes.len()).filter(|device| self.counts(*device)) {
                 let both = self.is_in(device, former)? && self.is_in(device, &restart.successor)?;
                 Rule::Replaced.holds(!both, || {
@@ -99,22 +103,25 @@ impl World {
 
     /// Whether a device is in a group that another one replaced, if this one was it or came before it.
     pub(super) fn stays_behind(&self, device: Device, group: &GroupId) -> Result<bool, Failure> {
-        let mut former = group;
-        while let Some(restart) = self.record.restarts.get(former) {
+        let replaced = |group: &&GroupId| self.record.restarts.contains_key(*group);
+        for former in self.line_of(group).filter(replaced) {
             if self.is_in(device, former)? {
                 return Ok(true);
             }
-            former = &restart.successor;
         }
         Ok(false)
     }
 
     /// The group that has a group's place now.
     pub(super) fn latest<'a>(&'a self, group: &'a GroupId) -> &'a GroupId {
-        let mut latest = group;
-        while let Some(restart) = self.record.restarts.get(latest) {
-            latest = &restart.successor;
-        }
-        latest
+        self.line_of(group).last().unwrap_or(group)
+    }
+
+    /// A group, and those that took the place one after the other; no more than there are restarts,
+    /// whatever they say.
+    fn line_of<'a>(&'a self, group: &'a GroupId) -> impl Iterator<Item = &'a GroupId> {
+        let next = |group: &&'a GroupId| self.record.restarts.get(*group).map(|r| &r.successor);
+        let most = self.record.restarts.len().saturating_add(1);
+        std::iter::successors(Some(group), next).take(most)
     }
 }

@@ -112,7 +112,7 @@ async fn a_reconnection_puts_unanswered_requests_again_at_once() {
     let mut bench = Bench::new(|_, _| Ok(()));
     bench.work.request("r1".to_owned(), Request::HubInfo);
     bench.next_call().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::advance(Duration::from_secs(1)).await;
     let start = Instant::now();
     bench.work.reconnected();
     bench.next_call().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mls_core::delivery::DeliveryError;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::*;
 use crate::component::ComponentSetup;
@@ -16,6 +16,8 @@ use crate::session::Session;
 
 const ROOM: &str = "tea@rooms.x.test";
 const HUB: &str = "hub@mls.x.test/hub";
+/// Shorter than any wait of the worker's.
+const QUIET: Duration = Duration::from_millis(1);
 
 /// A component whose one room holds the hub, Bob, and Alice's ghost.
 struct Bench {
@@ -60,24 +62,21 @@ async fn entered() -> Bench {
 }
 
 impl Bench {
-    /// Lets everything that is under way come to its end, as the server would.
+    /// Lets everything that is under way come to its end, as the server would. The clock stands still
+    /// while anything can go on, so the quiet is that of all tasks.
     async fn settle(&mut self) {
-        for quiet in 0..20 {
-            let mut quiet_now = quiet;
-            while let Ok(text) = self.sent.try_recv() {
-                self.serve(&text.parse().unwrap());
-                quiet_now = 0;
-            }
-            while let Ok(signal) = self.worker.signals.try_recv() {
+        while timeout(QUIET, self.go_on()).await.is_ok() {}
+    }
+
+    /// The next thing that the worker asks, or hears from its own tasks.
+    async fn go_on(&mut self) {
+        tokio::select! {
+            Some(text) = self.sent.recv() => self.serve(&text.parse().unwrap()),
+            Some(signal) = self.worker.signals.recv() => {
                 let said = self.worker.rooms.on_signal(signal);
                 self.worker.on_room_events(said);
             }
-            while let Ok(list) = self.worker.lists.try_recv() {
-                self.worker.on_list(list);
-            }
-            if quiet_now == quiet {
-                sleep(Duration::from_millis(1)).await;
-            }
+            Some(list) = self.worker.lists.recv() => self.worker.on_list(list),
         }
     }
 
@@ -165,7 +164,7 @@ fn hub_goes(affiliation: &str, more: &str) -> String {
     presence(&format!("{ROOM}/MLS hub"), HUB, "type='unavailable'", affiliation, HUB, &more)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_ghost_that_was_put_out_stays_out_also_while_the_hub_could_not_store_it() {
     let mut bench = entered().await;
     bench.listed.pop();
@@ -186,7 +185,7 @@ async fn a_ghost_that_was_put_out_stays_out_also_while_the_hub_could_not_store_i
     assert!(matches!(entering, Err(DeliveryError::Refused { .. })), "{entering:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_destroyed_room_is_reported_until_the_hub_has_stored_it_and_then_forgotten() {
     let mut bench = entered().await;
     bench.comes(&hub_goes("owner", "<destroy/>"));
@@ -199,7 +198,7 @@ async fn a_destroyed_room_is_reported_until_the_hub_has_stored_it_and_then_forgo
     assert_eq!(bench.told(true).await, Vec::<&str>::new());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_room_is_lost_when_the_hub_is_put_off_its_list_and_not_when_its_service_goes_down() {
     for (affiliation, code, lost) in [
         ("none", "321", true),
@@ -218,7 +217,7 @@ async fn a_room_is_lost_when_the_hub_is_put_off_its_list_and_not_when_its_servic
     assert_eq!(bench.told(true).await, ["lost"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn in_another_room_under_the_same_name_nobody_is_missed() {
     let mut bench = entered().await;
     bench.listed.clear();
