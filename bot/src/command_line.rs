@@ -8,6 +8,7 @@ use url::Url;
 use crate::branching::Branch;
 use crate::group_actions::{Propose, Psk, ReInit, Rotate, Settings};
 use crate::knocking::{Knock, Knocker};
+use crate::rooms::Rooms;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -195,15 +196,9 @@ pub struct Run {
 /// A group to make.
 #[derive(Debug, Args)]
 pub struct Create {
-    /// What people will call its rooms
-    #[arg(long)]
-    pub name: String,
-    /// With a Matrix room
-    #[arg(long)]
-    pub matrix: bool,
-    /// With an XMPP multi-user chat
-    #[arg(long)]
-    pub xmpp: bool,
+    /// Its rooms
+    #[command(flatten)]
+    pub rooms: Rooms,
     /// The cipher suite: 1, which everybody has, 2 or 3
     #[arg(long, value_name = "SUITE", default_value_t = 1)]
     pub suite: u16,

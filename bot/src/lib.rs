@@ -41,6 +41,7 @@ pub mod knocking;
 pub mod login;
 pub mod one_shot;
 pub mod profile;
+pub mod rooms;
 pub mod run;
 pub mod screen;
 pub mod session;

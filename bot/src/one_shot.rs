@@ -10,7 +10,6 @@ use mls_core::member::{Command, CreateGroupWith, Event, MembersCommand, SendComm
 use mls_core::wire::GroupId;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::branching;
 use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
 use crate::group_actions;
@@ -97,7 +96,8 @@ impl OneShot {
                 group_actions::settings(group, &settings)?
             }
             Action::Branch(branch) => {
-                branch.command(find_group(&self.bot, &branch.group).await?)?
+                let parent = find_group(&self.bot, &branch.group).await?;
+                branch.command(parent)?
             }
             Action::Psk(psk) => psk.command(find_group(&self.bot, psk.group()).await?)?,
             Action::Propose(propose) => {
@@ -251,8 +251,7 @@ fn unknown_group(digits: &str) -> Exit {
 }
 
 fn create_command(create: Create) -> Command {
-    let rooms = branching::rooms(create.name, create.matrix, create.xmpp);
-    Command::CreateGroupWith(CreateGroupWith { rooms, suite: create.suite })
+    Command::CreateGroupWith(CreateGroupWith { rooms: create.rooms.into(), suite: create.suite })
 }
 
 pub(crate) fn text_from_stdin() -> Result<String, Exit> {

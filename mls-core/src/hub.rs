@@ -25,6 +25,7 @@ mod fetch_group_info;
 mod fetch_handshakes;
 mod fetch_welcomes;
 mod find_group;
+mod founded;
 mod group_record;
 mod handshake_keys;
 mod handshake_log;

@@ -32,6 +32,7 @@ mod events;
 mod exporter;
 mod external_commit;
 mod followed;
+mod founded;
 mod future;
 mod gaps;
 mod group_keys;

@@ -12,6 +12,7 @@ pub mod fetch_group_info;
 pub mod fetch_handshakes;
 pub mod fetch_welcomes;
 pub mod find_group;
+pub mod founded_group;
 pub mod handshake;
 pub mod hub_info;
 pub mod issue_credential;
@@ -196,8 +197,8 @@ impl Request {
     pub fn parts_mut(&mut self) -> Vec<&mut Part> {
         match self {
             Self::RegisterGroup(r) => vec![&mut r.group_info, &mut r.tree],
-            Self::RegisterSuccessor(r) => vec![&mut r.group_info, &mut r.tree, &mut r.welcome],
-            Self::RegisterBranch(r) => vec![&mut r.group_info, &mut r.tree, &mut r.welcome],
+            Self::RegisterSuccessor(r) => r.founded.parts_mut(),
+            Self::RegisterBranch(r) => r.founded.parts_mut(),
             Self::SubmitCommit(r) => {
                 let mut parts = vec![&mut r.commit, &mut r.group_info];
                 parts.extend(r.welcome.as_mut());

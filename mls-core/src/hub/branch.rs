@@ -6,21 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use mls_rs::MlsMessage;
 use mls_rs_codec::MlsEncode;
 
-use super::group_record::{self, GroupRecord};
-use super::rates::Rate;
-use super::register_group::Founding;
+use super::group_record::GroupRecord;
 use super::removal::{CLOSED, proposed_by_hub};
-use super::successor::maker;
 use super::turn::{Stop, Turn, invalid, machine, not_allowed};
-use super::welcomes::WelcomeContent;
 use crate::address::{ClientId, UserId};
 use crate::engine::PublicGroup;
 use crate::identity::{client_id, clients};
 use crate::limits::BRANCH_EXTENSIONS_BYTES_MAX;
-use crate::policy::GROUP_ID_BYTES;
 use crate::wire::refusal::Refusal;
 use crate::wire::register_branch::RegisterBranch;
 use crate::wire::welcome::{Parent, Resumed};
@@ -33,58 +27,25 @@ impl Turn<'_> {
         from: &UserId,
         request: &RegisterBranch,
     ) -> Result<Answer, Stop> {
-        let group_info = self.part(from, &request.group_info)?;
-        let tree = self.part(from, &request.tree)?;
-        let welcome = self.part(from, &request.welcome)?;
-        let message = MlsMessage::from_bytes(&group_info)
-            .map_err(|_| invalid("group_info is not an MLSMessage"))?;
-        let id = GroupId(message.group_id().unwrap_or_default().to_vec());
-        if id.0.len() != GROUP_ID_BYTES {
-            return Err(invalid(format!("a group id has {GROUP_ID_BYTES} bytes")));
-        }
-        if let Some(known) = group_record::read(self.store, &id)? {
-            return self.registered_before(&known, from, &group_info);
+        let offered = self.read_offered(from, &request.founded)?;
+        if let Some(answer) = self.offered_before(from, &offered)? {
+            return Ok(answer);
         }
         let parent = self.group_to_branch(from, request)?;
-        self.rates
-            .take(Rate::Groups, &["group", from.as_str()], self.now_ms)
-            .map_err(Refusal::RateLimited)?;
-        let signer = message.as_group_info().map(|info| info.sender());
-        let public = self.observe(message, &tree)?;
+        self.count_group(from)?;
+        let public = self.observe_offered(&offered)?;
         self.check_branch(&public, &parent)?;
         let bound = self.check_binding(&public, from)?;
         if bound.replaced().is_some() {
             return Err(invalid("a branch replaces no group"));
         }
-        let extensions = public.group_context().extensions.mls_encode_to_vec().map_err(machine)?;
-        if extensions.len() > BRANCH_EXTENSIONS_BYTES_MAX {
-            let most = u32::try_from(BRANCH_EXTENSIONS_BYTES_MAX).unwrap_or(u32::MAX);
-            return Err(Refusal::TooLarge(most).into());
-        }
         let rooms = self.free_rooms(&bound, from)?;
-        let maker = maker(&public, signer, from)?;
-        let added = self.check_welcomed(&id, &public, &maker, &welcome)?;
-        let founding = Founding {
-            creator: from,
-            public: &public,
-            group_info: &group_info,
-            rooms: &rooms,
-            handshake_key: &request.handshake_key,
-        };
-        let receipt = self.begin_group(&founding)?.to_bytes().map_err(machine)?;
-        self.keep_group_info(&id, group_info);
+        let extensions = extensions_beside_welcomes(&public)?;
+        let parent = Parent { group: parent.group, epoch: request.parent_epoch, extensions };
+        let (id, resumes) = (offered.id.clone(), Resumed::Parent(parent));
+        let (answer, added) = self.take_offered(from, offered, &public, &rooms, resumes)?;
         self.admit_all(&id, from, &added)?;
-        let epoch = request.parent_epoch;
-        let content = WelcomeContent {
-            group: id,
-            resumes: Some(Resumed::Parent(Parent { group: parent.group, epoch, extensions })),
-            epoch: 1,
-            receipt: receipt.clone(),
-            tree,
-            welcome,
-        };
-        self.welcome(&content, &added)?;
-        Ok(Answer::Receipt(receipt))
+        Ok(answer)
     }
 
     /// The parent, if a member may branch from it as it is now.
@@ -146,4 +107,14 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
+
+/// What travels beside each Welcome, within its bound.
+fn extensions_beside_welcomes(public: &PublicGroup) -> Result<Vec<u8>, Stop> {
+    let extensions = public.group_context().extensions.mls_encode_to_vec().map_err(machine)?;
+    if extensions.len() > BRANCH_EXTENSIONS_BYTES_MAX {
+        let most = u32::try_from(BRANCH_EXTENSIONS_BYTES_MAX).unwrap_or(u32::MAX);
+        return Err(Refusal::TooLarge(most).into());
+    }
+    Ok(extensions)
 }

@@ -24,6 +24,7 @@ use crate::policy::GROUP_ID_BYTES;
 use crate::receipt::{Receipt, ReceiptKind};
 use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
+use crate::wire::blob::Part;
 use crate::wire::refusal::Refusal;
 use crate::wire::register_group::RegisterGroup;
 use crate::wire::{Answer, GroupId};
@@ -49,20 +50,12 @@ impl Turn<'_> {
         from: &UserId,
         request: &RegisterGroup,
     ) -> Result<Answer, Stop> {
-        let group_info = self.part(from, &request.group_info)?;
+        let (id, message, group_info) = self.read_group_info(from, &request.group_info)?;
         let tree = self.part(from, &request.tree)?;
-        let message = MlsMessage::from_bytes(&group_info)
-            .map_err(|_| invalid("group_info is not an MLSMessage"))?;
-        let id = GroupId(message.group_id().unwrap_or_default().to_vec());
-        if id.0.len() != GROUP_ID_BYTES {
-            return Err(invalid(format!("a group id has {GROUP_ID_BYTES} bytes")));
-        }
         if let Some(known) = group_record::read(self.store, &id)? {
             return self.registered_before(&known, from, &group_info);
         }
-        self.rates
-            .take(Rate::Groups, &["group", from.as_str()], self.now_ms)
-            .map_err(Refusal::RateLimited)?;
+        self.count_group(from)?;
         let public = self.observe(message, &tree)?;
         self.check_first_epoch(&public, from)?;
         let bridge_group = self.check_binding(&public, from)?;
@@ -84,6 +77,28 @@ impl Turn<'_> {
         }
         self.keep_group_info(&id, group_info);
         Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
+    }
+
+    /// The GroupInfo of a new group: its id, the message and the bytes of that.
+    pub(super) fn read_group_info(
+        &mut self,
+        from: &UserId,
+        group_info: &Part,
+    ) -> Result<(GroupId, MlsMessage, Vec<u8>), Stop> {
+        let bytes = self.part(from, group_info)?;
+        let message = MlsMessage::from_bytes(&bytes)
+            .map_err(|_| invalid("group_info is not an MLSMessage"))?;
+        let id = GroupId(message.group_id().unwrap_or_default().to_vec());
+        match id.0.len() {
+            GROUP_ID_BYTES => Ok((id, message, bytes)),
+            _ => Err(invalid(format!("a group id has {GROUP_ID_BYTES} bytes"))),
+        }
+    }
+
+    /// One more group of an account.
+    pub(super) fn count_group(&mut self, from: &UserId) -> Result<(), Stop> {
+        let counted = self.rates.take(Rate::Groups, &["group", from.as_str()], self.now_ms);
+        Ok(counted.map_err(Refusal::RateLimited)?)
     }
 
     /// The answer to a registration that was accepted before.

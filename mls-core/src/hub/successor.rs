@@ -6,20 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use mls_rs::MlsMessage;
 use mls_rs::group::proposal::ReInitProposal;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::group_record::{GroupRecord, bridge_group};
-use super::register_group::{Founding, check_external_senders};
+use super::register_group::check_external_senders;
 use super::room_record::{self, RoomRecord};
 use super::turn::{Stop, Turn, invalid, invalid_commit, machine, not_allowed};
-use super::welcomes::WelcomeContent;
 use crate::address::{ClientId, UserId};
 use crate::engine::{PublicGroup, sha256};
-use crate::identity::{client_id, clients};
-use crate::receipt::Receipt;
-use crate::seal::handshake_key::HandshakeKey;
+use crate::identity::clients;
 use crate::store::StoreError;
 use crate::wire::register_successor::RegisterSuccessor;
 use crate::wire::welcome::Resumed;
@@ -98,39 +94,24 @@ impl Turn<'_> {
         from: &UserId,
         request: &RegisterSuccessor,
     ) -> Result<Answer, Stop> {
-        let group_info = self.part(from, &request.group_info)?;
-        let tree = self.part(from, &request.tree)?;
-        let welcome = self.part(from, &request.welcome)?;
-        let message = MlsMessage::from_bytes(&group_info)
-            .map_err(|_| invalid("group_info is not an MLSMessage"))?;
-        let id = GroupId(message.group_id().unwrap_or_default().to_vec());
-        if let Some(known) = super::group_record::read(self.store, &id)? {
-            return self.registered_before(&known, from, &group_info);
+        let offered = self.read_offered(from, &request.founded)?;
+        if let Some(answer) = self.offered_before(from, &offered)? {
+            return Ok(answer);
         }
         let former = self.group_of_member(&request.former, from)?;
-        let Some(successor) = former.successor.clone().filter(|next| next.group == id) else {
+        let named = former.successor.clone().filter(|next| next.group == offered.id);
+        let Some(successor) = named else {
             return Err(not_allowed("no ReInit of that group names this one"));
         };
-        let signer = message.as_group_info().map(|info| info.sender());
-        let public = self.observe(message, &tree)?;
+        let public = self.observe_offered(&offered)?;
         self.check_successor(&public, &former, &successor, from)?;
-        let maker = maker(&public, signer, from)?;
-        let added = self.check_welcomed(&id, &public, &maker, &welcome)?;
-        let receipt = self.succeed(from, &former, &public, &group_info, &request.handshake_key)?;
-        self.keep_group_info(&id, group_info);
-        let content = WelcomeContent {
-            resumes: Some(Resumed::Former(former.group.clone())),
-            group: id.clone(),
-            epoch: 1,
-            receipt: receipt.to_bytes().map_err(machine)?,
-            tree,
-            welcome,
-        };
-        self.welcome(&content, &added)?;
+        let rooms = self.rooms_after(&former)?;
+        let (id, resumes) = (offered.id.clone(), Resumed::Former(former.group));
+        let (answer, _) = self.take_offered(from, offered, &public, &rooms, resumes)?;
         if let Some(mut record) = super::group_record::read(self.store, &id)? {
             self.propose_removal(&mut record, &successor.left)?;
         }
-        Ok(Answer::Receipt(receipt.to_bytes().map_err(machine)?))
+        Ok(answer)
     }
 
     /// Whether the group is what the ReInit says.
@@ -160,46 +141,6 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The clients of the Welcome: all but the maker, each by a key package for this group.
-    pub(super) fn check_welcomed(
-        &self,
-        id: &GroupId,
-        public: &PublicGroup,
-        maker: &ClientId,
-        welcome: &[u8],
-    ) -> Result<Vec<ClientId>, Stop> {
-        let message =
-            MlsMessage::from_bytes(welcome).map_err(|_| invalid("the Welcome is broken"))?;
-        let mut added = Vec::new();
-        for reference in message.welcome_key_package_references() {
-            let client = self.use_claimed(id, reference)?;
-            added.push(client.ok_or_else(|| {
-                invalid("the Welcome names a key package that was not claimed for this group")
-            })?);
-        }
-        let welcomed: BTreeSet<_> = added.iter().chain([maker]).collect();
-        let members = clients(&public.roster());
-        let members: BTreeSet<_> = members.iter().collect();
-        if welcomed != members || added.len() + 1 != members.len() {
-            return Err(invalid("the Welcome must be for every other member"));
-        }
-        Ok(added)
-    }
-
-    /// The new group takes over the rooms of the former.
-    fn succeed(
-        &mut self,
-        from: &UserId,
-        former: &GroupRecord,
-        public: &PublicGroup,
-        group_info: &[u8],
-        handshake_key: &HandshakeKey,
-    ) -> Result<Receipt, StoreError> {
-        let rooms = self.rooms_after(former)?;
-        let founding = Founding { creator: from, public, group_info, rooms: &rooms, handshake_key };
-        self.begin_group(&founding)
-    }
-
     /// The rooms of a group, as the group that follows takes them over.
     pub(super) fn rooms_after(&self, former: &GroupRecord) -> Result<Vec<RoomRecord>, StoreError> {
         let mut rooms = Vec::new();
@@ -210,19 +151,6 @@ impl Turn<'_> {
         }
         Ok(rooms)
     }
-}
-
-/// The client that made a group of several members at once: the signer of its GroupInfo.
-pub(super) fn maker(
-    public: &PublicGroup,
-    signer: Option<u32>,
-    from: &UserId,
-) -> Result<ClientId, Stop> {
-    let leaf = signer.and_then(|index| public.roster().member_with_index(index).ok());
-    let maker = leaf.and_then(|leaf| client_id(&leaf.signing_identity).ok());
-    maker
-        .filter(|client| client.user() == *from)
-        .ok_or_else(|| not_allowed("only who made the group may register it"))
 }
 
 #[cfg(test)]

@@ -12,19 +12,18 @@ use super::claiming::Claiming;
 use super::command::BranchCommand;
 use super::create::{NO_OWN_ROOM, context, wants_own_room};
 use super::engine_storage::MemberGroup;
+use super::founded::founded;
 use super::group_record::State;
 use super::intents::{Branching, Stage, Step};
 use super::loaded::Loaded;
 use super::pending_proposals::to_go;
 use super::requests::Purpose;
-use super::sealed_handshakes::handshake_key;
 use super::{Command, Member};
 use crate::address::{ClientId, Network, UserId};
 use crate::bridge_group::BridgeGroup;
-use crate::engine::{EngineError, mls_time};
+use crate::engine::EngineError;
 use crate::identity::{client_id, clients};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::policy::KEY_PACKAGE_BACKDATING_S;
 use crate::store::StoreError;
 use crate::wire::blob::Part;
 use crate::wire::claim_key_packages::ClaimPurpose;
@@ -50,7 +49,7 @@ impl Member {
     ) -> Result<Step, StoreError> {
         let Some(hub) = self.need_hub()? else { return Ok(Step::Wait) };
         let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
-        let mut branching = match stage {
+        let branching = match stage {
             Some(Stage::Branching(branching)) => branching,
             _ => match self.begin_branch(command)? {
                 Some(Ok(branching)) => branching,
@@ -64,6 +63,18 @@ impl Member {
         if branching.asking || branching.claiming.under_way || late {
             return Ok(Step::Wait);
         }
+        self.go_on_branching(number, command, branching, suite, &hub)
+    }
+
+    /// Packages, then rooms, then the branch.
+    fn go_on_branching(
+        &mut self,
+        number: u64,
+        command: &BranchCommand,
+        mut branching: Branching,
+        suite: u16,
+        hub: &HubInfo,
+    ) -> Result<Step, StoreError> {
         let purpose = ClaimPurpose::Branch(branching.branch.clone());
         let claims = &mut branching.claiming;
         if self.claim_next(number, &command.parent, suite, purpose, claims)? {
@@ -80,7 +91,7 @@ impl Member {
             branching.asking = true;
             return self.set_stage(number, Stage::Branching(branching)).map(|()| Step::Wait);
         };
-        self.make_branch(number, command, branching, &rooms, &hub)
+        self.make_branch(number, command, branching, &rooms, hub)
     }
 
     /// Whether the registration of a branch is under way, for which only the hub's answer counts.
@@ -186,40 +197,30 @@ impl Member {
     ) -> Result<Result<Made, String>, StoreError> {
         let held = &loaded.group;
         let stays = staying(loaded);
-        let packages = branching.claiming.held().into_iter();
-        let packages = packages
-            .filter(|(client, _)| stays.contains(client) && *client != self.client)
-            .map(|(_, package)| package)
-            .collect::<Vec<_>>();
+        let packages = self.packages_of(&stays, &branching.claiming);
         if packages.is_empty() {
             return Ok(Err("nobody else of those who are named stays in the group".to_owned()));
         }
         let (epoch, suite) = (held.current_epoch(), held.cipher_suite());
-        let bound = match BridgeGroup::from_extensions(&held.context().extensions) {
-            Ok(before) => self.bind_branch(before, rooms, hub),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let extensions = match context(suite, hub, &bound) {
-            Ok(extensions) => extensions,
-            Err(error) => return Ok(Err(error.to_string())),
+        let bound = BridgeGroup::from_extensions(&held.context().extensions)
+            .map(|before| self.bind_branch(before, rooms, hub))
+            .map_err(|error| error.to_string());
+        let context = bound.and_then(|bound| {
+            let extensions = context(suite, hub, &bound).map_err(|error| error.to_string())?;
+            Ok((bound, extensions))
+        });
+        let (bound, extensions) = match context {
+            Ok(context) => context,
+            Err(why) => return Ok(Err(why)),
         };
         let signer = self.key_in(parent, suite)?;
         let Some(copy) = self.parent_copy(parent, epoch, &extensions, signer.secret())? else {
             return Ok(Err("the group's state cannot be branched".to_owned()));
         };
-        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
-        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
-        let made = copy.branch(branching.branch.0.clone(), packages, Some(time));
+        let made = copy.branch(branching.branch.0.clone(), packages, Some(self.backdated()));
         let made = made.map_err(EngineError::from).and_then(|(group, welcomes)| {
-            let welcome = welcomes.first().ok_or(EngineError::NoWelcome)?;
-            let request = RegisterBranch {
-                parent: parent.clone(),
-                parent_epoch: epoch,
-                group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
-                tree: group.export_tree().to_bytes()?.into(),
-                welcome: welcome.to_bytes()?.into(),
-                handshake_key: handshake_key(&group)?,
-            };
+            let (parent, founded) = (parent.clone(), founded(&group, &welcomes)?);
+            let request = RegisterBranch { parent, parent_epoch: epoch, founded };
             Ok(Made { group, bound, request })
         });
         Ok(made.map_err(|error| error.to_string()))
@@ -260,7 +261,7 @@ impl Member {
                 self.set_stage(number, Stage::Branching(branching))
             }
             (Some(Request::RegisterBranch(asked)), Ok(Answer::Receipt(receipt))) => {
-                self.branch_registered(number, &branching, &asked.group_info, &receipt)
+                self.branch_registered(number, &branching, &asked.founded.group_info, &receipt)
             }
             (Some(Request::RegisterBranch(asked)), Err(Refusal::WrongEpoch(now)))
                 if now > asked.parent_epoch =>

@@ -5,16 +5,15 @@
 //! in by an external commit into its own leaf, as into any group that a hub shows, and then nothing
 //! proves to it that the group branches from the other.
 
-use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
-use mls_rs::group::ExportedTree;
 use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
+use super::Member;
+use super::enter::{message_of, refused, with_tree};
 use super::group_record::State;
 use super::welcome::Verdict;
-use super::{Member, engine_fault, is_storage_fault};
 use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
 use crate::store::StoreError;
@@ -34,16 +33,13 @@ impl Member {
             let why = "it branches from a group that this device is not in";
             return Ok(Verdict::Drop(Some(why.to_owned())));
         }
-        let Some((bound, _)) = context(parent) else {
-            return Ok(Verdict::Drop(Some("the branch's context cannot be read".to_owned())));
+        let (bound, room) = match self.own_part(parent) {
+            Ok((bound, _, room)) => (bound, room),
+            Err(why) => return Ok(Verdict::Drop(Some(why))),
         };
         if hub.senders_of(&bound.receipt_key).is_none() && self.ask_hub_at_once()? {
             return Ok(Verdict::Wait);
         }
-        let network = self.client.network();
-        let Some(room) = bound.rooms().into_iter().find(|room| room.network == network) else {
-            return Ok(Verdict::Drop(Some(format!("the branch has no room on {network}"))));
-        };
         if !self.is_in_room(&room) {
             return self.want_room(&room).map(|()| Verdict::Wait);
         }
@@ -73,13 +69,12 @@ impl Member {
 
     /// Comes into the branch as into any group in which there is a leaf of this device.
     fn enter_by_leaf(&mut self, welcome: &Welcome, room: &RoomAddress) -> Result<(), StoreError> {
-        let bytes = welcome.welcome.inline().unwrap_or_default();
-        if let Ok(message) = MlsMessage::from_bytes(bytes)
+        if let Ok(message) = message_of(welcome)
             && let Some(suite) = message.cipher_suite()
         {
             let used = message.welcome_key_package_references().into_iter();
             let used: Vec<_> = used.map(|reference| reference.to_vec()).collect();
-            self.key_packages_used(suite, &used)?;
+            self.key_packages_spent(suite, &used)?;
         }
         self.rejoin_found(&welcome.group, room)
     }
@@ -109,17 +104,13 @@ impl Member {
         welcome: &Welcome,
         hub: &HubInfo,
     ) -> Result<Result<(), String>, StoreError> {
-        let bytes = welcome.welcome.inline().unwrap_or_default();
-        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
-        let (Ok(message), Ok(tree)) = (MlsMessage::from_bytes(bytes), tree) else {
-            return Ok(Err("it is not an MLS message with its tree".to_owned()));
+        let (message, tree) = match with_tree(welcome) {
+            Ok(parts) => parts,
+            Err(unfit) => return Ok(Err(unfit.to_string())),
         };
-        let network = self.client.network();
-        let Some((bound, extensions)) = context(parent) else {
-            return Ok(Err("the branch's context cannot be read".to_owned()));
-        };
-        let Some(room) = bound.rooms().into_iter().find(|room| room.network == network) else {
-            return Ok(Err(format!("the branch has no room on {network}")));
+        let (extensions, room) = match self.own_part(parent) {
+            Ok((_, extensions, room)) => (extensions, room),
+            Err(why) => return Ok(Err(why)),
         };
         let suite = self.record(&parent.group).map_or(0, |record| record.suite);
         let signer = self.keys.of(CipherSuite::from(suite)).secret().clone();
@@ -132,18 +123,27 @@ impl Member {
                 Ok(admitted) => self.enter(welcome, group, admitted.out_of(&parent.group)),
                 Err(error) => Ok(Err(error.to_string())),
             },
-            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
             // Somebody in it has left the parent since, as far as this device knows that.
             Err(MlsError::NotASubgroup) => self.enter_by_leaf(welcome, &room).map(Ok),
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => refused(&error),
         }
     }
-}
 
-/// What the hub says of the branch's context; the engine compares it with what the Welcome holds.
-fn context(parent: &Parent) -> Option<(BridgeGroup, ExtensionList)> {
-    let extensions = ExtensionList::mls_decode(&mut parent.extensions.as_slice()).ok()?;
-    let bound = BridgeGroup::from_extensions(&extensions).ok()?;
-    // What replaces another group is another way.
-    bound.replaced().is_none().then_some((bound, extensions))
+    /// What the hub says of the branch's context, with the room in which this device would be; the engine
+    /// compares it with what the Welcome holds.
+    fn own_part(
+        &self,
+        parent: &Parent,
+    ) -> Result<(BridgeGroup, ExtensionList, RoomAddress), String> {
+        let extensions = ExtensionList::mls_decode(&mut parent.extensions.as_slice())
+            .map_err(|error| format!("the branch's context cannot be read: {error}"))?;
+        let bound = BridgeGroup::from_extensions(&extensions).map_err(|error| error.to_string())?;
+        if bound.replaced().is_some() {
+            return Err("a branch does not replace another group".to_owned());
+        }
+        let network = self.client.network();
+        let room = bound.rooms().into_iter().find(|room| room.network == network);
+        let room = room.ok_or_else(|| format!("the branch has no room on {network}"))?;
+        Ok((bound, extensions, room))
+    }
 }

@@ -15,12 +15,10 @@ use super::sealed_handshakes::handshake_key;
 use super::{Command, Member};
 use crate::address::{ClientId, Network};
 use crate::bridge_group::{BridgeGroup, Order};
-use crate::engine::{EngineError, mls_time};
+use crate::engine::EngineError;
 use crate::identity::TrustAnchors;
 use crate::limits::CLOCK_SKEW_MS;
-use crate::policy::{
-    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, GROUP_ID_BYTES, KEY_PACKAGE_BACKDATING_S,
-};
+use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
 use crate::store::StoreError;
 use crate::wire::blob::Part;
@@ -218,9 +216,7 @@ impl Member {
         engine: &MemberClient,
         extensions: ExtensionList,
     ) -> Result<MemberGroup, EngineError> {
-        // Backdated like a key package, for a hub whose clock is behind ours.
-        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
-        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
+        let time = self.backdated();
         let id = self.crypto.random_bytes(GROUP_ID_BYTES)?;
         Ok(engine.create_group_with_id(id, extensions, ExtensionList::new(), Some(time))?)
     }

@@ -2,6 +2,7 @@
 //! "Join by Welcome"). The queue of Welcomes is in [`super::welcome`].
 
 use mls_rs::MlsMessage;
+use mls_rs::error::MlsError;
 use mls_rs::group::{ExportedTree, GroupContext};
 use mls_rs_core::crypto::CipherSuite;
 
@@ -46,11 +47,9 @@ impl Member {
         welcome: &Welcome,
         hub: &HubInfo,
     ) -> Result<Result<Admitted, AdmissionError>, StoreError> {
-        let Some(bytes) = welcome.welcome.inline().filter(|b| b.len() <= OBJECT_BYTES_MAX) else {
-            return Ok(Err(AdmissionError::Unfit("it is too large, or was not fetched")));
-        };
-        let Ok(message) = MlsMessage::from_bytes(bytes) else {
-            return Ok(Err(AdmissionError::Unfit("it is not an MLS message")));
+        let message = match message_of(welcome) {
+            Ok(message) => message,
+            Err(unfit) => return Ok(Err(unfit)),
         };
         let info = match self.engine.examine_welcome_message(&message) {
             Ok(info) => info,
@@ -89,8 +88,7 @@ impl Member {
                 None => self.enter(welcome, group, admitted),
                 Some(former) => self.enter_in_place(former, welcome, group, admitted, info.sender),
             },
-            Err(error) if is_storage_fault(&error) => Err(engine_fault(&error)),
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => refused(&error),
         }
     }
 
@@ -102,15 +100,13 @@ impl Member {
         welcome: &Welcome,
         hub: &HubInfo,
     ) -> Result<Result<(), String>, StoreError> {
-        let bytes = welcome.welcome.inline().unwrap_or_default();
-        let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default());
-        let (Ok(message), Ok(tree)) = (MlsMessage::from_bytes(bytes), tree) else {
-            return Ok(Err("it is not an MLS message with its tree".to_owned()));
+        let (message, tree) = match with_tree(welcome) {
+            Ok(parts) => parts,
+            Err(unfit) => return Ok(Err(unfit.to_string())),
         };
         let group = match self.join_successor(former, tree, &message)? {
             Ok(group) => group,
-            Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return refused(&error),
         };
         let admitted = match self.admit(welcome, message, group.context(), hub) {
             Ok(admitted) => admitted,
@@ -199,5 +195,29 @@ impl Member {
             members: clients(&loaded.group.roster()),
         };
         self.emit(Event::Joined(joined)).map(|_| ())
+    }
+}
+
+/// The Welcome's MLSMessage.
+pub(super) fn message_of(welcome: &Welcome) -> Result<MlsMessage, AdmissionError> {
+    let bytes = welcome.welcome.inline().filter(|bytes| bytes.len() <= OBJECT_BYTES_MAX);
+    let bytes = bytes.ok_or(AdmissionError::Unfit("it is too large, or was not fetched"))?;
+    MlsMessage::from_bytes(bytes).map_err(|_| AdmissionError::Unfit("it is not an MLS message"))
+}
+
+/// The same with the tree of the epoch that it leads to.
+pub(super) fn with_tree(
+    welcome: &Welcome,
+) -> Result<(MlsMessage, ExportedTree<'_>), AdmissionError> {
+    let tree = ExportedTree::from_bytes(welcome.tree.inline().unwrap_or_default())
+        .map_err(|_| AdmissionError::Unfit("it came without a ratchet tree"))?;
+    Ok((message_of(welcome)?, tree))
+}
+
+/// The engine does not join: the machine's fault, or why the Welcome cannot be used.
+pub(super) fn refused<T>(error: &MlsError) -> Result<Result<T, String>, StoreError> {
+    match is_storage_fault(error) {
+        true => Err(engine_fault(error)),
+        false => Ok(Err(error.to_string())),
     }
 }

@@ -17,12 +17,10 @@ use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
 use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
 use crate::address::Network;
-use crate::engine::{cipher_suite, mls_time, sha256_parts};
+use crate::engine::{cipher_suite, sha256_parts};
 use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
 use crate::overlay::decode;
-use crate::policy::{
-    CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_ROTATE_MS, key_package_pool,
-};
+use crate::policy::{CIPHER_SUITES, KEY_PACKAGE_ROTATE_MS, key_package_pool};
 use crate::store::{Space, StoreError};
 use crate::wire::Digest;
 
@@ -216,8 +214,7 @@ impl Member {
             extensions.set_from(LastResortKeyPackageExt).map_err(|e| StoreError(e.to_string()))?;
         }
         // The lifetime is counted from here, and longer by as much.
-        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
-        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
+        let time = self.backdated();
         let leaf = ExtensionList::new();
         let message = engine
             .generate_key_package_message(extensions, leaf, Some(time))
@@ -310,6 +307,20 @@ impl Member {
             self.fill_pool(suite, Fill::BelowHalf)?;
         }
         Ok(())
+    }
+
+    /// A Welcome to these is given up: nobody is to open it any more. Of a last resort others may be on
+    /// their way.
+    pub(super) fn key_packages_spent(
+        &mut self,
+        suite: CipherSuite,
+        references: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let last_resort = self.pool(suite)?.last_resort;
+        for reference in references.iter().filter(|reference| **reference != last_resort) {
+            self.overlay.delete(KEY_PACKAGE, reference);
+        }
+        self.key_packages_used(suite, references)
     }
 
     /// Once a day: deletes private parts that have expired, and rotates the last resort.

@@ -109,7 +109,7 @@ impl Member {
             }
             (Some(Request::RegisterSuccessor(asked)), Ok(Answer::Receipt(receipt))) => {
                 let (former, next) = (&command.group, &starting.successor);
-                self.successor_registered(number, former, next, &asked.group_info, &receipt)
+                self.successor_registered(number, former, next, &asked.founded.group_info, &receipt)
             }
             (_, Err(Refusal::Exists)) => {
                 self.forget_unregistered(&starting.successor)?;

@@ -10,15 +10,15 @@ use mls_rs_core::extension::ExtensionList;
 use super::command::ReInitCommand;
 use super::engine_storage::{MemberGroup, ReInitClient, Slot, exists};
 use super::event::StartedAnew;
+use super::founded::founded;
 use super::group_record::{GroupRecord, State};
 use super::intents::{Stage, StartingAnew, Step};
 use super::requests::Purpose;
-use super::sealed_handshakes::handshake_key;
 use super::{Command, Event, Member, engine_fault};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
-use crate::engine::{EngineError, mls_time};
-use crate::policy::{KEY_PACKAGE_BACKDATING_S, PAST_EPOCH_KEEP_MS};
+use crate::engine::EngineError;
+use crate::policy::PAST_EPOCH_KEEP_MS;
 use crate::store::StoreError;
 use crate::wire::blob::Part;
 use crate::wire::register_successor::RegisterSuccessor;
@@ -97,24 +97,11 @@ impl Member {
     ) -> Result<Result<(MemberGroup, RegisterSuccessor), EngineError>, StoreError> {
         let client = self.reinit_client(former, CipherSuite::from(starting.suite))?;
         let members = self.clients_of(former)?;
-        let packages = starting.claiming.held().into_iter();
-        // A claim brings all devices of a user, this one and others outside the group among them.
-        let packages =
-            packages.filter(|(client, _)| members.contains(client) && *client != self.client);
-        let packages = packages.map(|(_, package)| package).collect();
-        let backdating_ms = KEY_PACKAGE_BACKDATING_S.saturating_mul(1000);
-        let time = mls_time(self.now_ms.saturating_sub(backdating_ms));
-        let made = client.commit(packages, ExtensionList::new(), Some(time));
+        let packages = self.packages_of(&members, &starting.claiming);
+        let made = client.commit(packages, ExtensionList::new(), Some(self.backdated()));
         Ok(made.map_err(EngineError::from).and_then(|(group, welcomes)| {
-            let welcome = welcomes.first().ok_or(MlsError::UnexpectedMessageType)?;
-            let request = RegisterSuccessor {
-                former: former.clone(),
-                group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
-                tree: group.export_tree().to_bytes()?.into(),
-                welcome: welcome.to_bytes()?.into(),
-                handshake_key: handshake_key(&group)?,
-            };
-            Ok((group, request))
+            let (former, founded) = (former.clone(), founded(&group, &welcomes)?);
+            Ok((group, RegisterSuccessor { former, founded }))
         }))
     }
 

@@ -2,10 +2,10 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::{GroupId, blob::Part};
-use crate::seal::handshake_key::HandshakeKey;
+use super::GroupId;
+use super::founded_group::FoundedGroup;
 
-/// At epoch 1, in rooms of its own, with clients that are all in the parent (RFC 9420 11.3).
+/// In rooms of its own, with clients that are all in the parent (RFC 9420 11.3).
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct RegisterBranch {
@@ -13,14 +13,8 @@ pub struct RegisterBranch {
     pub parent: GroupId,
     /// The epoch of that whose resumption PSK it has; it must be the current one.
     pub parent_epoch: u64,
-    /// An MLSMessage that holds a GroupInfo without tree, with external key.
-    pub group_info: Part,
-    /// The ratchet tree.
-    pub tree: Part,
-    /// An MLSMessage that holds a Welcome without tree, for every other member.
-    pub welcome: Part,
-    /// The key for handshakes of the epoch that it begins with.
-    pub handshake_key: HandshakeKey,
+    /// The branch.
+    pub founded: FoundedGroup,
 }
 
 #[cfg(test)]

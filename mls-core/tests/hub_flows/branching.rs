@@ -5,6 +5,7 @@ use mls_core::hub::{Effect, Input, RoomsMade};
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimPurpose};
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
 use mls_core::wire::find_group::FindGroup;
+use mls_core::wire::founded_group::FoundedGroup;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::register_branch::RegisterBranch;
 use mls_core::wire::welcome::Resumed;
@@ -77,16 +78,18 @@ impl Verona {
         }
     }
 
+    /// Bob's device once more, in no group yet.
+    fn bobs_device(&mut self) -> Device {
+        let identity = self.bob.group().current_member_signing_identity().unwrap().clone();
+        Device::with_key(self.bob.id.clone(), self.bob.key.clone(), identity)
+    }
+
     /// A group in a MUC of its own that Bob makes with whom he claims; the hub sees no PSK.
     fn made_by_bob(&mut self, others: &[UserId]) -> (Device, RegisterBranch) {
         let user = self.bob.user();
         let rooms = self.rooms(&user);
         let info = self.world.info(&user);
-        let mut made = Device::with_key(
-            self.bob.id.clone(),
-            self.bob.key.clone(),
-            self.bob.group().current_member_signing_identity().unwrap().clone(),
-        );
+        let mut made = self.bobs_device();
         made.create_group_with(&info, &bridge_group(&info, &rooms, &user), self.world.now);
         let packages = self.claim(&user, &made.group_id(), others).unwrap();
         let request = self.registration(&mut made, &packages);
@@ -100,10 +103,12 @@ impl Verona {
         RegisterBranch {
             parent: self.parent(),
             parent_epoch: self.bob.epoch(),
-            group_info: registration.group_info,
-            tree: registration.tree,
-            welcome: commit.welcome.unwrap(),
-            handshake_key: handshake_key(),
+            founded: FoundedGroup {
+                group_info: registration.group_info,
+                tree: registration.tree,
+                welcome: commit.welcome.unwrap(),
+                handshake_key: handshake_key(),
+            },
         }
     }
 
@@ -229,11 +234,7 @@ fn only_who_made_a_branch_registers_it_and_only_in_rooms_made_for_them() {
     let user = verona.bob.user();
     let info = verona.world.info(&user);
     let taken = RoomCreated { matrix_room: None, muc: Some(crate::world::MUC.to_owned()) };
-    let mut made = Device::with_key(
-        verona.bob.id.clone(),
-        verona.bob.key.clone(),
-        verona.bob.group().current_member_signing_identity().unwrap().clone(),
-    );
+    let mut made = verona.bobs_device();
     made.create_group_with(&info, &bridge_group(&info, &taken, &user), verona.world.now);
     let carol = verona.carol.user();
     let packages = verona.claim(&user, &made.group_id(), &[carol]).unwrap();

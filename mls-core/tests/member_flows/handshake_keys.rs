@@ -17,7 +17,8 @@ impl HandshakeKeys {
     pub(crate) fn learn(&self, request: &Request) {
         let key = match request {
             Request::RegisterGroup(r) => &r.handshake_key,
-            Request::RegisterSuccessor(r) => &r.handshake_key,
+            Request::RegisterSuccessor(r) => &r.founded.handshake_key,
+            Request::RegisterBranch(r) => &r.founded.handshake_key,
             Request::SubmitCommit(r) => &r.handshake_key,
             _ => return,
         };
