@@ -59,6 +59,8 @@ pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
+/// Domains whose authorities a device knows.
+pub const DOMAINS_PINNED_MAX: usize = 256;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

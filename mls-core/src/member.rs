@@ -61,6 +61,7 @@ mod output;
 mod parent_copy;
 pub mod passive_client;
 mod pending_proposals;
+mod pinned_anchors;
 mod propose;
 mod psks;
 mod ratchet;
@@ -91,16 +92,17 @@ pub use command::{
     ReInitCommand, SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, HeardFrom, Joined,
-    KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted, RewoundEvent, Sender,
-    StartedAnew, Undecryptable, WarningEvent,
+    AnchorsChanged, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord,
+    HeardFrom, Joined, KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted,
+    RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
-pub use summary::{GroupSummary, MemberSummary};
+pub use pinned_anchors::{AnchorSource, DomainAnchors, DomainAnchorsCommand};
+pub use summary::{GroupSummary, MemberSummary, NamedAnchor};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

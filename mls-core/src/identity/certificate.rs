@@ -91,6 +91,13 @@ fn subject(read: &X509Certificate<'_>) -> Result<ClientId, CertificateError> {
     ClientId::parse(uri).map_err(|_| CertificateError::Subject)
 }
 
+/// Whether a certificate (DER) can stand at the end of a path.
+pub fn is_anchor(der: &[u8]) -> bool {
+    let read = X509Certificate::from_der(der);
+    let signs = read.is_ok_and(|(rest, read)| rest.is_empty() && read.is_ca());
+    signs && anchor_from_trusted_cert(&CertificateDer::from(der)).is_ok()
+}
+
 /// Whether a chain leads to one of `anchors` (certificates in DER) at a time.
 pub(super) fn check_path<'a>(
     chain: &CertificateChain,

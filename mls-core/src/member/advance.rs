@@ -100,6 +100,7 @@ impl Member {
                     Command::CreateGroup(_)
                     | Command::CreateGroupWith(_)
                     | Command::PublishKeyPackages
+                    | Command::TrustAnchors(_)
                     | Command::Join(_)
                     | Command::Knock(_),
                     _,

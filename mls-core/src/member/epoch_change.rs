@@ -104,6 +104,9 @@ impl Member {
         let context = loaded.group.context();
         let epoch = context.epoch;
         let bound = BridgeGroup::from_extensions(&context.extensions);
+        if let Ok(bound) = &bound {
+            self.anchors_of_group(group, bound)?;
+        }
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });

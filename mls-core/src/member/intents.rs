@@ -194,9 +194,10 @@ impl Member {
         self.touched.extend(intent.group().cloned());
         self.intents.insert(number, intent);
         self.new_intents.insert(number);
-        match refused {
-            Some(why) => self.fail(number, why),
-            None => Ok(()),
+        match (refused, self.intents.get(&number).map(|intent| intent.command.clone())) {
+            (Some(why), _) => self.fail(number, why),
+            (None, Some(Command::TrustAnchors(wanted))) => self.trust_anchors(number, &wanted),
+            (None, _) => Ok(()),
         }
     }
 

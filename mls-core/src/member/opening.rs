@@ -36,7 +36,7 @@ impl Member {
         let engine = engine_storage::client(&overlay, &crypto, slot, own, SUITE, PACKAGE_LIFETIME);
         let (intents, ended) = intents::open(&overlay)?;
         let sealer = Sealer::new(client.user(), &crypto).map_err(|e| StoreError(e.to_string()))?;
-        let member = Self {
+        let mut member = Self {
             groups: group_record::open(&overlay)?,
             counters: Counters::open(&overlay)?,
             requests: requests::open(&overlay)?,
@@ -77,6 +77,9 @@ impl Member {
         };
         if let Some(hub) = member.hub()? {
             member.sealer.use_key(&hub.seal_key);
+            if member.authorities()?.is_empty() {
+                member.anchors_of_hub(&hub)?;
+            }
         }
         let writes = member.overlay.take_writes();
         Ok((member, writes))

@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod authorities;
 mod blobs;
 mod branching;
 mod branching_amid;
