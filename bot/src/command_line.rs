@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::authorities::Trust;
 use crate::branching::Branch;
-use crate::group_actions::{Propose, Psk, ReInit, Rotate, Settings};
+use crate::group_actions::{Propose, Psk, ReInit, Revoke, Rotate, Settings};
 use crate::knocking::{Knock, Knocker};
 use crate::rooms::Rooms;
 
@@ -146,6 +146,11 @@ pub enum Action {
     Restart(Group),
     /// Leave a group and its rooms
     Leave(Group),
+    /// Take a lost device of this user out of everything, for good
+    ///
+    /// The hub orders nothing more that the device makes, has it removed from all groups, and its authority
+    /// certifies no key of it any more. It cannot be undone: who finds the device logs in anew.
+    Revoke(Revoke),
     /// Renew this device's keys in a group
     Rotate(Rotate),
     /// Come back into a group whose state this device has lost or fallen behind
@@ -284,6 +289,7 @@ mod tests {
             "mls-bot --profile p settings 1f2e --admin b@d --no-admin @c:s --open yes --join-psk x",
             "mls-bot --profile p settings 1f2e --authority d --no-authority 0123456789abcdef0123456789abcdef",
             "mls-bot --profile p authorities",
+            "mls-bot --profile p revoke PHONE",
             "mls-bot --profile p trust d 0123456789abcdef0123456789abcdef",
             "mls-bot --profile p trust d --certificate root.der",
             "mls-bot --profile p psk hold 1f2e summer key.bin",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use mls_core::address::{RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings as Change};
 use mls_core::limits::PSK_BYTES_MAX;
@@ -144,6 +144,25 @@ pub struct Rotate {
     /// Also a fresh signature key, of this group alone
     #[arg(long)]
     pub new_key: bool,
+}
+
+/// A lost device.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// The device's id alone, or the whole client id as `members GROUP` shows it
+    pub device: String,
+}
+
+impl Revoke {
+    /// The client that is to go, of the same user as `own`.
+    pub(crate) fn device(&self, own: &ClientId) -> Result<ClientId, Exit> {
+        let whole = ClientId::parse(&self.device).or_else(|_| own.user().device(&self.device));
+        let device = whole.map_err(|e| Exit::Usage(e.to_string()))?;
+        match device.user() == own.user() && device != *own {
+            true => Ok(device),
+            false => Err(Exit::Usage(format!("{device} is not another device of this user"))),
+        }
+    }
 }
 
 /// A new start of a group.

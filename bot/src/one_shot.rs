@@ -99,6 +99,7 @@ impl OneShot {
             Action::Trust(trust) => {
                 trust.command(&self.bot.authorities().await?, &self.bot.groups().await?)?
             }
+            Action::Revoke(revoke) => Command::RevokeDevice(revoke.device(self.bot.client())?),
             Action::Branch(branch) => {
                 let parent = find_group(&self.bot, &branch.group).await?;
                 branch.command(parent)?

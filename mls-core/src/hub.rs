@@ -52,6 +52,7 @@ mod removal;
 mod report_invalid;
 mod requests;
 mod restart;
+mod revocation;
 mod room_lost;
 mod room_record;
 mod submit_commit;

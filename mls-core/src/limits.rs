@@ -61,6 +61,8 @@ pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 /// Domains whose authorities a device knows.
 pub const DOMAINS_PINNED_MAX: usize = 256;
+/// Devices of one user that are revoked; none of them is ever forgotten.
+pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

@@ -74,6 +74,7 @@ mod replaced;
 mod replaced_proof;
 mod requests;
 mod restart;
+mod revoke;
 mod room_order;
 mod rooms;
 mod rotate;

@@ -26,6 +26,7 @@ pub mod register_branch;
 pub mod register_group;
 pub mod register_successor;
 pub mod report_invalid;
+pub mod revoke_device;
 pub mod sealed;
 pub mod submit_commit;
 pub mod submit_proposal;
@@ -58,6 +59,7 @@ use register_branch::RegisterBranch;
 use register_group::RegisterGroup;
 use register_successor::RegisterSuccessor;
 use report_invalid::ReportInvalid;
+use revoke_device::RevokeDevice;
 use submit_commit::SubmitCommit;
 use submit_proposal::SubmitProposal;
 use welcome::Welcome;
@@ -114,6 +116,8 @@ pub enum Request {
     RegisterSuccessor(RegisterSuccessor) = 17u8,
     /// A certificate for a signature key.
     IssueCredential(IssueCredential) = 31u8,
+    /// Take a device of the same user out of everything.
+    RevokeDevice(RevokeDevice) = 32u8,
     /// Hand a branch of a group to the hub.
     RegisterBranch(RegisterBranch) = 50u8,
     /// An account that is not in a group asks to be let in.
@@ -148,7 +152,7 @@ pub enum Answer {
     Welcomes(Welcomes) = 9u8,
     /// To `GetBlob`.
     BlobChunk(BlobChunk) = 10u8,
-    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob`, `AskToJoin`, `Knock` and `DenyKnock`.
+    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob`, `AskToJoin`, `Knock`, `DenyKnock` and `RevokeDevice`.
     Done = 11u8,
     /// To `IssueCredential`.
     Credential(IssuedCredential) = 31u8,

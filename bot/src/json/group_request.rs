@@ -1,7 +1,7 @@
 //! The JSON form of commands that change what a group is: settings, pre-shared keys, proposals, a
 //! new start. Each has exactly the fields that are written here.
 
-use mls_core::address::{RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings};
 use mls_core::identity::{TrustAnchor, TrustAnchors};
@@ -18,8 +18,9 @@ use crate::knocking;
 use crate::user;
 
 /// Names of these commands.
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: [&str; 13] = [
     "trust",
+    "revoke",
     "settings",
     "hold_psk",
     "use_psk",
@@ -53,6 +54,11 @@ pub(super) enum GroupRequest {
         anchors_add: Vec<Anchor>,
         #[serde(default)]
         anchors_remove: Vec<Fingerprint>,
+    },
+    Revoke {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        client: Client,
     },
     Trust {
         #[serde(rename = "id")]
@@ -157,6 +163,8 @@ impl Anchor {
 pub(super) struct Hex(Vec<u8>);
 /// A SHA-256 in hex.
 pub(super) struct Fingerprint(Digest);
+/// A client, as it is printed.
+pub(super) struct Client(ClientId);
 /// A group id in hex.
 pub(super) struct Group(GroupId);
 /// A user, in any spelling.
@@ -176,6 +184,12 @@ impl<'de> Deserialize<'de> for Fingerprint {
         let digest = <[u8; 32]>::try_from(Hex::deserialize(from)?.0);
         let whole = |_| D::Error::custom("a fingerprint has 64 digits");
         digest.map(|digest| Self(Digest(digest))).map_err(whole)
+    }
+}
+
+impl<'de> Deserialize<'de> for Client {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        ClientId::parse(&String::deserialize(from)?).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -232,6 +246,7 @@ impl GroupRequest {
                 };
                 Command::ChangeSettings(SettingsCommand { group: group.0, settings })
             }
+            Self::Revoke { client, .. } => Command::RevokeDevice(client.0),
             Self::Trust { domain, certificates, .. } => {
                 let anchor = |certificate: Hex| TrustAnchor {
                     domain: domain.clone(),

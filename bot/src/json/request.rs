@@ -299,6 +299,7 @@ mod tests {
             r#"{"id":"27","command":"settings","group":"00ff","anchors_add":[{"domain":"d","certificate":"00"}]}"#,
             r#"{"id":"28","command":"trust","domain":"d","certificates":["00ff"]}"#,
             r#"{"id":"29","command":"authorities"}"#,
+            r#"{"id":"30","command":"revoke","client":"matrix:u/a:m/PHONE"}"#,
             r#"{"id":"15","command":"hold_psk","group":"00ff","psk":"summer","secret":"00112233445566778899aabbccddeeff"}"#,
             r#"{"id":"16","command":"use_psk","group":"00ff","psk":"summer"}"#,
             r#"{"id":"17","command":"use_psk","group":"00ff","psk":"summer","anyway":true}"#,

@@ -16,6 +16,7 @@ use crate::address::{ClientId, Network, UserId};
 use crate::authority::{AUTHORITY_SUITE, CertificateRequest};
 use crate::engine::{self, sha256};
 use crate::limits::{CERTIFIED_DEVICES_PER_USER_MAX, JOB_KEEP_MS, JOB_WAIT_MS};
+use crate::overlay::Overlay;
 use crate::store::{Space, StoreError};
 use crate::wire::issue_credential::{
     CertificateBytes, IssueCredential, IssuedCredential, proof_of,
@@ -47,8 +48,8 @@ impl Turn<'_> {
     ) -> Result<Option<Answer>, Stop> {
         let checked = self.check_credential_request(&asked.from, &request)?;
         let client = checked.client.clone();
-        match self.store.read::<DeviceKeyBytes>(DEVICE_KEY, &device_place(&client))? {
-            Some(bound) if bound.0 == request.device_key => {}
+        match device_key_of(self.store, &client)? {
+            Some(bound) if bound == request.device_key => {}
             Some(_) => {
                 let why = "this device has another key: log in anew, as another device";
                 return Err(not_allowed(why));
@@ -107,6 +108,7 @@ impl Turn<'_> {
             let domain = from.domain();
             return Err(not_allowed(format!("this authority does not sign for {domain}")));
         }
+        self.refuse_revoked(&asked.client)?;
         self.rates
             .take(Rate::Credentials, &[from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
@@ -156,6 +158,15 @@ impl Turn<'_> {
         let chain = chain.into_iter().map(CertificateBytes).collect();
         Ok(Answer::Credential(IssuedCredential { chain }))
     }
+}
+
+/// The device key of a client that was ever certified.
+pub(super) fn device_key_of(
+    store: &Overlay,
+    client: &ClientId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let key = store.read::<DeviceKeyBytes>(DEVICE_KEY, &device_place(client))?;
+    Ok(key.map(|key| key.0))
 }
 
 /// An Ed25519 public key.

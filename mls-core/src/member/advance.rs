@@ -101,6 +101,7 @@ impl Member {
                     | Command::CreateGroupWith(_)
                     | Command::PublishKeyPackages
                     | Command::TrustAnchors(_)
+                    | Command::RevokeDevice(_)
                     | Command::Join(_)
                     | Command::Knock(_),
                     _,
@@ -156,6 +157,7 @@ impl Member {
         self.start_creates()?;
         self.start_joins()?;
         self.start_knocks()?;
+        self.start_revocations()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
         self.keep_house()?;

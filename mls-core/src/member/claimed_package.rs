@@ -24,6 +24,7 @@ pub(super) fn check(
         ClaimOutcome::Unknown => {
             return Err(format!("{who} is unknown, or has no device with MLS"));
         }
+        ClaimOutcome::Revoked => return Err(format!("{who} is revoked")),
         ClaimOutcome::NoConsent => return Err(format!("{who} does not let you add them")),
     };
     let fit = key_package::check(bytes, now_ms)

@@ -4,7 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::psk::PreSharedKey;
 
 use super::DomainAnchorsCommand;
-use crate::address::{RoomAddress, UserId};
+use crate::address::{ClientId, RoomAddress, UserId};
 use crate::group_settings::Settings;
 use crate::wire::GroupId;
 use crate::wire::create_room::CreateRoom;
@@ -61,6 +61,8 @@ pub enum Command {
     Restart(GroupId) = 41u8,
     /// Go by these authorities of a domain from now on, and by no others.
     TrustAnchors(DomainAnchorsCommand) = 32u8,
+    /// Take another device of this user out of everything, for good.
+    RevokeDevice(ClientId) = 33u8,
     /// Ask the admins of a room's group to be let in.
     Knock(RoomAddress) = 60u8,
     /// Say no to who knocked, as an admin; an Invite says yes.
@@ -90,6 +92,7 @@ impl Command {
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
             | Self::TrustAnchors(_)
+            | Self::RevokeDevice(_)
             | Self::Join(_)
             | Self::Knock(_) => None,
         }
@@ -117,6 +120,7 @@ impl Command {
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
             | Self::TrustAnchors(_)
+            | Self::RevokeDevice(_)
             | Self::Join(_)
             | Self::Knock(_) => return self,
         };

@@ -109,6 +109,7 @@ impl Member {
         self.start_creates()?;
         self.start_joins()?;
         self.start_knocks()?;
+        self.start_revocations()?;
         self.try_welcomes()
     }
 

@@ -322,7 +322,9 @@ impl Member {
             (Command::Join(_), Ok(Answer::GroupFound(found))) => {
                 self.join_found(number, found.group)
             }
-            (Command::Knock(_), Ok(Answer::Done)) => self.done(number, None),
+            (Command::Knock(_) | Command::RevokeDevice(_), Ok(Answer::Done)) => {
+                self.done(number, None)
+            }
             (Command::DenyKnock(deny), Ok(Answer::Done)) => self.done(number, Some(deny.group)),
             (Command::Leave(group), Ok(_) | Err(Refusal::UnknownGroup)) => {
                 self.left(&group, number)

@@ -29,5 +29,6 @@ mod removal;
 mod requests;
 mod restarting;
 mod returning;
+mod revocation;
 mod settings;
 mod world;

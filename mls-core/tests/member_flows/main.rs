@@ -35,6 +35,7 @@ mod restarting;
 mod restarts;
 mod returning;
 mod returning_amid;
+mod revocation;
 mod sealed;
 mod secrecy;
 mod servers;
