@@ -59,6 +59,14 @@ pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
+/// Entries of a log of certificates; a head that names more is refused.
+pub const LOG_ENTRIES_MAX: u64 = 1 << 40;
+/// Hashes of one proof about such a log: those of the longest are one more than the logarithm.
+pub const LOG_PROOF_HASHES_MAX: usize = 41;
+/// Leaves of such a log in one answer to `FetchLogLeaves`, of 64 bytes each.
+pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
+/// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
+pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.
