@@ -30,4 +30,5 @@ mod requests;
 mod restarting;
 mod returning;
 mod settings;
+mod transparency;
 mod world;
