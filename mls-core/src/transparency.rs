@@ -13,8 +13,6 @@
 mod entry;
 mod frontier;
 mod proof;
-#[cfg(test)]
-mod properties;
 mod tree_head;
 mod view;
 

@@ -1,4 +1,4 @@
-//! What holds for logs of any size: true proofs convince, everything else does not; test code.
+//! Logs of certificates of any size: true proofs convince, everything else does not.
 
 use std::sync::OnceLock;
 
@@ -7,13 +7,15 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tlog_tiles::{Hash, HashReader};
 
-use super::proof::{hash_of, proof_from};
-use super::*;
 use crate::address::UserId;
 use crate::authority::Authority;
 use crate::crypto::Crypto;
 use crate::engine::sha256;
 use crate::limits::{LOG_ENTRIES_MAX, LOG_PROOF_HASHES_MAX};
+use crate::transparency::{
+    Frontier, Issued, LogEntry, LogError, LogLeaf, LogView, SerialNumber, SignedTreeHead, TreeHead,
+    check_consistency, check_inclusion, hash_of, proof_from, user_label,
+};
 use crate::wire::Digest;
 
 /// Entries of the largest log that is played: more than two full levels of five, and odd.
