@@ -22,6 +22,7 @@ use crate::crypto::Crypto;
 use crate::engine::EngineError;
 use crate::limits::CLOCK_SKEW_MS;
 use crate::policy::{CREDENTIAL_LIFETIME_MS, KEY_PACKAGE_BACKDATING_S};
+use crate::transparency::{SignedTreeHead, TreeHead};
 
 /// The authority's own keys are Ed25519, whatever those are that it signs for.
 pub(crate) const AUTHORITY_SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
@@ -110,6 +111,12 @@ impl Authority {
         let signed = CertificateSigningRequestParams { params, public_key }.signed_by(&issuer)?;
         let between = self.chain.split_last().map(|(_, between)| between).unwrap_or_default();
         Ok(std::iter::once(signed.der().to_vec()).chain(between.iter().cloned()).collect())
+    }
+
+    /// The state of its log, signed with its own key: the one that also signs certificates.
+    pub fn sign_tree_head(&self, head: TreeHead) -> Result<SignedTreeHead, EngineError> {
+        let signature = self.key.sign_bytes(&head.signed_bytes()?)?;
+        Ok(SignedTreeHead { head, signature })
     }
 }
 

@@ -19,7 +19,7 @@ use mls_rs_core::identity::{
 use thiserror::Error;
 
 pub use self::anchors::{TrustAnchor, TrustAnchors};
-pub use self::certificate::{Certificate, CertificateError, is_anchor};
+pub use self::certificate::{Certificate, CertificateError, is_anchor, public_key_of};
 pub use self::leaf::{Standing, check_chain, check_leaf};
 use crate::address::ClientId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};

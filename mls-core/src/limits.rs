@@ -63,6 +63,14 @@ pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 pub const DOMAINS_PINNED_MAX: usize = 256;
 /// Devices of one user that are revoked; none of them is ever forgotten.
 pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
+/// Entries of a log of certificates; a head that names more is refused.
+pub const LOG_ENTRIES_MAX: u64 = 1 << 40;
+/// Hashes of one proof about such a log: those of the longest are one more than the logarithm.
+pub const LOG_PROOF_HASHES_MAX: usize = 41;
+/// Leaves of such a log in one answer to `FetchLogLeaves`, of 64 bytes each.
+pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
+/// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
+pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

@@ -10,6 +10,9 @@ pub mod create_room;
 pub mod device_waiting;
 pub mod fetch_group_info;
 pub mod fetch_handshakes;
+pub mod fetch_log_leaves;
+pub mod fetch_own_entries;
+pub mod fetch_tree_head;
 pub mod fetch_welcomes;
 pub mod find_group;
 pub mod founded_group;
@@ -20,6 +23,7 @@ pub mod key_packages_low;
 pub mod knock;
 pub mod leave_room;
 pub mod membership_warning;
+pub mod prove_certificate;
 pub mod publish_key_packages;
 pub mod refusal;
 pub mod register_branch;
@@ -44,6 +48,9 @@ use create_room::{CreateRoom, RoomCreated};
 use device_waiting::DeviceWaiting;
 use fetch_group_info::{FetchGroupInfo, GroupState};
 use fetch_handshakes::{FetchHandshakes, Handshakes};
+use fetch_log_leaves::{FetchLogLeaves, LogLeaves};
+use fetch_own_entries::{FetchOwnEntries, OwnEntries};
+use fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
 use fetch_welcomes::{FetchWelcomes, Welcomes};
 use find_group::{FindGroup, GroupFound};
 use handshake::SealedHandshake;
@@ -53,6 +60,7 @@ use key_packages_low::KeyPackagesLow;
 use knock::{DenyKnock, Knock, KnockDenied, Knocked};
 use leave_room::LeaveRoom;
 use membership_warning::MembershipWarning;
+use prove_certificate::{CertificateProof, ProveCertificate};
 use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
 use refusal::Refusal;
 use register_branch::RegisterBranch;
@@ -124,6 +132,14 @@ pub enum Request {
     Knock(Knock) = 60u8,
     /// An admin says no to that.
     DenyKnock(DenyKnock) = 61u8,
+    /// How far the log of certificates goes.
+    FetchTreeHead(FetchTreeHead) = 70u8,
+    /// That a certificate is in it.
+    ProveCertificate(ProveCertificate) = 71u8,
+    /// The log as everybody may read it.
+    FetchLogLeaves(FetchLogLeaves) = 72u8,
+    /// Its entries of the asker's own user.
+    FetchOwnEntries(FetchOwnEntries) = 73u8,
 }
 
 /// What a hub answers when it does not refuse.
@@ -156,6 +172,14 @@ pub enum Answer {
     Done = 11u8,
     /// To `IssueCredential`.
     Credential(IssuedCredential) = 31u8,
+    /// To `FetchTreeHead`.
+    TreeHead(FetchedTreeHead) = 70u8,
+    /// To `ProveCertificate`.
+    CertificateProof(CertificateProof) = 71u8,
+    /// To `FetchLogLeaves`.
+    LogLeaves(LogLeaves) = 72u8,
+    /// To `FetchOwnEntries`.
+    OwnEntries(OwnEntries) = 73u8,
 }
 
 /// What a hub says to a request, and how it comes back.

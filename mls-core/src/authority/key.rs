@@ -30,6 +30,11 @@ impl EngineKey {
     pub(crate) fn public(&self) -> &SignaturePublicKey {
         &self.public
     }
+
+    /// Signs what is no certificate; its label must tell it from one.
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, EngineError> {
+        engine::sign(self.suite, &self.secret, message)
+    }
 }
 
 impl PublicKeyData for EngineKey {
@@ -44,6 +49,6 @@ impl PublicKeyData for EngineKey {
 
 impl SigningKey for EngineKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        engine::sign(self.suite, &self.secret, message).map_err(|_| rcgen::Error::RemoteKeyError)
+        self.sign_bytes(message).map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }

@@ -151,10 +151,12 @@ impl Turn<'_> {
         Ok(self.store.write(DEVICE_KEY, &device_place(client), &bytes)?)
     }
 
+    /// Signs, and logs what was signed: no certificate leaves without its entry.
     fn sign_credential(&self, request: CertificateRequest) -> Result<Answer, Stop> {
         self.store.write(KEY_OWNER, &sha256(request.key()).0, &request.client)?;
         let chain =
             self.keys.authority.issue(self.crypto, request, self.now_ms).map_err(machine)?;
+        self.log_issued(chain.first().map(Vec::as_slice).unwrap_or_default())?;
         let chain = chain.into_iter().map(CertificateBytes).collect();
         Ok(Answer::Credential(IssuedCredential { chain }))
     }

@@ -109,6 +109,10 @@ impl Turn<'_> {
             Request::RevokeDevice(request) => self.revoke_device(from, &request),
             Request::RegisterSuccessor(request) => self.register_successor(from, &request),
             Request::RegisterBranch(request) => self.register_branch(from, &request),
+            Request::FetchTreeHead(request) => self.fetch_tree_head(&request),
+            Request::ProveCertificate(request) => self.prove_certificate(&request),
+            Request::FetchLogLeaves(request) => self.fetch_log_leaves(&request),
+            Request::FetchOwnEntries(request) => self.fetch_own_entries(from, &request),
         }
         .map(Some)
     }

@@ -83,6 +83,14 @@ impl Certificate {
     }
 }
 
+/// The public key's bits of any certificate, as of an authority; proves nothing.
+pub fn public_key_of(der: &[u8]) -> Result<Vec<u8>, CertificateError> {
+    match X509Certificate::from_der(der) {
+        Ok(([], read)) => Ok(read.public_key().subject_public_key.data.to_vec()),
+        _ => Err(CertificateError::Broken),
+    }
+}
+
 /// The one URI of the subject alternative name.
 fn subject(read: &X509Certificate<'_>) -> Result<ClientId, CertificateError> {
     let names = read.subject_alternative_name().map_err(|_| CertificateError::Subject)?;

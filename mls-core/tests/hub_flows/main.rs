@@ -31,4 +31,5 @@ mod restarting;
 mod returning;
 mod revocation;
 mod settings;
+mod transparency;
 mod world;
