@@ -114,6 +114,7 @@ pub fn members(group: &GroupLine) -> String {
         let key = member.signature_key.get(..16).unwrap_or(&member.signature_key);
         let standing = match member.certified_until {
             Some(_) => "certified ",
+            None if member.revoked => "REVOKED   ",
             None => "unverified",
         };
         let quiet = if member.unheard_since.is_some() { "  (not heard from yet)" } else { "" };

@@ -5,8 +5,10 @@
 
 mod key;
 mod request;
+mod revocation_list;
 
 pub use request::{CertificateRequest, RequestError, request_certificate};
+pub use revocation_list::RevokedCertificate;
 
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use rcgen::{

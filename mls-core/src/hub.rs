@@ -25,6 +25,7 @@ mod fetch_group_info;
 mod fetch_handshakes;
 mod fetch_log_leaves;
 mod fetch_own_entries;
+mod fetch_revocations;
 mod fetch_tree_head;
 mod fetch_welcomes;
 mod find_group;

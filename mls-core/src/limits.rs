@@ -63,6 +63,11 @@ pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 pub const DOMAINS_PINNED_MAX: usize = 256;
 /// Devices of one user that are revoked; none of them is ever forgotten.
 pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
+/// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the
+/// hub, and are removed, but no list says so.
+pub const REVOKED_CERTIFICATES_MAX: usize = 50_000;
+/// A member asks for the list of revoked certificates again after this.
+pub const REVOCATIONS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Entries of a log of certificates; a head that names more is refused.
 pub const LOG_ENTRIES_MAX: u64 = 1 << 40;
 /// Hashes of one proof about such a log: those of the longest are one more than the logarithm.

@@ -74,6 +74,7 @@ mod replaced;
 mod replaced_proof;
 mod requests;
 mod restart;
+mod revocations;
 mod revoke;
 mod room_order;
 mod rooms;
@@ -163,6 +164,7 @@ pub struct Member {
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
     patience: credentials::Patience,
+    revocations: revocations::KnownRevocations,
     gaps: gaps::Gaps,
     /// When people were last told that a group may have fallen apart.
     fell_apart_ms: BTreeMap<GroupId, u64>,
@@ -248,12 +250,14 @@ impl Member {
         self.start_creates()?;
         self.start_joins()?;
         self.start_knocks()?;
+        self.start_revocations()?;
         if publishes { self.start_publishing() } else { Ok(()) }
     }
 
     fn connected(&mut self) -> Result<(), StoreError> {
         self.ask_hub_again()?;
         self.want_credentials()?;
+        self.want_revocations()?;
         self.hurry_requests();
         self.fetched_for.clear();
         self.handed_back_ms.clear();

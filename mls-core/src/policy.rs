@@ -39,6 +39,9 @@ pub fn key_package_pool(suite: CipherSuite) -> u32 {
 pub const CREDENTIAL_LIFETIME_MS: u64 = 90 * DAY_MS;
 /// A client has its credential renewed at this age.
 pub const CREDENTIAL_RENEW_MS: u64 = 60 * DAY_MS;
+/// A list of revoked certificates is good for so long. A new one is made with each revocation, and when half
+/// of its time is over.
+pub const REVOCATION_LIST_LIFETIME_MS: u64 = DAY_MS;
 /// Credentials per hour and user: one for each of the groups of all its devices, and some more.
 pub const CREDENTIALS_PER_HOUR: u32 = 500;
 /// Length of a group id.

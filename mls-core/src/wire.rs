@@ -12,6 +12,7 @@ pub mod fetch_group_info;
 pub mod fetch_handshakes;
 pub mod fetch_log_leaves;
 pub mod fetch_own_entries;
+pub mod fetch_revocations;
 pub mod fetch_tree_head;
 pub mod fetch_welcomes;
 pub mod find_group;
@@ -50,6 +51,7 @@ use fetch_group_info::{FetchGroupInfo, GroupState};
 use fetch_handshakes::{FetchHandshakes, Handshakes};
 use fetch_log_leaves::{FetchLogLeaves, LogLeaves};
 use fetch_own_entries::{FetchOwnEntries, OwnEntries};
+use fetch_revocations::RevocationList;
 use fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
 use fetch_welcomes::{FetchWelcomes, Welcomes};
 use find_group::{FindGroup, GroupFound};
@@ -126,6 +128,8 @@ pub enum Request {
     IssueCredential(IssueCredential) = 31u8,
     /// Take a device of the same user out of everything.
     RevokeDevice(RevokeDevice) = 32u8,
+    /// Which certificates count no more.
+    FetchRevocations = 33u8,
     /// Hand a branch of a group to the hub.
     RegisterBranch(RegisterBranch) = 50u8,
     /// An account that is not in a group asks to be let in.
@@ -172,6 +176,8 @@ pub enum Answer {
     Done = 11u8,
     /// To `IssueCredential`.
     Credential(IssuedCredential) = 31u8,
+    /// To `FetchRevocations`.
+    Revocations(RevocationList) = 33u8,
     /// To `FetchTreeHead`.
     TreeHead(FetchedTreeHead) = 70u8,
     /// To `ProveCertificate`.
@@ -243,6 +249,7 @@ impl Answer {
         match self {
             Self::GroupInfo(a) => vec![&mut a.group_info, &mut a.tree],
             Self::Handshakes(a) => a.handshakes.iter_mut().map(|h| &mut h.message).collect(),
+            Self::Revocations(a) => vec![&mut a.list],
             Self::Welcomes(a) => a.welcomes.iter_mut().flat_map(Welcome::parts_mut).collect(),
             _ => Vec::new(),
         }

@@ -64,6 +64,8 @@ pub struct MemberLine {
     /// Until when a certificate of its domain's authority, which this device goes by, vouches for it, in
     /// seconds since 1970; null where nothing but the networks' word does.
     pub certified_until: Option<u64>,
+    /// Its authority has taken its certificate back: it is to be removed.
+    pub revoked: bool,
     /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
     /// added while this device was in the group.
     pub unheard_since: Option<u64>,
@@ -114,8 +116,9 @@ impl From<&MemberSummary> for MemberLine {
             unheard_since: member.unheard_since_ms,
             certified_until: match member.standing {
                 Standing::Vouched { until_s } => Some(until_s),
-                Standing::Unvouched => None,
+                Standing::Unvouched | Standing::Revoked => None,
             },
+            revoked: member.standing == Standing::Revoked,
         }
     }
 }

@@ -51,6 +51,7 @@ fn every_line_reads_as_pinned() {
         leaf_index: 2,
         signature_key: "ab".repeat(32),
         certified_until: admin.then_some(1_800_000_000),
+        revoked: !admin,
     };
     let group = GroupLine {
         order: "room",

@@ -106,6 +106,7 @@ impl Turn<'_> {
             Request::Knock(request) => self.knock(asked, &request),
             Request::DenyKnock(request) => self.deny_knock(asked, &request),
             Request::IssueCredential(request) => return self.issue_credential(asked, request),
+            Request::FetchRevocations => self.fetch_revocations(),
             Request::RevokeDevice(request) => self.revoke_device(from, &request),
             Request::RegisterSuccessor(request) => self.register_successor(from, &request),
             Request::RegisterBranch(request) => self.register_branch(from, &request),

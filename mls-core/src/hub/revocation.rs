@@ -9,27 +9,63 @@ use mls_rs_core::crypto::SignaturePublicKey;
 use super::group_record;
 use super::issue_credential::device_key_of;
 use super::leaves;
+use super::transparency;
 use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::{ClientId, UserId};
-use crate::authority::AUTHORITY_SUITE;
+use crate::authority::{AUTHORITY_SUITE, RevokedCertificate};
 use crate::engine;
-use crate::limits::REVOKED_DEVICES_PER_USER_MAX;
-use crate::overlay::Overlay;
+use crate::limits::{REVOKED_CERTIFICATES_MAX, REVOKED_DEVICES_PER_USER_MAX};
+use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
+use crate::transparency::{LogEntry, RevocationReason, Revoked, SerialNumber, user_label};
 use crate::wire::Answer;
 use crate::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use crate::wire::revoke_device::{RevokeDevice, proof_of};
 
-/// [`Revoked`] by client.
+/// [`RevokedDevice`] by client.
 const SPACE: Space = "revoked";
+/// Records read from the database at once.
+const PAGE: usize = 256;
 
 /// Since when a device counts no more, and by whose word.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-struct Revoked {
+struct RevokedDevice {
     at_ms: u64,
     /// The device of the same user that asked.
     by: Option<ClientId>,
+    /// All certificates that it ever got and that had not ended.
+    certificates: Vec<RunningCertificate>,
+}
+
+/// A certificate that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+struct RunningCertificate {
+    serial: SerialNumber,
+    not_after_s: u64,
+}
+
+/// The certificates of all revoked devices that have not ended by themselves.
+pub(super) fn certificates(
+    store: &Overlay,
+    now_ms: u64,
+) -> Result<Vec<RevokedCertificate>, StoreError> {
+    let (mut found, mut from) = (Vec::new(), Vec::new());
+    while found.len() < REVOKED_CERTIFICATES_MAX {
+        let page = store.scan(SPACE, &[], &from, PAGE)?;
+        for (_, value) in &page {
+            let RevokedDevice { at_ms, certificates, .. } = decode(SPACE, value)?;
+            let running = certificates.into_iter().filter(|one| one.not_after_s > now_ms / 1000);
+            found.extend(running.map(|one| RevokedCertificate { serial: one.serial.0, at_ms }));
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
+            _ => break,
+        }
+    }
+    found.truncate(REVOKED_CERTIFICATES_MAX);
+    Ok(found)
 }
 
 /// Whether a client is revoked.
@@ -97,8 +133,14 @@ impl Turn<'_> {
         if is_revoked(self.store, client)? {
             return Ok(());
         }
-        let revoked = Revoked { at_ms: self.now_ms, by };
+        let at_ms = self.now_ms;
+        let certificates = self.running_certificates(client)?;
+        let revoked = RevokedDevice { at_ms, by, certificates };
         self.store.write(SPACE, client.as_str().as_bytes(), &revoked)?;
+        self.outdate_revocations()?;
+        let reason = RevocationReason::KeyCompromise;
+        let entry = Revoked { client: client.clone(), serial: None, at_ms, reason };
+        transparency::append(self.store, at_ms, &LogEntry::Revoked(entry))?;
         for group in leaves::groups(self.store, &client.user())? {
             if let Some(mut record) = group_record::read(self.store, &group)?
                 && record.successor.is_none()
@@ -107,6 +149,31 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What the log has of a device's certificates.
+    fn running_certificates(
+        &self,
+        client: &ClientId,
+    ) -> Result<Vec<RunningCertificate>, StoreError> {
+        let (label, mut from) = (user_label(&client.user()), 0);
+        let mut running = Vec::new();
+        loop {
+            let page = transparency::entries_of(self.store, &label, from, PAGE)?;
+            for (_, entry) in &page {
+                if let LogEntry::Issued(issued) = entry
+                    && issued.client == *client
+                    && issued.not_after_s > self.now_ms / 1000
+                {
+                    let (serial, not_after_s) = (issued.serial.clone(), issued.not_after_s);
+                    running.push(RunningCertificate { serial, not_after_s });
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => from = last.saturating_add(1),
+                _ => return Ok(running),
+            }
+        }
     }
 
     /// Revoked devices of a group that comes to the hub, or comes back to it, are to leave it.
@@ -125,4 +192,4 @@ impl Turn<'_> {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(Revoked);
+crate::codec_properties::hold!(RevokedDevice, RunningCertificate);

@@ -242,7 +242,7 @@ mod tests {
         };
         assert_eq!(of(0, 100), [1, 3, 5, 7]);
         assert_eq!(of(2, 2), [3, 5]);
-        assert_eq!(of(8, 2), []);
+        assert_eq!(of(8, 2), Vec::<u64>::new());
     }
 
     #[test]

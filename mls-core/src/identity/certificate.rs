@@ -5,13 +5,17 @@
 //! nothing. The path is validated by webpki, never by hand.
 
 use mls_rs_core::identity::CertificateChain;
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use thiserror::Error;
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, aws_lc_rs};
+use webpki::{
+    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
+    UnknownStatusPolicy, anchor_from_trusted_cert, aws_lc_rs,
+};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use super::revocations::{Revocations, unix_time};
 use crate::address::ClientId;
 use crate::limits::{CERTIFICATE_BYTES_MAX, CERTIFICATES_PER_CHAIN_MAX};
 
@@ -37,6 +41,9 @@ pub enum CertificateError {
     /// No path to the domain's trust anchor, or not valid at the time.
     #[error("the certificate has no valid path to its domain's trust anchor: {0}")]
     Path(String),
+    /// Its authority has taken it back.
+    #[error("its authority has revoked the certificate")]
+    Revoked,
 }
 
 /// What a leaf certificate says.
@@ -111,22 +118,34 @@ pub(super) fn check_path<'a>(
     chain: &CertificateChain,
     anchors: impl IntoIterator<Item = &'a [u8]>,
     time_s: u64,
+    revocations: &Revocations,
 ) -> Result<(), CertificateError> {
-    let path = |error: webpki::Error| CertificateError::Path(error.to_string());
+    let path = |error: webpki::Error| match error {
+        webpki::Error::CertRevoked => CertificateError::Revoked,
+        error => CertificateError::Path(error.to_string()),
+    };
     let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
     let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
     let anchors: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
     let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
-    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(time_s));
+    let lists = revocations.lists();
+    // A list that is old still says what it says; that a newer one is missing is told to people.
+    let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+        options
+            .with_depth(RevocationCheckDepth::EndEntity)
+            .with_status_policy(UnknownStatusPolicy::Allow)
+            .with_expiration_policy(ExpirationPolicy::Ignore)
+            .build()
+    });
     EndEntityCert::try_from(leaf)
         .map_err(path)?
         .verify_for_usage(
             ALGORITHMS,
             &anchors.map_err(path)?,
             between,
-            time,
+            unix_time(time_s),
             KeyUsage::client_auth(),
-            None,
+            revocation,
             None,
         )
         .map(drop)

@@ -197,7 +197,8 @@ impl Member {
             rooms,
             members: clients(&loaded.group.roster()),
         };
-        self.emit(Event::Joined(joined)).map(|_| ())
+        self.emit(Event::Joined(joined))?;
+        self.tell_of_revoked(id, &self.revoked_members(loaded))
     }
 }
 

@@ -59,9 +59,14 @@ impl Member {
         if let Some(event) = &event {
             self.compare_with_replaced(&loaded.group, &event.added)?;
         }
+        let revoked = match &event {
+            Some(event) => self.revoked_among(&loaded, &event.added),
+            None => Vec::new(),
+        };
         self.give_back(&group, loaded);
         if let Some(event) = event {
             self.emit(Event::Epoch(event))?;
+            self.tell_of_revoked(&group, &revoked)?;
         }
         self.read_future(&group)?;
         match &commit.effect {

@@ -8,7 +8,7 @@ use super::engine_storage::{PACKAGE_LIFETIME, Slot};
 use super::keys::{SUITE, SignatureKeys};
 use super::{
     Member, checkpoints, credentials, engine_storage, future, gaps, group_record, intents,
-    requests, rooms, send, unheard, welcome,
+    requests, revocations, rooms, send, unheard, welcome,
 };
 use crate::address::ClientId;
 use crate::crypto::Crypto;
@@ -46,6 +46,7 @@ impl Member {
             doubts: welcome::Doubts::default(),
             checkpoints: checkpoints::Checkpoints::default(),
             patience: credentials::Patience::default(),
+            revocations: revocations::open(&overlay)?,
             gaps: gaps::Gaps::default(),
             fell_apart_ms: BTreeMap::new(),
             handed_back_ms: BTreeMap::new(),

@@ -8,7 +8,10 @@ use super::group_record::{GroupRecord, State};
 use super::{DomainAnchors, Member};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
-use crate::identity::{Standing, TrustAnchor, TrustAnchors, check_leaf, client_id, is_admin};
+use crate::identity::{
+    CertificateError, IdentityError, Standing, TrustAnchor, TrustAnchors, check_leaf_against,
+    client_id, is_admin,
+};
 use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -124,10 +127,12 @@ impl Member {
 
     /// What stands behind a leaf that the engine has let in: nothing, once its certificate has ended.
     fn standing(&self, identity: &SigningIdentity, bound: Option<&BridgeGroup>) -> Standing {
-        match bound.and_then(|bound| check_leaf(identity, bound, None).ok()) {
-            Some(Standing::Vouched { until_s }) if until_s > self.now_ms / 1000 => {
+        let list = &self.revocations.list;
+        match bound.map(|bound| check_leaf_against(identity, bound, None, list)) {
+            Some(Ok(Standing::Vouched { until_s })) if until_s > self.now_ms / 1000 => {
                 Standing::Vouched { until_s }
             }
+            Some(Err(IdentityError::Certificate(CertificateError::Revoked))) => Standing::Revoked,
             _ => Standing::Unvouched,
         }
     }

@@ -3,15 +3,20 @@
 use mls_core::address::ClientId;
 use mls_core::authority::request_certificate;
 use mls_core::crypto::Crypto;
+use mls_core::identity::{ListInfo, Revocations};
+use mls_core::policy::{CREDENTIAL_LIFETIME_MS, REVOCATION_LIST_LIFETIME_MS};
 use mls_core::receipt::{Receipt, ReceiptKind};
+use mls_core::transparency::LogEntry;
 use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::claim_key_packages::ClaimOutcome;
+use mls_core::wire::fetch_own_entries::{FetchOwnEntries, OwnEntry};
 use mls_core::wire::issue_credential::{self, IssueCredential};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::revoke_device::{RevokeDevice, proof_of};
 use mls_core::wire::submit_proposal::SubmitProposal;
 use mls_core::wire::{Answer, Request};
 use mls_rs_core::crypto::{CipherSuiteProvider, SignaturePublicKey};
+use mls_rs_core::identity::{Credential, SigningIdentity};
 
 use crate::device::{Device, SUITE};
 use crate::world::{World, room};
@@ -161,4 +166,54 @@ fn nobody_revokes_anothers_device_nor_with_anothers_key_nor_from_a_device_that_i
     verona.revoke_laptop();
     let Verona { world, phone, laptop, .. } = &mut verona;
     assert_refused(world.request(&laptop.user(), revocation(laptop, &phone.id)), "revoked");
+}
+
+#[test]
+fn a_revocation_is_listed_with_all_certificates_of_the_device_and_stands_in_the_log() {
+    let mut verona = Verona::new();
+    let list = |world: &mut World, of: &Device| match world
+        .request(&of.user(), Request::FetchRevocations)
+    {
+        Ok(Answer::Revocations(answer)) => {
+            let der = answer.list.inline().unwrap().to_vec();
+            (ListInfo::of(&der).unwrap(), Revocations::from_der(&der).unwrap())
+        }
+        other => panic!("{other:?}"),
+    };
+    let certificates = |world: &mut World, device: &Device| match certify(world, device) {
+        Ok(Answer::Credential(issued)) => {
+            let chain: Vec<_> = issued.chain.into_iter().map(|one| one.0).collect();
+            SigningIdentity::new(Credential::X509(chain.into()), public_key(device))
+        }
+        other => panic!("{other:?}"),
+    };
+    let Verona { world, phone, laptop, carol, .. } = &mut verona;
+    world.twin_works = false;
+    let of_laptop = [certificates(world, laptop), certificates(world, laptop)];
+    let of_phone = certificates(world, phone);
+    let (before, empty) = list(world, carol);
+    assert!(!of_laptop.iter().any(|leaf| empty.names(leaf)));
+    verona.revoke_laptop();
+    let Verona { world, phone, carol, .. } = &mut verona;
+    let (after, revoked) = list(world, carol);
+    assert!(of_laptop.iter().all(|leaf| revoked.names(leaf)) && !revoked.names(&of_phone));
+    assert_eq!(after.number, before.number + 1);
+    assert_eq!(list(world, carol).0, after, "made anew without need");
+    world.now += REVOCATION_LIST_LIFETIME_MS;
+    let (fresh, still) = list(world, carol);
+    assert!(fresh.number > after.number && fresh.next_update_s > after.next_update_s);
+    assert!(still.names(&of_laptop[0]));
+    let entries =
+        match world.request(&phone.user(), Request::FetchOwnEntries(FetchOwnEntries { from: 0 })) {
+            Ok(Answer::OwnEntries(found)) => found.entries,
+            other => panic!("{other:?}"),
+        };
+    let logged = |entry: &&OwnEntry| matches!(&entry.entry, LogEntry::Revoked(_));
+    let logged: Vec<_> = entries.iter().filter(logged).collect();
+    assert_eq!(logged.len(), 1);
+    assert_eq!(*logged[0].entry.client(), verona.laptop.id);
+    // Certificates that have ended need no list.
+    let Verona { world, carol, .. } = &mut verona;
+    world.now += CREDENTIAL_LIFETIME_MS;
+    assert!(!of_laptop.iter().any(|leaf| list(world, carol).1.names(leaf)));
 }

@@ -31,7 +31,7 @@ pub(crate) struct World {
     /// The store of the hub that is opened anew before each input.
     twin: MemoryStore,
     /// Not while a test is about what lives in memory only (rates).
-    twin_works: bool,
+    pub(crate) twin_works: bool,
     requests: u64,
     /// All writes so far.
     journal: Vec<Write>,
