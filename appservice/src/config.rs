@@ -85,6 +85,7 @@ impl Config {
         HubSetup {
             matrix: self.matrix.as_ref().map(|matrix| matrix.hub()),
             xmpp: self.xmpp.as_ref().map(|xmpp| xmpp.component.clone()),
+            ..HubSetup::default()
         }
     }
 

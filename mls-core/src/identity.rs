@@ -19,6 +19,7 @@ use mls_rs_core::identity::{
 use thiserror::Error;
 
 pub use self::anchors::{TrustAnchor, TrustAnchors};
+pub(crate) use self::certificate::check_path;
 pub use self::certificate::{Certificate, CertificateError};
 pub use self::leaf::{Standing, check_chain, check_leaf};
 use crate::address::ClientId;

@@ -59,6 +59,8 @@ pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
+/// Replaced roots of an authority whose certificates may still be valid, beside the current one.
+pub const FORMER_ROOTS_MAX: usize = 2;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

@@ -13,7 +13,7 @@ use super::rates::Rate;
 use super::turn::{Stop, Turn, effect_id, invalid, machine, not_allowed};
 use super::{DeviceKey, Effect, QueryDevice, Reply};
 use crate::address::{ClientId, Network, UserId};
-use crate::authority::{AUTHORITY_SUITE, CertificateRequest};
+use crate::authority::{AUTHORITY_SUITE, AuthorityError, CertificateRequest};
 use crate::engine::{self, sha256};
 use crate::limits::{CERTIFIED_DEVICES_PER_USER_MAX, JOB_KEEP_MS, JOB_WAIT_MS};
 use crate::store::{Space, StoreError};
@@ -150,11 +150,21 @@ impl Turn<'_> {
     }
 
     fn sign_credential(&self, request: CertificateRequest) -> Result<Answer, Stop> {
-        self.store.write(KEY_OWNER, &sha256(request.key()).0, &request.client)?;
-        let chain =
-            self.keys.authority.issue(self.crypto, request, self.now_ms).map_err(machine)?;
+        let (key, client) = (sha256(request.key()), request.client.clone());
+        let issued = self.keys.authority.issue(self.crypto, request, self.now_ms);
+        let chain = issued.map_err(not_issued)?;
+        self.store.write(KEY_OWNER, &key.0, &client)?;
         let chain = chain.into_iter().map(CertificateBytes).collect();
         Ok(Answer::Credential(IssuedCredential { chain }))
+    }
+}
+
+/// A token that is away comes back; who asks is told, and all else goes on.
+fn not_issued(error: AuthorityError) -> Stop {
+    match error {
+        AuthorityError::Key => Refusal::Unavailable(JOB_WAIT_MS).into(),
+        AuthorityError::Ends => not_allowed(error),
+        other => machine(other).into(),
     }
 }
 

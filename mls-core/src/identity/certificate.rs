@@ -92,7 +92,7 @@ fn subject(read: &X509Certificate<'_>) -> Result<ClientId, CertificateError> {
 }
 
 /// Whether a chain leads to one of `anchors` (certificates in DER) at a time.
-pub(super) fn check_path<'a>(
+pub(crate) fn check_path<'a>(
     chain: &CertificateChain,
     anchors: impl IntoIterator<Item = &'a [u8]>,
     time_s: u64,

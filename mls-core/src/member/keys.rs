@@ -14,6 +14,7 @@ use crate::crypto::Crypto;
 use crate::engine::{self, EngineError};
 use crate::identity::{Certificate, credential};
 use crate::overlay::Overlay;
+use crate::policy::CREDENTIAL_RENEW_MS;
 use crate::store::{Space, StoreError};
 use crate::wire::issue_credential::CertificateBytes;
 
@@ -157,6 +158,13 @@ impl SignatureKey {
     /// When its certificate came, if it has one; milliseconds since 1970.
     pub(super) fn certified_at_ms(&self) -> Option<u64> {
         (!self.chain.is_empty()).then_some(self.certified_at_ms)
+    }
+
+    /// When its certificate is to be renewed, if it has one; milliseconds since 1970.
+    pub(super) fn renew_at_ms(&self) -> Option<u64> {
+        let came_ms = self.certified_at_ms()?;
+        let life_ms = self.until_s.saturating_mul(1000).saturating_sub(came_ms);
+        Some(came_ms.saturating_add(CREDENTIAL_RENEW_MS.min(life_ms / 3 * 2)))
     }
 
     /// When its certificate ends, in seconds since 1970; never without one.
