@@ -63,6 +63,7 @@ mod turn;
 mod welcomes;
 
 pub use crate::wire::Reply;
+pub use authority::RootChange;
 pub use effect::{
     Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, MakeRooms, Notify,
     PostHandshake, QueryDevice, Relay,

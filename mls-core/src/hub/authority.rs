@@ -11,11 +11,13 @@ use super::turn::{Turn, machine};
 use super::{Hub, HubSetup};
 use crate::authority::Authority;
 use crate::crypto::Crypto;
+use crate::engine::sha256;
 use crate::identity::TrustAnchor;
 use crate::limits::FORMER_ROOTS_MAX;
 use crate::overlay::Overlay;
 use crate::policy::CREDENTIAL_LIFETIME_MS;
 use crate::store::{Space, Store, StoreError, Write};
+use crate::wire::Digest;
 use crate::wire::issue_credential::CertificateBytes;
 
 const SPACE: Space = "authority";
@@ -60,10 +62,27 @@ impl HubSetup {
     }
 }
 
+/// Another root than the one that members have pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootChange {
+    /// SHA-256 of the pinned one's certificate, as in [`TrustAnchor::fingerprint`].
+    pub pinned: Digest,
+    /// The same of the one that is to take its place; none for a key of the hub's own that is still to be
+    /// made.
+    pub new: Option<Digest>,
+}
+
 impl Hub {
-    /// The root that members of the hub in `store` have pinned, DER; none if it was never opened.
-    pub fn root(store: Arc<dyn Store>) -> Result<Option<Vec<u8>>, StoreError> {
-        root(&Overlay::new(store))
+    /// How the root of the authority in `setup` differs from the one that members of the hub in `store`
+    /// have pinned; not at all where it was never opened.
+    pub fn root_change(
+        store: Arc<dyn Store>,
+        setup: &HubSetup,
+    ) -> Result<Option<RootChange>, StoreError> {
+        let (pinned, new) = roots(&Overlay::new(store), setup)?;
+        let pinned = pinned.filter(|pinned| new.as_ref() != Some(pinned));
+        let new = new.map(|new| sha256(&new));
+        Ok(pinned.map(|pinned| RootChange { pinned: sha256(&pinned), new }))
     }
 
     /// Has the root of the authority in `setup` take the place of the one that members have pinned: commit
@@ -76,9 +95,8 @@ impl Hub {
         now_ms: u64,
     ) -> Result<Vec<Write>, StoreError> {
         let store = Overlay::new(store);
-        let given = setup.authority.as_ref().map(|given| given.anchor().to_vec());
-        let new = given.clone().map_or_else(|| own_root(&store), |given| Ok(Some(given)))?;
-        let Some(old) = root(&store)?.filter(|old| new.as_ref() != Some(old)) else {
+        let (pinned, new) = roots(&store, setup)?;
+        let Some(old) = pinned.filter(|pinned| new.as_ref() != Some(pinned)) else {
             return Ok(Vec::new());
         };
         let mut former = former(&store)?;
@@ -92,8 +110,8 @@ impl Hub {
         let until_ms = now_ms.saturating_add(CREDENTIAL_LIFETIME_MS);
         former.insert(0, FormerRoot { certificate: CertificateBytes(old), until_ms });
         store.write(SPACE, FORMER, &former)?;
-        match given {
-            Some(root) => store.write(SPACE, ROOT, &CertificateBytes(root))?,
+        match &setup.authority {
+            Some(given) => store.write(SPACE, ROOT, &CertificateBytes(given.anchor().to_vec()))?,
             None => store.delete(SPACE, ROOT),
         }
         Ok(store.take_writes())
@@ -107,7 +125,7 @@ pub(super) fn open(
     crypto: &Crypto,
     setup: &HubSetup,
 ) -> Result<Authority, StoreError> {
-    let pinned = root(store)?;
+    let pinned = pinned_root(store)?;
     let authority = match &setup.authority {
         Some(given) => given.clone(),
         None => open_own(store, crypto, setup)?,
@@ -130,7 +148,19 @@ pub(super) fn former(store: &Overlay) -> Result<Vec<FormerRoot>, StoreError> {
     Ok(store.read(SPACE, FORMER)?.unwrap_or_default())
 }
 
-fn root(store: &Overlay) -> Result<Option<Vec<u8>>, StoreError> {
+/// The root that members have pinned, and the one of `setup`; of either none that was never made.
+fn roots(
+    store: &Overlay,
+    setup: &HubSetup,
+) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreError> {
+    let new = match &setup.authority {
+        Some(given) => Some(given.anchor().to_vec()),
+        None => own_root(store)?,
+    };
+    Ok((pinned_root(store)?, new))
+}
+
+fn pinned_root(store: &Overlay) -> Result<Option<Vec<u8>>, StoreError> {
     match store.read::<CertificateBytes>(SPACE, ROOT)? {
         Some(root) => Ok(Some(root.0)),
         None => own_root(store),

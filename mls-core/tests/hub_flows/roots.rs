@@ -9,8 +9,10 @@ use mls_core::authority::{
     Authority, AuthorityKey, AuthorityKeyError, KeyAlgorithm, request_certificate,
 };
 use mls_core::crypto::Crypto;
-use mls_core::engine;
-use mls_core::hub::{AnswerEffect, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput};
+use mls_core::engine::{self, sha256};
+use mls_core::hub::{
+    AnswerEffect, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput, RootChange,
+};
 use mls_core::identity::{TrustAnchor, check_chain};
 use mls_core::limits::FORMER_ROOTS_MAX;
 use mls_core::policy::CREDENTIAL_LIFETIME_MS;
@@ -98,6 +100,10 @@ impl Operated {
         let writes = Hub::replace_root(store, &setup(authority), self.now)?;
         self.store.apply(&writes);
         Ok(writes.len())
+    }
+
+    fn change(&self, authority: &Option<Authority>) -> Option<RootChange> {
+        Hub::root_change(Arc::new(self.store.clone()), &setup(authority)).unwrap()
     }
 
     fn ask(&mut self, hub: &mut Hub, request: Request) -> Result<Answer, Refusal> {
@@ -240,11 +246,12 @@ fn only_so_many_roots_are_replaced_while_their_certificates_last() {
 fn a_hub_that_was_never_opened_takes_whatever_root_it_is_given() {
     let (mut hub, root) = (Operated::new(), root());
     let given = intermediate(&root);
-    let store = Arc::new(hub.store.clone());
-    assert_eq!(Hub::root(store.clone()).unwrap(), None);
+    assert_eq!(hub.change(&given), None);
     assert_eq!(hub.replace(&given).unwrap(), 0);
     assert_eq!(roots(&hub.anchors(&given)), [root.der().to_vec()]);
-    assert_eq!(Hub::root(store).unwrap(), Some(root.der().to_vec()));
+    let pinned = sha256(root.der());
+    assert_eq!(hub.change(&given), None);
+    assert_eq!(hub.change(&None), Some(RootChange { pinned, new: None }));
 }
 
 #[test]
