@@ -1,10 +1,12 @@
 //! The authority that the operator gives: read as the configuration says, checked, and watched for its
 //! end. Without one the hub makes a key of its own (decision 21).
 
+mod make;
 mod pem;
 mod private_file;
 mod replace;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,11 +17,20 @@ use storage::Database;
 use time::OffsetDateTime;
 use tokio::time::interval;
 
-use crate::config::{self, Config, Fault, KeyPlace};
+use crate::config::{self, Config, Fault, Faults, KeyPlace};
 use crate::limits::{AUTHORITY_LOOK, AUTHORITY_WARN_MS};
+pub use make::{CHAIN, KEY, MakeError, ROOT, ROOT_KEY, make_intermediate, make_root};
 pub use replace::replace;
 
-/// What the hub opens with; everything that lies outside the configuration is read.
+/// The configuration in a file, and what the hub opens with.
+pub fn load(file: &Path) -> Result<(Config, HubSetup), Faults> {
+    let config = Config::load(file)?;
+    let setup =
+        set_up(&config).map_err(|fault| Faults { file: file.to_owned(), list: vec![fault] })?;
+    Ok((config, setup))
+}
+
+/// What the hub opens with; what the configuration names is read.
 pub fn set_up(config: &Config) -> Result<HubSetup, Fault> {
     let authority = config.authority.as_ref().map(|given| open(given, now_ms())).transpose()?;
     Ok(HubSetup { authority, ..config.hub_setup() })

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::authority;
 use crate::command_line::{Exit, RunArguments};
-use crate::config::{Config, Faults};
+use crate::config::Config;
 use crate::limits::{DELIVERIES_WAITING_MAX, STOP_DEADLINE};
 use crate::logging;
 use crate::networks::{Networks, NetworksError};
@@ -34,13 +34,7 @@ enum RunError {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(arguments: &RunArguments) -> Exit {
-    let file = &arguments.config.config;
-    let loaded = Config::load(file).and_then(|config| {
-        let faults = |fault| Faults { file: file.clone(), list: vec![fault] };
-        let setup = authority::set_up(&config).map_err(faults)?;
-        Ok((config, setup))
-    });
-    let (config, setup) = match loaded {
+    let (config, setup) = match authority::load(&arguments.config.config) {
         Ok(loaded) => loaded,
         Err(faults) => {
             eprintln!("mls-bridge: {faults}");

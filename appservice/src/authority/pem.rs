@@ -24,7 +24,8 @@ impl FileKey {
             .map_err(|problem| format!("{}: {problem}", path.display()))
     }
 
-    fn parse(pem: &[u8]) -> Result<Self, String> {
+    /// Reads the text of one.
+    pub(super) fn parse(pem: &[u8]) -> Result<Self, String> {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| {
             "holds no PKCS #8 key (BEGIN PRIVATE KEY) without a passphrase; openssl pkcs8 -topk8 \
              -nocrypt makes one of others"

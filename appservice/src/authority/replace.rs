@@ -6,9 +6,8 @@ use std::sync::Arc;
 use mls_core::hub::Hub;
 use storage::{Database, Role};
 
-use super::{now_ms, set_up};
+use super::{load, now_ms};
 use crate::command_line::{ConfigArgument, Exit};
-use crate::config::{Config, Faults};
 
 const DONE: &str = "\
 Another root signs from now on. Start mls-bridge again. Certificates of the former stay valid until
@@ -20,13 +19,7 @@ const NOTHING: &str =
 
 /// Has the root replaced, and says what follows.
 pub fn replace(arguments: &ConfigArgument) -> Exit {
-    let file = &arguments.config;
-    let faults = |fault| Faults { file: file.clone(), list: vec![fault] };
-    let loaded = Config::load(file).and_then(|config| {
-        let setup = set_up(&config).map_err(faults)?;
-        Ok((config, setup))
-    });
-    let (config, setup) = match loaded {
+    let (config, setup) = match load(&arguments.config) {
         Ok(loaded) => loaded,
         Err(faults) => {
             eprintln!("mls-bridge: {faults}");
