@@ -79,7 +79,8 @@ impl Hub {
         store: Arc<dyn Store>,
         setup: &HubSetup,
     ) -> Result<Option<RootChange>, StoreError> {
-        let (pinned, new) = roots(&Overlay::new(store), setup)?;
+        let store = Overlay::new(store);
+        let (pinned, new) = (pinned_root(&store)?, root_of(&store, setup)?);
         let pinned = pinned.filter(|pinned| new.as_ref() != Some(pinned));
         let new = new.map(|new| sha256(&new));
         Ok(pinned.map(|pinned| RootChange { pinned: sha256(&pinned), new }))
@@ -95,7 +96,7 @@ impl Hub {
         now_ms: u64,
     ) -> Result<Vec<Write>, StoreError> {
         let store = Overlay::new(store);
-        let (pinned, new) = roots(&store, setup)?;
+        let (pinned, new) = (pinned_root(&store)?, root_of(&store, setup)?);
         let Some(old) = pinned.filter(|pinned| new.as_ref() != Some(pinned)) else {
             return Ok(Vec::new());
         };
@@ -148,18 +149,15 @@ pub(super) fn former(store: &Overlay) -> Result<Vec<FormerRoot>, StoreError> {
     Ok(store.read(SPACE, FORMER)?.unwrap_or_default())
 }
 
-/// The root that members have pinned, and the one of `setup`; of either none that was never made.
-fn roots(
-    store: &Overlay,
-    setup: &HubSetup,
-) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreError> {
-    let new = match &setup.authority {
-        Some(given) => Some(given.anchor().to_vec()),
-        None => own_root(store)?,
-    };
-    Ok((pinned_root(store)?, new))
+/// The root of `setup`; none where that is a key of the hub's own that was never made.
+fn root_of(store: &Overlay, setup: &HubSetup) -> Result<Option<Vec<u8>>, StoreError> {
+    match &setup.authority {
+        Some(given) => Ok(Some(given.anchor().to_vec())),
+        None => own_root(store),
+    }
 }
 
+/// The root that members have pinned; none before the first opening.
 fn pinned_root(store: &Overlay) -> Result<Option<Vec<u8>>, StoreError> {
     match store.read::<CertificateBytes>(SPACE, ROOT)? {
         Some(root) => Ok(Some(root.0)),
