@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use xmpp_adapter::component::Component;
 
+use crate::authority;
 use crate::command_line::Exit;
-use crate::config::{Config, Matrix, Xmpp};
+use crate::config::{Config, Fault, Matrix, Xmpp};
 use crate::limits::CHECK_DEADLINE;
 use crate::networks::{appservice_setup, component_setup};
 
@@ -65,6 +66,7 @@ pub fn check(file: &Path) -> Exit {
 pub async fn look(file: &Path, config: &Config) -> Vec<Finding> {
     let (running, database) = database(&config.database);
     let mut findings = vec![privacy(file), database];
+    findings.extend(authority(config, running));
     if let Some(config) = &config.matrix {
         findings.extend(matrix(config).await);
     }
@@ -104,6 +106,40 @@ fn database(path: &Path) -> (bool, Finding) {
         }
         Err(error) => (false, Finding::fault("database", error.to_string())),
     }
+}
+
+/// Whether the hub can sign certificates, and members believe them.
+fn authority(config: &Config, running: bool) -> Vec<Finding> {
+    let setup = match authority::set_up(config) {
+        Ok(setup) => setup,
+        Err(Fault { key, problem }) => {
+            return vec![Finding::fault("authority", format!("{key}: {problem}"))];
+        }
+    };
+    let mut findings = Vec::new();
+    // While it runs, the root is the one that it was started with, or it would not run.
+    if !running && config.database.exists() {
+        let opened = Database::open(&config.database, Role::Hub, None).map_err(|e| e.to_string());
+        let other = opened.and_then(|database| {
+            authority::other_root(&setup, &database).map_err(|error| error.to_string())
+        });
+        // A database that does not open is a finding of its own.
+        findings.extend(other.ok().flatten().map(|text| Finding::fault("authority", text)));
+    }
+    findings.push(match &setup.authority {
+        None => Finding::good(
+            "authority",
+            "a key of the hub's own (an offline root is safer: mls-bridge authority --help)",
+        ),
+        Some(given) => match authority::end_is_near(given) {
+            Some(text) => Finding::note("authority", text),
+            None => Finding::good(
+                "authority",
+                format!("signs until {}", authority::date(given.ends_ms())),
+            ),
+        },
+    });
+    findings
 }
 
 async fn matrix(config: &Matrix) -> Vec<Finding> {

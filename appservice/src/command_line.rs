@@ -1,8 +1,11 @@
 //! The command line of `mls-bridge`.
 
+mod authority;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub use authority::{AuthorityCommand, IntermediateArguments, RootArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "\
@@ -32,6 +35,9 @@ pub enum Command {
     Run(RunArguments),
     /// Give the hub new keys, after the old ones may have been seen; stop it first.
     ReplaceKeys(ConfigArgument),
+    /// Make the key that signs certificates, with an offline root, and put it into use.
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
 }
 
 /// What `init` must know; on a terminal it asks for what is not given.

@@ -1,5 +1,6 @@
 //! The configuration, mls-bridge.toml: read with every fault named by its key, all at once.
 
+mod authority;
 mod section;
 mod value;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
+pub use authority::{Authority, KeyPlace};
 use section::Section;
 
 /// A configuration without faults.
@@ -23,6 +25,8 @@ pub struct Config {
     pub matrix: Option<Matrix>,
     /// The XMPP side, where it is served.
     pub xmpp: Option<Xmpp>,
+    /// What signs certificates, where the operator gives it.
+    pub authority: Option<Authority>,
 }
 
 /// `[matrix]`: one homeserver, of which this is an application service.
@@ -80,11 +84,13 @@ pub struct Fault {
 }
 
 impl Config {
-    /// Who the hub is on each network that is configured.
+    /// Who the hub is on each network that is configured. What lies outside the configuration is not in
+    /// it; see [`crate::authority::set_up`].
     pub fn hub_setup(&self) -> HubSetup {
         HubSetup {
             matrix: self.matrix.as_ref().map(|matrix| matrix.hub()),
             xmpp: self.xmpp.as_ref().map(|xmpp| xmpp.component.clone()),
+            ..HubSetup::default()
         }
     }
 
@@ -106,6 +112,7 @@ impl Config {
         let mut root = Section::new("", table, &mut faults);
         let database = root.take("database", value::path).map(|path| folder.join(path));
         let (matrix, xmpp) = (root.take_section("matrix"), root.take_section("xmpp"));
+        let authority = root.take_section("authority");
         root.finish();
         if matrix.is_none() && xmpp.is_none() && faults.is_empty() {
             let problem = "neither [matrix] nor [xmpp] is there; at least one must be".to_owned();
@@ -113,10 +120,13 @@ impl Config {
         }
         let matrix = matrix.map(|table| Matrix::read(Section::new("matrix", table, &mut faults)));
         let xmpp = xmpp.map(|table| Xmpp::read(Section::new("xmpp", table, &mut faults)));
+        let authority = authority.map(|table| Authority::read(table, folder, &mut faults));
         match database {
             // What could not be read is `None` and has left a fault.
             Some(database) if faults.is_empty() => {
-                Ok(Self { database, matrix: matrix.flatten(), xmpp: xmpp.flatten() })
+                let (matrix, xmpp, authority) =
+                    (matrix.flatten(), xmpp.flatten(), authority.flatten());
+                Ok(Self { database, matrix, xmpp, authority })
             }
             _ => Err(faults),
         }

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::command_line::{Exit, InitArguments};
 use crate::config::Fault;
 pub use answers::{Answers, Ask, MatrixAnswers, Terminal, XmppAnswers};
+pub(crate) use file::write_private;
 
 /// The names of what `init` writes.
 pub const CONFIG: &str = "mls-bridge.toml";
@@ -90,14 +91,14 @@ pub fn init(arguments: &InitArguments, ask: &mut dyn Ask) -> Result<String, Init
     let files = template::fill_all(&answers, &folder)?;
     make_folder(&folder)?;
     for (name, text) in &files {
-        file::write_private(&folder.join(name), text, arguments.force)?;
+        write_private(&folder.join(name), text, arguments.force)?;
     }
     Ok(next_steps(&answers, &folder))
 }
 
 /// Makes the folder where it is missing. Others may pass through it, for the servers must reach the
 /// file that their group may read; they cannot list it.
-fn make_folder(folder: &Path) -> Result<(), InitError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), InitError> {
     let path = folder.to_owned();
     let made = DirBuilder::new().recursive(true).mode(0o711).create(folder);
     made.map_err(|source| InitError::File { what: "make the folder", path, source })

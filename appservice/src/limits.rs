@@ -33,3 +33,9 @@ pub const READY_POLL: Duration = Duration::from_millis(100);
 pub const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// Transactions of the homeserver that are remembered as stored; it repeats only the newest.
 pub const TRANSACTION_MARKS_MAX: usize = 64;
+/// A file of the authority: certificates, a key, a PIN.
+pub const AUTHORITY_FILE_BYTES_MAX: usize = 64 * 1024;
+/// So long before the authority's certificates end, people are warned.
+pub const AUTHORITY_WARN_MS: u64 = 30 * mls_core::limits::DAY_MS;
+/// How often it is looked for that.
+pub const AUTHORITY_LOOK: Duration = Duration::from_secs(24 * 3600);

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use appservice::command_line::{Command, CommandLine, Exit};
+use appservice::authority::{MakeError, make_intermediate, make_root, replace};
+use appservice::command_line::{AuthorityCommand, Command, CommandLine, Exit};
 use appservice::init::{Terminal, init};
 use appservice::replace_keys::replace_keys;
 use appservice::{check, run};
@@ -23,6 +24,24 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments.config),
         Command::Run(arguments) => run::run(&arguments),
         Command::ReplaceKeys(arguments) => replace_keys(&arguments),
+        Command::Authority(command) => match command {
+            AuthorityCommand::Root(arguments) => made(make_root(&arguments)),
+            AuthorityCommand::Intermediate(arguments) => made(make_intermediate(&arguments)),
+            AuthorityCommand::Replace(arguments) => replace(&arguments),
+        },
     };
     exit.into()
+}
+
+fn made(made: Result<String, MakeError>) -> Exit {
+    match made {
+        Ok(next) => {
+            print!("{next}");
+            Exit::Done
+        }
+        Err(error) => {
+            eprintln!("mls-bridge authority: {error}");
+            error.exit()
+        }
+    }
 }

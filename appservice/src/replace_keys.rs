@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use mls_core::hub::Hub;
+use mls_core::hub::{Hub, HubSetup};
 use storage::{Database, Role};
 
+use crate::authority;
 use crate::command_line::{ConfigArgument, Exit};
-use crate::config::Config;
 
 const DONE: &str = "\
 The hub has new keys. Start it again. Members learn of them when they connect, at most a day later,
@@ -15,8 +15,8 @@ the database.";
 
 /// Has the keys replaced, and says what follows.
 pub fn replace_keys(arguments: &ConfigArgument) -> Exit {
-    let config = match Config::load(&arguments.config) {
-        Ok(config) => config,
+    let (config, setup) = match authority::load(&arguments.config) {
+        Ok(loaded) => loaded,
         Err(faults) => {
             eprintln!("mls-bridge: {faults}");
             return Exit::Faulty;
@@ -24,7 +24,7 @@ pub fn replace_keys(arguments: &ConfigArgument) -> Exit {
     };
     let replaced = Database::open(&config.database, Role::Hub, None)
         .map_err(|error| error.to_string())
-        .and_then(|database| replace(&config, &database));
+        .and_then(|database| replace(setup, &database));
     match replaced {
         Ok(()) => {
             println!("{DONE}");
@@ -37,10 +37,13 @@ pub fn replace_keys(arguments: &ConfigArgument) -> Exit {
     }
 }
 
-fn replace(config: &Config, database: &Database) -> Result<(), String> {
+fn replace(setup: HubSetup, database: &Database) -> Result<(), String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
+    if let Some(text) = authority::other_root(&setup, database).map_err(|e| said(&e))? {
+        return Err(format!("the authority: {text}"));
+    }
     let store = Arc::new(database.clone());
-    let (hub, made) = Hub::open(store, config.hub_setup()).map_err(|e| said(&e))?;
+    let (hub, made) = Hub::open(store, setup).map_err(|e| said(&e))?;
     let writes = hub.replace_keys().map_err(|e| said(&e))?;
     database.commit(&[made, writes].concat()).map_err(|e| said(&e))
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use mls_core::hub::HubSetup;
 use mls_core::store::StoreError;
 use storage::{Database, OpenError, Role};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::authority;
 use crate::command_line::{Exit, RunArguments};
 use crate::config::Config;
 use crate::limits::{DELIVERIES_WAITING_MAX, STOP_DEADLINE};
@@ -22,6 +24,8 @@ enum RunError {
     Database(#[from] OpenError),
     #[error("database: {0}")]
     Hub(#[from] StoreError),
+    #[error("the authority: {0}")]
+    Root(String),
     #[error(transparent)]
     Networks(#[from] NetworksError),
     #[error("the system: {0}")]
@@ -30,8 +34,8 @@ enum RunError {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(arguments: &RunArguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
+    let (config, setup) = match authority::load(&arguments.config.config) {
+        Ok(loaded) => loaded,
         Err(faults) => {
             eprintln!("mls-bridge: {faults}");
             return Exit::Faulty;
@@ -40,7 +44,7 @@ pub fn run(arguments: &RunArguments) -> Exit {
     logging::start(arguments.log_format);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let served = threads.map_err(RunError::from).and_then(|threads| {
-        let served = threads.block_on(serve(&config));
+        let served = threads.block_on(serve(&config, setup));
         // A name that is still being resolved must not hold up the end.
         threads.shutdown_timeout(STOP_DEADLINE);
         served
@@ -54,19 +58,22 @@ pub fn run(arguments: &RunArguments) -> Exit {
     }
 }
 
-async fn serve(config: &Config) -> Result<(), RunError> {
+async fn serve(config: &Config, setup: HubSetup) -> Result<(), RunError> {
     let mut signals = Signals::catch()?;
-    let setup = config.hub_setup();
     let version = env!("CARGO_PKG_VERSION");
     let (matrix, xmpp) = (setup.matrix.as_deref(), setup.xmpp.as_deref());
     tracing::info!(version, matrix, xmpp, "starting");
     let database = Database::open(&config.database, Role::Hub, None)?;
+    if let Some(text) = authority::other_root(&setup, &database)? {
+        return Err(RunError::Root(text));
+    }
     let decision = Decision::open(&setup, &database)?;
     let (sender, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
     let networks = Networks::start(config, &database, decision.rooms()?, &sender).await?;
     let networks = Arc::new(networks);
     drop(sender);
     let connected = tokio::spawn(tell_when_connected(Arc::clone(&networks)));
+    let watch = tokio::spawn(authority::watch(setup.authority.clone()));
     let carrier = Arc::clone(&networks);
     let runtime = Runtime::new(setup, database, decision, carrier, deliveries);
     let stop = async {
@@ -74,6 +81,7 @@ async fn serve(config: &Config) -> Result<(), RunError> {
         tracing::info!(signal, "stopping");
     };
     runtime.run(stop).await;
+    watch.abort();
     connected.abort();
     // Only an abort is awaited here.
     let _ = connected.await;
@@ -94,6 +102,7 @@ impl RunError {
     fn exit(&self) -> Exit {
         match self {
             Self::Database(_) | Self::Hub(_) => Exit::Database,
+            Self::Root(_) => Exit::Faulty,
             Self::Networks(_) | Self::System(_) => Exit::Failed,
         }
     }

@@ -70,6 +70,7 @@ mod turn;
 mod welcomes;
 
 pub use crate::wire::Reply;
+pub use authority::RootChange;
 pub use effect::{
     Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, MakeRooms, Notify,
     PostHandshake, QueryDevice, Relay,
@@ -82,6 +83,7 @@ pub use input::{
 use std::sync::Arc;
 
 use crate::address::{RoomAddress, UserId};
+use crate::authority::Authority;
 use crate::crypto::Crypto;
 use crate::overlay::Overlay;
 use crate::randomness::{Randomness, SystemRandomness};
@@ -101,13 +103,16 @@ pub struct Hub {
     rates: Rates,
 }
 
-/// Who the hub is on each network.
-#[derive(Clone, Debug)]
+/// Who the hub is on each network, and what signs for it.
+#[derive(Clone, Debug, Default)]
 pub struct HubSetup {
     /// The hub's Matrix user id, where it serves Matrix.
     pub matrix: Option<String>,
     /// The hub's JID, where it serves XMPP.
     pub xmpp: Option<String>,
+    /// The authority that its operator gave; a key of the hub's own where there is none. One with
+    /// another root than before does not open, before [`Hub::replace_root`].
+    pub authority: Option<Authority>,
 }
 
 /// What one input led to. Commit both together, then act.

@@ -76,6 +76,8 @@ pub const LOG_PROOF_HASHES_MAX: usize = 41;
 pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
 /// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
 pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
+/// Replaced roots of an authority whose certificates may still be valid, beside the current one.
+pub const FORMER_ROOTS_MAX: usize = 2;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

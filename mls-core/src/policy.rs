@@ -37,7 +37,9 @@ pub fn key_package_pool(suite: CipherSuite) -> u32 {
 
 /// A credential that the authority issues lives so long.
 pub const CREDENTIAL_LIFETIME_MS: u64 = 90 * DAY_MS;
-/// A client has its credential renewed at this age.
+/// The authority signs no credential that would end sooner, because its own certificate does.
+pub const CREDENTIAL_LIFETIME_MIN_MS: u64 = 14 * DAY_MS;
+/// A client has its credential renewed at this age, or at two thirds of its life if that is shorter.
 pub const CREDENTIAL_RENEW_MS: u64 = 60 * DAY_MS;
 /// A list of revoked certificates is good for so long. A new one is made with each revocation, and when half
 /// of its time is over.

@@ -243,8 +243,10 @@ fn an_intermediate_signs_and_only_the_root_is_pinned() {
 
 /// The serial number of a leaf's certificate.
 fn serial(leaf: &SigningIdentity) -> Vec<u8> {
-    let Credential::X509(chain) = &leaf.credential else { panic!("no certificate") };
-    Certificate::of(chain).unwrap().serial
+    match &leaf.credential {
+        Credential::X509(chain) => Certificate::of(chain).unwrap().serial,
+        _ => Vec::new(),
+    }
 }
 
 fn list(authority: &Authority, number: u64, revoked: &[&SigningIdentity]) -> Revocations {
@@ -282,7 +284,6 @@ fn a_list_that_another_signed_revokes_nothing() {
     assert!(check_leaf_against(&leaf, &group, None, &foreign).is_ok());
     // One that even has the authority's name.
     let forged = list(&authority(), 1, &[&leaf]);
-    let judged = check_leaf_against(&leaf, &group, None, &forged);
-    assert_ne!(judged, Err(IdentityError::Certificate(CertificateError::Revoked)));
+    assert!(check_leaf_against(&leaf, &group, None, &forged).is_ok());
     assert!(Revocations::from_der(b"no list").is_err() && ListInfo::of(b"no list").is_err());
 }

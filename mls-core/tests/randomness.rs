@@ -56,7 +56,8 @@ impl Randomness for Seeded {
 
 /// One that certifies nobody of ours.
 fn hub(source: &Arc<Seeded>) -> Hub {
-    let setup = HubSetup { matrix: Some("@mls:b.org".to_owned()), xmpp: None };
+    let setup =
+        HubSetup { matrix: Some("@mls:b.org".to_owned()), xmpp: None, ..HubSetup::default() };
     let store = MemoryStore::default();
     let (hub, writes) = Hub::open_with(Arc::new(store.clone()), setup, source.clone()).unwrap();
     store.apply(&writes);

@@ -78,8 +78,11 @@ impl HubNode {
 }
 
 fn open_hub(disk: &Disk, chances: &mut ChanceBytes) -> Result<Hub, StoreError> {
-    let setup =
-        HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
+    let setup = HubSetup {
+        matrix: Some("@mls:a.org".to_owned()),
+        xmpp: Some("mls.x.org".to_owned()),
+        ..HubSetup::default()
+    };
     let (store, chances) = (Arc::new(disk.clone()), chances.next_process());
     let (hub, writes) = Hub::open_with(store, setup, chances)?;
     disk.commit(writes);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Config, KeyPlace};
 
 const SOUND: &str = r#"
 database = "mls-bridge.db"
@@ -94,6 +94,20 @@ fn each_fault_is_named_with_its_key() {
         ],
     );
     check("database", "data base", &["line 2"]);
+}
+
+#[test]
+fn the_authority_is_a_section_of_its_own_whose_paths_start_in_the_folder() {
+    let text = |section: &str| format!("{SOUND}[authority]\n{section}");
+    assert!(Config::parse(SOUND, Path::new("/etc/x")).unwrap().authority.is_none());
+    let sound = text("chain = \"chain.pem\"\nkey = \"/safe/authority.key\"\n");
+    let authority = Config::parse(&sound, Path::new("/etc/x")).unwrap().authority.unwrap();
+    assert_eq!(authority.chain, PathBuf::from("/etc/x/chain.pem"));
+    let KeyPlace::File(key) = authority.key;
+    assert_eq!(key, PathBuf::from("/safe/authority.key"));
+    let faults = Config::parse(&text("chain = \"\"\nkeys = \"x\"\n"), Path::new("")).unwrap_err();
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(keys, ["authority.chain", "authority.key", "authority.keys"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::InitError;
 
 /// Writes `text` to `path` with mode 0600. What was there goes only with `force`, and whole: the
 /// new file takes its place, so that neither its mode nor a half-written text stays behind.
-pub(super) fn write_private(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
+pub(crate) fn write_private(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
     let error = |source| InitError::File { what: "write", path: path.to_owned(), source };
     let mut part = path.as_os_str().to_owned();
     part.push(".part");

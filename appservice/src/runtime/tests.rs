@@ -141,6 +141,7 @@ fn setup() -> HubSetup {
     HubSetup {
         matrix: Some("@mls:example.org".to_owned()),
         xmpp: Some("mls.example.net".to_owned()),
+        ..HubSetup::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a client asks the authority with: PKCS #10 (RFC 2986), whose one subject alternative name is
 //! the client id.
 
+use std::sync::Arc;
+
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use rcgen::{
     CertificateParams, CertificateSigningRequestParams, DistinguishedName, IsCa, PublicKey,
@@ -10,7 +12,7 @@ use rustls_pki_types::CertificateSigningRequestDer;
 use thiserror::Error;
 
 use super::AuthorityError;
-use super::key::EngineKey;
+use super::key::{EngineKey, ForRcgen};
 use crate::address::ClientId;
 use crate::limits::CERTIFICATE_BYTES_MAX;
 
@@ -73,7 +75,7 @@ pub fn request_certificate(
     secret: &SignatureSecretKey,
     public: &SignaturePublicKey,
 ) -> Result<Vec<u8>, AuthorityError> {
-    let key = EngineKey::new(suite, secret.clone(), public.clone())?;
+    let key = ForRcgen(Arc::new(EngineKey::new(suite, secret.clone(), public.clone())?));
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.subject_alt_names = vec![SanType::URI(client.as_str().try_into()?)];

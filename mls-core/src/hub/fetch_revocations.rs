@@ -2,8 +2,9 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::authority::not_signed;
 use super::revocation::certificates;
-use super::turn::{Stop, Turn, machine};
+use super::turn::{Stop, Turn};
 use crate::limits::{DAY_MS, INLINE_BYTES_MAX};
 use crate::policy::REVOCATION_LIST_LIFETIME_MS;
 use crate::store::{Space, StoreError};
@@ -37,7 +38,7 @@ impl Turn<'_> {
             let number = signed.number.saturating_add(1);
             let revoked = certificates(self.store, self.now_ms)?;
             let list = self.keys.authority.sign_revocations(revoked, number, self.now_ms);
-            let list = list.map_err(machine)?;
+            let list = list.map_err(not_signed)?;
             signed = SignedList { number, made_ms: self.now_ms, outdated: false, list };
             self.store.write(SPACE, CURRENT, &signed)?;
         }

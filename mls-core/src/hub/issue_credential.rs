@@ -8,9 +8,10 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::SignaturePublicKey;
 
 use super::answers::Asked;
+use super::authority::not_signed;
 use super::expiry::{Expiring, expire_at};
 use super::rates::Rate;
-use super::turn::{Stop, Turn, effect_id, invalid, machine, not_allowed};
+use super::turn::{Stop, Turn, effect_id, invalid, not_allowed};
 use super::{DeviceKey, Effect, QueryDevice, Reply};
 use crate::address::{ClientId, Network, UserId};
 use crate::authority::{AUTHORITY_SUITE, CertificateRequest};
@@ -153,9 +154,10 @@ impl Turn<'_> {
 
     /// Signs, and logs what was signed: no certificate leaves without its entry.
     fn sign_credential(&self, request: CertificateRequest) -> Result<Answer, Stop> {
-        self.store.write(KEY_OWNER, &sha256(request.key()).0, &request.client)?;
-        let chain =
-            self.keys.authority.issue(self.crypto, request, self.now_ms).map_err(machine)?;
+        let (key, client) = (sha256(request.key()), request.client.clone());
+        let issued = self.keys.authority.issue(self.crypto, request, self.now_ms);
+        let chain = issued.map_err(not_signed)?;
+        self.store.write(KEY_OWNER, &key.0, &client)?;
         self.log_issued(chain.first().map(Vec::as_slice).unwrap_or_default())?;
         let chain = chain.into_iter().map(CertificateBytes).collect();
         Ok(Answer::Credential(IssuedCredential { chain }))

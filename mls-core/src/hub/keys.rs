@@ -8,6 +8,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use zeroize::Zeroizing;
 
+use super::authority::FormerRoot;
 use super::turn::machine;
 use super::{HubSetup, authority};
 use crate::authority::Authority;
@@ -36,6 +37,8 @@ pub(super) struct HubKeys {
     pub(super) former: Vec<KeySet>,
     /// What signs credentials.
     pub(super) authority: Authority,
+    /// Its roots that were replaced, the newest first.
+    pub(super) former_roots: Vec<FormerRoot>,
 }
 
 /// The keys that a group names.
@@ -83,7 +86,8 @@ impl HubKeys {
             .collect::<Result<Vec<_>, _>>()?;
         former.reverse();
         let current = KeySet::open(store, crypto, &name, newest)?;
-        Ok(Self { current, former, authority: authority::open(store, crypto, setup)? })
+        let authority = authority::open(store, crypto, setup)?;
+        Ok(Self { current, former, authority, former_roots: authority::former(store)? })
     }
 
     /// Has new keys made at the next opening.

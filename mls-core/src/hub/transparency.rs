@@ -10,7 +10,8 @@ use std::num::NonZero;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use tlog_tiles::{Hash, HashReader, stored_hash_index};
 
-use super::turn::{Turn, machine};
+use super::authority::not_signed;
+use super::turn::{Stop, Turn, machine};
 use crate::limits::LOG_ENTRIES_MAX;
 use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
@@ -135,13 +136,13 @@ impl Turn<'_> {
     }
 
     /// The log as it is now, signed. The time never goes back, whatever the clock does.
-    pub(super) fn tree_head(&self) -> Result<SignedTreeHead, StoreError> {
+    pub(super) fn tree_head(&self) -> Result<SignedTreeHead, Stop> {
         let LogState { size, time_ms } = state(self.store)?;
         let time_ms = time_ms.max(self.now_ms);
         self.store.write(STATE, STATE_KEY, &LogState { size, time_ms })?;
         let root = tlog_tiles::tree_hash(size, &Tree(self.store)).map_err(machine)?;
         let head = TreeHead { size, root: Digest(root.0), time_ms };
-        self.keys.authority.sign_tree_head(head).map_err(machine)
+        self.keys.authority.sign_tree_head(head).map_err(not_signed)
     }
 }
 

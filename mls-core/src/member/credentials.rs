@@ -1,7 +1,7 @@
 //! Certificates for this device's own keys, from the authentication service of its domain.
 //!
 //! Asked for by itself where the hub names an authority for the domain, renewed at
-//! [`CREDENTIAL_RENEW_MS`]. KeyPackages wait for the first one, for they would go out before it;
+//! [`CREDENTIAL_RENEW_MS`](crate::policy::CREDENTIAL_RENEW_MS). KeyPackages wait for the first one, for they would go out before it;
 //! not for long, and not where it is refused: a basic credential is better than none. Groups take
 //! a new credential with the next commit that this device makes in them.
 
@@ -17,7 +17,7 @@ use super::requests::Purpose;
 use crate::authority::request_certificate;
 use crate::identity::{Certificate, CertificateError, check_chain};
 use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS};
-use crate::policy::{CREDENTIAL_RENEW_MS, KEY_PACKAGE_LEFT_MS};
+use crate::policy::KEY_PACKAGE_LEFT_MS;
 use crate::store::StoreError;
 use crate::wire::issue_credential::{IssueCredential, IssuedCredential, proof_of};
 use crate::wire::refusal::Refusal;
@@ -97,12 +97,7 @@ impl Member {
         }
         for suite in SCHEMES {
             let purpose = Purpose::Credential(suite.into());
-            let fresh = self
-                .keys
-                .of(suite)
-                .certified_at_ms()
-                .is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < CREDENTIAL_RENEW_MS);
-            if fresh || self.is_asking(|asked| *asked == purpose) {
+            if self.is_fresh(self.keys.of(suite)) || self.is_asking(|asked| *asked == purpose) {
                 continue;
             }
             let key = self.keys.of(suite).clone();
@@ -113,8 +108,7 @@ impl Member {
 
     /// Whether a key has a certificate that need not be renewed yet.
     pub(super) fn is_fresh(&self, key: &SignatureKey) -> bool {
-        let age_ms = |at_ms| self.now_ms.saturating_sub(at_ms);
-        key.certified_at_ms().is_some_and(|at_ms| age_ms(at_ms) < CREDENTIAL_RENEW_MS)
+        key.renew_at_ms().is_some_and(|at_ms| self.now_ms < at_ms)
     }
 
     /// What stood in the way of a certificate may be gone.

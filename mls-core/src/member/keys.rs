@@ -14,6 +14,7 @@ use crate::crypto::Crypto;
 use crate::engine::{self, EngineError};
 use crate::identity::{Certificate, credential};
 use crate::overlay::Overlay;
+use crate::policy::CREDENTIAL_RENEW_MS;
 use crate::store::{Space, StoreError};
 use crate::wire::issue_credential::CertificateBytes;
 
@@ -159,6 +160,13 @@ impl SignatureKey {
         (!self.chain.is_empty()).then_some(self.certified_at_ms)
     }
 
+    /// When its certificate is to be renewed, if it has one; milliseconds since 1970.
+    pub(super) fn renew_at_ms(&self) -> Option<u64> {
+        let came_ms = self.certified_at_ms()?;
+        let life_ms = self.until_s.saturating_mul(1000).saturating_sub(came_ms);
+        Some(came_ms.saturating_add(CREDENTIAL_RENEW_MS.min(life_ms / 3 * 2)))
+    }
+
     /// When its certificate ends, in seconds since 1970; never without one.
     pub(super) fn until_s(&self) -> u64 {
         self.until_s
@@ -191,3 +199,29 @@ impl SignatureKey {
 
 #[cfg(test)]
 crate::codec_properties::hold!(SignatureKey);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::UserId;
+    use crate::limits::DAY_MS;
+
+    #[test]
+    fn a_certificate_is_renewed_at_its_age_or_at_two_thirds_of_a_shorter_life() {
+        let client = UserId::matrix("@a:b.org").unwrap().device("A").unwrap();
+        let mut key = SignatureKey::generate(&Crypto::system(), &client, SUITE).unwrap();
+        assert_eq!(key.renew_at_ms(), None);
+        let now_ms = 1_800_000_000_000;
+        for (days, renewed_after) in [(90, 60), (365, 60), (30, 20), (0, 0)] {
+            let certificate = Certificate {
+                client: client.clone(),
+                key: key.public().to_vec(),
+                serial: vec![1],
+                not_before_s: 0,
+                not_after_s: (now_ms + days * DAY_MS) / 1000,
+            };
+            key.certify(vec![CertificateBytes(vec![1])], &certificate, now_ms);
+            assert_eq!(key.renew_at_ms(), Some(now_ms + renewed_after * DAY_MS), "{days}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::SignaturePublicKey;
 
 use super::LogError;
-use crate::authority::AUTHORITY_SUITE;
+use crate::authority::suite_of;
 use crate::engine::{self, EngineError};
 use crate::wire::Digest;
 
@@ -58,7 +58,7 @@ impl TreeHead {
 impl SignedTreeHead {
     /// Whether the authority signed it, by its key, and a tree can have it.
     pub fn verify(&self, authority: &SignaturePublicKey) -> Result<(), LogError> {
-        engine::verify(AUTHORITY_SUITE, authority, &self.signature, &self.head.signed_bytes()?)
+        engine::verify(suite_of(authority), authority, &self.signature, &self.head.signed_bytes()?)
             .map_err(|_| LogError::Signature)?;
         if self.head.is_possible() { Ok(()) } else { Err(LogError::NoTree) }
     }

@@ -25,7 +25,8 @@ pub struct HubInfo {
     pub hub_matrix: Option<String>,
     /// The hub's JID, where it serves XMPP.
     pub hub_xmpp: Option<String>,
-    /// The trust anchors of its authentication service, one for each domain that it signs for.
+    /// The trust anchors of its authentication service for each domain that it signs for: the current
+    /// one, then those that were replaced while certificates under them last.
     pub anchors: Vec<TrustAnchor>,
     /// Bytes of all parts of a message together that may travel inline.
     pub inline_bytes_max: u32,

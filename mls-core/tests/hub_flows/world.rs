@@ -247,6 +247,7 @@ fn setup() -> HubSetup {
     HubSetup {
         matrix: Some("@mls:example.org".to_owned()),
         xmpp: Some("mls.example.org".to_owned()),
+        ..HubSetup::default()
     }
 }
 

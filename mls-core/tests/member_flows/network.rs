@@ -358,8 +358,11 @@ pub(crate) fn open_hub(store: &MemoryStore) -> Hub {
 }
 
 fn make_hub(store: &MemoryStore) -> (Hub, Vec<Write>) {
-    let setup =
-        HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
+    let setup = HubSetup {
+        matrix: Some("@mls:a.org".to_owned()),
+        xmpp: Some("mls.x.org".to_owned()),
+        ..HubSetup::default()
+    };
     let (hub, writes) = Hub::open(Arc::new(store.clone()), setup).unwrap();
     store.apply(&writes);
     (hub, writes)

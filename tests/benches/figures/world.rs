@@ -208,7 +208,11 @@ pub(crate) fn hub_path(folder: &Path) -> std::path::PathBuf {
 }
 
 pub(crate) fn setup() -> HubSetup {
-    HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) }
+    HubSetup {
+        matrix: Some("@mls:a.org".to_owned()),
+        xmpp: Some("mls.x.org".to_owned()),
+        ..HubSetup::default()
+    }
 }
 
 pub(crate) fn now_ms() -> u64 {

@@ -246,8 +246,11 @@ impl World {
 }
 
 fn open_hub(store: &MemoryStore) -> Hub {
-    let setup =
-        HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
+    let setup = HubSetup {
+        matrix: Some("@mls:a.org".to_owned()),
+        xmpp: Some("mls.x.org".to_owned()),
+        ..HubSetup::default()
+    };
     let (hub, writes) = Hub::open(Arc::new(store.clone()), setup).unwrap();
     store.apply(&writes);
     hub

@@ -49,8 +49,11 @@ impl World {
     /// Opens what is in a folder; whatever was not done comes into the queue.
     pub(crate) fn open(folder: &Path, now_ms: u64) -> Result<Self, String> {
         let database = Database::open(&folder.join("hub.db"), Role::Hub, None).unwrap();
-        let setup =
-            HubSetup { matrix: Some("@mls:a.org".to_owned()), xmpp: Some("mls.x.org".to_owned()) };
+        let setup = HubSetup {
+            matrix: Some("@mls:a.org".to_owned()),
+            xmpp: Some("mls.x.org".to_owned()),
+            ..HubSetup::default()
+        };
         let (hub, writes) =
             Hub::open(Arc::new(database.clone()), setup).map_err(|error| error.to_string())?;
         database.commit(&writes).unwrap();
