@@ -5,6 +5,7 @@
 //! else made is left out instead, or it would block the group.
 
 mod adds;
+mod updates;
 
 use std::collections::BTreeSet;
 
@@ -222,6 +223,7 @@ impl MlsRules for GroupRules {
             }
         })?;
         adds::bound(direction, context, &mut proposals)?;
+        updates::leave_out(direction, &mut proposals)?;
         check_size(&source, roster, &proposals)?;
         let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {

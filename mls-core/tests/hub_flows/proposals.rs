@@ -1,5 +1,6 @@
 //! Proposals by reference.
 
+use mls_core::hub::{Input, Membership};
 use mls_core::limits::PROPOSALS_PENDING_MAX;
 use mls_core::receipt::ReceiptKind;
 use mls_core::rules::{RuleError, check_proposal};
@@ -42,6 +43,53 @@ fn a_proposal_of_a_member_is_ordered_and_committed_by_another() {
     assert_eq!(by_reference.proposals_by_reference().len(), 1);
     world.commit(&mut alice, &mut [&mut bob], commit).unwrap();
     assert_eq!((alice.epoch(), bob.epoch()), (2, 2));
+}
+
+/// Proposes an Update for a device, and hands its commit's maker what the hub orders.
+fn update(world: &mut World, device: &mut Device, to: &mut Device) {
+    let proposal = device.group().propose_update(Vec::new()).unwrap().to_bytes().unwrap();
+    world.propose(device, proposal).unwrap();
+    for post in world.take_posts(&muc()) {
+        to.receive(&post.handshake);
+    }
+}
+
+#[test]
+fn of_two_updates_of_one_member_a_commit_takes_one() {
+    let mut world = World::new();
+    let mut bob = Device::new("bob@example.org", "00000000000000b0");
+    let mut carol = Device::new("carol@example.org", "00000000000000c0");
+    let mut alice = world.group_with(&mut [&mut bob, &mut carol]);
+    world.take_effects();
+    update(&mut world, &mut bob, &mut alice);
+    update(&mut world, &mut carol, &mut alice);
+    update(&mut world, &mut bob, &mut alice);
+    let commit = alice.update(world.now);
+    let by_reference = MlsMessage::from_bytes(commit.commit.inline().unwrap()).unwrap();
+    assert_eq!(by_reference.proposals_by_reference().len(), 2);
+    world.commit(&mut alice, &mut [], commit).unwrap();
+}
+
+#[test]
+fn an_update_of_who_is_to_be_removed_is_left_out() {
+    let mut world = World::new();
+    let mut bob = Device::new("bob@example.org", "00000000000000b0");
+    let mut carol = Device::new("carol@example.org", "00000000000000c0");
+    let mut alice = world.group_with(&mut [&mut bob, &mut carol]);
+    world.take_effects();
+    update(&mut world, &mut bob, &mut alice);
+    update(&mut world, &mut carol, &mut alice);
+    let user = bob.user();
+    for listed in [true, false] {
+        world.happen(Input::Membership(Membership { room: muc(), user: user.clone(), listed }));
+    }
+    for post in world.take_posts(&muc()) {
+        alice.receive(&post.handshake);
+    }
+    let commit = alice.update(world.now);
+    let by_reference = MlsMessage::from_bytes(commit.commit.inline().unwrap()).unwrap();
+    assert_eq!(by_reference.proposals_by_reference().len(), 2, "carol's Update, and the Remove");
+    world.commit(&mut alice, &mut [], commit).unwrap();
 }
 
 #[test]
