@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mls_core::authority::{Authority, AuthorityKey, ChainError};
 use mls_core::hub::{Hub, HubSetup, RootChange};
+use mls_core::identity::readable_fingerprint;
 use mls_core::store::StoreError;
 use storage::Database;
 use time::OffsetDateTime;
@@ -65,6 +66,12 @@ pub fn other_root(setup: &HubSetup, database: &Database) -> Result<Option<String
              replace --config FILE` once"
         )
     }))
+}
+
+/// What people compare of the root that members pin; nothing before the first start.
+pub fn root_fingerprint(database: &Database) -> Result<Option<String>, StoreError> {
+    let root = Hub::root_fingerprint(Arc::new(database.clone()))?;
+    Ok(root.map(|root| readable_fingerprint(&root.to_string())))
 }
 
 /// When the authority's certificates end, if it is time to think of that.

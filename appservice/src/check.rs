@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use matrix_adapter::appservice;
+use mls_core::hub::HubSetup;
+use mls_core::store::StoreError;
 use storage::{Database, OpenError, Role};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -116,16 +118,11 @@ fn authority(config: &Config, running: bool) -> Vec<Finding> {
             return vec![Finding::fault("authority", format!("{key}: {problem}"))];
         }
     };
-    let mut findings = Vec::new();
-    // While it runs, the root is the one that it was started with, or it would not run.
-    if !running && config.database.exists() {
-        let opened = Database::open(&config.database, Role::Hub, None).map_err(|e| e.to_string());
-        let other = opened.and_then(|database| {
-            authority::other_root(&setup, &database).map_err(|error| error.to_string())
-        });
-        // A database that does not open is a finding of its own.
-        findings.extend(other.ok().flatten().map(|text| Finding::fault("authority", text)));
-    }
+    let mut findings = vec![match running {
+        // The root is the one that it was started with, or it would not run.
+        true => Finding::note("authority", "members pin the root whose fingerprint its log shows"),
+        false => root(&setup, &config.database),
+    }];
     findings.push(match &setup.authority {
         None => Finding::good(
             "authority",
@@ -140,6 +137,26 @@ fn authority(config: &Config, running: bool) -> Vec<Finding> {
         },
     });
     findings
+}
+
+/// Which root members pin.
+fn root(setup: &HubSetup, database: &Path) -> Finding {
+    let opened = database.exists().then(|| Database::open(database, Role::Hub, None));
+    // A database that does not open is a finding of its own.
+    let found = opened.and_then(Result::ok).map(|database| {
+        let other = authority::other_root(setup, &database)?;
+        Ok::<_, StoreError>((other, authority::root_fingerprint(&database)?))
+    });
+    match found {
+        Some(Ok((Some(other), _))) => Finding::fault("authority", other),
+        Some(Ok((None, Some(root)))) => {
+            Finding::good("authority", format!("members compare its root's fingerprint: {root}"))
+        }
+        Some(Err(error)) => Finding::fault("authority", error.to_string()),
+        Some(Ok((None, None))) | None => {
+            Finding::good("authority", "no member has pinned a root yet")
+        }
+    }
 }
 
 async fn matrix(config: &Matrix) -> Vec<Finding> {

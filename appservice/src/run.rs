@@ -68,6 +68,9 @@ async fn serve(config: &Config, setup: HubSetup) -> Result<(), RunError> {
         return Err(RunError::Root(text));
     }
     let decision = Decision::open(&setup, &database)?;
+    if let Some(root) = authority::root_fingerprint(&database)? {
+        tracing::info!(root, "members compare this fingerprint of the authority");
+    }
     let (sender, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
     let networks = Networks::start(config, &database, decision.rooms()?, &sender).await?;
     let networks = Arc::new(networks);

@@ -5,17 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mls_core::group_settings::Settings;
-use mls_core::identity::{TrustAnchor, TrustAnchors};
+use mls_core::identity::{FINGERPRINT_DIGITS, TrustAnchor, TrustAnchors};
 use mls_core::limits::CERTIFICATE_BYTES_MAX;
 use mls_core::member::{Command, DomainAnchors, DomainAnchorsCommand, GroupSummary};
 use mls_core::wire::Digest;
 
 use crate::exit::Exit;
-
-/// Digits of a fingerprint that must at least be given: 128 bits of it, as they are shown.
-pub(crate) const SHORT_DIGITS: usize = 32;
-/// Digits between two spaces of a fingerprint.
-const DIGITS_TOGETHER: usize = 4;
 
 /// The authorities of a domain, by a person's word.
 #[derive(Debug, Args)]
@@ -78,13 +73,6 @@ pub(crate) fn into_settings(
     Ok(())
 }
 
-/// A fingerprint as people read it: 128 bits in groups of four digits.
-pub(crate) fn readable(fingerprint: &str) -> String {
-    let short: Vec<char> = fingerprint.chars().take(SHORT_DIGITS).collect();
-    let together = short.chunks(DIGITS_TOGETHER).map(|four| four.iter().collect::<String>());
-    together.collect::<Vec<_>>().join(" ")
-}
-
 /// All anchors that this device was ever told of, and has not forgotten.
 fn named(known: &[DomainAnchors], groups: &[GroupSummary]) -> Vec<TrustAnchor> {
     let pinned = known.iter().flat_map(|known| known.known.0.iter().chain(&known.offered.0));
@@ -101,8 +89,9 @@ fn named(known: &[DomainAnchors], groups: &[GroupSummary]) -> Vec<TrustAnchor> {
 fn find(typed: &str, named: &[TrustAnchor]) -> Result<TrustAnchor, Exit> {
     let digits: String =
         typed.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
-    if digits.len() < SHORT_DIGITS {
-        let why = format!("a fingerprint has at least {SHORT_DIGITS} hexadecimal digits: {typed}");
+    if digits.len() < FINGERPRINT_DIGITS {
+        let why =
+            format!("a fingerprint has at least {FINGERPRINT_DIGITS} hexadecimal digits: {typed}");
         return Err(Exit::Usage(why));
     }
     let shown = |fingerprint: Digest| fingerprint.to_string().starts_with(&digits);
@@ -123,6 +112,8 @@ fn read_certificate(file: &Path) -> Result<Vec<u8>, Exit> {
 
 #[cfg(test)]
 mod tests {
+    use mls_core::identity::readable_fingerprint;
+
     use super::*;
 
     fn anchor(byte: u8) -> TrustAnchor {
@@ -132,7 +123,7 @@ mod tests {
     #[test]
     fn a_fingerprint_is_found_as_it_is_shown_and_not_by_less() {
         let named = [anchor(1), anchor(2)];
-        let shown = readable(&named[1].fingerprint().to_string());
+        let shown = readable_fingerprint(&named[1].fingerprint().to_string());
         assert_eq!(shown.len(), 39, "{shown}");
         assert_eq!(find(&shown, &named).unwrap(), named[1]);
         assert_eq!(find(&shown.to_uppercase(), &named).unwrap(), named[1]);

@@ -8,8 +8,8 @@ mod restarted;
 use std::fmt::Write as _;
 
 use mls_core::address::ClientId;
+use mls_core::identity::readable_fingerprint;
 
-use crate::authorities::readable;
 use crate::json::{AnchorLine, GroupLine, Line};
 
 /// Digits of a group id that are shown where it need not be typed.
@@ -107,7 +107,11 @@ pub fn members(group: &GroupLine) -> String {
     let authorities = group.anchors.iter().map(|anchor| {
         let AnchorLine { domain, fingerprint, known } = anchor;
         let doubt = if *known { "" } else { "  (not known to this device: counts nothing)" };
-        format!("      authority of {}: {}{doubt}", plain(domain), readable(fingerprint))
+        format!(
+            "      authority of {}: {}{doubt}",
+            plain(domain),
+            readable_fingerprint(fingerprint)
+        )
     });
     let rows = group.members.iter().map(|member| {
         let role = if member.admin { "admin " } else { "member" };

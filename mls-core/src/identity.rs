@@ -19,7 +19,7 @@ use mls_rs_core::identity::{
 };
 use thiserror::Error;
 
-pub use self::anchors::{TrustAnchor, TrustAnchors};
+pub use self::anchors::{FINGERPRINT_DIGITS, TrustAnchor, TrustAnchors, readable_fingerprint};
 pub(crate) use self::certificate::check_path;
 pub use self::certificate::{Certificate, CertificateError, is_anchor, public_key_of};
 pub use self::leaf::{Standing, check_chain, check_leaf, check_leaf_against};

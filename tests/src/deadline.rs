@@ -20,6 +20,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub fn until<T>(
     what: &str,
     limit: Duration,
+    look: impl FnMut() -> Result<Option<T>, RigError>,
+    seen: impl FnOnce() -> String,
+) -> Result<T, RigError> {
+    until_each(PAUSE, what, limit, look, seen)
+}
+
+/// The same, asking after each `pause`: for who measures when it was.
+pub fn until_each<T>(
+    pause: Duration,
+    what: &str,
+    limit: Duration,
     mut look: impl FnMut() -> Result<Option<T>, RigError>,
     seen: impl FnOnce() -> String,
 ) -> Result<T, RigError> {
@@ -35,6 +46,6 @@ pub fn until<T>(
                 seen: seen(),
             });
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
     }
 }

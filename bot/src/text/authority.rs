@@ -1,6 +1,7 @@
 //! The authorities that this device goes by, for people.
 
-use crate::authorities::readable;
+use mls_core::identity::readable_fingerprint;
+
 use crate::json::{AuthorityLine, CertificateLine};
 
 use super::plain;
@@ -26,20 +27,24 @@ fn one(authority: &AuthorityLine) -> String {
 }
 
 fn print(what: &str, certificate: &CertificateLine) -> String {
-    format!("      {what}  {}", readable(&certificate.fingerprint))
+    format!("      {what}  {}", readable_fingerprint(&certificate.fingerprint))
 }
 
 /// Others are named than are known.
 pub(super) fn changed(domain: &str, known: &[String], named: &[String], whose: &str) -> String {
     let list = |prints: &[String]| {
-        let new = prints.iter().map(|print| readable(print));
+        let new = prints.iter().map(|print| readable_fingerprint(print));
         new.collect::<Vec<_>>().join(", ")
     };
     let domain = plain(domain);
+    let what = match named.iter().all(|print| known.contains(print)) {
+        true => "names fewer authorities of",
+        false => "names another authority of",
+    };
     format!(
-        "warning: {whose} names another authority of {domain} than this device knows\n      \
+        "warning: {whose} {what} {domain} than this device knows\n      \
          known    {}\n      named    {}\n      \
-         compare it with what the operator of {domain} shows; `trust {domain} FINGERPRINT` accepts it",
+         compare that with what the operator of {domain} shows; `trust {domain} FINGERPRINT` accepts it",
         list(known),
         list(named)
     )

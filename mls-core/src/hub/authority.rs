@@ -87,6 +87,12 @@ impl Hub {
         Ok(pinned.map(|pinned| RootChange { pinned: sha256(&pinned), new }))
     }
 
+    /// What members pin of the authority in `store`, as in [`TrustAnchor::fingerprint`]; none before the first
+    /// opening.
+    pub fn root_fingerprint(store: Arc<dyn Store>) -> Result<Option<Digest>, StoreError> {
+        Ok(pinned_root(&Overlay::new(store))?.map(|root| sha256(&root)))
+    }
+
     /// Has the root of the authority in `setup` take the place of the one that members have pinned: commit
     /// the writes, then open the hub. Where `setup` gives none, that is the hub's own key again. The former
     /// is named to members for as long as certificates under it last. Nothing to write where it is the

@@ -116,6 +116,11 @@ impl Turn<'_> {
         end_ms.saturating_sub(LEAF_LIFETIME_LEFT_MS).min(idle_ms)
     }
 
+    /// Whether a client has a leaf in a group that the hub orders.
+    pub(super) fn has_leaf(&self, group: &GroupId, client: &ClientId) -> Result<bool, StoreError> {
+        Ok(self.store.get(SPACE, &key(group, client))?.is_some())
+    }
+
     /// A leaf went.
     pub(super) fn leaf_went(&self, group: &GroupId, client: &ClientId) {
         self.store.delete(SPACE, &key(group, client));

@@ -52,8 +52,31 @@ pub(super) fn gone_at(
 
 /// The groups in which the account has a leaf, within a bound.
 pub(super) fn groups(store: &Overlay, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
+    groups_page(store, user, b"", GROUPS_READ_MAX)
+}
+
+/// All of them.
+pub(super) fn all_groups(store: &Overlay, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
+    let mut groups: Vec<GroupId> = Vec::new();
+    loop {
+        let last = groups.last().map(|group| [group_key(user, group).as_slice(), &[0]].concat());
+        let page = groups_page(store, user, &last.unwrap_or_default(), PAGE)?;
+        let ended = page.len() < PAGE;
+        groups.extend(page);
+        if ended {
+            return Ok(groups);
+        }
+    }
+}
+
+fn groups_page(
+    store: &Overlay,
+    user: &UserId,
+    from: &[u8],
+    limit: usize,
+) -> Result<Vec<GroupId>, StoreError> {
     let prefix = group_key(user, &GroupId(Vec::new()));
-    let found = store.scan(GROUPS, &prefix, b"", GROUPS_READ_MAX)?;
+    let found = store.scan(GROUPS, &prefix, from, limit)?;
     let id = |key: &[u8]| GroupId(key.get(prefix.len()..).unwrap_or_default().to_vec());
     Ok(found.iter().map(|(key, _)| id(key)).collect())
 }

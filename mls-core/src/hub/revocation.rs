@@ -141,8 +141,9 @@ impl Turn<'_> {
         let reason = RevocationReason::KeyCompromise;
         let entry = Revoked { client: client.clone(), serial: None, at_ms, reason };
         transparency::append(self.store, at_ms, &LogEntry::Revoked(entry))?;
-        for group in leaves::groups(self.store, &client.user())? {
-            if let Some(mut record) = group_record::read(self.store, &group)?
+        for group in leaves::all_groups(self.store, &client.user())? {
+            if self.has_leaf(&group, client)?
+                && let Some(mut record) = group_record::read(self.store, &group)?
                 && record.successor.is_none()
             {
                 self.propose_removal_of(&mut record, client)?;

@@ -11,6 +11,18 @@ use crate::engine::sha256;
 use crate::limits::{ANCHORS_MAX, CERTIFICATE_BYTES_MAX, NAME_BYTES_MAX};
 use crate::wire::Digest;
 
+/// Digits of a fingerprint that people compare: 128 bits of it.
+pub const FINGERPRINT_DIGITS: usize = 32;
+/// Digits between two spaces of one.
+const DIGITS_TOGETHER: usize = 4;
+
+/// A fingerprint in hex as people read it: its first 128 bits, in groups of four digits.
+pub fn readable_fingerprint(hex: &str) -> String {
+    let short: Vec<char> = hex.chars().take(FINGERPRINT_DIGITS).collect();
+    let together = short.chunks(DIGITS_TOGETHER).map(|four| four.iter().collect::<String>());
+    together.collect::<Vec<_>>().join(" ")
+}
+
 /// A certificate that signs for one domain.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]

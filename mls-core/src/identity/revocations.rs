@@ -11,6 +11,8 @@ use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::Certificate;
+use crate::engine::sha256_parts;
+use crate::wire::Digest;
 
 /// Bytes that are no list; whose gave them out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -28,6 +30,8 @@ pub struct ListInfo {
     pub number: u64,
     /// Until when a newer one must have come, in seconds since 1970.
     pub next_update_s: u64,
+    /// Tells one set of certificates from every other: SHA-256 of their serial numbers, in the list's order.
+    pub entries: Digest,
 }
 
 impl Revocations {
@@ -66,9 +70,12 @@ impl ListInfo {
     pub fn of(der: &[u8]) -> Result<Self, NoRevocationList> {
         let (_, list) = CertificateRevocationList::from_der(der).map_err(|_| NoRevocationList)?;
         let number = list.crl_number().and_then(|number| u64::try_from(number).ok());
+        let serials = list.iter_revoked_certificates().map(|one| one.raw_serial().to_vec());
+        let serials: Vec<Vec<u8>> = serials.collect();
+        let entries = sha256_parts(&serials.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let next = list.next_update().and_then(|time| u64::try_from(time.timestamp()).ok());
         match (number, next) {
-            (Some(number), Some(next_update_s)) => Ok(Self { number, next_update_s }),
+            (Some(number), Some(next_update_s)) => Ok(Self { number, next_update_s, entries }),
             _ => Err(NoRevocationList),
         }
     }

@@ -4,7 +4,6 @@
 //! What a group takes does not depend on it, for members hold different lists at one time; the hub refuses
 //! what brings a revoked device in, and has it removed. Until then people are told, and this device adds none.
 
-use mls_rs::group::Roster;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::requests::Purpose;
@@ -78,10 +77,16 @@ impl Member {
         let Ok(Answer::Revocations(answer)) = result else { return Ok(()) };
         let Some(list) = answer.list.inline() else { return Ok(()) };
         let known: Option<StoredList> = self.overlay.read(LIST, KEY)?;
-        let known = known.map_or(0, |known| known.number);
+        let number = known.as_ref().map_or(0, |known| known.number);
         match (ListInfo::of(list), Revocations::from_der(list)) {
-            (Ok(info), Ok(_)) if info.number == known => Ok(()),
-            (Ok(info), Ok(read)) if info.number > known => self.take_revocations(info, list, read),
+            (Ok(info), Ok(_)) if info.number == number => Ok(()),
+            (Ok(info), Ok(read)) if info.number > number => {
+                let known = known.and_then(|known| ListInfo::of(&known.list).ok());
+                // Most lists are made because the one before gets old.
+                let news = known.is_none_or(|known| known.entries != info.entries);
+                self.keep_revocations(info, list)?;
+                self.take_revocations(read, news)
+            }
             (Ok(_), Ok(_)) => self.warn(
                 &nowhere(),
                 "the hub shows an older list of revoked certificates than before: it is not used",
@@ -90,50 +95,31 @@ impl Member {
         }
     }
 
-    fn take_revocations(
-        &mut self,
-        info: ListInfo,
-        list: &[u8],
-        read: Revocations,
-    ) -> Result<(), StoreError> {
-        let ListInfo { number, next_update_s } = info;
+    fn keep_revocations(&self, info: ListInfo, list: &[u8]) -> Result<(), StoreError> {
+        let ListInfo { number, next_update_s, .. } = info;
         let stored = StoredList { number, next_update_s, list: list.to_vec() };
-        self.overlay.write(LIST, KEY, &stored)?;
-        let groups: Vec<_> = self.groups.keys().cloned().collect();
-        let before = self.revoked_in(&groups)?;
-        self.revocations.list = read;
+        self.overlay.write(LIST, KEY, &stored)
+    }
+
+    /// Holds a list against all groups, where it has `news`; members that it is the first to name are told of.
+    fn take_revocations(&mut self, read: Revocations, news: bool) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.revocations.list, read);
         self.revocations.silent_since_ms = None;
-        for (group, clients) in self.revoked_in(&groups)? {
-            let known = before.iter().any(|(of, known)| *of == group && *known == clients);
-            if !known {
-                self.tell_of_revoked(&group, &clients)?;
-            }
+        let groups: Vec<_> = self.groups.keys().filter(|_| news).cloned().collect();
+        for group in groups {
+            let Some(loaded) = self.take_group(&group)? else { continue };
+            let known = revoked(&loaded, &before);
+            let mut clients = self.revoked_members(&loaded);
+            self.give_back(&group, loaded);
+            clients.retain(|client| !known.contains(client));
+            self.tell_of_revoked(&group, &clients)?;
         }
         Ok(())
     }
 
-    /// Members of groups whose certificates are revoked, where there are any.
-    fn revoked_in(
-        &mut self,
-        groups: &[GroupId],
-    ) -> Result<Vec<(GroupId, Vec<ClientId>)>, StoreError> {
-        let mut found = Vec::new();
-        for group in groups {
-            let Some(loaded) = self.take_group(group)? else { continue };
-            let clients = self.revoked_members(&loaded);
-            self.give_back(group, loaded);
-            if !clients.is_empty() {
-                found.push((group.clone(), clients));
-            }
-        }
-        Ok(found)
-    }
-
     /// Members of a group whose certificates are revoked.
     pub(super) fn revoked_members(&self, loaded: &Loaded) -> Vec<ClientId> {
-        let bound = BridgeGroup::from_extensions(&loaded.group.context().extensions);
-        let roster = loaded.group.roster();
-        bound.map(|bound| revoked(&roster, &bound, &self.revocations.list)).unwrap_or_default()
+        revoked(loaded, &self.revocations.list)
     }
 
     /// Those of these members.
@@ -178,10 +164,13 @@ impl Member {
     }
 }
 
-fn revoked(roster: &Roster<'_>, bound: &BridgeGroup, list: &Revocations) -> Vec<ClientId> {
+fn revoked(loaded: &Loaded, list: &Revocations) -> Vec<ClientId> {
+    let bound = BridgeGroup::from_extensions(&loaded.group.context().extensions);
+    let Ok(bound) = bound else { return Vec::new() };
+    let roster = loaded.group.roster();
     let named = roster.member_identities_iter().filter(|identity| list.names(identity));
     let proven = named.filter(|identity| {
-        let judged = check_leaf_against(identity, bound, None, list);
+        let judged = check_leaf_against(identity, &bound, None, list);
         matches!(judged, Err(IdentityError::Certificate(CertificateError::Revoked)))
     });
     proven.filter_map(|identity| client_id(identity).ok()).collect()

@@ -1,10 +1,12 @@
 //! How long a message takes from one member's command to the other's event, with real servers,
 //! within one network and across both: the difference is what the hub adds.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tests::bot::Bot;
+use tests::deadline::until_each;
 use tests::error::RigError;
 use tests::group::Group;
 use tests::rig::{Options, Rig};
@@ -69,23 +71,28 @@ fn arrivals(
     text: &str,
     begin: Instant,
 ) -> Result<[Duration; 2], RigError> {
-    let mut times = [None, None];
-    while begin.elapsed() < DEADLINE {
-        for ((bot, from), time) in to.iter().zip(events).zip(&mut times) {
+    let times = Cell::new([None, None]);
+    let look = || {
+        let mut now = times.get();
+        for ((bot, from), time) in to.iter().zip(events).zip(&mut now) {
             let is_it =
                 |event: &serde_json::Value| group.is(event, "message") && event["text"] == text;
             if time.is_none() && bot.events.find(from, is_it).is_some() {
                 *time = Some(begin.elapsed());
             }
         }
-        if let [Some(near), Some(far)] = times {
-            return Ok([near, far]);
-        }
-        std::thread::sleep(LOOK);
-    }
-    let missing = to.iter().zip(times).filter(|(_, time)| time.is_none());
-    let names: Vec<_> = missing.map(|(bot, _)| bot.name.as_str()).collect();
-    Err(RigError::Answer(format!("{text:?} did not reach {}", names.join(" and "))))
+        times.set(now);
+        Ok(match now {
+            [Some(near), Some(far)] => Some([near, far]),
+            _ => None,
+        })
+    };
+    let missing = || {
+        let missing = to.iter().zip(times.get()).filter(|(_, time)| time.is_none());
+        let names: Vec<_> = missing.map(|(bot, _)| bot.name.as_str()).collect();
+        format!("it did not reach {}", names.join(" and "))
+    };
+    until_each(LOOK, &format!("{text:?} is with both"), DEADLINE, look, missing)
 }
 
 fn print(near: &str, far: &str, (to_near, to_far): &(Spread, Spread)) {

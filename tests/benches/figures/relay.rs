@@ -16,7 +16,7 @@ use mls_core::hub::{Effect, Incoming, Input, RoomMessage};
 use mls_core::store::Store;
 use storage::{Database, Role};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::durable::content;
 use crate::peer::Peer;
@@ -146,8 +146,9 @@ async fn carry(path: &Path, inputs: Vec<Input>) -> (Duration, Duration) {
     timeout(DEADLINE, stand.all.notified()).await.expect("every message is relayed");
     let relayed = begin.elapsed();
     let empty = async {
+        let mut look = interval(Duration::from_millis(1));
         while !database.scan(OUTBOX, b"", b"", 1).unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            look.tick().await;
         }
     };
     timeout(DEADLINE, empty).await.expect("the outbox gets empty");
