@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use mls_core::identity::readable_fingerprint;
+use serde_json::json;
+use tests::deadline::{STEP, until};
 use tests::error::RigError;
 use tests::rig::{Options, Rig, own};
 use tests::synapse::RateLimits;
@@ -63,6 +66,24 @@ fn check_tries_the_whole_component_while_the_bridge_is_stopped() -> Result<(), R
         rig.prosody.start()?;
         let (good, said) = rig.bridge.check()?;
         assert!(good, "a fault where all was mended: {said}");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_operator_is_shown_the_fingerprint_that_members_pin() -> Result<(), RigError> {
+    as_init_says(|rig| {
+        let bob = rig.xmpp_bot("bob")?;
+        let pinned = || {
+            let answer = bob.command(json!({"command": "authorities"}))?;
+            let print = answer["authorities"][0]["known"][0]["fingerprint"].as_str();
+            Ok(print.map(readable_fingerprint))
+        };
+        let pinned = until("an authority is pinned", STEP, pinned, String::new)?;
+        rig.bridge.wait_logged(&pinned)?;
+        rig.bridge.stop()?;
+        let (good, said) = rig.bridge.check()?;
+        assert!(good && said.contains(&pinned), "{pinned} is not shown: {said}");
         Ok(())
     })
 }
