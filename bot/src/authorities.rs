@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mls_core::group_settings::Settings;
 use mls_core::identity::{FINGERPRINT_DIGITS, TrustAnchor, TrustAnchors};
-use mls_core::limits::CERTIFICATE_BYTES_MAX;
 use mls_core::member::{Command, DomainAnchors, DomainAnchorsCommand, GroupSummary};
 use mls_core::wire::Digest;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use crate::exit::Exit;
+
+/// More than a certificate within the bounds has in PEM, with some words around it.
+const CERTIFICATE_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// The authorities of a domain, by a person's word.
 #[derive(Debug, Args)]
@@ -22,7 +26,7 @@ pub struct Trust {
     /// `authorities` or `members GROUP` shows
     #[arg(group = "which", value_name = "FINGERPRINT")]
     pub fingerprints: Vec<String>,
-    /// File that holds the certificate of its only authority (X.509, DER), as the operator gave it
+    /// File that holds the certificate of its only authority (X.509, PEM or DER), as its operator gave it
     #[arg(long, group = "which", value_name = "FILE")]
     pub certificate: Option<PathBuf>,
 }
@@ -104,10 +108,12 @@ fn find(typed: &str, named: &[TrustAnchor]) -> Result<TrustAnchor, Exit> {
 fn read_certificate(file: &Path) -> Result<Vec<u8>, Exit> {
     let cannot = |why: String| Exit::Failed(format!("{}: {why}", file.display()));
     let length = fs::metadata(file).map_err(|e| cannot(e.to_string()))?.len();
-    if length > CERTIFICATE_BYTES_MAX as u64 {
-        return Err(cannot(format!("longer than {CERTIFICATE_BYTES_MAX} bytes")));
+    if length > CERTIFICATE_FILE_BYTES_MAX {
+        return Err(cannot(format!("longer than {CERTIFICATE_FILE_BYTES_MAX} bytes")));
     }
-    fs::read(file).map_err(|e| cannot(e.to_string()))
+    let bytes = fs::read(file).map_err(|e| cannot(e.to_string()))?;
+    let pem = CertificateDer::from_pem_slice(&bytes);
+    Ok(pem.map_or(bytes.clone(), |certificate| certificate.to_vec()))
 }
 
 #[cfg(test)]
@@ -129,5 +135,17 @@ mod tests {
         assert_eq!(find(&shown.to_uppercase(), &named).unwrap(), named[1]);
         assert!(matches!(find(&shown[..20], &named), Err(Exit::Usage(_))));
         assert!(matches!(find(&shown, &named[..1]), Err(Exit::Usage(_))));
+    }
+
+    #[test]
+    fn a_certificate_is_read_as_pem_and_as_der() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("root");
+        let der = [0x30, 3, 2, 1, 7];
+        let pem = "-----BEGIN CERTIFICATE-----\nMAMCAQc=\n-----END CERTIFICATE-----\n";
+        for form in [der.as_slice(), pem.as_bytes()] {
+            fs::write(&file, form).unwrap();
+            assert_eq!(read_certificate(&file).unwrap(), der);
+        }
     }
 }

@@ -186,6 +186,8 @@ fn a_kick_that_synapse_held_in_memory_when_it_was_killed_still_removes_the_leaf(
         moderator.moderate(&room, "kick", &carol.account.address)?;
         rig.synapse.kill()?;
         rig.bridge.thaw();
+        // A homeserver that is back before anybody looked is found out a minute later only.
+        rig.bridge.wait_logged("the homeserver is away")?;
         rig.synapse.start()?;
         group.wait_removed(&carol)?;
         group.converge_to(&[&alice, &bob], 2)?;

@@ -113,6 +113,7 @@ impl Turn<'_> {
             return Err(invalid("a device is revoked from another one: log this one out"));
         }
         self.refuse_revoked(by)?;
+        self.check_known(device)?;
         let why = "only a device that this hub has certified can revoke another";
         let key = device_key_of(self.store, by)?.ok_or_else(|| not_allowed(why))?;
         let key = SignaturePublicKey::from(key);
@@ -126,6 +127,21 @@ impl Turn<'_> {
         }
         self.revoke(device, Some(by.clone()))?;
         Ok(Answer::Done)
+    }
+
+    /// A device that never showed itself is more likely a slip of the pen than a lost one.
+    fn check_known(&self, device: &ClientId) -> Result<(), Stop> {
+        let published = self.pools(&device.user())?.iter().any(|pool| pool.client == *device);
+        let certified = device_key_of(self.store, device)?.is_some();
+        if published || certified || is_revoked(self.store, device)? {
+            return Ok(());
+        }
+        for group in leaves::all_groups(self.store, &device.user())? {
+            if self.has_leaf(&group, device)? {
+                return Ok(());
+            }
+        }
+        Err(invalid(format!("this hub never saw a device {device}: look at its id again")))
     }
 
     /// Takes a device out of everything; once.

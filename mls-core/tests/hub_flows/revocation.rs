@@ -162,6 +162,8 @@ fn nobody_revokes_anothers_device_nor_with_anothers_key_nor_from_a_device_that_i
     let thief = Device::new("bob@example.org", "00000000000000b9");
     assert_refused(world.request(&phone.user(), revocation(&thief, &laptop.id)), "certified");
     assert_refused(world.request(&phone.user(), revocation(phone, &phone.id)), "another one");
+    // A slip of the pen must not look as if the lost device were gone.
+    assert_refused(world.request(&phone.user(), revocation(phone, &thief.id)), "never saw");
     assert!(world.take_posts(&room()).is_empty());
     verona.revoke_laptop();
     let Verona { world, phone, laptop, .. } = &mut verona;
