@@ -8,7 +8,7 @@ mod key;
 mod request;
 
 pub use chain::ChainError;
-pub use key::{AuthorityKey, AuthorityKeyError, KeyAlgorithm};
+pub use key::{AuthorityKey, AuthorityKeyError, ForRcgen, KeyAlgorithm};
 pub use request::{CertificateRequest, RequestError, request_certificate};
 
 use std::fmt;
@@ -24,7 +24,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use self::chain::Validity;
-use self::key::{EngineKey, ForRcgen};
+use self::key::EngineKey;
 use crate::crypto::Crypto;
 use crate::engine::EngineError;
 use crate::identity::check_path;
