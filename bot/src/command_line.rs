@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
+use crate::authorities::Trust;
 use crate::branching::Branch;
-use crate::group_actions::{Propose, Psk, ReInit, Rotate, Settings};
+use crate::group_actions::{Propose, Psk, ReInit, Revoke, Rotate, Settings};
 use crate::knocking::{Knock, Knocker};
 use crate::rooms::Rooms;
 
@@ -105,6 +106,15 @@ pub enum Action {
     Groups,
     /// List the members of a group with their identities
     Members(Group),
+    /// List whose certificates this device goes by, with fingerprints to compare
+    Authorities,
+    /// Go by other authorities of a domain, after their fingerprints were compared
+    ///
+    /// Whose certificates stand for a domain is learnt at first use. Where a hub or a group names others
+    /// later, they count nothing until you say so here. Compare the fingerprint over another channel with
+    /// what the domain's operator shows (`mls-bridge check`), not with what this program shows.
+    /// What a group takes is changed by an admin: `settings GROUP --authority DOMAIN`.
+    Trust(Trust),
     /// Show who came into a group and who went, and who wanted it so
     Log(Group),
     /// Wait to be added to a group, and join it
@@ -136,6 +146,11 @@ pub enum Action {
     Restart(Group),
     /// Leave a group and its rooms
     Leave(Group),
+    /// Take a lost device of this user out of everything, for good
+    ///
+    /// The hub orders nothing more that the device makes, has it removed from all groups, and its authority
+    /// certifies no key of it any more. It cannot be undone: who finds the device logs in anew.
+    Revoke(Revoke),
     /// Renew this device's keys in a group
     Rotate(Rotate),
     /// Come back into a group whose state this device has lost or fallen behind
@@ -272,6 +287,11 @@ mod tests {
             "mls-bot --profile p --json --timeout 5 rotate 1f2e",
             "mls-bot --profile p create --name Tea --suite 3",
             "mls-bot --profile p settings 1f2e --admin b@d --no-admin @c:s --open yes --join-psk x",
+            "mls-bot --profile p settings 1f2e --authority d --no-authority 0123456789abcdef0123456789abcdef",
+            "mls-bot --profile p authorities",
+            "mls-bot --profile p revoke PHONE",
+            "mls-bot --profile p trust d 0123456789abcdef0123456789abcdef",
+            "mls-bot --profile p trust d --certificate root.der",
             "mls-bot --profile p psk hold 1f2e summer key.bin",
             "mls-bot --profile p psk use 1f2e summer --anyway",
             "mls-bot --profile p psk past 1f2e 7",
@@ -302,6 +322,8 @@ mod tests {
             "mls-bot --profile p branch 1f2e --name Tea",
             "mls-bot --profile p branch 1f2e b@d",
             "mls-bot --profile p deny 1f2e",
+            "mls-bot --profile p trust d",
+            "mls-bot --profile p trust d 01 --certificate root.der",
             "mls-bot --profile p settings 1f2e --open perhaps",
             "mls-bot --profile p --timeout 0 publish",
         ] {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use mls_core::address::{RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings as Change};
 use mls_core::limits::PSK_BYTES_MAX;
 use mls_core::member::{
-    Command, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
+    Command, HoldPsk, ProposeCommand, ReInitCommand, UsePastEpoch, UsePsk, Wish,
 };
 use mls_core::wire::GroupId;
 
@@ -35,6 +35,12 @@ pub struct Settings {
     /// Whether members need no certificate of their domain's authority
     #[arg(long, value_name = "yes|no")]
     pub basic: Option<YesNo>,
+    /// Take certificates of the authorities of a domain, as this device knows them
+    #[arg(long, value_name = "DOMAIN")]
+    pub authority: Vec<String>,
+    /// Take certificates of an authority no longer, by its fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub no_authority: Vec<String>,
     /// The pre-shared key that whoever comes in by itself must hold; "" for none
     #[arg(long, value_name = "NAME")]
     pub join_psk: Option<String>,
@@ -140,6 +146,25 @@ pub struct Rotate {
     pub new_key: bool,
 }
 
+/// A lost device.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// The device's id alone, or the whole client id as `members GROUP` shows it
+    pub device: String,
+}
+
+impl Revoke {
+    /// The client that is to go, of the same user as `own`.
+    pub(crate) fn device(&self, own: &ClientId) -> Result<ClientId, Exit> {
+        let whole = ClientId::parse(&self.device).or_else(|_| own.user().device(&self.device));
+        let device = whole.map_err(|e| Exit::Usage(e.to_string()))?;
+        match device.user() == own.user() && device != *own {
+            true => Ok(device),
+            false => Err(Exit::Usage(format!("{device} is not another device of this user"))),
+        }
+    }
+}
+
 /// A new start of a group.
 #[derive(Debug, Args)]
 pub struct ReInit {
@@ -155,9 +180,9 @@ pub(crate) fn room(typed: &str) -> RoomAddress {
     if typed.starts_with('!') { RoomAddress::matrix(typed) } else { RoomAddress::xmpp(typed) }
 }
 
-/// The command that changes a group's settings.
-pub(crate) fn settings(group: GroupId, settings: &Settings) -> Result<Command, Exit> {
-    let settings = Change {
+/// The change of a group's settings; authorities are put in by [`crate::authorities`].
+pub(crate) fn settings(settings: &Settings) -> Result<Change, Exit> {
+    Ok(Change {
         admins_add: users(&settings.admin)?,
         admins_remove: users(&settings.no_admin)?,
         members_may_add: settings.members_may_add.map(YesNo::is_yes),
@@ -166,8 +191,7 @@ pub(crate) fn settings(group: GroupId, settings: &Settings) -> Result<Command, E
         join_psk: settings.join_psk.as_ref().map(|name| JoinPsk(name.clone().into_bytes())),
         order: settings.order.map(By::order),
         ..Change::default()
-    };
-    Ok(Command::ChangeSettings(SettingsCommand { group, settings }))
+    })
 }
 
 impl Psk {

@@ -6,7 +6,8 @@ use mls_core::address::ClientId;
 use mls_core::content::{self, ContentError};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{
-    Command, CommandId, EventRecord, GroupSummary, Member, MembershipEntry, SendCommand,
+    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, Member, MembershipEntry,
+    SendCommand,
 };
 use mls_core::store::StoreError;
 use mls_core::wire::GroupId;
@@ -136,6 +137,12 @@ impl Bot {
     pub async fn groups(&self) -> Result<Vec<GroupSummary>, RunError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::Groups(reply), answer).await
+    }
+
+    /// The authorities that this device goes by, by domain.
+    pub async fn authorities(&self) -> Result<Vec<DomainAnchors>, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::Authorities(reply), answer).await
     }
 
     /// A page of a group's membership log (see [`mls_core::member::Member::membership_log`]).

@@ -1,6 +1,7 @@
 //! The JSON interface: one object a line, commands in and events out (docs/bot.md).
 
 mod alarm;
+mod authority_line;
 mod group_line;
 mod group_request;
 mod line;
@@ -8,6 +9,7 @@ mod membership;
 mod request;
 
 pub use alarm::AlarmLine;
+pub use authority_line::{AuthorityLine, CertificateLine};
 pub use group_line::{AnchorLine, GroupLine, MemberLine, RoomLine};
 pub use line::Line;
 pub use membership::{ChangeLine, MembershipLine};

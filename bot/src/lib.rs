@@ -47,6 +47,7 @@ pub mod screen;
 pub mod session;
 pub mod text;
 
+mod authorities;
 mod backoff;
 mod courier;
 mod handle;

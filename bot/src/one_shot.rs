@@ -6,10 +6,13 @@
 use std::time::Duration;
 
 use mls_core::address::UserId;
-use mls_core::member::{Command, CreateGroupWith, Event, MembersCommand, SendCommand};
+use mls_core::member::{
+    Command, CreateGroupWith, Event, MembersCommand, SendCommand, SettingsCommand,
+};
 use mls_core::wire::GroupId;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::authorities;
 use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
 use crate::group_actions;
@@ -60,6 +63,7 @@ impl OneShot {
         match action {
             Action::Groups => self.groups().await?,
             Action::Members(group) => self.members(&group.group).await?,
+            Action::Authorities => self.authorities().await?,
             Action::Log(group) => self.log(&group.group).await?,
             Action::Join => self.join().await?,
             action => {
@@ -91,10 +95,11 @@ impl OneShot {
             Action::Deny(knocker) => {
                 knocking::deny(find_group(&self.bot, &knocker.group).await?, knocker.account()?)
             }
-            Action::Settings(settings) => {
-                let group = find_group(&self.bot, &settings.group).await?;
-                group_actions::settings(group, &settings)?
+            Action::Settings(settings) => self.settings(&settings).await?,
+            Action::Trust(trust) => {
+                trust.command(&self.bot.authorities().await?, &self.bot.groups().await?)?
             }
+            Action::Revoke(revoke) => Command::RevokeDevice(revoke.device(self.bot.client())?),
             Action::Branch(branch) => {
                 let parent = find_group(&self.bot, &branch.group).await?;
                 branch.command(parent)?
@@ -118,6 +123,15 @@ impl OneShot {
             }
             action => return Err(Exit::Usage(format!("{action:?} does not end by itself"))),
         })
+    }
+
+    async fn settings(&self, typed: &group_actions::Settings) -> Result<Command, Exit> {
+        let group = find_group(&self.bot, &typed.group).await?;
+        let mut settings = group_actions::settings(typed)?;
+        let (known, groups) = (self.bot.authorities().await?, self.bot.groups().await?);
+        let (add, remove) = (&typed.authority, &typed.no_authority);
+        authorities::into_settings(&mut settings, add, remove, &known, &groups)?;
+        Ok(Command::ChangeSettings(SettingsCommand { group, settings }))
     }
 
     async fn users(&self, users: Users) -> Result<MembersCommand, Exit> {
@@ -202,6 +216,11 @@ impl OneShot {
                 self.screen.show(&Line::Membership(MembershipLine::new(&group, entry)))?;
             }
         }
+    }
+
+    async fn authorities(&mut self) -> Result<(), Exit> {
+        self.settle().await?;
+        Ok(self.screen.show(&Line::authorities(None, &self.bot.authorities().await?))?)
     }
 
     async fn members(&mut self, digits: &str) -> Result<(), Exit> {

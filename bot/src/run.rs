@@ -159,6 +159,12 @@ impl Driver {
                     self.screen.show(&Line::groups(Some(id), &groups))?;
                 }
             }
+            Wish::Authorities => {
+                let known = self.bot.authorities().await;
+                if let Some(known) = unless_ended(known)? {
+                    self.screen.show(&Line::authorities(Some(id), &known))?;
+                }
+            }
             Wish::Command(command) => {
                 self.unfinished.insert(id.clone());
                 unless_ended(self.bot.command(id, command).await)?;

@@ -200,6 +200,9 @@ impl Runner {
                 Ask::Groups(reply) => {
                     let _ = reply.send(self.member.groups()?);
                 }
+                Ask::Authorities(reply) => {
+                    let _ = reply.send(self.member.authorities()?);
+                }
                 Ask::MembershipLog(group, from_seq, limit, reply) => {
                     let _ = reply.send(self.member.membership_log(&group, from_seq, limit)?);
                 }

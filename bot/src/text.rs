@@ -1,6 +1,7 @@
 //! What people read: each line of output as a sentence or a table.
 
 mod alarm;
+mod authority;
 mod membership;
 mod restarted;
 
@@ -8,6 +9,7 @@ use std::fmt::Write as _;
 
 use mls_core::address::ClientId;
 
+use crate::authorities::readable;
 use crate::json::{AnchorLine, GroupLine, Line};
 
 /// Digits of a group id that are shown where it need not be typed.
@@ -88,6 +90,12 @@ pub fn render(line: &Line) -> String {
         Line::KeyPackagesPublished { count, .. } => format!("{count} key packages are published"),
         Line::Groups { groups, .. } if groups.is_empty() => "no groups".to_owned(),
         Line::Groups { groups, .. } => groups.iter().map(group_row).collect::<Vec<_>>().join("\n"),
+        Line::AnchorsChanged { domain, known, named, group, .. } => {
+            let whose =
+                group.as_ref().map_or("the hub".to_owned(), |id| format!("group {}", short(id)));
+            authority::changed(domain, known, named, &whose)
+        }
+        Line::Authorities { authorities, .. } => authority::all(authorities),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
         Line::Membership(entry) => membership::render(entry),
         Line::Alarm(alarm) => alarm::render(alarm),
@@ -97,15 +105,16 @@ pub fn render(line: &Line) -> String {
 /// The members of a group, one a line, and whose certificates it goes by.
 pub fn members(group: &GroupLine) -> String {
     let authorities = group.anchors.iter().map(|anchor| {
-        let AnchorLine { domain, fingerprint } = anchor;
-        let short = fingerprint.get(..32).unwrap_or(fingerprint);
-        format!("      authority of {}: {short}", plain(domain))
+        let AnchorLine { domain, fingerprint, known } = anchor;
+        let doubt = if *known { "" } else { "  (not known to this device: counts nothing)" };
+        format!("      authority of {}: {}{doubt}", plain(domain), readable(fingerprint))
     });
     let rows = group.members.iter().map(|member| {
         let role = if member.admin { "admin " } else { "member" };
         let key = member.signature_key.get(..16).unwrap_or(&member.signature_key);
         let standing = match member.certified_until {
             Some(_) => "certified ",
+            None if member.revoked => "REVOKED   ",
             None => "unverified",
         };
         let quiet = if member.unheard_since.is_some() { "  (not heard from yet)" } else { "" };

@@ -6,10 +6,12 @@
 mod chain;
 mod key;
 mod request;
+mod revocation_list;
 
 pub use chain::ChainError;
 pub use key::{AuthorityKey, AuthorityKeyError, ForRcgen, KeyAlgorithm};
 pub use request::{CertificateRequest, RequestError, request_certificate};
+pub use revocation_list::RevokedCertificate;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,12 +29,23 @@ use self::chain::Validity;
 use self::key::EngineKey;
 use crate::crypto::Crypto;
 use crate::engine::EngineError;
-use crate::identity::check_path;
+use crate::identity::{Revocations, check_path};
 use crate::limits::CLOCK_SKEW_MS;
 use crate::policy::{CREDENTIAL_LIFETIME_MIN_MS, CREDENTIAL_LIFETIME_MS, KEY_PACKAGE_BACKDATING_S};
+use crate::transparency::{SignedTreeHead, TreeHead};
 
 /// A key that the authority makes itself is Ed25519, whatever those are that it signs for.
 pub(crate) const AUTHORITY_SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
+/// The suite with whose signature scheme the authority of a public key signs; see [`AuthorityKey::public`].
+pub(crate) fn suite_of(authority: &SignaturePublicKey) -> CipherSuite {
+    match authority.len() {
+        P256_BYTES => CipherSuite::P256_AES128,
+        _ => AUTHORITY_SUITE,
+    }
+}
+
+/// An uncompressed point.
+const P256_BYTES: usize = 65;
 const SERIAL_BYTES: usize = 16;
 /// A certificate begins before every leaf that it is used in, on a clock that is behind.
 const BACKDATING_MS: u64 = KEY_PACKAGE_BACKDATING_S * 1000 + CLOCK_SKEW_MS;
@@ -167,12 +180,16 @@ impl Authority {
         let own = self.chain.first().cloned().unwrap_or_default();
         let key = ForRcgen(self.key.clone());
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(own), key)?;
-        let signed = params.signed_by(public, &issuer).map_err(|error| match error {
-            rcgen::Error::RemoteKeyError => AuthorityError::Key,
-            other => other.into(),
-        })?;
+        let signed = params.signed_by(public, &issuer).map_err(not_signed)?;
         let between = self.chain.split_last().map(|(_, between)| between).unwrap_or_default();
         Ok(std::iter::once(signed.der().to_vec()).chain(between.iter().cloned()).collect())
+    }
+
+    /// The state of its log, signed with its own key: the one that also signs certificates.
+    pub fn sign_tree_head(&self, head: TreeHead) -> Result<SignedTreeHead, AuthorityError> {
+        // Its label tells it from a certificate.
+        let signature = self.key.sign(&head.signed_bytes()?).map_err(|_| AuthorityError::Key)?;
+        Ok(SignedTreeHead { head, signature })
     }
 
     /// Signs a certificate that nobody gets, and verifies it.
@@ -182,7 +199,8 @@ impl Authority {
         let mut params = self.client_params(now_ms).map_err(unusable)?;
         params.serial_number = Some(SerialNumber::from(vec![1]));
         let signed = self.sign(params, &ForRcgen(self.key.clone())).map_err(unusable)?;
-        check_path(&signed.into(), [self.anchor()], now_ms / 1000).map_err(ChainError::Path)
+        check_path(&signed.into(), [self.anchor()], now_ms / 1000, &Revocations::none())
+            .map_err(ChainError::Path)
     }
 }
 
@@ -201,6 +219,14 @@ fn own_params(crypto: &Crypto, name: &str) -> Result<CertificateParams, Authorit
     params.not_after = at(AUTHORITY_END_MS)?;
     params.serial_number = Some(serial_number(crypto)?);
     Ok(params)
+}
+
+/// What rcgen says of a key that does not sign, told from what it says of everything else.
+fn not_signed(error: rcgen::Error) -> AuthorityError {
+    match error {
+        rcgen::Error::RemoteKeyError => AuthorityError::Key,
+        other => other.into(),
+    }
 }
 
 fn named(name: &str) -> DistinguishedName {

@@ -5,6 +5,7 @@
 
 mod address;
 mod door;
+mod transparency;
 
 use mls_rs_codec::{MlsDecode, MlsEncode};
 use proptest::prelude::*;

@@ -7,6 +7,7 @@
 mod anchors;
 mod certificate;
 mod leaf;
+mod revocations;
 
 use mls_rs::group::{GroupContext, Roster};
 use mls_rs::identity::basic::BasicCredential;
@@ -20,8 +21,9 @@ use thiserror::Error;
 
 pub use self::anchors::{TrustAnchor, TrustAnchors};
 pub(crate) use self::certificate::check_path;
-pub use self::certificate::{Certificate, CertificateError};
-pub use self::leaf::{Standing, check_chain, check_leaf};
+pub use self::certificate::{Certificate, CertificateError, is_anchor, public_key_of};
+pub use self::leaf::{Standing, check_chain, check_leaf, check_leaf_against};
+pub use self::revocations::{ListInfo, NoRevocationList, Revocations};
 use crate::address::ClientId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};
 

@@ -82,4 +82,5 @@ pub mod rules;
 pub mod seal;
 pub mod store;
 pub mod submission;
+pub mod transparency;
 pub mod wire;

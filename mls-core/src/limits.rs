@@ -61,6 +61,23 @@ pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 /// Replaced roots of an authority whose certificates may still be valid, beside the current one.
 pub const FORMER_ROOTS_MAX: usize = 2;
+/// Domains whose authorities a device knows.
+pub const DOMAINS_PINNED_MAX: usize = 256;
+/// Devices of one user that are revoked; none of them is ever forgotten.
+pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
+/// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the
+/// hub, and are removed, but no list says so.
+pub const REVOKED_CERTIFICATES_MAX: usize = 50_000;
+/// A member asks for the list of revoked certificates again after this.
+pub const REVOCATIONS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
+/// Entries of a log of certificates; a head that names more is refused.
+pub const LOG_ENTRIES_MAX: u64 = 1 << 40;
+/// Hashes of one proof about such a log: those of the longest are one more than the logarithm.
+pub const LOG_PROOF_HASHES_MAX: usize = 41;
+/// Leaves of such a log in one answer to `FetchLogLeaves`, of 64 bytes each.
+pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
+/// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
+pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

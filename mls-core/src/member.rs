@@ -61,6 +61,7 @@ mod output;
 mod parent_copy;
 pub mod passive_client;
 mod pending_proposals;
+mod pinned_anchors;
 mod propose;
 mod psks;
 mod ratchet;
@@ -73,6 +74,8 @@ mod replaced;
 mod replaced_proof;
 mod requests;
 mod restart;
+mod revocations;
+mod revoke;
 mod room_order;
 mod rooms;
 mod rotate;
@@ -91,16 +94,17 @@ pub use command::{
     ReInitCommand, SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 pub use event::{
-    CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord, HeardFrom, Joined,
-    KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted, RewoundEvent, Sender,
-    StartedAnew, Undecryptable, WarningEvent,
+    AnchorsChanged, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord,
+    HeardFrom, Joined, KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted,
+    RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
-pub use summary::{GroupSummary, MemberSummary};
+pub use pinned_anchors::{AnchorSource, DomainAnchors, DomainAnchorsCommand};
+pub use summary::{GroupSummary, MemberSummary, NamedAnchor};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -160,6 +164,7 @@ pub struct Member {
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
     patience: credentials::Patience,
+    revocations: revocations::KnownRevocations,
     gaps: gaps::Gaps,
     /// When people were last told that a group may have fallen apart.
     fell_apart_ms: BTreeMap<GroupId, u64>,
@@ -245,12 +250,14 @@ impl Member {
         self.start_creates()?;
         self.start_joins()?;
         self.start_knocks()?;
+        self.start_revocations()?;
         if publishes { self.start_publishing() } else { Ok(()) }
     }
 
     fn connected(&mut self) -> Result<(), StoreError> {
         self.ask_hub_again()?;
         self.want_credentials()?;
+        self.want_revocations()?;
         self.hurry_requests();
         self.fetched_for.clear();
         self.handed_back_ms.clear();

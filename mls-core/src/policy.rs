@@ -41,6 +41,9 @@ pub const CREDENTIAL_LIFETIME_MS: u64 = 90 * DAY_MS;
 pub const CREDENTIAL_LIFETIME_MIN_MS: u64 = 14 * DAY_MS;
 /// A client has its credential renewed at this age, or at two thirds of its life if that is shorter.
 pub const CREDENTIAL_RENEW_MS: u64 = 60 * DAY_MS;
+/// A list of revoked certificates is good for so long. A new one is made with each revocation, and when half
+/// of its time is over.
+pub const REVOCATION_LIST_LIFETIME_MS: u64 = DAY_MS;
 /// Credentials per hour and user: one for each of the groups of all its devices, and some more.
 pub const CREDENTIALS_PER_HOUR: u32 = 500;
 /// Length of a group id.

@@ -10,6 +10,10 @@ pub mod create_room;
 pub mod device_waiting;
 pub mod fetch_group_info;
 pub mod fetch_handshakes;
+pub mod fetch_log_leaves;
+pub mod fetch_own_entries;
+pub mod fetch_revocations;
+pub mod fetch_tree_head;
 pub mod fetch_welcomes;
 pub mod find_group;
 pub mod founded_group;
@@ -20,12 +24,14 @@ pub mod key_packages_low;
 pub mod knock;
 pub mod leave_room;
 pub mod membership_warning;
+pub mod prove_certificate;
 pub mod publish_key_packages;
 pub mod refusal;
 pub mod register_branch;
 pub mod register_group;
 pub mod register_successor;
 pub mod report_invalid;
+pub mod revoke_device;
 pub mod sealed;
 pub mod submit_commit;
 pub mod submit_proposal;
@@ -43,6 +49,10 @@ use create_room::{CreateRoom, RoomCreated};
 use device_waiting::DeviceWaiting;
 use fetch_group_info::{FetchGroupInfo, GroupState};
 use fetch_handshakes::{FetchHandshakes, Handshakes};
+use fetch_log_leaves::{FetchLogLeaves, LogLeaves};
+use fetch_own_entries::{FetchOwnEntries, OwnEntries};
+use fetch_revocations::RevocationList;
+use fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
 use fetch_welcomes::{FetchWelcomes, Welcomes};
 use find_group::{FindGroup, GroupFound};
 use handshake::SealedHandshake;
@@ -52,12 +62,14 @@ use key_packages_low::KeyPackagesLow;
 use knock::{DenyKnock, Knock, KnockDenied, Knocked};
 use leave_room::LeaveRoom;
 use membership_warning::MembershipWarning;
+use prove_certificate::{CertificateProof, ProveCertificate};
 use publish_key_packages::{KeyPackageCount, PublishKeyPackages};
 use refusal::Refusal;
 use register_branch::RegisterBranch;
 use register_group::RegisterGroup;
 use register_successor::RegisterSuccessor;
 use report_invalid::ReportInvalid;
+use revoke_device::RevokeDevice;
 use submit_commit::SubmitCommit;
 use submit_proposal::SubmitProposal;
 use welcome::Welcome;
@@ -114,12 +126,24 @@ pub enum Request {
     RegisterSuccessor(RegisterSuccessor) = 17u8,
     /// A certificate for a signature key.
     IssueCredential(IssueCredential) = 31u8,
+    /// Take a device of the same user out of everything.
+    RevokeDevice(RevokeDevice) = 32u8,
+    /// Which certificates count no more.
+    FetchRevocations = 33u8,
     /// Hand a branch of a group to the hub.
     RegisterBranch(RegisterBranch) = 50u8,
     /// An account that is not in a group asks to be let in.
     Knock(Knock) = 60u8,
     /// An admin says no to that.
     DenyKnock(DenyKnock) = 61u8,
+    /// How far the log of certificates goes.
+    FetchTreeHead(FetchTreeHead) = 70u8,
+    /// That a certificate is in it.
+    ProveCertificate(ProveCertificate) = 71u8,
+    /// The log as everybody may read it.
+    FetchLogLeaves(FetchLogLeaves) = 72u8,
+    /// Its entries of the asker's own user.
+    FetchOwnEntries(FetchOwnEntries) = 73u8,
 }
 
 /// What a hub answers when it does not refuse.
@@ -148,10 +172,20 @@ pub enum Answer {
     Welcomes(Welcomes) = 9u8,
     /// To `GetBlob`.
     BlobChunk(BlobChunk) = 10u8,
-    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob`, `AskToJoin`, `Knock` and `DenyKnock`.
+    /// To `ReportInvalid`, `LeaveRoom`, `PutBlob`, `AskToJoin`, `Knock`, `DenyKnock` and `RevokeDevice`.
     Done = 11u8,
     /// To `IssueCredential`.
     Credential(IssuedCredential) = 31u8,
+    /// To `FetchRevocations`.
+    Revocations(RevocationList) = 33u8,
+    /// To `FetchTreeHead`.
+    TreeHead(FetchedTreeHead) = 70u8,
+    /// To `ProveCertificate`.
+    CertificateProof(CertificateProof) = 71u8,
+    /// To `FetchLogLeaves`.
+    LogLeaves(LogLeaves) = 72u8,
+    /// To `FetchOwnEntries`.
+    OwnEntries(OwnEntries) = 73u8,
 }
 
 /// What a hub says to a request, and how it comes back.
@@ -215,6 +249,7 @@ impl Answer {
         match self {
             Self::GroupInfo(a) => vec![&mut a.group_info, &mut a.tree],
             Self::Handshakes(a) => a.handshakes.iter_mut().map(|h| &mut h.message).collect(),
+            Self::Revocations(a) => vec![&mut a.list],
             Self::Welcomes(a) => a.welcomes.iter_mut().flat_map(Welcome::parts_mut).collect(),
             _ => Vec::new(),
         }

@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use mls_core::address::{ClientId, UserId};
-use mls_core::authority::{Authority, CertificateRequest, RequestError, request_certificate};
+use mls_core::authority::{
+    Authority, CertificateRequest, RequestError, RevokedCertificate, request_certificate,
+};
 use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::crypto::Crypto;
-
 use mls_core::identity::{
-    Certificate, CertificateError, IdentityError, Standing, TrustAnchor, TrustAnchors, check_leaf,
-    client_id, credential,
+    Certificate, CertificateError, IdentityError, ListInfo, Revocations, Standing, TrustAnchor,
+    TrustAnchors, check_leaf, check_leaf_against, client_id, credential,
 };
 use mls_core::policy::{CIPHER_SUITES, CREDENTIAL_LIFETIME_MS};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
@@ -238,4 +239,49 @@ fn an_intermediate_signs_and_only_the_root_is_pinned() {
     let Credential::X509(chain) = &leaf.credential else { panic!("no certificate") };
     assert_eq!(chain.len(), 2, "the leaf's and the intermediate's; the root is pinned");
     assert!(check_leaf(&leaf, &group, None).is_ok());
+}
+
+/// The serial number of a leaf's certificate.
+fn serial(leaf: &SigningIdentity) -> Vec<u8> {
+    let Credential::X509(chain) = &leaf.credential else { panic!("no certificate") };
+    Certificate::of(chain).unwrap().serial
+}
+
+fn list(authority: &Authority, number: u64, revoked: &[&SigningIdentity]) -> Revocations {
+    let one = |leaf: &&SigningIdentity| RevokedCertificate { serial: serial(leaf), at_ms: NOW_MS };
+    let revoked = revoked.iter().map(one).collect();
+    let der = authority.sign_revocations(revoked, number, NOW_MS).unwrap();
+    assert_eq!(ListInfo::of(&der).unwrap().number, number);
+    Revocations::from_der(&der).unwrap()
+}
+
+#[test]
+fn a_certificate_that_its_authority_lists_as_revoked_vouches_for_nothing() {
+    let ours = authority();
+    let group = group(vec![anchor("example.org", &ours)], true);
+    let suite = CIPHER_SUITES[0];
+    let (lost, kept) = (leaf(&ours, &alice(), suite), leaf(&ours, &alice(), suite));
+    let revoked = Err(IdentityError::Certificate(CertificateError::Revoked));
+    let list = list(&ours, 1, &[&lost]);
+    let late_s = (NOW_MS + 30 * DAY_MS) / 1000;
+    for time_s in [None, Some(NOW_MS / 1000), Some(late_s)] {
+        assert_eq!(check_leaf_against(&lost, &group, time_s, &list), revoked, "an old list too");
+        assert!(check_leaf_against(&kept, &group, time_s, &list).is_ok());
+    }
+    assert!(check_leaf(&lost, &group, None).is_ok(), "what a group takes depends on no list");
+    assert!(list.names(&lost) && !list.names(&kept));
+}
+
+#[test]
+fn a_list_that_another_signed_revokes_nothing() {
+    let ours = authority();
+    let group = group(vec![anchor("example.org", &ours)], true);
+    let leaf = leaf(&ours, &alice(), CIPHER_SUITES[0]);
+    let other = Authority::make(&Crypto::system(), "a stranger").unwrap().0;
+    let foreign = list(&other, 1, &[&leaf]);
+    assert!(check_leaf_against(&leaf, &group, None, &foreign).is_ok());
+    // One that even has the authority's name, as an authority with another key may have.
+    let forged = list(&authority(), 1, &[&leaf]);
+    assert!(check_leaf_against(&leaf, &group, None, &forged).is_ok());
+    assert!(Revocations::from_der(b"no list").is_err() && ListInfo::of(b"no list").is_err());
 }

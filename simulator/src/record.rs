@@ -313,7 +313,7 @@ impl Record {
         for member in &summary.members {
             let until_s = match member.standing {
                 Standing::Vouched { until_s } => until_s,
-                Standing::Unvouched => 0,
+                Standing::Unvouched | Standing::Revoked => 0,
             };
             self.sees_leaf(&summary.group, &member.client, &member.signature_key, until_s, now_ms);
         }

@@ -112,14 +112,29 @@ impl Group {
 
     /// Waits until all of `bots` agree on exactly `count` leaves.
     pub fn converge_to(&self, bots: &[&Bot], count: usize) -> Result<View, RigError> {
+        let what = format!("the group has {count} leaves");
+        self.converge_where(bots, &what, |view| view.members.len() == count)
+    }
+
+    /// Waits until all of `bots` agree on an epoch that is not before `epoch`.
+    pub fn converge_from(&self, bots: &[&Bot], epoch: u64) -> Result<View, RigError> {
+        let what = format!("the group is in epoch {epoch} or later");
+        self.converge_where(bots, &what, |view| view.epoch >= epoch)
+    }
+
+    fn converge_where(
+        &self,
+        bots: &[&Bot],
+        what: &str,
+        right: impl Fn(&View) -> bool,
+    ) -> Result<View, RigError> {
         let mut last = None;
         let look = || {
             let view = self.converge(bots)?;
-            let right = view.members.len() == count;
             last = Some(view.clone());
-            Ok(right.then_some(view))
+            Ok(right(&view).then_some(view))
         };
-        until(&format!("the group has {count} leaves"), STEP, look, String::new)
+        until(what, STEP, look, String::new)
             .map_err(|error| RigError::Answer(format!("{error}\nall agree on {last:?}")))
     }
 

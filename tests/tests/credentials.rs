@@ -1,6 +1,10 @@
 //! Certificates of the authentication service, on real servers.
 
-use serde_json::json;
+#![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
+
+use mls_core::authority::Authority;
+use mls_core::crypto::Crypto;
+use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::error::RigError;
 use tests::group::Group;
@@ -8,7 +12,7 @@ use tests::rig::shared;
 
 fn is_certified(group: &Group, seen_by: &Bot, of: &Bot) -> Result<bool, RigError> {
     let leaf = group.leaf(seen_by, of)?;
-    Ok(leaf.get("certified_until").is_some_and(serde_json::Value::is_u64))
+    Ok(leaf.get("certified_until").is_some_and(Value::is_u64))
 }
 
 #[test]
@@ -61,5 +65,43 @@ fn a_group_that_takes_only_certificates_takes_those_of_both_networks() -> Result
         group.invite(&alice, &[&carol])?;
         group.converge_to(&[&alice, &bob, &carol], 3)?;
         group.say(&carol, &[&alice, &bob], "my papers were in order")
+    })
+}
+
+fn authority_of(bot: &Bot, domain: &str) -> Result<Value, RigError> {
+    let answer = bot.command(json!({"command": "authorities"}))?;
+    let mut all = answer["authorities"].as_array().into_iter().flatten();
+    let found = all.find(|authority| authority["domain"] == domain).cloned();
+    found.ok_or_else(|| RigError::Answer(format!("{domain} has no authority: {answer}")))
+}
+
+fn trust(bot: &Bot, domain: &str, certificates: &[Value]) -> Result<(), RigError> {
+    let command = json!({"command": "trust", "domain": domain, "certificates": certificates});
+    bot.command(command).map(drop)
+}
+
+#[test]
+fn who_goes_by_another_authority_of_a_domain_sees_its_accounts_unvouched() -> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("trustalice", "trustbob")?;
+        let group = Group::form(&alice, &[&bob])?;
+        group.converge_to(&[&alice, &bob], 2)?;
+        let address = &bob.account.address;
+        let domain = address.split_once('@').map_or(address.as_str(), |(_, domain)| domain);
+        let known = authority_of(&alice, domain)?;
+        assert_eq!(known["known"], authority_of(&bob, domain)?["known"], "both were told the same");
+        assert_eq!(known["offered"], json!([]));
+
+        let (stranger, _) = Authority::make(&Crypto::system(), "a stranger")
+            .map_err(|e| RigError::Answer(e.to_string()))?;
+        trust(&alice, domain, &[json!(hex::encode(stranger.anchor()))])?;
+        assert_eq!(authority_of(&alice, domain)?["source"], "person");
+        assert!(!is_certified(&group, &alice, &bob)?);
+        assert!(is_certified(&group, &bob, &bob)?, "the others go by what they know");
+        group.say(&bob, &[&alice], "who do you take me for?")?;
+
+        trust(&alice, domain, &[known["known"][0]["certificate"].clone()])?;
+        assert!(is_certified(&group, &alice, &bob)?);
+        Ok(())
     })
 }

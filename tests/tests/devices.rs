@@ -1,5 +1,6 @@
 //! All devices of an account come and go together.
 
+use serde_json::json;
 use tests::error::RigError;
 use tests::group::Group;
 use tests::rig::shared;
@@ -89,5 +90,29 @@ fn a_new_device_asks_and_its_users_other_device_adds_it_though_no_admin() -> Res
             group.say(&new, &[old, &alice, &new], &text)?;
         }
         group.converge_to(&[&alice, &bob, &carol], 5).map(|_| ())
+    })
+}
+
+#[test]
+fn a_lost_device_that_its_user_revokes_is_put_out_of_the_group_and_cannot_come_back()
+-> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("revokealice", "revokebob")?;
+        let tablet = rig.device(&bob.account, "tablet")?;
+        let phone = rig.device(&alice.account, "phone")?;
+        let group = Group::form(&alice, &[&phone, &bob, &tablet])?;
+        group.converge_to(&[&alice, &phone, &bob, &tablet], 4)?;
+        for (by, lost) in [(&bob, &tablet), (&alice, &phone)] {
+            let ready = lost.wait_for("ready", |event| event["event"] == "ready")?;
+            by.command(json!({"command": "revoke", "client": ready["client"]}))?;
+            group.wait_removed(lost)?;
+        }
+        group.converge_to(&[&alice, &bob], 2)?;
+        group.say(&alice, &[&bob], "only the two of us are left")?;
+        // Invited again, as all devices of its user are, the revoked one stays out.
+        let again = json!({"command": "invite", "group": group.id, "users": [bob.account.address]});
+        alice.command(again)?;
+        group.converge_to(&[&alice, &bob], 2)?;
+        Ok(())
     })
 }

@@ -59,8 +59,8 @@ fn goes_on(rig: &mut Rig, network: &str, bots: &[&Bot; 4]) -> Result<(), RigErro
         at_the_same_time(&group, bots)?;
         group.say(bob, bots, &format!("round {round}, with no hub"))?;
     }
-    let epoch = group.converge(bots)?.epoch;
-    assert!(epoch >= start + 3 * ROUNDS, "{epoch}: not every rotation has its epoch");
+    // Every rotation has its epoch, in the end: what was taken back is done again after its answer.
+    group.converge_from(bots, start + 3 * ROUNDS)?;
     group.remove(alice, &[carol])?;
     group.converge_to(&[alice, bob], 2)?;
     group.say(bob, &[alice, bob], "the two of us")?;

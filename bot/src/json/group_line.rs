@@ -2,8 +2,8 @@
 
 use mls_core::address::RoomAddress;
 use mls_core::bridge_group::Order;
-use mls_core::identity::{Standing, TrustAnchor};
-use mls_core::member::{GroupSummary, MemberSummary};
+use mls_core::identity::Standing;
+use mls_core::member::{GroupSummary, MemberSummary, NamedAnchor};
 use serde::Serialize;
 
 /// One group.
@@ -37,6 +37,8 @@ pub struct AnchorLine {
     pub domain: String,
     /// SHA-256 of the certificate, in hex, to be compared over another channel.
     pub fingerprint: String,
+    /// Whether this device goes by it.
+    pub known: bool,
 }
 
 /// One room.
@@ -59,9 +61,11 @@ pub struct MemberLine {
     pub leaf_index: u32,
     /// Its signature public key, in hex, to be compared over another channel.
     pub signature_key: String,
-    /// Until when a certificate of its domain's authority vouches for it, in seconds since 1970; null
-    /// where nothing but the networks' word does.
+    /// Until when a certificate of its domain's authority, which this device goes by, vouches for it, in
+    /// seconds since 1970; null where nothing but the networks' word does.
     pub certified_until: Option<u64>,
+    /// Its authority has taken its certificate back: it is to be removed.
+    pub revoked: bool,
     /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
     /// added while this device was in the group.
     pub unheard_since: Option<u64>,
@@ -86,9 +90,13 @@ impl From<&GroupSummary> for GroupLine {
     }
 }
 
-impl From<&TrustAnchor> for AnchorLine {
-    fn from(anchor: &TrustAnchor) -> Self {
-        Self { domain: anchor.domain.clone(), fingerprint: anchor.fingerprint().to_string() }
+impl From<&NamedAnchor> for AnchorLine {
+    fn from(named: &NamedAnchor) -> Self {
+        Self {
+            domain: named.anchor.domain.clone(),
+            fingerprint: named.anchor.fingerprint().to_string(),
+            known: named.known,
+        }
     }
 }
 
@@ -108,8 +116,9 @@ impl From<&MemberSummary> for MemberLine {
             unheard_since: member.unheard_since_ms,
             certified_until: match member.standing {
                 Standing::Vouched { until_s } => Some(until_s),
-                Standing::Unvouched => None,
+                Standing::Unvouched | Standing::Revoked => None,
             },
+            revoked: member.standing == Standing::Revoked,
         }
     }
 }

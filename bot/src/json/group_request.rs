@@ -1,13 +1,15 @@
 //! The JSON form of commands that change what a group is: settings, pre-shared keys, proposals, a
 //! new start. Each has exactly the fields that are written here.
 
-use mls_core::address::{RoomAddress, UserId};
+use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings};
+use mls_core::identity::{TrustAnchor, TrustAnchors};
 use mls_core::member::{
-    Command, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
+    Command, DomainAnchorsCommand, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand,
+    UsePastEpoch, UsePsk, Wish,
 };
-use mls_core::wire::GroupId;
+use mls_core::wire::{Digest, GroupId};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny};
 
@@ -16,7 +18,9 @@ use crate::knocking;
 use crate::user;
 
 /// Names of these commands.
-pub(super) const NAMES: [&str; 11] = [
+pub(super) const NAMES: [&str; 13] = [
+    "trust",
+    "revoke",
     "settings",
     "hold_psk",
     "use_psk",
@@ -46,6 +50,21 @@ pub(super) enum GroupRequest {
         basic_allowed: Option<bool>,
         join_psk: Option<String>,
         order: Option<By>,
+        #[serde(default)]
+        anchors_add: Vec<Anchor>,
+        #[serde(default)]
+        anchors_remove: Vec<Fingerprint>,
+    },
+    Revoke {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        client: Client,
+    },
+    Trust {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        domain: String,
+        certificates: Vec<Hex>,
     },
     HoldPsk {
         #[serde(rename = "id")]
@@ -126,8 +145,26 @@ pub(super) enum Proposal {
     Remove,
 }
 
+/// An authority of a domain.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Anchor {
+    domain: String,
+    certificate: Hex,
+}
+
+impl Anchor {
+    fn into_anchor(self) -> TrustAnchor {
+        TrustAnchor { domain: self.domain, certificate: self.certificate.0 }
+    }
+}
+
 /// Bytes in hex.
 pub(super) struct Hex(Vec<u8>);
+/// A SHA-256 in hex.
+pub(super) struct Fingerprint(Digest);
+/// A client, as it is printed.
+pub(super) struct Client(ClientId);
 /// A group id in hex.
 pub(super) struct Group(GroupId);
 /// A user, in any spelling.
@@ -138,7 +175,21 @@ pub(super) struct Room(RoomAddress);
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        hex::decode(text).map(Self).map_err(|_| D::Error::custom("a secret is written in hex"))
+        hex::decode(text).map(Self).map_err(|_| D::Error::custom("bytes are written in hex"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let digest = <[u8; 32]>::try_from(Hex::deserialize(from)?.0);
+        let whole = |_| D::Error::custom("a fingerprint has 64 digits");
+        digest.map(|digest| Self(Digest(digest))).map_err(whole)
+    }
+}
+
+impl<'de> Deserialize<'de> for Client {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        ClientId::parse(&String::deserialize(from)?).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -175,6 +226,8 @@ impl GroupRequest {
                 basic_allowed,
                 join_psk,
                 order,
+                anchors_add,
+                anchors_remove,
                 ..
             } => {
                 let settings = Settings {
@@ -188,9 +241,19 @@ impl GroupRequest {
                         By::Hub => Order::Hub,
                         By::Room => Order::Room,
                     }),
-                    ..Settings::default()
+                    anchors_add: anchors_add.into_iter().map(Anchor::into_anchor).collect(),
+                    anchors_remove: anchors_remove.into_iter().map(|print| print.0).collect(),
                 };
                 Command::ChangeSettings(SettingsCommand { group: group.0, settings })
+            }
+            Self::Revoke { client, .. } => Command::RevokeDevice(client.0),
+            Self::Trust { domain, certificates, .. } => {
+                let anchor = |certificate: Hex| TrustAnchor {
+                    domain: domain.clone(),
+                    certificate: certificate.0,
+                };
+                let anchors = TrustAnchors(certificates.into_iter().map(anchor).collect());
+                Command::TrustAnchors(DomainAnchorsCommand { domain, anchors })
             }
             Self::HoldPsk { group, psk, secret, .. } => Command::HoldPsk(HoldPsk {
                 group: group.0,

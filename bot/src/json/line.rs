@@ -2,10 +2,10 @@
 
 mod of_event;
 
-use mls_core::member::GroupSummary;
+use mls_core::member::{DomainAnchors, GroupSummary};
 use serde::Serialize;
 
-use super::{AlarmLine, GroupLine, MembershipLine, RoomLine};
+use super::{AlarmLine, AuthorityLine, GroupLine, MembershipLine, RoomLine};
 
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
@@ -229,6 +229,27 @@ pub enum Line {
         /// All groups of this device.
         groups: Vec<GroupLine>,
     },
+    /// A hub, or a group, names other authorities of a domain than this device knows.
+    AnchorsChanged {
+        /// The number.
+        n: u64,
+        /// The domain.
+        domain: String,
+        /// Fingerprints of those that are known.
+        known: Vec<String>,
+        /// Fingerprints of those that are named.
+        named: Vec<String>,
+        /// The group that names them; null where the hub does.
+        group: Option<String>,
+    },
+    /// Answer to `authorities`.
+    Authorities {
+        /// The command, where one asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Those that this device knows, by domain.
+        authorities: Vec<AuthorityLine>,
+    },
     /// A line without an id that was not understood, or something that went wrong without a
     /// command.
     Error {
@@ -256,6 +277,11 @@ impl Line {
     /// The answer to `groups`.
     pub fn groups(id: Option<String>, groups: &[GroupSummary]) -> Self {
         Self::Groups { id, groups: groups.iter().map(GroupLine::from).collect() }
+    }
+
+    /// The answer to `authorities`.
+    pub fn authorities(id: Option<String>, known: &[DomainAnchors]) -> Self {
+        Self::Authorities { id, authorities: known.iter().map(AuthorityLine::from).collect() }
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Wish {
     Command(Command),
     /// The groups of this device.
     Groups,
+    /// The authorities that this device goes by.
+    Authorities,
     /// To end.
     Quit,
 }
@@ -170,6 +172,7 @@ impl Raw {
             "rejoin" => Command::Rejoin(self.group()?),
             "publish" => Command::PublishKeyPackages,
             "groups" => return Ok(Wish::Groups),
+            "authorities" => return Ok(Wish::Authorities),
             "quit" => return Ok(Wish::Quit),
             other => return Err(Mistake::Unknown(other.chars().take(50).collect())),
         };
@@ -293,6 +296,10 @@ mod tests {
             r#"{"id":"13","command":"settings","group":"00ff","admins_add":["@c:m"],"open_join":true}"#,
             r#"{"id":"14","command":"settings","group":"00ff","join_psk":"","members_may_add":false}"#,
             r#"{"id":"18","command":"settings","group":"00ff","order":"room"}"#,
+            r#"{"id":"27","command":"settings","group":"00ff","anchors_add":[{"domain":"d","certificate":"00"}]}"#,
+            r#"{"id":"28","command":"trust","domain":"d","certificates":["00ff"]}"#,
+            r#"{"id":"29","command":"authorities"}"#,
+            r#"{"id":"30","command":"revoke","client":"matrix:u/a:m/PHONE"}"#,
             r#"{"id":"15","command":"hold_psk","group":"00ff","psk":"summer","secret":"00112233445566778899aabbccddeeff"}"#,
             r#"{"id":"16","command":"use_psk","group":"00ff","psk":"summer"}"#,
             r#"{"id":"17","command":"use_psk","group":"00ff","psk":"summer","anyway":true}"#,

@@ -1,6 +1,8 @@
 //! What passes between a runner and its user.
 
-use mls_core::member::{Command, CommandId, EventRecord, GroupSummary, MembershipEntry};
+use mls_core::member::{
+    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, MembershipEntry,
+};
 use mls_core::store::StoreError;
 use mls_core::wire::GroupId;
 use thiserror::Error;
@@ -26,6 +28,8 @@ pub(crate) enum Ask {
     Command(CommandId, Command, oneshot::Sender<()>),
     /// The groups of this device.
     Groups(oneshot::Sender<Vec<GroupSummary>>),
+    /// The authorities that this device goes by.
+    Authorities(oneshot::Sender<Vec<DomainAnchors>>),
     /// A page of a group's membership log, from this seq on and so many at most.
     MembershipLog(GroupId, u64, usize, oneshot::Sender<Vec<MembershipEntry>>),
     /// Answered when the connection is there and nothing is under way.

@@ -1,8 +1,9 @@
 //! Pins what people read.
 
 use super::*;
-use crate::json::MemberLine;
-use crate::json::{AlarmLine, ChangeLine, MembershipLine, RoomLine};
+use crate::json::{
+    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, MemberLine, MembershipLine, RoomLine,
+};
 
 const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
 const ALICE: &str = "matrix:u/alice:matrix.example/ALICEPHONE";
@@ -50,6 +51,7 @@ fn every_line_reads_as_pinned() {
         leaf_index: 2,
         signature_key: "ab".repeat(32),
         certified_until: admin.then_some(1_800_000_000),
+        revoked: !admin,
     };
     let group = GroupLine {
         order: "room",
@@ -59,8 +61,21 @@ fn every_line_reads_as_pinned() {
         suite: 1,
         shared_suites: vec![1, 2],
         rooms: vec![room.clone()],
-        anchors: vec![AnchorLine { domain: "xmpp.example".into(), fingerprint: "cd".repeat(32) }],
+        anchors: vec![AnchorLine {
+            domain: "xmpp.example".into(),
+            fingerprint: "cd".repeat(32),
+            known: false,
+        }],
         members: vec![member(ALICE, true), member(BOB, false)],
+    };
+    let certificate =
+        |print: &str| CertificateLine { fingerprint: print.repeat(32), certificate: "00".into() };
+    let authority = AuthorityLine {
+        domain: "xmpp.example".into(),
+        source: "group",
+        since: 1_700_000_000_000,
+        known: vec![certificate("cd")],
+        offered: vec![certificate("ab")],
     };
     let lines = [
         Line::LoggedIn { client: BOB.into() },
@@ -96,6 +111,15 @@ fn every_line_reads_as_pinned() {
             why: "too old".into(),
         },
         Line::Warning { n: 1, group: GROUP.into(), text: "a message in clear".into() },
+        Line::AnchorsChanged {
+            n: 1,
+            domain: "xmpp.example".into(),
+            known: vec!["cd".repeat(32)],
+            named: vec!["ab".repeat(32)],
+            group: None,
+        },
+        Line::Authorities { id: None, authorities: vec![] },
+        Line::Authorities { id: None, authorities: vec![authority] },
         Line::KeyPackagesPublished { n: 1, count: 100 },
         Line::Rewound {
             n: 1,

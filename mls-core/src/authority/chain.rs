@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::KeyUsage;
 use x509_parser::prelude::FromDer;
 
 use super::key::{AuthorityKey, AuthorityKeyError, KeyAlgorithm};
@@ -32,6 +33,11 @@ pub enum ChainError {
          keyUsage with keyCertSign"
     )]
     NoAuthority(usize),
+    /// It may sign certificates, and no lists of those that are revoked.
+    #[error(
+        "the first certificate may not sign lists of revoked certificates: its keyUsage needs cRLSign too"
+    )]
+    NoLists,
     /// The last one is no root.
     #[error(
         "the last certificate is not a root, signed by its own key: put the root's certificate at \
@@ -98,8 +104,10 @@ pub(super) fn check(
             return Err(ChainError::Long(place));
         }
         let read = one(der, place)?;
-        if !may_sign(&read) {
+        if !may_sign(&read, KeyUsage::key_cert_sign) {
             return Err(ChainError::NoAuthority(place));
+        } else if place == 1 && !may_sign(&read, KeyUsage::crl_sign) {
+            return Err(ChainError::NoLists);
         }
         let validity = valid(&read);
         if now_ms < validity.from_ms {
@@ -131,11 +139,9 @@ fn valid(read: &X509Certificate<'_>) -> Validity {
     }
 }
 
-fn may_sign(read: &X509Certificate<'_>) -> bool {
-    let constraints = read.basic_constraints().ok().flatten();
+fn may_sign(read: &X509Certificate<'_>, what: fn(&KeyUsage) -> bool) -> bool {
     let usage = read.key_usage().ok().flatten();
-    constraints.is_some_and(|found| found.value.ca)
-        && usage.is_some_and(|found| found.value.key_cert_sign())
+    read.is_ca() && usage.is_some_and(|found| what(found.value))
 }
 
 fn is_root(read: &X509Certificate<'_>) -> bool {

@@ -26,6 +26,7 @@ impl Turn<'_> {
                 "the key package of {client} was not claimed for this group: claim, then add"
             )));
         }
+        self.refuse_revoked(&fit.client)?;
         // The room may have been lost after the claim.
         let network = fit.client.network();
         if !record.reaches(network) {

@@ -17,6 +17,7 @@ impl Turn<'_> {
     /// itself adds nobody.
     pub(super) fn ask_to_join(&mut self, asked: &Asked, ask: &AskToJoin) -> Result<Answer, Stop> {
         let waiting = asked.from.device(&ask.device).map_err(invalid)?;
+        self.refuse_revoked(&waiting)?;
         self.rates
             // By account: a device's name is whatever the asker says.
             .take(Rate::Asks, &[asked.from.as_str()], self.now_ms)

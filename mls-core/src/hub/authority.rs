@@ -7,24 +7,28 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{SignaturePublicKey, SignatureSecretKey};
 use zeroize::Zeroizing;
 
-use super::turn::{Turn, machine};
+use super::fetch_revocations;
+use super::turn::{Stop, Turn, machine, not_allowed};
 use super::{Hub, HubSetup};
-use crate::authority::Authority;
+use crate::authority::{Authority, AuthorityError};
 use crate::crypto::Crypto;
 use crate::engine::sha256;
 use crate::identity::TrustAnchor;
-use crate::limits::FORMER_ROOTS_MAX;
+use crate::limits::{FORMER_ROOTS_MAX, JOB_WAIT_MS};
 use crate::overlay::Overlay;
 use crate::policy::CREDENTIAL_LIFETIME_MS;
 use crate::store::{Space, Store, StoreError, Write};
 use crate::wire::Digest;
 use crate::wire::issue_credential::CertificateBytes;
+use crate::wire::refusal::Refusal;
 
 const SPACE: Space = "authority";
 /// The hub's own key.
 const KEY: &[u8] = b"key";
 /// The root of the authority that was given; nothing where the hub's own key is the root.
 const ROOT: &[u8] = b"root";
+/// SHA-256 of the certificate that signed last.
+const SIGNER: &[u8] = b"signer";
 /// Roots that were replaced.
 const FORMER: &[u8] = b"former";
 
@@ -141,7 +145,20 @@ pub(super) fn open(
         }
         _ => {}
     }
+    note_signer(store, &authority)?;
     Ok(authority)
+}
+
+/// What another key has signed for a while to come says nothing of what this one signs.
+fn note_signer(store: &Overlay, authority: &Authority) -> Result<(), StoreError> {
+    let signer = authority.chain().first().map(|own| sha256(own));
+    if store.read::<Digest>(SPACE, SIGNER)? == signer {
+        return Ok(());
+    }
+    if let Some(signer) = signer {
+        store.write(SPACE, SIGNER, &signer)?;
+    }
+    fetch_revocations::outdate(store)
 }
 
 /// Roots that were replaced, the newest first.
@@ -183,6 +200,15 @@ fn open_own(store: &Overlay, crypto: &Crypto, setup: &HubSetup) -> Result<Author
     let bytes = Zeroizing::new(stored.mls_encode_to_vec().map_err(machine)?);
     store.put(SPACE, KEY, bytes.to_vec());
     Ok(authority)
+}
+
+/// The authority did not sign. A token that is away comes back; who asks is told, and all else goes on.
+pub(super) fn not_signed(error: AuthorityError) -> Stop {
+    match error {
+        AuthorityError::Key => Refusal::Unavailable(JOB_WAIT_MS).into(),
+        AuthorityError::Ends => not_allowed(error),
+        other => machine(other).into(),
+    }
 }
 
 impl Turn<'_> {

@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::answers::Asked;
 use super::expiry::{Expiring, expire_at};
+use super::revocation::without_revoked;
 use super::turn::{Turn, effect_id};
 use super::{ClaimMatrix, ClaimTarget, Claimed, Effect, Reply};
 use crate::key_package;
@@ -87,7 +88,7 @@ impl Turn<'_> {
     /// All is known.
     pub(super) fn finish_claim(&mut self, job: ClaimJob) -> Result<(), StoreError> {
         self.store.delete(JOB, &job.asked.key().0);
-        let answer = Answer::KeyPackages(job.found);
+        let answer = Answer::KeyPackages(without_revoked(self.store, job.found)?);
         self.remember(&job.asked, &answer)?;
         if !job.answered {
             self.reply(&job.asked, Reply::Ok(answer))?;

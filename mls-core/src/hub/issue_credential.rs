@@ -8,14 +8,16 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::SignaturePublicKey;
 
 use super::answers::Asked;
+use super::authority::not_signed;
 use super::expiry::{Expiring, expire_at};
 use super::rates::Rate;
-use super::turn::{Stop, Turn, effect_id, invalid, machine, not_allowed};
+use super::turn::{Stop, Turn, effect_id, invalid, not_allowed};
 use super::{DeviceKey, Effect, QueryDevice, Reply};
 use crate::address::{ClientId, Network, UserId};
-use crate::authority::{AUTHORITY_SUITE, AuthorityError, CertificateRequest};
+use crate::authority::{AUTHORITY_SUITE, CertificateRequest};
 use crate::engine::{self, sha256};
 use crate::limits::{CERTIFIED_DEVICES_PER_USER_MAX, JOB_KEEP_MS, JOB_WAIT_MS};
+use crate::overlay::Overlay;
 use crate::store::{Space, StoreError};
 use crate::wire::issue_credential::{
     CertificateBytes, IssueCredential, IssuedCredential, proof_of,
@@ -47,8 +49,8 @@ impl Turn<'_> {
     ) -> Result<Option<Answer>, Stop> {
         let checked = self.check_credential_request(&asked.from, &request)?;
         let client = checked.client.clone();
-        match self.store.read::<DeviceKeyBytes>(DEVICE_KEY, &device_place(&client))? {
-            Some(bound) if bound.0 == request.device_key => {}
+        match device_key_of(self.store, &client)? {
+            Some(bound) if bound == request.device_key => {}
             Some(_) => {
                 let why = "this device has another key: log in anew, as another device";
                 return Err(not_allowed(why));
@@ -107,6 +109,7 @@ impl Turn<'_> {
             let domain = from.domain();
             return Err(not_allowed(format!("this authority does not sign for {domain}")));
         }
+        self.refuse_revoked(&asked.client)?;
         self.rates
             .take(Rate::Credentials, &[from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
@@ -149,23 +152,25 @@ impl Turn<'_> {
         Ok(self.store.write(DEVICE_KEY, &device_place(client), &bytes)?)
     }
 
+    /// Signs, and logs what was signed: no certificate leaves without its entry.
     fn sign_credential(&self, request: CertificateRequest) -> Result<Answer, Stop> {
         let (key, client) = (sha256(request.key()), request.client.clone());
         let issued = self.keys.authority.issue(self.crypto, request, self.now_ms);
-        let chain = issued.map_err(not_issued)?;
+        let chain = issued.map_err(not_signed)?;
         self.store.write(KEY_OWNER, &key.0, &client)?;
+        self.log_issued(chain.first().map(Vec::as_slice).unwrap_or_default())?;
         let chain = chain.into_iter().map(CertificateBytes).collect();
         Ok(Answer::Credential(IssuedCredential { chain }))
     }
 }
 
-/// A token that is away comes back; who asks is told, and all else goes on.
-fn not_issued(error: AuthorityError) -> Stop {
-    match error {
-        AuthorityError::Key => Refusal::Unavailable(JOB_WAIT_MS).into(),
-        AuthorityError::Ends => not_allowed(error),
-        other => machine(other).into(),
-    }
+/// The device key of a client that was ever certified.
+pub(super) fn device_key_of(
+    store: &Overlay,
+    client: &ClientId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let key = store.read::<DeviceKeyBytes>(DEVICE_KEY, &device_place(client))?;
+    Ok(key.map(|key| key.0))
 }
 
 /// An Ed25519 public key.

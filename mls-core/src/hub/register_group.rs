@@ -228,7 +228,7 @@ impl Turn<'_> {
         for record in *rooms {
             RoomRecord { group: Some(id.clone()), ..record.clone() }.write(self.store)?;
         }
-        let record = GroupRecord {
+        let mut record = GroupRecord {
             group: id.clone(),
             suite,
             creator: (*creator).clone(),
@@ -248,6 +248,7 @@ impl Turn<'_> {
         self.bind_rooms(&record);
         let public = self.groups.with_keys_of(&record, public)?;
         self.groups.change(id, public);
+        self.remove_revoked(&mut record, &members)?;
         Ok(receipt)
     }
 }

@@ -73,6 +73,7 @@ impl Turn<'_> {
                 | Request::Knock(_)
                 | Request::DenyKnock(_)
                 | Request::IssueCredential(_)
+                | Request::RevokeDevice(_)
         );
         let answer = self.answer(asked, request)?;
         if let (true, Some(answer)) = (remembered, &answer) {
@@ -105,8 +106,14 @@ impl Turn<'_> {
             Request::Knock(request) => self.knock(asked, &request),
             Request::DenyKnock(request) => self.deny_knock(asked, &request),
             Request::IssueCredential(request) => return self.issue_credential(asked, request),
+            Request::FetchRevocations => self.fetch_revocations(),
+            Request::RevokeDevice(request) => self.revoke_device(from, &request),
             Request::RegisterSuccessor(request) => self.register_successor(from, &request),
             Request::RegisterBranch(request) => self.register_branch(from, &request),
+            Request::FetchTreeHead(request) => self.fetch_tree_head(&request),
+            Request::ProveCertificate(request) => self.prove_certificate(&request),
+            Request::FetchLogLeaves(request) => self.fetch_log_leaves(&request),
+            Request::FetchOwnEntries(request) => self.fetch_own_entries(from, &request),
         }
         .map(Some)
     }

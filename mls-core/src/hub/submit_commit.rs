@@ -113,6 +113,7 @@ impl Turn<'_> {
         }
         let before = self.groups.copy(self.store, record)?;
         let committer = committer(&before, &handshake, from)?;
+        self.refuse_revoked(&committer.client)?;
         self.check_submission(record, request, parts, &committer)?;
         let time_ms = record.receipt_time(self.now_ms);
         let mut after = before.clone();

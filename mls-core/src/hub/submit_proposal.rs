@@ -55,7 +55,7 @@ impl Turn<'_> {
             return Err(not_allowed("a proposal comes from a member"));
         };
         let sender = handshake.sender;
-        committer(&before, &handshake, from)?;
+        self.refuse_revoked(&committer(&before, &handshake, from)?.client)?;
         let mut after = before.clone();
         let time = mls_time(record.receipt_time(self.now_ms));
         let proposal = match after.process_incoming_message_with_time(handshake.message, time) {

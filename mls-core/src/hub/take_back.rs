@@ -58,6 +58,7 @@ impl Turn<'_> {
         self.keep_group_info(&record.group, group_info);
         let left = left_by_room::take(self.store, record)?;
         self.propose_removal(record, &left)?;
+        self.remove_revoked(record, &clients(&after.roster()))?;
         Ok(receipt)
     }
 

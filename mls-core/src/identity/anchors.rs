@@ -35,6 +35,19 @@ impl TrustAnchor {
 }
 
 impl TrustAnchors {
+    /// What people compare, one for each.
+    pub fn fingerprints(&self) -> Vec<Digest> {
+        self.0.iter().map(TrustAnchor::fingerprint).collect()
+    }
+
+    /// Tells one set of anchors from every other.
+    pub fn hash(&self) -> Digest {
+        let one = |anchor: &TrustAnchor| {
+            [anchor.fingerprint().0.as_slice(), anchor.domain.as_bytes(), &[0]].concat()
+        };
+        sha256(&self.0.iter().flat_map(one).collect::<Vec<_>>())
+    }
+
     /// The certificates that may stand behind a client.
     pub fn of<'a>(&'a self, client: &ClientId) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let domain = client.user().domain();

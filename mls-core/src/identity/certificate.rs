@@ -5,13 +5,17 @@
 //! nothing. The path is validated by webpki, never by hand.
 
 use mls_rs_core::identity::CertificateChain;
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use thiserror::Error;
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, aws_lc_rs};
+use webpki::{
+    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
+    UnknownStatusPolicy, anchor_from_trusted_cert, aws_lc_rs,
+};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use super::revocations::{Revocations, unix_time};
 use crate::address::ClientId;
 use crate::limits::{CERTIFICATE_BYTES_MAX, CERTIFICATES_PER_CHAIN_MAX};
 
@@ -37,6 +41,9 @@ pub enum CertificateError {
     /// No path to the domain's trust anchor, or not valid at the time.
     #[error("the certificate has no valid path to its domain's trust anchor: {0}")]
     Path(String),
+    /// Its authority has taken it back.
+    #[error("its authority has revoked the certificate")]
+    Revoked,
 }
 
 /// What a leaf certificate says.
@@ -83,6 +90,14 @@ impl Certificate {
     }
 }
 
+/// The public key's bits of any certificate, as of an authority; proves nothing.
+pub fn public_key_of(der: &[u8]) -> Result<Vec<u8>, CertificateError> {
+    match X509Certificate::from_der(der) {
+        Ok(([], read)) => Ok(read.public_key().subject_public_key.data.to_vec()),
+        _ => Err(CertificateError::Broken),
+    }
+}
+
 /// The one URI of the subject alternative name.
 fn subject(read: &X509Certificate<'_>) -> Result<ClientId, CertificateError> {
     let names = read.subject_alternative_name().map_err(|_| CertificateError::Subject)?;
@@ -91,29 +106,73 @@ fn subject(read: &X509Certificate<'_>) -> Result<ClientId, CertificateError> {
     ClientId::parse(uri).map_err(|_| CertificateError::Subject)
 }
 
+/// Whether a certificate (DER) can stand at the end of a path.
+pub fn is_anchor(der: &[u8]) -> bool {
+    let read = X509Certificate::from_der(der);
+    let signs = read.is_ok_and(|(rest, read)| rest.is_empty() && read.is_ca());
+    signs && anchor_from_trusted_cert(&CertificateDer::from(der)).is_ok()
+}
+
 /// Whether a chain leads to one of `anchors` (certificates in DER) at a time.
 pub(crate) fn check_path<'a>(
     chain: &CertificateChain,
     anchors: impl IntoIterator<Item = &'a [u8]>,
     time_s: u64,
+    revocations: &Revocations,
 ) -> Result<(), CertificateError> {
-    let path = |error: webpki::Error| CertificateError::Path(error.to_string());
-    let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
-    let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
     let anchors: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
-    let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
-    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(time_s));
-    EndEntityCert::try_from(leaf)
-        .map_err(path)?
-        .verify_for_usage(
-            ALGORITHMS,
-            &anchors.map_err(path)?,
-            between,
-            time,
-            KeyUsage::client_auth(),
-            None,
-            None,
-        )
-        .map(drop)
-        .map_err(path)
+    let verified = match verify(chain, &anchors, time_s, revocations) {
+        // Another of the same name signed it, as before an authority changed its key: it says nothing here.
+        Err(PathError::Webpki(webpki::Error::InvalidCrlSignatureForPublicKey)) => {
+            verify(chain, &anchors, time_s, &Revocations::none())
+        }
+        verified => verified,
+    };
+    verified.map_err(|error| match error {
+        PathError::Empty => CertificateError::Chain,
+        PathError::Webpki(webpki::Error::CertRevoked) => CertificateError::Revoked,
+        PathError::Webpki(error) => CertificateError::Path(error.to_string()),
+    })
+}
+
+/// Why there is no path, as webpki says it.
+enum PathError {
+    Empty,
+    Webpki(webpki::Error),
+}
+
+impl From<webpki::Error> for PathError {
+    fn from(error: webpki::Error) -> Self {
+        Self::Webpki(error)
+    }
+}
+
+fn verify(
+    chain: &CertificateChain,
+    anchors: &[CertificateDer<'_>],
+    time_s: u64,
+    revocations: &Revocations,
+) -> Result<(), PathError> {
+    let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
+    let (leaf, between) = chain.split_first().ok_or(PathError::Empty)?;
+    let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>()?;
+    let lists = revocations.lists();
+    // A list that is old still says what it says; that a newer one is missing is told to people.
+    let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+        options
+            .with_depth(RevocationCheckDepth::EndEntity)
+            .with_status_policy(UnknownStatusPolicy::Allow)
+            .with_expiration_policy(ExpirationPolicy::Ignore)
+            .build()
+    });
+    EndEntityCert::try_from(leaf)?.verify_for_usage(
+        ALGORITHMS,
+        &anchors,
+        between,
+        unix_time(time_s),
+        KeyUsage::client_auth(),
+        revocation,
+        None,
+    )?;
+    Ok(())
 }

@@ -7,6 +7,7 @@
 use mls_rs_core::identity::{CertificateChain, Credential, SigningIdentity};
 
 use super::certificate::{Certificate, CertificateError, check_path};
+use super::revocations::Revocations;
 use super::{IdentityError, TrustAnchor, client_id};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -22,6 +23,8 @@ pub enum Standing {
         /// When it ends, in seconds since 1970.
         until_s: u64,
     },
+    /// A certificate that its authority has taken back.
+    Revoked,
 }
 
 /// What stands behind a leaf of a group. Without a time a certificate is judged as of its beginning.
@@ -30,12 +33,23 @@ pub fn check_leaf(
     group: &BridgeGroup,
     time_s: Option<u64>,
 ) -> Result<Standing, IdentityError> {
+    check_leaf_against(identity, group, time_s, &Revocations::none())
+}
+
+/// The same, where certificates that these lists name count no more.
+pub fn check_leaf_against(
+    identity: &SigningIdentity,
+    group: &BridgeGroup,
+    time_s: Option<u64>,
+    revocations: &Revocations,
+) -> Result<Standing, IdentityError> {
     let client = match &identity.credential {
         Credential::X509(chain) => {
             let certificate = own_certificate(identity, chain)?;
             let mut anchors = group.anchors.of(&certificate.client).peekable();
             if anchors.peek().is_some() {
-                check_path(chain, anchors, time_s.unwrap_or(certificate.not_before_s))?;
+                let time_s = time_s.unwrap_or(certificate.not_before_s);
+                check_path(chain, anchors, time_s, revocations)?;
                 return Ok(Standing::Vouched { until_s: certificate.not_after_s });
             }
             certificate.client
@@ -53,7 +67,8 @@ pub fn check_chain(
 ) -> Result<(), CertificateError> {
     let domain = Certificate::of(chain)?.client.user().domain();
     let own = anchors.iter().filter(|anchor| anchor.domain == domain);
-    check_path(chain, own.map(|anchor| anchor.certificate.as_slice()), time_s)
+    let own = own.map(|anchor| anchor.certificate.as_slice());
+    check_path(chain, own, time_s, &Revocations::none())
 }
 
 /// Whether a leaf's credential is in itself what it must be.

@@ -100,6 +100,8 @@ impl Member {
                     Command::CreateGroup(_)
                     | Command::CreateGroupWith(_)
                     | Command::PublishKeyPackages
+                    | Command::TrustAnchors(_)
+                    | Command::RevokeDevice(_)
                     | Command::Join(_)
                     | Command::Knock(_),
                     _,
@@ -140,6 +142,7 @@ impl Member {
         self.forget_old_messages()?;
         self.give_up_proofs()?;
         self.want_credentials()?;
+        self.want_revocations()?;
         self.sweep_key_packages()
     }
 
@@ -155,6 +158,7 @@ impl Member {
         self.start_creates()?;
         self.start_joins()?;
         self.start_knocks()?;
+        self.start_revocations()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
         self.keep_house()?;

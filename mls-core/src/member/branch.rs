@@ -249,7 +249,7 @@ impl Member {
         match (asked, result) {
             (Some(Request::ClaimKeyPackages(_)), Ok(Answer::KeyPackages(claimed))) => {
                 let suite = self.record(&command.parent).map_or(0, |record| record.suite);
-                branching.claiming.take(&claimed, suite, self.now_ms);
+                branching.claiming.take(&claimed, suite, self.now_ms, &self.revocations.list);
                 self.set_stage(number, Stage::Branching(branching))
             }
             (Some(Request::CreateRoom(_)), Ok(Answer::RoomCreated(rooms))) => {

@@ -4,7 +4,7 @@
 use mls_rs::MlsMessage;
 
 use crate::address::{ClientId, UserId};
-use crate::identity::client_id;
+use crate::identity::{Revocations, client_id};
 use crate::key_package;
 use crate::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use crate::wire::publish_key_packages::KeyPackageBytes;
@@ -15,6 +15,7 @@ pub(super) fn check(
     asked: &[UserId],
     suite: u16,
     now_ms: u64,
+    revocations: &Revocations,
 ) -> Result<(ClientId, KeyPackageBytes), String> {
     let who = claimed.client.as_ref().map_or(claimed.user.to_string(), ToString::to_string);
     let bytes = match &claimed.outcome {
@@ -24,6 +25,7 @@ pub(super) fn check(
         ClaimOutcome::Unknown => {
             return Err(format!("{who} is unknown, or has no device with MLS"));
         }
+        ClaimOutcome::Revoked => return Err(format!("{who} is revoked")),
         ClaimOutcome::NoConsent => return Err(format!("{who} does not let you add them")),
     };
     let fit = key_package::check(bytes, now_ms)
@@ -34,7 +36,16 @@ pub(super) fn check(
     } else if fit.suite != suite {
         return Err(format!("{who}: the key package is for another cipher suite"));
     }
-    Ok((fit.client, KeyPackageBytes(bytes.clone())))
+    let package = KeyPackageBytes(bytes.clone());
+    match client(&package) {
+        Some((_, message)) if names(revocations, &message) => Err(format!("{who} is revoked")),
+        _ => Ok((fit.client, package)),
+    }
+}
+
+fn names(revocations: &Revocations, message: &MlsMessage) -> bool {
+    let package = message.as_key_package();
+    package.is_some_and(|package| revocations.names(package.signing_identity()))
 }
 
 /// The client of a package that we hold.
@@ -94,7 +105,8 @@ mod tests {
         let end_ms = NOW_MS + KEY_PACKAGE_LIFETIME_S * 1000;
         let check = |package: &[u8], suite, now_ms| {
             let claimed = claimed(package.to_vec());
-            check(&claimed, std::slice::from_ref(&claimed.user), suite, now_ms).map(|_| ())
+            let users = std::slice::from_ref(&claimed.user);
+            check(&claimed, users, suite, now_ms, &Revocations::none()).map(|_| ())
         };
         assert_eq!(check(&good, 1, NOW_MS), Ok(()));
         let unfit = [

@@ -7,6 +7,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::requests::Purpose;
 use super::{Member, claimed_package};
 use crate::address::{ClientId, UserId};
+use crate::identity::Revocations;
 use crate::limits::USERS_PER_CLAIM_MAX;
 use crate::store::StoreError;
 use crate::wire::claim_key_packages::{ClaimKeyPackages, ClaimPurpose, ClaimedClient};
@@ -43,10 +44,16 @@ impl Claiming {
     }
 
     /// The hub answered a claim.
-    pub(super) fn take(&mut self, claimed: &[ClaimedClient], suite: u16, now_ms: u64) {
+    pub(super) fn take(
+        &mut self,
+        claimed: &[ClaimedClient],
+        suite: u16,
+        now_ms: u64,
+        revocations: &Revocations,
+    ) {
         self.under_way = false;
         for client in claimed {
-            match claimed_package::check(client, &self.users, suite, now_ms) {
+            match claimed_package::check(client, &self.users, suite, now_ms, revocations) {
                 Ok((client, _)) if self.held().iter().any(|(held, _)| *held == client) => {}
                 Ok((_, package)) => self.packages.push(package),
                 Err(why) => self.failures.push(why),

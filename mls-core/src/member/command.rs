@@ -3,7 +3,8 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::psk::PreSharedKey;
 
-use crate::address::{RoomAddress, UserId};
+use super::DomainAnchorsCommand;
+use crate::address::{ClientId, RoomAddress, UserId};
 use crate::group_settings::Settings;
 use crate::wire::GroupId;
 use crate::wire::create_room::CreateRoom;
@@ -58,6 +59,10 @@ pub enum Command {
     /// Put a new group into the place of one that cannot be healed, in the same rooms with the same
     /// people, as an admin. Nothing proves to them that it follows the former.
     Restart(GroupId) = 41u8,
+    /// Go by these authorities of a domain from now on, and by no others.
+    TrustAnchors(DomainAnchorsCommand) = 32u8,
+    /// Take another device of this user out of everything, for good.
+    RevokeDevice(ClientId) = 33u8,
     /// Ask the admins of a room's group to be let in.
     Knock(RoomAddress) = 60u8,
     /// Say no to who knocked, as an admin; an Invite says yes.
@@ -86,6 +91,8 @@ impl Command {
             Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
+            | Self::TrustAnchors(_)
+            | Self::RevokeDevice(_)
             | Self::Join(_)
             | Self::Knock(_) => None,
         }
@@ -112,6 +119,8 @@ impl Command {
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
+            | Self::TrustAnchors(_)
+            | Self::RevokeDevice(_)
             | Self::Join(_)
             | Self::Knock(_) => return self,
         };

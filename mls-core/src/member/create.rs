@@ -114,7 +114,8 @@ impl Member {
         if !self.is_on_own_network(rooms) {
             return self.fail(number, NO_OWN_ROOM);
         }
-        let bound = self.bind(&hub, rooms);
+        let anchors = self.anchors_for_group()?;
+        let bound = BridgeGroup { anchors, ..self.bind(&hub, rooms) };
         let command = self.intents.get(&number).map(|intent| intent.command.clone());
         let suite = command.as_ref().and_then(wanted).map_or(SUITE, |(_, suite)| suite);
         let made = self.new_mls_group(suite, &hub, &bound);
@@ -170,7 +171,7 @@ impl Member {
         }
     }
 
-    /// What the context of a group of this device's says of hub and rooms.
+    /// What the context of a group of this device's says of hub and rooms; no authorities yet.
     pub(super) fn bind(&self, hub: &HubInfo, rooms: &RoomCreated) -> BridgeGroup {
         let hub_matrix = hub.hub_matrix.clone().unwrap_or_default();
         let via = hub_matrix.split_once(':').map(|(_, server)| server.to_owned());
@@ -191,7 +192,7 @@ impl Member {
             previous_key: Vec::new(),
             handover: Vec::new(),
             replaces: Vec::new(),
-            anchors: TrustAnchors(hub.anchors.clone()),
+            anchors: TrustAnchors::default(),
         }
     }
 

@@ -12,13 +12,13 @@ use super::Member;
 use super::group_record::State;
 use super::key_packages::Fill;
 use super::keys::{SUITE, SignatureKey};
+use super::pinned_anchors::DomainAnchors;
 use super::requests::Purpose;
 use crate::authority::request_certificate;
-use crate::identity::{Certificate, check_chain};
+use crate::identity::{Certificate, CertificateError, check_chain};
 use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS};
 use crate::policy::KEY_PACKAGE_LEFT_MS;
 use crate::store::StoreError;
-use crate::wire::hub_info::HubInfo;
 use crate::wire::issue_credential::{IssueCredential, IssuedCredential, proof_of};
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId, Request, RequestId};
@@ -50,7 +50,7 @@ impl Member {
         let settled = !SCHEMES.iter().any(|suite| self.is_over(self.keys.of(*suite)))
             && match self.hub()? {
                 _ if waited || self.patience.again_ms > self.now_ms => true,
-                Some(hub) => !self.is_ours(&hub) || SCHEMES.iter().all(certified),
+                Some(_) => !self.is_certified_by_hub()? || SCHEMES.iter().all(certified),
                 None => false,
             };
         self.patience.waiting |= !settled;
@@ -91,8 +91,8 @@ impl Member {
 
     /// Asks for the certificates that are missing, or old.
     pub(super) fn want_credentials(&mut self) -> Result<(), StoreError> {
-        let Some(hub) = self.hub()?.filter(|hub| self.is_ours(hub)) else { return Ok(()) };
-        if self.patience.again_ms > self.now_ms || hub.anchors.is_empty() || !self.is_announced()? {
+        let waits = self.patience.again_ms > self.now_ms;
+        if waits || self.hub()?.is_none() || !self.is_certified_by_hub()? || !self.is_announced()? {
             return Ok(());
         }
         for suite in SCHEMES {
@@ -111,10 +111,10 @@ impl Member {
         key.renew_at_ms().is_some_and(|at_ms| self.now_ms < at_ms)
     }
 
-    /// Whether the hub's authority signs for our domain.
-    pub(super) fn is_ours(&self, hub: &HubInfo) -> bool {
-        let domain = self.client.user().domain();
-        hub.anchors.iter().any(|anchor| anchor.domain == domain)
+    /// What stood in the way of a certificate may be gone.
+    pub(super) fn ask_for_credentials_anew(&mut self) -> Result<(), StoreError> {
+        self.patience.again_ms = 0;
+        self.want_credentials()
     }
 
     /// Asks for a certificate of a key of this device.
@@ -197,16 +197,18 @@ impl Member {
         key: &SignatureKey,
         issued: &IssuedCredential,
     ) -> Result<Result<Certificate, String>, StoreError> {
-        let Some(hub) = self.hub()? else { return Ok(Err("no hub is pinned".to_owned())) };
+        let Some(own) = self.own_authority()? else {
+            return Ok(Err("no authority of this domain is known".to_owned()));
+        };
         let chain: CertificateChain =
             issued.chain.iter().map(|one| one.0.clone()).collect::<Vec<_>>().into();
         Ok(match Certificate::of(&chain) {
             Ok(one) if one.client != self.client || one.key != key.public().as_ref() => {
                 Err("the certificate is for another client or key".to_owned())
             }
-            Ok(certificate) => check_chain(&chain, &hub.anchors, self.now_ms / 1000)
+            Ok(certificate) => check_chain(&chain, &own.known.0, self.now_ms / 1000)
                 .map(|()| certificate)
-                .map_err(|error| error.to_string()),
+                .map_err(|error| unknown_authority(&own, &error)),
             Err(error) => Err(error.to_string()),
         })
     }
@@ -224,4 +226,12 @@ impl Member {
         self.touched.insert(group.clone());
         self.change_record(group, |record| record.update_due_ms = record.update_due_ms.min(due_ms))
     }
+}
+
+/// Why a certificate that leads to no known authority is not taken.
+fn unknown_authority(own: &DomainAnchors, error: &CertificateError) -> String {
+    if own.offered.0.is_empty() {
+        return error.to_string();
+    }
+    format!("{error}; the hub names another authority now, which a person must accept first")
 }

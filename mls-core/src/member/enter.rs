@@ -186,6 +186,9 @@ impl Member {
         loaded: &Loaded,
         rooms: Vec<RoomAddress>,
     ) -> Result<(), StoreError> {
+        if let Ok(bound) = BridgeGroup::from_extensions(&loaded.group.context().extensions) {
+            self.anchors_of_group(id, &bound)?;
+        }
         let branched_from = self.record(id).and_then(|record| record.branched_from.clone());
         let joined = Joined {
             branched_from,
@@ -194,7 +197,8 @@ impl Member {
             rooms,
             members: clients(&loaded.group.roster()),
         };
-        self.emit(Event::Joined(joined)).map(|_| ())
+        self.emit(Event::Joined(joined))?;
+        self.tell_of_revoked(id, &self.revoked_members(loaded))
     }
 }
 

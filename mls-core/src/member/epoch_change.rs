@@ -59,9 +59,14 @@ impl Member {
         if let Some(event) = &event {
             self.compare_with_replaced(&loaded.group, &event.added)?;
         }
+        let revoked = match &event {
+            Some(event) => self.revoked_among(&loaded, &event.added),
+            None => Vec::new(),
+        };
         self.give_back(&group, loaded);
         if let Some(event) = event {
             self.emit(Event::Epoch(event))?;
+            self.tell_of_revoked(&group, &revoked)?;
         }
         self.read_future(&group)?;
         match &commit.effect {
@@ -104,6 +109,9 @@ impl Member {
         let context = loaded.group.context();
         let epoch = context.epoch;
         let bound = BridgeGroup::from_extensions(&context.extensions);
+        if let Ok(bound) = &bound {
+            self.anchors_of_group(group, bound)?;
+        }
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });

@@ -4,7 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::{AlarmEvent, CommandId, MembershipChange};
 use crate::address::{ClientId, RoomAddress, UserId};
-use crate::wire::GroupId;
+use crate::wire::{Digest, GroupId};
 
 /// An event and its number: 1, 2, 3, … in the profile's life; none is given twice.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -65,10 +65,28 @@ pub enum Event {
     /// A group that this device has just joined took the place of one that could not be healed, and
     /// nothing proves that it follows that.
     Restarted(Restarted) = 41u8,
+    /// A hub, or a group, names other authorities of a domain than this device knows.
+    AnchorsChanged(AnchorsChanged) = 32u8,
     /// Somebody asks to be let into a group; an Invite lets them in.
     Knocked(KnockedEvent) = 60u8,
     /// An admin said no to a knock of this device.
     KnockDenied(KnockDeniedEvent) = 61u8,
+}
+
+/// Authorities that this device does not know are named for a domain. They count nothing for it until a
+/// person has compared their fingerprints with those that the authority's operator shows, and says so
+/// ([`Command::TrustAnchors`](super::Command::TrustAnchors)).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct AnchorsChanged {
+    /// The domain.
+    pub domain: String,
+    /// Fingerprints of those that this device goes by.
+    pub known: Vec<Digest>,
+    /// Fingerprints of those that are named.
+    pub named: Vec<Digest>,
+    /// The group that names them; nothing where the hub does.
+    pub group: Option<GroupId>,
 }
 
 /// A new group took the place of another by an admin's restart. Compare its members over another way:
@@ -292,5 +310,6 @@ crate::codec_properties::hold!(
     KnockedEvent,
     KnockDeniedEvent,
     StartedAnew,
-    Restarted
+    Restarted,
+    AnchorsChanged
 );

@@ -95,8 +95,7 @@ impl Member {
         group: &GroupId,
         suite: CipherSuite,
     ) -> Result<(), StoreError> {
-        let certified = self.hub()?.is_some_and(|hub| self.is_ours(&hub));
-        if !certified || self.is_ordered_by_room(group) {
+        if !self.is_certified_by_hub()? || self.is_ordered_by_room(group) {
             return Ok(());
         }
         let next = self.next_key(group, suite)?;
@@ -143,6 +142,7 @@ impl Member {
     /// This device has no leaf in the group any more.
     pub(super) fn forget_keys(&mut self, group: &GroupId) {
         self.overlay.delete(GROUP_KEYS, &group.0);
+        self.forget_group_anchors(group);
         self.forget_requests(
             |purpose| matches!(purpose, Purpose::GroupCredential(of) if of == group),
         );
@@ -166,7 +166,7 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         }
         let next = self.next_key(group, suite)?;
-        if self.hub()?.is_some_and(|hub| self.is_ours(&hub)) && !self.is_fresh(&next) {
+        if self.is_certified_by_hub()? && !self.is_fresh(&next) {
             let purpose = Purpose::GroupCredential(group.clone());
             if !self.is_asking(|asked| *asked == purpose) {
                 self.ask_for_credential(purpose, suite, &next)?;

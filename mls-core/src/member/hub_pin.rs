@@ -68,7 +68,7 @@ impl Member {
                             key that this device knows: it is not used";
                 return self.warn(&nowhere, text);
             }
-            return Ok(());
+            return self.anchors_of_hub(info);
         }
         if !info.takes_the_place_of(pinned) || !info.has_good_seal_key() {
             let text = "the hub shows another key, and the one that this device knows has not signed \
@@ -104,18 +104,20 @@ impl Member {
         }
         self.hurry_all_requests()?;
         self.want_credentials()?;
+        self.want_revocations()?;
         self.fill_pools(Fill::BelowHalf)?;
         self.start_publishing()?;
         self.start_creates()?;
         self.start_joins()?;
         self.start_knocks()?;
+        self.start_revocations()?;
         self.try_welcomes()
     }
 
-    fn pin(&self, info: &HubInfo) -> Result<(), StoreError> {
+    fn pin(&mut self, info: &HubInfo) -> Result<(), StoreError> {
         self.overlay.write(HUB, PIN, info)?;
         self.sealer.use_key(&info.seal_key);
-        Ok(())
+        self.anchors_of_hub(info)
     }
 
     /// The hub cannot open a request: its keys may be new. They are asked for, now and then.

@@ -194,9 +194,10 @@ impl Member {
         self.touched.extend(intent.group().cloned());
         self.intents.insert(number, intent);
         self.new_intents.insert(number);
-        match refused {
-            Some(why) => self.fail(number, why),
-            None => Ok(()),
+        match (refused, self.intents.get(&number).map(|intent| intent.command.clone())) {
+            (Some(why), _) => self.fail(number, why),
+            (None, Some(Command::TrustAnchors(wanted))) => self.trust_anchors(number, &wanted),
+            (None, _) => Ok(()),
         }
     }
 
@@ -321,7 +322,9 @@ impl Member {
             (Command::Join(_), Ok(Answer::GroupFound(found))) => {
                 self.join_found(number, found.group)
             }
-            (Command::Knock(_), Ok(Answer::Done)) => self.done(number, None),
+            (Command::Knock(_) | Command::RevokeDevice(_), Ok(Answer::Done)) => {
+                self.done(number, None)
+            }
             (Command::DenyKnock(deny), Ok(Answer::Done)) => self.done(number, Some(deny.group)),
             (Command::Leave(group), Ok(_) | Err(Refusal::UnknownGroup)) => {
                 self.left(&group, number)

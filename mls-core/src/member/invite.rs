@@ -90,7 +90,8 @@ impl Member {
         let suite = self.record(&group).map_or(0, |record| record.suite);
         inviting.claiming = false;
         for client in &claimed {
-            match claimed_package::check(client, &users, suite, self.now_ms) {
+            match claimed_package::check(client, &users, suite, self.now_ms, &self.revocations.list)
+            {
                 Ok((_, package)) => inviting.packages.push(package),
                 Err(why) => inviting.failures.push(why),
             }

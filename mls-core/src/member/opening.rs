@@ -8,7 +8,7 @@ use super::engine_storage::{PACKAGE_LIFETIME, Slot};
 use super::keys::{SUITE, SignatureKeys};
 use super::{
     Member, checkpoints, credentials, engine_storage, future, gaps, group_record, intents,
-    requests, rooms, send, unheard, welcome,
+    requests, revocations, rooms, send, unheard, welcome,
 };
 use crate::address::ClientId;
 use crate::crypto::Crypto;
@@ -36,7 +36,7 @@ impl Member {
         let engine = engine_storage::client(&overlay, &crypto, slot, own, SUITE, PACKAGE_LIFETIME);
         let (intents, ended) = intents::open(&overlay)?;
         let sealer = Sealer::new(client.user(), &crypto).map_err(|e| StoreError(e.to_string()))?;
-        let member = Self {
+        let mut member = Self {
             groups: group_record::open(&overlay)?,
             counters: Counters::open(&overlay)?,
             requests: requests::open(&overlay)?,
@@ -46,6 +46,7 @@ impl Member {
             doubts: welcome::Doubts::default(),
             checkpoints: checkpoints::Checkpoints::default(),
             patience: credentials::Patience::default(),
+            revocations: revocations::open(&overlay)?,
             gaps: gaps::Gaps::default(),
             fell_apart_ms: BTreeMap::new(),
             handed_back_ms: BTreeMap::new(),
@@ -77,6 +78,9 @@ impl Member {
         };
         if let Some(hub) = member.hub()? {
             member.sealer.use_key(&hub.seal_key);
+            if member.authorities()?.is_empty() {
+                member.anchors_of_hub(&hub)?;
+            }
         }
         let writes = member.overlay.take_writes();
         Ok((member, writes))

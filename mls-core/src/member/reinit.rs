@@ -104,7 +104,8 @@ impl Member {
         starting.asking = false;
         match (asked, result) {
             (_, Ok(Answer::KeyPackages(claimed))) => {
-                starting.claiming.take(&claimed, starting.suite, self.now_ms);
+                let (suite, list) = (starting.suite, &self.revocations.list);
+                starting.claiming.take(&claimed, suite, self.now_ms, list);
                 self.set_stage(number, Stage::StartingAnew(starting))
             }
             (Some(Request::RegisterSuccessor(asked)), Ok(Answer::Receipt(receipt))) => {

@@ -55,6 +55,8 @@ pub(super) enum Purpose {
     GroupCredential(GroupId) = 32u8,
     /// To see how the keys in a group came to be others.
     KeyHistory(GroupId) = 33u8,
+    /// To learn which certificates count no more.
+    Revocations = 34u8,
 }
 
 /// A request as it is stored.
@@ -267,6 +269,7 @@ impl Member {
             Purpose::Proposal(group) => self.proposal_answered(&group, asked, result),
             Purpose::KeyHistory(group) => self.key_history_answered(&group, result),
             Purpose::GroupCredential(group) => self.group_credential_answered(&group, result),
+            Purpose::Revocations => self.revocations_answered(result),
             Purpose::Credential(suite) => self.credential_answered(suite.into(), result),
             Purpose::Commit(_) | Purpose::Report => Ok(()),
         }

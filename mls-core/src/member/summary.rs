@@ -3,12 +3,15 @@
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::identity::SigningIdentity;
 
-use super::Member;
 use super::engine_storage::{self, MemberGroup, Slot};
 use super::group_record::{GroupRecord, State};
+use super::{DomainAnchors, Member};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
-use crate::identity::{Standing, TrustAnchor, check_leaf, client_id, is_admin};
+use crate::identity::{
+    CertificateError, IdentityError, Standing, TrustAnchor, TrustAnchors, check_leaf_against,
+    client_id, is_admin,
+};
 use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -30,11 +33,20 @@ pub struct GroupSummary {
     /// anew. None of them is stronger than another.
     pub shared_suites: Vec<u16>,
     /// Whose certificates it goes by; people compare the fingerprints.
-    pub anchors: Vec<TrustAnchor>,
+    pub anchors: Vec<NamedAnchor>,
     /// The group that it branches from, as [`Joined`](super::Joined) says.
     pub branched_from: Option<GroupId>,
     /// All its members.
     pub members: Vec<MemberSummary>,
+}
+
+/// An authority that a group names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedAnchor {
+    /// The authority.
+    pub anchor: TrustAnchor,
+    /// Whether this device goes by it ([`Member::authorities`]).
+    pub known: bool,
 }
 
 /// One leaf.
@@ -48,7 +60,7 @@ pub struct MemberSummary {
     pub admin: bool,
     /// Its signature public key.
     pub signature_key: Vec<u8>,
-    /// What stands behind its name.
+    /// What stands behind its name, as far as this device goes by the authority.
     pub standing: Standing,
     /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
     /// added while this device was in the group.
@@ -59,9 +71,10 @@ impl Member {
     /// The groups that this device is in.
     pub fn groups(&self) -> Result<Vec<GroupSummary>, StoreError> {
         let live = self.groups.values().filter(|record| record.state == State::Live);
+        let known = self.authorities()?;
         let mut groups = Vec::new();
         for record in live {
-            let summary = |group: &MemberGroup| self.summary(record, group);
+            let summary = |group: &MemberGroup| self.summary(record, group, &known);
             match self.loaded.get(&record.group) {
                 Some(loaded) => groups.push(summary(&loaded.group)),
                 None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
@@ -73,10 +86,17 @@ impl Member {
         Ok(groups)
     }
 
-    fn summary(&self, record: &GroupRecord, group: &MemberGroup) -> GroupSummary {
+    fn summary(
+        &self,
+        record: &GroupRecord,
+        group: &MemberGroup,
+        known: &[DomainAnchors],
+    ) -> GroupSummary {
         let id = GroupId(group.group_id().to_vec());
         let context = group.context();
         let bound = BridgeGroup::from_extensions(&context.extensions);
+        let anchors = bound.as_ref().map(|bound| named(bound, known)).unwrap_or_default();
+        let believed = bound.as_ref().ok().map(|bound| believed(bound, &anchors));
         let roster = group.roster();
         let shared = |suite: &CipherSuite| {
             roster.members_iter().all(|member| member.capabilities.cipher_suites.contains(suite))
@@ -89,14 +109,14 @@ impl Member {
                 leaf_index: member.index,
                 admin: is_admin(identity, context),
                 signature_key: identity.signature_key.to_vec(),
-                standing: self.standing(identity, bound.as_ref().ok()),
+                standing: self.standing(identity, believed.as_ref()),
             })
         };
         GroupSummary {
             group: id.clone(),
             epoch: group.current_epoch(),
             order: bound.as_ref().map_or(Order::Hub, |bound| bound.order),
-            anchors: bound.as_ref().map(|bound| bound.anchors.0.clone()).unwrap_or_default(),
+            anchors,
             rooms: record.rooms.clone(),
             branched_from: record.branched_from.clone(),
             suite: u16::from(group.cipher_suite()),
@@ -107,11 +127,27 @@ impl Member {
 
     /// What stands behind a leaf that the engine has let in: nothing, once its certificate has ended.
     fn standing(&self, identity: &SigningIdentity, bound: Option<&BridgeGroup>) -> Standing {
-        match bound.and_then(|bound| check_leaf(identity, bound, None).ok()) {
-            Some(Standing::Vouched { until_s }) if until_s > self.now_ms / 1000 => {
+        let list = &self.revocations.list;
+        match bound.map(|bound| check_leaf_against(identity, bound, None, list)) {
+            Some(Ok(Standing::Vouched { until_s })) if until_s > self.now_ms / 1000 => {
                 Standing::Vouched { until_s }
             }
+            Some(Err(IdentityError::Certificate(CertificateError::Revoked))) => Standing::Revoked,
             _ => Standing::Unvouched,
         }
     }
+}
+
+/// The authorities of a group, each with whether it is known.
+fn named(bound: &BridgeGroup, known: &[DomainAnchors]) -> Vec<NamedAnchor> {
+    let is_known = |anchor: &TrustAnchor| known.iter().any(|of| of.known.0.contains(anchor));
+    let named =
+        |anchor: &TrustAnchor| NamedAnchor { known: is_known(anchor), anchor: anchor.clone() };
+    bound.anchors.0.iter().map(named).collect()
+}
+
+/// The group as it would be without the authorities that this device does not go by.
+fn believed(bound: &BridgeGroup, anchors: &[NamedAnchor]) -> BridgeGroup {
+    let known = anchors.iter().filter(|named| named.known).map(|named| named.anchor.clone());
+    BridgeGroup { anchors: TrustAnchors(known.collect()), basic_allowed: true, ..bound.clone() }
 }

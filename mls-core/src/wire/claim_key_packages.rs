@@ -63,6 +63,8 @@ pub enum ClaimOutcome {
     Unknown = 5u8,
     /// The user does not let this claimer add them.
     NoConsent = 6u8,
+    /// The device is revoked.
+    Revoked = 7u8,
 }
 
 #[cfg(test)]

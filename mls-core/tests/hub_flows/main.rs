@@ -31,6 +31,8 @@ mod removal;
 mod requests;
 mod restarting;
 mod returning;
+mod revocation;
 mod roots;
 mod settings;
+mod transparency;
 mod world;

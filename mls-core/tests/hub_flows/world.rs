@@ -31,20 +31,40 @@ pub(crate) struct World {
     /// The store of the hub that is opened anew before each input.
     twin: MemoryStore,
     /// Not while a test is about what lives in memory only (rates).
-    twin_works: bool,
+    pub(crate) twin_works: bool,
     requests: u64,
+    /// All writes so far.
+    journal: Vec<Write>,
     /// What was to be done and no test has looked at yet, without answers.
     pub(crate) effects: Vec<Effect>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let store = MemoryStore::default();
+        Self::after(&[])
+    }
+
+    /// A hub that finds these writes in its store.
+    fn after(journal: &[Write]) -> Self {
+        let (store, twin) = (MemoryStore::default(), MemoryStore::default());
+        store.apply(journal);
         let (hub, writes) = Hub::open(Arc::new(store.clone()), setup()).unwrap();
         store.apply(&writes);
-        let twin = MemoryStore::default();
-        twin.apply(&writes);
-        Self { now: NOW, store, hub, twin, twin_works: true, requests: 0, effects: Vec::new() }
+        let journal = [journal, &writes].concat();
+        twin.apply(&journal);
+        let (requests, effects) = (0, Vec::new());
+        Self { now: NOW, store, hub, twin, twin_works: true, requests, journal, effects }
+    }
+
+    /// A copy of the hub's store as it is now.
+    pub(crate) fn backup(&self) -> Vec<Write> {
+        self.journal.clone()
+    }
+
+    /// The hub of a backup, without a twin, at the time of this one.
+    pub(crate) fn restored(&self, backup: &[Write]) -> Self {
+        let (now, requests) = (self.now, self.requests);
+        Self { now, requests, twin_works: false, ..Self::after(backup) }
     }
 
     /// Without a twin, for now.
@@ -68,6 +88,7 @@ impl World {
     pub(crate) fn input(&mut self, input: Input) -> Outcome {
         let outcome = self.hub.handle(self.now, input.clone()).unwrap();
         self.store.apply(&outcome.writes);
+        self.journal.extend_from_slice(&outcome.writes);
         if !self.twin_works {
             self.twin.apply(&outcome.writes);
         } else {

@@ -29,7 +29,7 @@ fn standings(world: &World, index: usize) -> Vec<(usize, Standing)> {
 fn until_ms(standing: Standing) -> u64 {
     match standing {
         Standing::Vouched { until_s } => until_s * 1000,
-        Standing::Unvouched => 0,
+        Standing::Unvouched | Standing::Revoked => 0,
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod authorities;
 mod blobs;
 mod branching;
 mod branching_amid;
@@ -34,6 +35,7 @@ mod restarting;
 mod restarts;
 mod returning;
 mod returning_amid;
+mod revocation;
 mod sealed;
 mod secrecy;
 mod servers;

@@ -23,7 +23,7 @@ impl World {
                 let own = summary.members.iter().find(|member| member.client == node.client);
                 let good = own.is_some_and(|own| match own.standing {
                     Standing::Vouched { until_s } => until_s > now_s,
-                    Standing::Unvouched => false,
+                    Standing::Unvouched | Standing::Revoked => false,
                 });
                 Rule::Certified.holds(good, || {
                     format!("d{device} stands in g{ordinal} with {:?}", own.map(|o| o.standing))

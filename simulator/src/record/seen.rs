@@ -73,6 +73,10 @@ impl Record {
                 seen.unreadable.push((bad.group, bad.epoch, bad.why, since));
             }
             Event::Warning(warning) => self.device(device).warnings.push(warning.text),
+            // The hub has one authority, always the same.
+            Event::AnchorsChanged(changed) => {
+                self.device(device).warnings.push(format!("{changed:?}"));
+            }
             Event::Alarm(alarm) => match alarm.alarm {
                 Alarm::NoCheckpoints(_) | Alarm::MessagesMissing(_) => {}
                 Alarm::FellApart(_) => self.device(device).fell_apart.push(alarm.group),

@@ -63,6 +63,13 @@ impl From<&EventRecord> for Line {
                 suite: anew.suite,
                 committer: anew.committer.to_string(),
             },
+            Event::AnchorsChanged(changed) => Self::AnchorsChanged {
+                n,
+                domain: changed.domain.clone(),
+                known: changed.known.iter().map(ToString::to_string).collect(),
+                named: changed.named.iter().map(ToString::to_string).collect(),
+                group: changed.group.as_ref().map(ToString::to_string),
+            },
             Event::Restarted(restarted) => Self::Restarted {
                 n,
                 group: restarted.group.to_string(),

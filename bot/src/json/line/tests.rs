@@ -3,13 +3,13 @@
 use mls_core::address::{ClientId, Network, RoomAddress, UserId};
 use mls_core::bridge_group::Order;
 use mls_core::content::encode_text;
-use mls_core::identity::{Standing, TrustAnchor};
+use mls_core::identity::{Standing, TrustAnchor, TrustAnchors};
 use mls_core::member::{
-    Alarm, AlarmEvent, ChangeKind, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event,
-    EventRecord, GroupSummary, HeardFrom, HubContradicts, Joined, KnockDeniedEvent, KnockedEvent,
-    MemberSummary, MembershipChange, MembershipEntry, MessageEvent, MessagesMissing,
-    OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable,
-    WarningEvent,
+    Alarm, AlarmEvent, AnchorSource, AnchorsChanged, ChangeKind, CommandDone, CommandFailed,
+    DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary, HeardFrom,
+    HubContradicts, Joined, KnockDeniedEvent, KnockedEvent, MemberSummary, MembershipChange,
+    MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, OtherStateSeen, Proposer,
+    RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -25,6 +25,10 @@ fn alice() -> ClientId {
 
 fn bob() -> ClientId {
     ClientId::parse("xmpp:bob@xmpp.example/00112233445566ff").unwrap()
+}
+
+fn anchor() -> TrustAnchor {
+    TrustAnchor { domain: "xmpp.example".into(), certificate: vec![1] }
 }
 
 fn rooms() -> Vec<RoomAddress> {
@@ -101,6 +105,12 @@ fn events() -> Vec<Event> {
         Event::HeardFrom(HeardFrom { group: group(), client: bob() }),
         Event::Knocked(KnockedEvent { group: group(), user: bob().user() }),
         Event::KnockDenied(KnockDeniedEvent { room: RoomAddress::xmpp("tea@rooms.d") }),
+        Event::AnchorsChanged(AnchorsChanged {
+            domain: "xmpp.example".into(),
+            known: vec![anchor().fingerprint()],
+            named: vec![Digest([0xab; 32])],
+            group: Some(group()),
+        }),
         Event::StartedAnew(StartedAnew {
             group: group(),
             successor: GroupId(vec![9; 16]),
@@ -153,16 +163,25 @@ fn every_answer_has_its_pinned_line() {
         group: group(),
         epoch: 3,
         rooms: rooms(),
-        anchors: vec![TrustAnchor { domain: "xmpp.example".into(), certificate: vec![1] }],
+        anchors: vec![NamedAnchor { anchor: anchor(), known: true }],
         suite: 1,
         shared_suites: vec![1, 3],
         members: vec![member(alice(), 0, true), member(bob(), 2, false)],
+    };
+    let known = DomainAnchors {
+        domain: "xmpp.example".into(),
+        known: TrustAnchors(vec![anchor()]),
+        source: AnchorSource::Hub,
+        since_ms: 1_700_000_000_000,
+        offered: TrustAnchors(vec![TrustAnchor { certificate: vec![2], ..anchor() }]),
+        issued_by_hub: true,
     };
     let lines = [
         Line::LoggedIn { client: alice().to_string() },
         Line::Ready { client: alice().to_string() },
         Line::groups(Some("7".into()), &[summary]),
         Line::groups(None, &[]),
+        Line::authorities(Some("9".into()), &[known]),
         Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },

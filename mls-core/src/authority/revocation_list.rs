@@ -1,0 +1,49 @@
+//! The list of certificates that count no more: an X.509 CRL (RFC 5280 5), signed by the authority.
+
+use rcgen::{
+    CertificateRevocationListParams, Issuer, KeyIdMethod, RevocationReason, RevokedCertParams,
+    SerialNumber,
+};
+use rustls_pki_types::CertificateDer;
+
+use super::{Authority, AuthorityError, ForRcgen, at, not_signed};
+use crate::policy::REVOCATION_LIST_LIFETIME_MS;
+
+/// One certificate that counts no more.
+pub struct RevokedCertificate {
+    /// Its serial number, big-endian.
+    pub serial: Vec<u8>,
+    /// Since when, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+impl Authority {
+    /// The list as of `now_ms`, DER; `number` grows with each.
+    pub fn sign_revocations(
+        &self,
+        revoked: Vec<RevokedCertificate>,
+        number: u64,
+        now_ms: u64,
+    ) -> Result<Vec<u8>, AuthorityError> {
+        let own = self.chain.first().cloned().unwrap_or_default();
+        let issuer =
+            Issuer::from_ca_cert_der(&CertificateDer::from(own), ForRcgen(self.key.clone()))?;
+        let entry = |one: RevokedCertificate| {
+            Ok(RevokedCertParams {
+                serial_number: SerialNumber::from(one.serial),
+                revocation_time: at(one.at_ms)?,
+                reason_code: Some(RevocationReason::KeyCompromise),
+                invalidity_date: None,
+            })
+        };
+        let params = CertificateRevocationListParams {
+            this_update: at(now_ms)?,
+            next_update: at(now_ms.saturating_add(REVOCATION_LIST_LIFETIME_MS))?,
+            crl_number: SerialNumber::from(number),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.into_iter().map(entry).collect::<Result<_, AuthorityError>>()?,
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(params.signed_by(&issuer).map_err(not_signed)?.der().to_vec())
+    }
+}
