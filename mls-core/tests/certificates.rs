@@ -1,6 +1,6 @@
 //! Certificates of the authentication service: what one is worth, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use mls_core::address::{ClientId, UserId};
 use mls_core::authority::{
