@@ -91,8 +91,8 @@ fn everybody_talks(world: &mut World, group: &GroupId) {
         world.say(index, group, "still here");
         world.run();
     }
-    for index in 0..DEVICES {
-        let more = world.heard(index).len() - heard[index];
+    for (index, before) in heard.into_iter().enumerate() {
+        let more = world.heard(index).len() - before;
         assert_eq!(more, DEVICES, "{index}: {:?}", world.warnings(index));
     }
 }
