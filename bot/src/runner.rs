@@ -271,6 +271,7 @@ impl Runner {
             self.tidied = Instant::now();
             // What was deleted leaves the write-ahead log too.
             self.database.checkpoint()?;
+            self.input(Input::LookForRevocations, Vec::new())?;
         }
         Ok(())
     }
@@ -296,6 +297,7 @@ impl Runner {
                 // Not before the rest of its batch, which may say how many there are.
                 self.publish_at = self.options.publish.then(Instant::now);
             }
+            self.input(Input::LookForRevocations, Vec::new())?;
         }
         Ok(())
     }

@@ -36,16 +36,8 @@ use crate::transparency::{SignedTreeHead, TreeHead};
 
 /// A key that the authority makes itself is Ed25519, whatever those are that it signs for.
 pub(crate) const AUTHORITY_SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
-/// The suite with whose signature scheme the authority of a public key signs; see [`AuthorityKey::public`].
-pub(crate) fn suite_of(authority: &SignaturePublicKey) -> CipherSuite {
-    match authority.len() {
-        P256_BYTES => CipherSuite::P256_AES128,
-        _ => AUTHORITY_SUITE,
-    }
-}
-
-/// An uncompressed point.
-const P256_BYTES: usize = 65;
+/// Bytes of a P-256 public key: an uncompressed point (RFC 5480 2.2).
+const P256_KEY_BYTES: usize = 65;
 const SERIAL_BYTES: usize = 16;
 /// A certificate begins before every leaf that it is used in, on a clock that is behind.
 const BACKDATING_MS: u64 = KEY_PACKAGE_BACKDATING_S * 1000 + CLOCK_SKEW_MS;
@@ -53,6 +45,11 @@ const BACKDATING_MS: u64 = KEY_PACKAGE_BACKDATING_S * 1000 + CLOCK_SKEW_MS;
 const AUTHORITY_BEGIN_MS: u64 = 1_735_689_600_000;
 /// 9999-12-31 23:59:59, no end (RFC 5280 4.1.2.5).
 const AUTHORITY_END_MS: u64 = 253_402_300_799_000;
+
+/// The suite whose signatures the authority with this public key makes.
+pub(crate) fn suite_of(public: &SignaturePublicKey) -> CipherSuite {
+    if public.len() == P256_KEY_BYTES { CipherSuite::P256_AES128 } else { AUTHORITY_SUITE }
+}
 
 /// The authority cannot sign; its operator's fault, or the machine's.
 #[derive(Debug, Error)]
@@ -187,7 +184,6 @@ impl Authority {
 
     /// The state of its log, signed with its own key: the one that also signs certificates.
     pub fn sign_tree_head(&self, head: TreeHead) -> Result<SignedTreeHead, AuthorityError> {
-        // Its label tells it from a certificate.
         let signature = self.key.sign(&head.signed_bytes()?).map_err(|_| AuthorityError::Key)?;
         Ok(SignedTreeHead { head, signature })
     }
@@ -199,8 +195,8 @@ impl Authority {
         let mut params = self.client_params(now_ms).map_err(unusable)?;
         params.serial_number = Some(SerialNumber::from(vec![1]));
         let signed = self.sign(params, &ForRcgen(self.key.clone())).map_err(unusable)?;
-        check_path(&signed.into(), [self.anchor()], now_ms / 1000, &Revocations::none())
-            .map_err(ChainError::Path)
+        let none = Revocations::none();
+        check_path(&signed.into(), [self.anchor()], now_ms / 1000, &none).map_err(ChainError::Path)
     }
 }
 

@@ -59,8 +59,6 @@ pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
-/// Replaced roots of an authority whose certificates may still be valid, beside the current one.
-pub const FORMER_ROOTS_MAX: usize = 2;
 /// Domains whose authorities a device knows.
 pub const DOMAINS_PINNED_MAX: usize = 256;
 /// Devices of one user that are revoked; none of them is ever forgotten.
@@ -78,6 +76,8 @@ pub const LOG_PROOF_HASHES_MAX: usize = 41;
 pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
 /// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
 pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
+/// Replaced roots of an authority whose certificates may still be valid, beside the current one.
+pub const FORMER_ROOTS_MAX: usize = 2;
 /// Trust anchors that a group names.
 pub const ANCHORS_MAX: usize = 32;
 /// Leaves in one group.

@@ -241,6 +241,7 @@ impl Member {
             Input::KeyPackagesLeft { suite, count } => self.key_packages_left(suite.into(), count),
             Input::Connected => self.connected(),
             Input::Tick => self.tick(),
+            Input::LookForRevocations => self.want_revocations(),
         }
     }
 
@@ -257,7 +258,6 @@ impl Member {
     fn connected(&mut self) -> Result<(), StoreError> {
         self.ask_hub_again()?;
         self.want_credentials()?;
-        self.want_revocations()?;
         self.hurry_requests();
         self.fetched_for.clear();
         self.handed_back_ms.clear();

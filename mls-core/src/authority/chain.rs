@@ -3,7 +3,6 @@
 
 use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::KeyUsage;
 use x509_parser::prelude::FromDer;
 
 use super::key::{AuthorityKey, AuthorityKeyError, KeyAlgorithm};
@@ -33,9 +32,9 @@ pub enum ChainError {
          keyUsage with keyCertSign"
     )]
     NoAuthority(usize),
-    /// It may sign certificates, and no lists of those that are revoked.
+    /// It may not say which certificates count no more.
     #[error(
-        "the first certificate may not sign lists of revoked certificates: its keyUsage needs cRLSign too"
+        "the first certificate may not sign lists of revoked certificates: its keyUsage needs cRLSign"
     )]
     NoLists,
     /// The last one is no root.
@@ -104,10 +103,8 @@ pub(super) fn check(
             return Err(ChainError::Long(place));
         }
         let read = one(der, place)?;
-        if !may_sign(&read, KeyUsage::key_cert_sign) {
+        if !may_sign(&read) {
             return Err(ChainError::NoAuthority(place));
-        } else if place == 1 && !may_sign(&read, KeyUsage::crl_sign) {
-            return Err(ChainError::NoLists);
         }
         let validity = valid(&read);
         if now_ms < validity.from_ms {
@@ -116,6 +113,8 @@ pub(super) fn check(
             return Err(ChainError::Ended(place));
         } else if place == chain.len() && !is_root(&read) {
             return Err(ChainError::NoRoot);
+        } else if place == 1 && !may_sign_lists(&read) {
+            return Err(ChainError::NoLists);
         } else if place == 1 && !is_for(&read, key) {
             return Err(ChainError::OtherKey);
         }
@@ -139,9 +138,15 @@ fn valid(read: &X509Certificate<'_>) -> Validity {
     }
 }
 
-fn may_sign(read: &X509Certificate<'_>, what: fn(&KeyUsage) -> bool) -> bool {
+fn may_sign_lists(read: &X509Certificate<'_>) -> bool {
+    read.key_usage().ok().flatten().is_some_and(|found| found.value.crl_sign())
+}
+
+fn may_sign(read: &X509Certificate<'_>) -> bool {
+    let constraints = read.basic_constraints().ok().flatten();
     let usage = read.key_usage().ok().flatten();
-    read.is_ca() && usage.is_some_and(|found| what(found.value))
+    constraints.is_some_and(|found| found.value.ca)
+        && usage.is_some_and(|found| found.value.key_cert_sign())
 }
 
 fn is_root(read: &X509Certificate<'_>) -> bool {

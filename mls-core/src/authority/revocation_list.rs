@@ -6,7 +6,8 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 
-use super::{Authority, AuthorityError, ForRcgen, at, not_signed};
+use super::key::ForRcgen;
+use super::{Authority, AuthorityError, at};
 use crate::policy::REVOCATION_LIST_LIFETIME_MS;
 
 /// One certificate that counts no more.
@@ -26,8 +27,8 @@ impl Authority {
         now_ms: u64,
     ) -> Result<Vec<u8>, AuthorityError> {
         let own = self.chain.first().cloned().unwrap_or_default();
-        let issuer =
-            Issuer::from_ca_cert_der(&CertificateDer::from(own), ForRcgen(self.key.clone()))?;
+        let key = ForRcgen(self.key.clone());
+        let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(own), key)?;
         let entry = |one: RevokedCertificate| {
             Ok(RevokedCertParams {
                 serial_number: SerialNumber::from(one.serial),
@@ -44,6 +45,10 @@ impl Authority {
             revoked_certs: revoked.into_iter().map(entry).collect::<Result<_, AuthorityError>>()?,
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        Ok(params.signed_by(&issuer).map_err(not_signed)?.der().to_vec())
+        let signed = params.signed_by(&issuer).map_err(|error| match error {
+            rcgen::Error::RemoteKeyError => AuthorityError::Key,
+            other => other.into(),
+        })?;
+        Ok(signed.der().to_vec())
     }
 }

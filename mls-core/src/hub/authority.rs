@@ -202,15 +202,6 @@ fn open_own(store: &Overlay, crypto: &Crypto, setup: &HubSetup) -> Result<Author
     Ok(authority)
 }
 
-/// The authority did not sign. A token that is away comes back; who asks is told, and all else goes on.
-pub(super) fn not_signed(error: AuthorityError) -> Stop {
-    match error {
-        AuthorityError::Key => Refusal::Unavailable(JOB_WAIT_MS).into(),
-        AuthorityError::Ends => not_allowed(error),
-        other => machine(other).into(),
-    }
-}
-
 impl Turn<'_> {
     /// The trust anchors, for each of our domains: the current root, then those that were replaced and
     /// under which a certificate may still be valid.
@@ -224,6 +215,15 @@ impl Turn<'_> {
             .flat_map(|root| domains.iter().map(|domain| (domain.clone(), root.to_vec())))
             .map(|(domain, certificate)| TrustAnchor { domain, certificate })
             .collect()
+    }
+}
+
+/// A token that is away comes back; who asks is told, and all else goes on.
+pub(super) fn not_signed(error: AuthorityError) -> Stop {
+    match error {
+        AuthorityError::Key => Refusal::Unavailable(JOB_WAIT_MS).into(),
+        AuthorityError::Ends => not_allowed(error),
+        other => machine(other).into(),
     }
 }
 

@@ -8,8 +8,8 @@ use mls_rs_core::identity::CertificateChain;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use thiserror::Error;
 use webpki::{
-    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
-    UnknownStatusPolicy, anchor_from_trusted_cert, aws_lc_rs,
+    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
+    RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert, aws_lc_rs,
 };
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -113,66 +113,47 @@ pub fn is_anchor(der: &[u8]) -> bool {
     signs && anchor_from_trusted_cert(&CertificateDer::from(der)).is_ok()
 }
 
-/// Whether a chain leads to one of `anchors` (certificates in DER) at a time.
+/// Whether a chain leads to one of `anchors` (certificates in DER) at a time, and no list takes its leaf
+/// back. A list that another key has signed says nothing about it: an authority that changes its intermediate
+/// may keep its name.
 pub(crate) fn check_path<'a>(
     chain: &CertificateChain,
     anchors: impl IntoIterator<Item = &'a [u8]>,
     time_s: u64,
     revocations: &Revocations,
 ) -> Result<(), CertificateError> {
-    let anchors: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
-    let verified = match verify(chain, &anchors, time_s, revocations) {
-        // Another of the same name signed it, as before an authority changed its key: it says nothing here.
-        Err(PathError::Webpki(webpki::Error::InvalidCrlSignatureForPublicKey)) => {
-            verify(chain, &anchors, time_s, &Revocations::none())
-        }
-        verified => verified,
+    let path = |error: webpki::Error| match error {
+        webpki::Error::CertRevoked => CertificateError::Revoked,
+        error => CertificateError::Path(error.to_string()),
     };
-    verified.map_err(|error| match error {
-        PathError::Empty => CertificateError::Chain,
-        PathError::Webpki(webpki::Error::CertRevoked) => CertificateError::Revoked,
-        PathError::Webpki(error) => CertificateError::Path(error.to_string()),
-    })
-}
-
-/// Why there is no path, as webpki says it.
-enum PathError {
-    Empty,
-    Webpki(webpki::Error),
-}
-
-impl From<webpki::Error> for PathError {
-    fn from(error: webpki::Error) -> Self {
-        Self::Webpki(error)
-    }
-}
-
-fn verify(
-    chain: &CertificateChain,
-    anchors: &[CertificateDer<'_>],
-    time_s: u64,
-    revocations: &Revocations,
-) -> Result<(), PathError> {
     let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
-    let (leaf, between) = chain.split_first().ok_or(PathError::Empty)?;
-    let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>()?;
+    let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
+    let leaf = EndEntityCert::try_from(leaf).map_err(path)?;
+    let anchors: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
+    let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
+    let anchors = anchors.map_err(path)?;
+    let verify = |revocation: Option<RevocationOptions<'_>>| {
+        let (time, usage) = (unix_time(time_s), KeyUsage::client_auth());
+        leaf.verify_for_usage(ALGORITHMS, &anchors, between, time, usage, revocation, None)
+            .map(drop)
+    };
     let lists = revocations.lists();
-    // A list that is old still says what it says; that a newer one is missing is told to people.
-    let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
-        options
-            .with_depth(RevocationCheckDepth::EndEntity)
-            .with_status_policy(UnknownStatusPolicy::Allow)
-            .with_expiration_policy(ExpirationPolicy::Ignore)
-            .build()
-    });
-    EndEntityCert::try_from(leaf)?.verify_for_usage(
-        ALGORITHMS,
-        &anchors,
-        between,
-        unix_time(time_s),
-        KeyUsage::client_auth(),
-        revocation,
-        None,
-    )?;
-    Ok(())
+    match RevocationOptionsBuilder::new(&lists) {
+        Ok(options) => match verify(Some(lenient(options))) {
+            Err(webpki::Error::InvalidCrlSignatureForPublicKey) => verify(None),
+            judged => judged,
+        },
+        Err(_) => verify(None),
+    }
+    .map_err(path)
+}
+
+/// A list that is old still says what it says; that a newer one is missing is told to people. Whom no list
+/// is about is not revoked.
+fn lenient(options: RevocationOptionsBuilder<'_>) -> RevocationOptions<'_> {
+    options
+        .with_depth(RevocationCheckDepth::EndEntity)
+        .with_status_policy(UnknownStatusPolicy::Allow)
+        .with_expiration_policy(ExpirationPolicy::Ignore)
+        .build()
 }

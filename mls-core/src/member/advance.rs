@@ -142,7 +142,6 @@ impl Member {
         self.forget_old_messages()?;
         self.give_up_proofs()?;
         self.want_credentials()?;
-        self.want_revocations()?;
         self.sweep_key_packages()
     }
 

@@ -104,7 +104,6 @@ impl Member {
         }
         self.hurry_all_requests()?;
         self.want_credentials()?;
-        self.want_revocations()?;
         self.fill_pools(Fill::BelowHalf)?;
         self.start_publishing()?;
         self.start_creates()?;

@@ -42,6 +42,9 @@ pub enum Input {
     Connected,
     /// Time passed; send one each second or so.
     Tick,
+    /// Certificates may have been revoked: give one when the connection is there, and now and then. The hub is
+    /// asked every [`REVOCATIONS_AGAIN_MS`](crate::limits::REVOCATIONS_AGAIN_MS).
+    LookForRevocations,
 }
 
 /// An application message in a room.

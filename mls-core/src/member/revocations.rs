@@ -22,6 +22,8 @@ use crate::wire::{Answer, GroupId, Request};
 
 const LIST: Space = "revocations";
 const KEY: &[u8] = b"list";
+const NO_FRESH_LIST: &str =
+    "the hub gives no fresh list of revoked certificates: who was revoked lately is not known";
 
 /// The list as it is stored.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
@@ -39,7 +41,9 @@ struct StoredList {
 pub(super) struct KnownRevocations {
     pub(super) list: Revocations,
     asked_ms: u64,
-    /// When people were last told that the list is old.
+    /// Since when it is known that the list is old.
+    silent_since_ms: Option<u64>,
+    /// When people were last told that it is.
     told_old_ms: u64,
 }
 
@@ -98,6 +102,7 @@ impl Member {
         let groups: Vec<_> = self.groups.keys().cloned().collect();
         let before = self.revoked_in(&groups)?;
         self.revocations.list = read;
+        self.revocations.silent_since_ms = None;
         for (group, clients) in self.revoked_in(&groups)? {
             let known = before.iter().any(|(of, known)| *of == group && *known == clients);
             if !known {
@@ -156,20 +161,20 @@ impl Member {
         Ok(())
     }
 
+    /// A list whose time is over, and in whose place none came though it was asked for.
     fn tell_of_old_list(&mut self) -> Result<(), StoreError> {
         let stored: Option<StoredList> = self.overlay.read(LIST, KEY)?;
-        let Some(stored) = stored else { return Ok(()) };
-        let old = stored.next_update_s < self.now_ms / 1000;
-        let told = self.now_ms.abs_diff(self.revocations.told_old_ms) < DAY_MS;
-        // Who was away asks first.
-        let asked = self.revocations.asked_ms;
-        let silent = asked > 0 && self.now_ms.abs_diff(asked) >= REVOCATIONS_AGAIN_MS;
-        if !old || told || !silent {
+        if stored.is_none_or(|stored| stored.next_update_s >= self.now_ms / 1000) {
+            self.revocations.silent_since_ms = None;
+            return Ok(());
+        }
+        let since_ms = *self.revocations.silent_since_ms.get_or_insert(self.now_ms);
+        let silent = self.now_ms.abs_diff(since_ms) >= REVOCATIONS_AGAIN_MS;
+        if !silent || self.now_ms.abs_diff(self.revocations.told_old_ms) < DAY_MS {
             return Ok(());
         }
         self.revocations.told_old_ms = self.now_ms;
-        let text = "the hub gives no fresh list of revoked certificates: who was revoked lately is not known";
-        self.warn(&nowhere(), text)
+        self.warn(&nowhere(), NO_FRESH_LIST)
     }
 }
 

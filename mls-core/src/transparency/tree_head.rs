@@ -33,7 +33,7 @@ pub struct TreeHead {
 pub struct SignedTreeHead {
     /// What is signed.
     pub head: TreeHead,
-    /// By the key of the authority, as it signs certificates: Ed25519, or ECDSA on P-256 in DER; over a label, a zero byte and `head`.
+    /// By the key of the authority, Ed25519 or ECDSA on P-256 in DER, over a label, a zero byte and `head`.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub signature: Vec<u8>,
 }
@@ -58,8 +58,7 @@ impl TreeHead {
 impl SignedTreeHead {
     /// Whether the authority signed it, by its key, and a tree can have it.
     pub fn verify(&self, authority: &SignaturePublicKey) -> Result<(), LogError> {
-        let suite = suite_of(authority);
-        engine::verify(suite, authority, &self.signature, &self.head.signed_bytes()?)
+        engine::verify(suite_of(authority), authority, &self.signature, &self.head.signed_bytes()?)
             .map_err(|_| LogError::Signature)?;
         if self.head.is_possible() { Ok(()) } else { Err(LogError::NoTree) }
     }

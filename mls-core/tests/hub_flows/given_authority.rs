@@ -101,10 +101,8 @@ fn each_fault_of_an_intermediate_is_named() {
     assert!(matches!(with(&|it| it.key_usages.clear()), ChainError::NoAuthority(1)));
     let crl_only = |it: &mut CertificateParams| it.key_usages = vec![KeyUsagePurpose::CrlSign];
     assert!(matches!(with(&crl_only), ChainError::NoAuthority(1)));
-    let certificates_only = |it: &mut CertificateParams| {
-        it.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    };
-    assert!(matches!(with(&certificates_only), ChainError::NoLists));
+    let no_lists = |it: &mut CertificateParams| it.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    assert!(matches!(with(&no_lists), ChainError::NoLists));
     assert!(matches!(with(&|it| it.not_after = at(NOW)), ChainError::Ended(1)));
     assert!(matches!(with(&|it| it.not_before = at(NOW + 1000)), ChainError::TooEarly(1)));
     let long = |it: &mut CertificateParams| {

@@ -71,7 +71,10 @@ fn standing(world: &World, index: usize, of: usize) -> Standing {
 
 fn ask_for_list(world: &mut World) {
     world.now_ms += REVOCATIONS_AGAIN_MS;
-    world.pass(90);
+    for index in 0..world.nodes.len() {
+        world.give(index, Input::LookForRevocations);
+    }
+    world.pass(30);
 }
 
 #[test]
