@@ -5,6 +5,8 @@ mod make;
 mod pem;
 mod private_file;
 mod replace;
+mod request;
+mod token;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::config::{self, Config, Fault, Faults, KeyPlace};
 use crate::limits::{AUTHORITY_LOOK, AUTHORITY_WARN_MS};
 pub use make::{CHAIN, KEY, MakeError, ROOT, ROOT_KEY, make_intermediate, make_root};
 pub use replace::replace;
+pub use request::make_request;
 
 /// The configuration in a file, and what the hub opens with.
 pub fn load(file: &Path) -> Result<(Config, HubSetup), Faults> {
@@ -41,6 +44,9 @@ fn open(given: &config::Authority, now_ms: u64) -> Result<Authority, Fault> {
     let fault = |key: &str, problem: String| Fault { key: format!("authority.{key}"), problem };
     let chain = pem::read_certificates(&given.chain).map_err(|why| fault("chain", why))?;
     let key: Arc<dyn AuthorityKey> = match &given.key {
+        KeyPlace::Token(place) => {
+            Arc::new(token::TokenKey::open(place).map_err(|why| fault("pkcs11", why))?)
+        }
         KeyPlace::File(path) => {
             Arc::new(pem::FileKey::read(path).map_err(|why| fault("key", why))?)
         }

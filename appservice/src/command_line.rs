@@ -5,7 +5,7 @@ mod authority;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub use authority::{AuthorityCommand, IntermediateArguments, RootArguments};
+pub use authority::{AuthorityCommand, IntermediateArguments, RequestArguments, RootArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "\

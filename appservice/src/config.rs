@@ -13,7 +13,7 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
-pub use authority::{Authority, KeyPlace};
+pub use authority::{Authority, KeyPlace, Token};
 use section::Section;
 
 /// A configuration without faults.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use appservice::authority::{MakeError, make_intermediate, make_root, replace};
+use appservice::authority::{MakeError, make_intermediate, make_request, make_root, replace};
 use appservice::command_line::{AuthorityCommand, Command, CommandLine, Exit};
 use appservice::init::{Terminal, init};
 use appservice::replace_keys::replace_keys;
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Authority(command) => match command {
             AuthorityCommand::Root(arguments) => made(make_root(&arguments)),
             AuthorityCommand::Intermediate(arguments) => made(make_intermediate(&arguments)),
+            AuthorityCommand::Request(arguments) => made(make_request(&arguments)),
             AuthorityCommand::Replace(arguments) => replace(&arguments),
         },
     };

@@ -9,7 +9,7 @@ mod request;
 mod revocation_list;
 
 pub use chain::ChainError;
-pub use key::{AuthorityKey, AuthorityKeyError, KeyAlgorithm};
+pub use key::{AuthorityKey, AuthorityKeyError, ForRcgen, KeyAlgorithm};
 pub use request::{CertificateRequest, RequestError, request_certificate};
 pub use revocation_list::RevokedCertificate;
 
@@ -26,7 +26,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use self::chain::Validity;
-use self::key::{EngineKey, ForRcgen};
+use self::key::EngineKey;
 use crate::crypto::Crypto;
 use crate::engine::EngineError;
 use crate::identity::{Revocations, check_path};
@@ -177,10 +177,7 @@ impl Authority {
         let own = self.chain.first().cloned().unwrap_or_default();
         let key = ForRcgen(self.key.clone());
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(own), key)?;
-        let signed = params.signed_by(public, &issuer).map_err(|error| match error {
-            rcgen::Error::RemoteKeyError => AuthorityError::Key,
-            other => other.into(),
-        })?;
+        let signed = params.signed_by(public, &issuer).map_err(not_signed)?;
         let between = self.chain.split_last().map(|(_, between)| between).unwrap_or_default();
         Ok(std::iter::once(signed.der().to_vec()).chain(between.iter().cloned()).collect())
     }
@@ -218,6 +215,14 @@ fn own_params(crypto: &Crypto, name: &str) -> Result<CertificateParams, Authorit
     params.not_after = at(AUTHORITY_END_MS)?;
     params.serial_number = Some(serial_number(crypto)?);
     Ok(params)
+}
+
+/// What rcgen says of a key that does not sign, told from what it says of everything else.
+fn not_signed(error: rcgen::Error) -> AuthorityError {
+    match error {
+        rcgen::Error::RemoteKeyError => AuthorityError::Key,
+        other => other.into(),
+    }
 }
 
 fn named(name: &str) -> DistinguishedName {

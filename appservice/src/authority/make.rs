@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mls_core::authority::{Authority, ChainError};
+use mls_core::authority::{Authority, ChainError, ForRcgen};
 use mls_core::limits::DAY_MS;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
+    DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
+    PublicKey, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 use thiserror::Error;
@@ -44,6 +45,12 @@ pub enum MakeError {
     /// The root cannot be used.
     #[error("the root: {0}")]
     Root(String),
+    /// The request cannot be used.
+    #[error("the request: {0}")]
+    Request(String),
+    /// The token cannot be used.
+    #[error("the token: {0}")]
+    Token(String),
     /// The intermediate would be of no use at its end.
     #[error("the root ends on {0}, before the intermediate: give less --days, or make a new root")]
     Outlasts(String),
@@ -62,8 +69,10 @@ impl MakeError {
     /// How the program ends after it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Exists(_) | Self::Root(_) | Self::Outlasts(_) => Exit::Faulty,
-            Self::Chain(_) | Self::Certificate(_) | Self::System(_) => Exit::Failed,
+            Self::Exists(_) | Self::Root(_) | Self::Request(_) | Self::Outlasts(_) => Exit::Faulty,
+            Self::Token(_) | Self::Chain(_) | Self::Certificate(_) | Self::System(_) => {
+                Exit::Failed
+            }
         }
     }
 }
@@ -82,7 +91,8 @@ pub fn make_root(arguments: &RootArguments) -> Result<String, MakeError> {
     let key = KeyPair::generate_for(&PKCS_ED25519).map(Zeroizing::new)?;
     let params = signs(&arguments.name, ROOT_DAYS, 1)?;
     let certificate = params.self_signed(&*key)?.pem();
-    write(&arguments.out, [(ROOT, certificate.as_str()), (ROOT_KEY, &key.serialize_pem())])?;
+    let pem = Zeroizing::new(key.serialize_pem());
+    write(&arguments.out, &[(ROOT, &certificate), (ROOT_KEY, &pem)])?;
     let folder = arguments.out.display();
     Ok(format!(
         "The root is in {folder}. Whoever has {ROOT_KEY} is your domain's authority: keep it offline, \
@@ -98,21 +108,45 @@ pub fn make_intermediate(arguments: &IntermediateArguments) -> Result<String, Ma
     if end_ms(days) > root.ends_ms {
         return Err(MakeError::Outlasts(date(root.ends_ms)));
     }
-    let key = KeyPair::generate_for(&PKCS_ED25519).map(Zeroizing::new)?;
-    let issuer =
-        Issuer::from_ca_cert_der(&CertificateDer::from(root.der.as_slice()), root.key.pair())?;
-    let own = signs(&arguments.name, days, 0)?.signed_by(&*key, &issuer)?;
-    let pem = Zeroizing::new(key.serialize_pem());
-    let file_key = FileKey::parse(pem.as_bytes()).map_err(MakeError::System)?;
-    let chain = vec![own.der().to_vec(), root.der.clone()];
-    let authority = Authority::given(Arc::new(file_key), chain, now_ms())?;
-    write(&arguments.out, [(CHAIN, &[own.pem(), root.pem].concat()), (KEY, &pem)])?;
-    let (folder, end) = (arguments.out.display(), date(authority.ends_ms()));
+    let params = signs(&arguments.name, days, 0)?;
+    let key = match &arguments.request {
+        Some(request) => {
+            let public = read_request(request)?;
+            let own = params.signed_by(&public, &root.issuer()?)?;
+            write(&arguments.out, &[(CHAIN, &[own.pem(), root.pem].concat())])?;
+            "[authority.pkcs11]\n# the token that the request came from"
+        }
+        None => {
+            let key = KeyPair::generate_for(&PKCS_ED25519).map(Zeroizing::new)?;
+            let own = params.signed_by(&*key, &root.issuer()?)?;
+            let pem = Zeroizing::new(key.serialize_pem());
+            let file_key = FileKey::parse(pem.as_bytes()).map_err(MakeError::System)?;
+            let chain = vec![own.der().to_vec(), root.der];
+            Authority::given(Arc::new(file_key), chain, now_ms())?;
+            write(&arguments.out, &[(CHAIN, &[own.pem(), root.pem].concat()), (KEY, &pem)])?;
+            "key = \"authority.key\""
+        }
+    };
+    let (folder, end) = (arguments.out.display(), date(end_ms(days)));
     Ok(format!(
-        "The intermediate is in {folder} and ends on {end}. Next: copy both files to the server, \
-         and in its mls-bridge.toml:\n\n[authority]\nchain = \"{CHAIN}\"\nkey = \"{KEY}\"\n\nThen \
-         mls-bridge check, and start mls-bridge anew.\n"
+        "The intermediate is in {folder} and ends on {end}. Next: copy all of it to the server, and in \
+         its mls-bridge.toml:\n\n[authority]\nchain = \"{CHAIN}\"\n{key}\n\nThen mls-bridge check, and \
+         start mls-bridge anew.\n"
     ))
+}
+
+/// The key that a request asks a certificate for, and that has signed it.
+fn read_request(path: &Path) -> Result<PublicKey, MakeError> {
+    let faulty = |why: String| MakeError::Request(format!("{}: {why}", path.display()));
+    let text = read_public(path).map_err(MakeError::Request)?;
+    let text = std::str::from_utf8(&text).map_err(|error| faulty(error.to_string()))?;
+    let request = CertificateSigningRequestParams::from_pem(text);
+    let public = request.map_err(|error| faulty(error.to_string()))?.public_key;
+    if [&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256].contains(&public.algorithm()) {
+        Ok(public)
+    } else {
+        Err(faulty("its key is neither Ed25519 nor P-256".to_owned()))
+    }
 }
 
 /// A root from its folder.
@@ -124,6 +158,11 @@ struct Root {
 }
 
 impl Root {
+    fn issuer(&self) -> Result<Issuer<'static, ForRcgen>, MakeError> {
+        let key = ForRcgen(self.key.clone());
+        Ok(Issuer::from_ca_cert_der(&CertificateDer::from(self.der.as_slice()), key)?)
+    }
+
     fn read(folder: &Path) -> Result<Self, MakeError> {
         let key = FileKey::read(&folder.join(ROOT_KEY)).map(Arc::new).map_err(MakeError::Root)?;
         let path = folder.join(ROOT);
@@ -170,11 +209,12 @@ fn at(time_ms: u64) -> Result<OffsetDateTime, MakeError> {
 }
 
 /// Writes new files that nobody else may read.
-fn write(folder: &Path, files: [(&str, &str); 2]) -> Result<(), MakeError> {
-    let named = files.map(|(name, text)| (folder.join(name), text));
-    if let Some((path, _)) = named.iter().find(|(path, _)| path.exists()) {
-        return Err(MakeError::Exists(path.clone()));
+pub(super) fn write(folder: &Path, files: &[(&str, &str)]) -> Result<(), MakeError> {
+    let there = files.iter().map(|(name, _)| folder.join(name)).find(|path| path.exists());
+    if let Some(path) = there {
+        return Err(MakeError::Exists(path));
     }
     make_folder(folder)?;
-    named.iter().try_for_each(|(path, text)| Ok(write_private(path, text, false)?))
+    let mut each = files.iter();
+    each.try_for_each(|(name, text)| Ok(write_private(&folder.join(name), text, false)?))
 }

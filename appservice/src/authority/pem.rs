@@ -38,11 +38,6 @@ impl FileKey {
         };
         Ok(Self { pair, algorithm })
     }
-
-    /// The key, for what rcgen signs.
-    pub(super) fn pair(&self) -> &KeyPair {
-        &self.pair
-    }
 }
 
 impl AuthorityKey for FileKey {

@@ -22,6 +22,21 @@ pub struct Authority {
 pub enum KeyPlace {
     /// A PEM file with a PKCS #8 key.
     File(PathBuf),
+    /// In a PKCS #11 token.
+    Token(Token),
+}
+
+/// `[authority.pkcs11]`: a key in a token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The library that speaks with it.
+    pub module: PathBuf,
+    /// Its label.
+    pub token: String,
+    /// The label of the private key, and of the public one.
+    pub key: String,
+    /// A file with the user's PIN.
+    pub pin_file: PathBuf,
 }
 
 impl Authority {
@@ -29,8 +44,30 @@ impl Authority {
     pub(super) fn read(table: Table, folder: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
         let mut section = Section::new("authority", table, faults);
         let chain = section.take("chain", value::path);
-        let key = section.take("key", value::path);
+        let key = match section.take_section("pkcs11") {
+            Some(token) => {
+                section.finish();
+                KeyPlace::Token(Token::read(token, folder, faults)?)
+            }
+            None => {
+                let key = section.take("key", value::path);
+                section.finish();
+                KeyPlace::File(folder.join(key?))
+            }
+        };
+        Some(Self { chain: folder.join(chain?), key })
+    }
+}
+
+impl Token {
+    fn read(table: Table, folder: &Path, faults: &mut Vec<Fault>) -> Option<Self> {
+        let mut section = Section::new("authority.pkcs11", table, faults);
+        let module = section.take("module", value::path);
+        let token = section.take("token", value::label);
+        let key = section.take("key", value::label);
+        let pin_file = section.take("pin_file", value::path);
         section.finish();
-        Some(Self { chain: folder.join(chain?), key: KeyPlace::File(folder.join(key?)) })
+        let (module, pin_file) = (folder.join(module?), folder.join(pin_file?));
+        Some(Self { module, token: token?, key: key?, pin_file })
     }
 }

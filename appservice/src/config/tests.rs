@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, KeyPlace};
+use super::{Config, KeyPlace, Token};
 
 const SOUND: &str = r#"
 database = "mls-bridge.db"
@@ -103,8 +103,23 @@ fn the_authority_is_a_section_of_its_own_whose_paths_start_in_the_folder() {
     let sound = text("chain = \"chain.pem\"\nkey = \"/safe/authority.key\"\n");
     let authority = Config::parse(&sound, Path::new("/etc/x")).unwrap().authority.unwrap();
     assert_eq!(authority.chain, PathBuf::from("/etc/x/chain.pem"));
-    let KeyPlace::File(key) = authority.key;
-    assert_eq!(key, PathBuf::from("/safe/authority.key"));
+    assert!(
+        matches!(authority.key, KeyPlace::File(key) if key == Path::new("/safe/authority.key"))
+    );
+    let token = "chain = \"chain.pem\"\n[authority.pkcs11]\nmodule = \"/usr/lib/x.so\"\n\
+                 token = \"mls\"\nkey = \"authority\"\npin_file = \"pin\"\n";
+    let authority = Config::parse(&text(token), Path::new("/etc/x")).unwrap().authority.unwrap();
+    let KeyPlace::Token(Token { module, token, key, pin_file }) = authority.key else {
+        panic!("no token: {:?}", authority.key);
+    };
+    assert_eq!((module, pin_file), (PathBuf::from("/usr/lib/x.so"), PathBuf::from("/etc/x/pin")));
+    assert_eq!((token.as_str(), key.as_str()), ("mls", "authority"));
+    let both = "chain = \"chain.pem\"\nkey = \"x\"\n[authority.pkcs11]\nmodule = \"x\"\n";
+    let faults = Config::parse(&text(both), Path::new("")).unwrap_err();
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    let pkcs11 = ["token", "key", "pin_file"].map(|key| format!("authority.pkcs11.{key}"));
+    assert_eq!(keys[0], "authority.key", "beside a token it has no effect");
+    assert_eq!(keys[1..], pkcs11);
     let faults = Config::parse(&text("chain = \"\"\nkeys = \"x\"\n"), Path::new("")).unwrap_err();
     let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
     assert_eq!(keys, ["authority.chain", "authority.key", "authority.keys"]);

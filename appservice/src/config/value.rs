@@ -18,6 +18,10 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
+pub(super) fn label(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 pub(super) fn homeserver(text: &str) -> Result<Url, String> {
     let url = Url::parse(text)
         .map_err(|_| format!("{text:?} is not a URL such as http://127.0.0.1:8008"))?;

@@ -78,8 +78,8 @@ impl AuthorityKey for EngineKey {
     }
 }
 
-/// A key as rcgen wants one, which has no place for the reason of a failure.
-pub(super) struct ForRcgen(pub(super) Arc<dyn AuthorityKey>);
+/// A key as rcgen wants one to sign with; it has no place for the reason of a failure.
+pub struct ForRcgen(pub Arc<dyn AuthorityKey>);
 
 impl PublicKeyData for ForRcgen {
     fn der_bytes(&self) -> &[u8] {

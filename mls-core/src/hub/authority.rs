@@ -7,6 +7,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{SignaturePublicKey, SignatureSecretKey};
 use zeroize::Zeroizing;
 
+use super::fetch_revocations;
 use super::turn::{Stop, Turn, machine, not_allowed};
 use super::{Hub, HubSetup};
 use crate::authority::{Authority, AuthorityError};
@@ -26,6 +27,8 @@ const SPACE: Space = "authority";
 const KEY: &[u8] = b"key";
 /// The root of the authority that was given; nothing where the hub's own key is the root.
 const ROOT: &[u8] = b"root";
+/// SHA-256 of the certificate that signed last.
+const SIGNER: &[u8] = b"signer";
 /// Roots that were replaced.
 const FORMER: &[u8] = b"former";
 
@@ -148,7 +151,20 @@ pub(super) fn open(
         }
         _ => {}
     }
+    note_signer(store, &authority)?;
     Ok(authority)
+}
+
+/// What another key has signed for a while to come says nothing of what this one signs.
+fn note_signer(store: &Overlay, authority: &Authority) -> Result<(), StoreError> {
+    let signer = authority.chain().first().map(|own| sha256(own));
+    if store.read::<Digest>(SPACE, SIGNER)? == signer {
+        return Ok(());
+    }
+    if let Some(signer) = signer {
+        store.write(SPACE, SIGNER, &signer)?;
+    }
+    fetch_revocations::outdate(store)
 }
 
 /// Roots that were replaced, the newest first.

@@ -6,6 +6,7 @@ use super::authority::not_signed;
 use super::revocation::certificates;
 use super::turn::{Stop, Turn};
 use crate::limits::{DAY_MS, INLINE_BYTES_MAX};
+use crate::overlay::Overlay;
 use crate::policy::REVOCATION_LIST_LIFETIME_MS;
 use crate::store::{Space, StoreError};
 use crate::wire::Answer;
@@ -48,15 +49,13 @@ impl Turn<'_> {
         };
         Ok(Answer::Revocations(RevocationList { list }))
     }
+}
 
-    /// The list says too little from now on.
-    pub(super) fn outdate_revocations(&self) -> Result<(), StoreError> {
-        match self.store.read::<SignedList>(SPACE, CURRENT)? {
-            Some(signed) => {
-                self.store.write(SPACE, CURRENT, &SignedList { outdated: true, ..signed })
-            }
-            None => Ok(()),
-        }
+/// The list says too little from now on.
+pub(super) fn outdate(store: &Overlay) -> Result<(), StoreError> {
+    match store.read::<SignedList>(SPACE, CURRENT)? {
+        Some(signed) => store.write(SPACE, CURRENT, &SignedList { outdated: true, ..signed }),
+        None => Ok(()),
     }
 }
 

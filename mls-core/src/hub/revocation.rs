@@ -6,6 +6,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::SignaturePublicKey;
 
+use super::fetch_revocations;
 use super::group_record;
 use super::issue_credential::device_key_of;
 use super::leaves;
@@ -153,7 +154,7 @@ impl Turn<'_> {
         let certificates = self.running_certificates(client)?;
         let revoked = RevokedDevice { at_ms, by, certificates };
         self.store.write(SPACE, client.as_str().as_bytes(), &revoked)?;
-        self.outdate_revocations()?;
+        fetch_revocations::outdate(self.store)?;
         let reason = RevocationReason::KeyCompromise;
         let entry = Revoked { client: client.clone(), serial: None, at_ms, reason };
         transparency::append(self.store, at_ms, &LogEntry::Revoked(entry))?;

@@ -33,7 +33,7 @@ pub struct TreeHead {
 pub struct SignedTreeHead {
     /// What is signed.
     pub head: TreeHead,
-    /// Ed25519 by the key of the authority, over a label, a zero byte and `head`.
+    /// By the key of the authority, Ed25519 or ECDSA on P-256 in DER, over a label, a zero byte and `head`.
     #[mls_codec(with = "mls_rs_codec::byte_vec")]
     pub signature: Vec<u8>,
 }

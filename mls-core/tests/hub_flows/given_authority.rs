@@ -14,7 +14,8 @@ use mls_core::limits::CERTIFICATES_PER_CHAIN_MAX;
 use mls_core::policy::{CREDENTIAL_LIFETIME_MIN_MS, CREDENTIAL_LIFETIME_MS};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
+    PublicKeyData,
 };
 
 use crate::device::SUITE;
@@ -59,7 +60,7 @@ fn takes(authority: &Authority, chain: &[Vec<u8>], time_ms: u64) -> bool {
 
 #[test]
 fn what_an_intermediate_of_either_algorithm_signs_is_good_under_a_root_of_either() {
-    for of_root in [&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256] {
+    for of_root in [&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384] {
         for of_own in [&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256] {
             let root = CertifiedIssuer::self_signed(signs("root"), key(of_root)).unwrap();
             let own = CertifiedIssuer::signed_by(signs("online"), key(of_own), &root).unwrap();

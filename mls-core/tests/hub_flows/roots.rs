@@ -8,22 +8,33 @@ use mls_core::address::{ClientId, UserId};
 use mls_core::authority::{
     Authority, AuthorityKey, AuthorityKeyError, KeyAlgorithm, request_certificate,
 };
+use mls_core::bridge_group::BridgeGroup;
 use mls_core::crypto::Crypto;
 use mls_core::engine::{self, sha256};
 use mls_core::hub::{
     AnswerEffect, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput, RootChange,
 };
-use mls_core::identity::{TrustAnchor, check_chain};
+use mls_core::identity::{
+    Certificate, ListInfo, Revocations, Standing, TrustAnchor, TrustAnchors, check_chain,
+    check_leaf_against,
+};
 use mls_core::limits::FORMER_ROOTS_MAX;
 use mls_core::policy::CREDENTIAL_LIFETIME_MS;
 use mls_core::store::{MemoryStore, StoreError};
+use mls_core::wire::blob::Part;
+use mls_core::wire::create_room::RoomCreated;
+use mls_core::wire::fetch_revocations::RevocationList;
+use mls_core::wire::fetch_tree_head::FetchTreeHead;
+use mls_core::wire::hub_info::HubInfo;
 use mls_core::wire::issue_credential::{IssueCredential, proof_of};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request};
 use mls_rs_core::crypto::{SignaturePublicKey, SignatureSecretKey};
+use mls_rs_core::identity::{CertificateChain, Credential, SigningIdentity};
+use rcgen::{CertifiedIssuer, PKCS_ECDSA_P256_SHA256};
 
-use crate::device::SUITE;
-use crate::operator::{FileKey, Issuer, at, below, file_key, given, root, signs};
+use crate::device::{SUITE, bridge_group};
+use crate::operator::{FileKey, Issuer, at, below, file_key, given, key, root, signs};
 use crate::world::NOW;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -123,10 +134,23 @@ impl Operated {
         }
     }
 
-    fn anchors(&mut self, authority: &Option<Authority>) -> Vec<TrustAnchor> {
+    fn info(&mut self, authority: &Option<Authority>) -> HubInfo {
         let mut hub = self.open(authority).unwrap();
         match self.ask(&mut hub, Request::HubInfo) {
-            Ok(Answer::HubInfo(info)) => info.anchors,
+            Ok(Answer::HubInfo(info)) => info,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn anchors(&mut self, authority: &Option<Authority>) -> Vec<TrustAnchor> {
+        self.info(authority).anchors
+    }
+
+    /// The list of revoked certificates, DER.
+    fn revocations(&mut self, authority: &Option<Authority>) -> Result<Vec<u8>, Refusal> {
+        let mut hub = self.open(authority).unwrap();
+        match self.ask(&mut hub, Request::FetchRevocations)? {
+            Answer::Revocations(RevocationList { list: Part::Inline(list) }) => Ok(list),
             other => panic!("{other:?}"),
         }
     }
@@ -271,15 +295,62 @@ fn where_the_intermediate_ends_too_soon_devices_are_told_and_all_else_goes_on() 
 #[test]
 fn while_the_key_is_away_devices_are_told_to_come_again_and_all_else_goes_on() {
     let (mut hub, root) = (Operated::new(), root());
-    let own = below(&root, signs("online"));
+    let own = CertifiedIssuer::signed_by(signs("online"), key(&PKCS_ECDSA_P256_SHA256), &root);
+    let own = own.unwrap();
     let token = Arc::new(Token { key: file_key(&own), away: AtomicBool::new(false) });
     let chain = [&own, &root].map(|issuer| issuer.der().to_vec()).to_vec();
     let authority = Some(Authority::given(token.clone(), chain, NOW).unwrap());
-    assert!(hub.certificate(&authority).is_ok());
+    let head = |hub: &mut Operated| {
+        let mut opened = hub.open(&authority).unwrap();
+        hub.ask(&mut opened, Request::FetchTreeHead(FetchTreeHead { since_size: 0 }))
+    };
+    for away in [false, true, false] {
+        token.away.store(away, Ordering::Relaxed);
+        let certificate = hub.certificate(&authority).map(drop);
+        let list = hub.revocations(&authority).map(drop);
+        let head = head(&mut hub).map(|answer| match answer {
+            Answer::TreeHead(fetched) => {
+                let public = authority.as_ref().unwrap().public();
+                fetched.head.verify(&public).unwrap();
+            }
+            other => panic!("{other:?}"),
+        });
+        for answer in [certificate, head] {
+            match (away, answer) {
+                (true, Err(Refusal::Unavailable(_))) | (false, Ok(())) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // The list that was signed before is still good.
+        assert_eq!(list, Ok(()));
+        assert_eq!(roots(&hub.anchors(&authority)), [root.der().to_vec()]);
+    }
     token.away.store(true, Ordering::Relaxed);
-    let refused = hub.certificate(&authority).unwrap_err();
-    assert!(matches!(refused, Refusal::Unavailable(_)), "{refused}");
-    assert_eq!(roots(&hub.anchors(&authority)), [root.der().to_vec()]);
-    token.away.store(false, Ordering::Relaxed);
-    assert!(hub.certificate(&authority).is_ok());
+    hub.now += DAY_MS;
+    let list = hub.revocations(&authority);
+    assert!(matches!(list, Err(Refusal::Unavailable(_))), "{list:?}");
+}
+
+#[test]
+fn another_intermediate_signs_the_list_anew_which_says_nothing_of_older_certificates() {
+    let (mut hub, root) = (Operated::new(), root());
+    let (first, second) = (intermediate(&root), intermediate(&root));
+    let chain: CertificateChain = hub.certificate(&first).unwrap().into();
+    let number = |list: &[u8]| ListInfo::of(list).unwrap().number;
+    let before = hub.revocations(&first).unwrap();
+    assert_eq!(hub.revocations(&first).unwrap(), before, "it is good for a while");
+    let after = hub.revocations(&second).unwrap();
+    assert_eq!(number(&after), number(&before) + 1);
+    // Both intermediates have the same name.
+    let key = Certificate::of(&chain).unwrap().key;
+    let leaf = SigningIdentity::new(Credential::X509(chain), key.into());
+    let info = hub.info(&second);
+    let anchors = TrustAnchors(info.anchors.clone());
+    let rooms = RoomCreated { matrix_room: None, muc: None };
+    let group = BridgeGroup { anchors, ..bridge_group(&info, &rooms, &juliet().user()) };
+    for list in [before, after] {
+        let list = Revocations::from_der(&list).unwrap();
+        let standing = check_leaf_against(&leaf, &group, None, &list);
+        assert!(matches!(standing, Ok(Standing::Vouched { .. })), "{standing:?}");
+    }
 }

@@ -26,6 +26,7 @@ mod knocking;
 mod membership;
 mod membership_log;
 mod network;
+mod new_root;
 mod operations;
 mod power;
 mod psks;
