@@ -21,9 +21,20 @@ pub struct Campaign {
     pub members: Option<usize>,
     /// Runs at the same time.
     pub threads: usize,
+    /// Whether runs begin when one has failed.
+    pub keep_going: bool,
 }
 
 /// A run that failed.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Its seed.
+    pub seed: u64,
+    /// How it failed.
+    pub failure: Failure,
+}
+
+/// A run that failed, made small.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Its seed.
@@ -45,32 +56,30 @@ impl fmt::Display for Found {
     }
 }
 
-/// Plays the runs of a campaign and calls `progress` after each with all figures so far. After the
-/// first failure no more begin; the one with the lowest seed is shrunk.
+/// Plays the runs of a campaign, and calls `progress` after each with all figures so far, and with how it
+/// failed if it did. What failed comes back, the lowest seed first.
 pub fn campaign(
     campaign: &Campaign,
-    progress: impl Fn(&Figures) + Sync,
-) -> (Figures, Option<Found>) {
+    progress: impl Fn(&Figures, Option<&Broken>) + Sync,
+) -> (Figures, Vec<Broken>) {
     let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
-    let total = Mutex::new((Figures::default(), None::<(u64, Failure)>));
+    let total = Mutex::new((Figures::default(), Vec::new()));
     let work = || {
-        while !failed.load(Ordering::SeqCst) {
+        while campaign.keep_going || !failed.load(Ordering::SeqCst) {
             let number = next.fetch_add(1, Ordering::SeqCst);
             if number >= campaign.runs {
                 return;
             }
             let seed = campaign.seed.wrapping_add(number);
             let run = draw(seed, campaign.members).play();
+            let broken = run.failure.map(|failure| Broken { seed, failure });
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.0 += run.figures;
-            if let Some(failure) = run.failure {
+            progress(&total.0, broken.as_ref());
+            if let Some(broken) = broken {
                 failed.store(true, Ordering::SeqCst);
-                let first = total.1.as_ref().is_none_or(|(other, _)| seed < *other);
-                if first {
-                    total.1 = Some((seed, failure));
-                }
+                total.1.push(broken);
             }
-            progress(&total.0);
         }
     };
     std::thread::scope(|scope| {
@@ -78,16 +87,20 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let (figures, first) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (figures, first.map(|(seed, failure)| find(seed, failure, campaign.members)))
+    let (figures, mut all) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    all.sort_by_key(|broken| broken.seed);
+    (figures, all)
 }
 
-/// The smallest trace that fails like this; all of it where it does not always fail.
-fn find(seed: u64, failure: Failure, members: Option<usize>) -> Found {
-    let whole = draw(seed, members);
-    let trace = shrink(&whole);
-    match trace.play().failure {
-        Some(failure) => Found { seed, failure, trace },
-        None => Found { seed, failure, trace: whole },
+impl Broken {
+    /// The smallest trace that fails like this; all of it where it does not always fail.
+    pub fn made_small(&self, members: Option<usize>) -> Found {
+        let seed = self.seed;
+        let whole = draw(seed, members);
+        let trace = shrink(&whole);
+        match trace.play().failure {
+            Some(failure) => Found { seed, failure, trace },
+            None => Found { seed, failure: self.failure.clone(), trace: whole },
+        }
     }
 }

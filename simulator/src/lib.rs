@@ -47,7 +47,7 @@ mod weather;
 mod world;
 
 pub use authority::Authority;
-pub use campaign::{Campaign, Found, campaign};
+pub use campaign::{Broken, Campaign, Found, campaign};
 pub use crash::{Crash, Node};
 pub use draw::draw;
 pub use failure::{Failure, Rule};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use simulator::{Campaign, Trace, campaign};
+use simulator::{Broken, Campaign, Trace, campaign};
 use tests::error::RigError;
 
 use crate::{failed, progress};
@@ -19,6 +19,7 @@ members must agree, and have lost nothing. The same seed is the same story.
 Examples:
   cargo xtask simulate                               2,000 runs, as the tests play them
   cargo xtask simulate --seed 90000 --runs 100000    others, for an hour
+  cargo xtask simulate --keep-going --seed 90000     others, and all that fail
   cargo xtask simulate --members 40 --runs 50        larger groups
   cargo xtask simulate --replay trace.txt            one trace, from a file (`-`: from stdin)
 
@@ -40,8 +41,11 @@ pub(crate) struct Arguments {
     /// Runs at the same time [default: as many as there are processors]
     #[arg(long)]
     threads: Option<NonZero<usize>>,
+    /// Plays on after a failure, and names each seed that fails instead of making one small
+    #[arg(long)]
+    keep_going: bool,
     /// Play the one trace in this file instead
-    #[arg(long, conflicts_with_all = ["seed", "runs", "members", "threads"])]
+    #[arg(long, conflicts_with_all = ["seed", "runs", "members", "threads", "keep_going"])]
     replay: Option<PathBuf>,
 }
 
@@ -55,18 +59,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), RigError> {
         runs: arguments.runs,
         members: arguments.members.map(usize::from),
         threads: threads.map_or(1, NonZero::get),
+        keep_going: arguments.keep_going,
     };
     let start = Instant::now();
     progress::begin(all.runs, &format!("simulating from seed {}", all.seed));
-    let (figures, found) = campaign(&all, |figures| progress::reached(figures.runs));
+    let (figures, broken) = campaign(&all, |figures, broken| {
+        if let Some(Broken { seed, failure }) = broken.filter(|_| all.keep_going) {
+            progress::print(&format!("seed {seed}: {failure}"));
+        }
+        progress::reached(figures.runs);
+    });
     progress::end();
-    if let Some(found) = &found {
+    if let Some(first) = broken.first().filter(|_| !all.keep_going) {
+        let found = first.made_small(all.members);
         progress::print(&format!("{found}\n{}", how_to_replay(&found.trace)));
     }
-    let (seconds, failures) = (start.elapsed().as_secs(), u64::from(found.is_some()));
+    let (seconds, failures) = (start.elapsed().as_secs(), broken.len());
     progress::print(&format!("{figures}, {failures} failures, in {seconds} s"));
-    match found {
-        Some(found) => Err(failed(format!("seed {} breaks a promise", found.seed))),
+    match broken.first() {
+        Some(first) => Err(failed(format!("seed {} breaks a promise", first.seed))),
         None => Ok(()),
     }
 }
