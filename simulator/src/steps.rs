@@ -22,6 +22,9 @@ const BITS_S: [u64; 6] = [20, 20, 20, 20, 100, 300];
 impl World {
     /// Does one step.
     pub(crate) fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        if crate::to_hub::simlog() {
+            eprintln!("#### [{}] {step}", self.now_ms / 1000);
+        }
         match step {
             Step::Create { device, matrix, xmpp } => {
                 let (matrix, xmpp, name) = (*matrix, *xmpp, "Verona".to_owned());

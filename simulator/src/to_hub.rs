@@ -24,7 +24,15 @@ impl World {
             self.record.hub_reads(message, &users, &known);
         }
         let crash = Armed::input(&mut self.hub.armed);
+        if simlog() {
+            eprintln!("[{}] HUB <- {} crash {crash:?}", self.now_ms / 1000, short(&input, 300));
+        }
         let outcome = self.hub.hub.handle(self.now_ms, input)?;
+        if simlog() {
+            for e in &outcome.effects {
+                eprintln!("      hub -> {}", short(e, 300));
+            }
+        }
         if crash == Some(Crash::Before) {
             self.restart_hub()?;
             return Ok(Fate::Undone);
@@ -108,4 +116,11 @@ impl World {
             Effect::QueryDevice(query) => Lane::Job(self.hub.job(&query.job)),
         }
     }
+}
+
+pub(crate) fn simlog() -> bool {
+    std::env::var_os("SIM_LOG").is_some()
+}
+pub(crate) fn short(x: &impl std::fmt::Debug, n: usize) -> String {
+    format!("{x:?}").chars().take(n).collect()
 }

@@ -60,7 +60,19 @@ impl World {
         self.record.waits_for_hub(device, now_ms);
         let node = self.node(device)?;
         let crash = Armed::input(&mut node.armed);
+        if crate::to_hub::simlog() {
+            eprintln!(
+                "[{}] d{device} <- {} crash {crash:?}",
+                now_ms / 1000,
+                crate::to_hub::short(&input, 300)
+            );
+        }
         let outcome = node.member.handle(now_ms, input.clone())?;
+        if crate::to_hub::simlog() {
+            for e in &outcome.outputs {
+                eprintln!("      d{device} -> {}", crate::to_hub::short(e, 300));
+            }
+        }
         if crash == Some(Crash::Before) {
             self.restart(device)?;
             return Ok((Fate::Undone, crash));

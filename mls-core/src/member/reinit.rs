@@ -16,6 +16,7 @@ use super::commit::{Changes, ReInit};
 use super::group_record::State;
 use super::intents::{Stage, StartingAnew, Step};
 use super::loaded::Loaded;
+use super::successor::LOST;
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::EngineError;
@@ -70,6 +71,9 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         } else if ended.is_none() && !self.may_commit(&command.group) {
             return Ok(Step::Wait);
+        }
+        if record.state == State::Ended && !self.can_follow(&command.group)? {
+            return self.fail(number, LOST).map(|()| Step::Next);
         }
         let successor = match ended {
             Some(successor) => successor,

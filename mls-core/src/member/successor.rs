@@ -24,6 +24,10 @@ use crate::wire::blob::Part;
 use crate::wire::register_successor::RegisterSuccessor;
 use crate::wire::{GroupId, Request};
 
+/// Why nothing can follow: that takes the former group's resumption PSK.
+pub(super) const LOST: &str = "this device lost the state of the group that has ended; an admin with \
+                               another device can start it anew";
+
 impl Member {
     /// A ReInit was applied: the group has ended.
     pub(super) fn group_ended(
@@ -74,6 +78,9 @@ impl Member {
             // Somebody else was first.
             let successor = Some(starting.successor);
             return self.done(number, successor).map(|()| Step::Next);
+        }
+        if !self.can_follow(former)? {
+            return self.fail(number, LOST).map(|()| Step::Next);
         }
         let (group, request) = match self.build_successor(former, &starting)? {
             Ok(built) => built,

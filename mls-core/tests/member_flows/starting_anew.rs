@@ -6,6 +6,7 @@ use mls_core::member::{Command, Event, ReInitCommand, SettingsCommand};
 use mls_core::wire::{GroupId, Request};
 
 use crate::network::{Restarts, Task, World};
+use crate::returning::lose;
 use crate::story::{ALICE, four, today_ms};
 
 fn start_anew(world: &mut World, index: usize, group: &GroupId, suite: u16) -> String {
@@ -128,8 +129,8 @@ fn only_an_admin_starts_a_group_anew() {
     world.assert_agree(&group, &[0, 1, 2, 3]);
 }
 
-#[test]
-fn another_admin_goes_on_where_the_first_vanished() {
+/// A group that Alice's phone has ended and not started anew, for it is gone; Bob, node 2, is an admin too.
+fn ended_by_a_device_that_vanished() -> (World, GroupId) {
     let (mut world, group) = four();
     let admins_add = vec![world.user(2)];
     let settings = Settings { admins_add, ..Settings::default() };
@@ -152,6 +153,12 @@ fn another_admin_goes_on_where_the_first_vanished() {
     world.queue.retain(|task| !is_registration(task));
     world.nodes[0].away = true;
     world.run();
+    (world, group)
+}
+
+#[test]
+fn another_admin_goes_on_where_the_first_vanished() {
+    let (mut world, group) = ended_by_a_device_that_vanished();
     let id = start_anew(&mut world, 2, &group, 3);
     world.run();
     world.pass(60);
@@ -163,6 +170,26 @@ fn another_admin_goes_on_where_the_first_vanished() {
     world.say(0, &next, "back again");
     world.run();
     world.assert_heard(&[1, 2, 3], "back again");
+}
+
+#[test]
+fn who_lost_the_state_of_a_group_that_has_ended_is_told_that_it_cannot_start_it_anew() {
+    for lost_first in [true, false] {
+        let (mut world, group) = ended_by_a_device_that_vanished();
+        let spaces = &["group_state", "epoch", "journal"];
+        if lost_first {
+            lose(&mut world, 2, spaces);
+        }
+        let id = start_anew(&mut world, 2, &group, 3);
+        if !lost_first {
+            // While the hub looks for key packages.
+            lose(&mut world, 2, spaces);
+        }
+        world.run();
+        world.pass(60);
+        let why = world.failure(2, &id);
+        assert!(why.contains("lost the state of the group"), "{why}");
+    }
 }
 
 #[test]
