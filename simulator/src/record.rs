@@ -3,6 +3,7 @@
 mod again;
 mod coming;
 mod fresh_keys;
+mod lineage;
 mod replaced;
 mod room_order;
 mod seen;
@@ -24,6 +25,7 @@ use mls_core::wire::{Digest, GroupId};
 use crate::failure::{Failure, Rule};
 use crate::step::Device;
 use coming::Leaf;
+use lineage::{Lineage, Point};
 pub(crate) use replaced::Restart;
 pub(crate) use room_order::Followed;
 pub(crate) use seen::Seen;
@@ -68,6 +70,7 @@ pub(crate) struct Record {
     pub(crate) have_lost: BTreeSet<Device>,
     /// Messages that came to a device when it could not be expected to read them any more.
     pub(crate) late: BTreeSet<(Device, Digest)>,
+    lineage: Lineage,
     /// Messages that came to a device.
     came: BTreeSet<(Device, Digest)>,
     /// Groups whose rooms have another group now, and since when.
@@ -128,6 +131,8 @@ pub(crate) struct Sent {
     commit: bool,
     /// Its sender's leaf, where the room orders the group.
     pub(crate) leaf_by_room: Option<(u32, Vec<u8>)>,
+    /// The state in which it was sent, if the room orders the group.
+    point: Option<Point>,
 }
 
 /// Places of an epoch's proposals in the group's order: of all that are posted, and of members'.
@@ -239,8 +244,9 @@ impl Record {
         let followed = self.followed.get(&(device, group.clone()));
         let by_room = followed.filter(|f| f.by_room_since.is_some_and(|since| since <= epoch));
         let leaf_by_room = by_room.and_then(|f| f.leaf(self.clients.get(device)));
+        let point = by_room.and_then(|_| self.lineage.point(device, &group, epoch));
         let (read, dropped) = (None, false);
-        let sent = Sent { device, group, epoch, read, dropped, commit, leaf_by_room };
+        let sent = Sent { device, group, epoch, read, dropped, commit, leaf_by_room, point };
         self.messages.insert(message.id, sent);
     }
 
@@ -284,8 +290,9 @@ impl Record {
             format!("two handshakes have receipts for seq {}", tbs.seq)
         })?;
         if tbs.kind == ReceiptKind::Group {
-            // What follows a ReInit begins with everybody in it.
-            self.epochs.insert(tbs.group.clone(), tbs.epoch);
+            // What follows a ReInit begins with everybody in it. It may be said again, late.
+            let epoch = self.epochs.entry(tbs.group.clone()).or_default();
+            *epoch = tbs.epoch.max(*epoch);
         }
         if tbs.kind != ReceiptKind::Commit {
             return Ok(false);
@@ -321,6 +328,7 @@ impl Record {
         let members = summary.members.into_iter().map(member).collect();
         let state = State { members, authenticator };
         self.follows(device, &summary.group, (order, epoch), &state, now_ms);
+        self.lineage.enters(device, &summary.group, (epoch, state.authenticator.clone()));
         if order == Order::Room {
             // Branches differ until everybody has heard of all commits.
             return Ok(());

@@ -86,6 +86,7 @@ impl World {
             node.disk.sync();
         }
         self.record.decided(&input, &outcome.outputs);
+        self.record.takes_back(device, &outcome.outputs);
         let mut outputs = self.in_order(device, outcome.outputs)?;
         let moved = |output: &Output| match output {
             Output::Event(record) => matches!(record.event, Event::Epoch(_) | Event::Joined(_)),

@@ -151,6 +151,31 @@ fn after_a_cut_that_was_too_long_the_hub_brings_both_parts_together() {
 }
 
 #[test]
+fn a_branch_of_before_is_read_when_the_room_orders_the_group_once_more() {
+    for seed in 0..4 {
+        let mut room = Room::new(3);
+        let group = room.group.clone();
+        room.cut(&[0, 1, 1]);
+        room.rotate(1);
+        room.world.run();
+        room.say(1, "on the branch");
+        room.world.run();
+        room.hub_is_back();
+        let id = hand_back(&mut room.world, 0, &group);
+        room.world.run();
+        room.world.assert_done(0, &id);
+        let id = order_by_room(&mut room.world, 0, &group);
+        room.world.run();
+        room.world.assert_done(0, &id);
+        assert!(room.world.heard(0).is_empty());
+        room.heal(seed);
+        room.world.pass(10);
+        assert_eq!(room.world.heard(0), ["DESK: on the branch"], "seed {seed}");
+        room.assert_agree(&[0, 1, 2]);
+    }
+}
+
+#[test]
 fn who_was_away_while_the_group_came_back_follows() {
     let (mut world, group) = by_room(3);
     world.nodes[2].away = true;

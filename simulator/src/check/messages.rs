@@ -44,12 +44,15 @@ impl World {
                 || late(*device)
                 || self.record.went_before(*device, &sent.group, sent.epoch)
                 || since.is_none_or(|since| *since > sent.epoch)
+                || by_room && self.record.is_on_another_branch(*device, sent)
                 || !self.reaches(sent, *device)?
             {
                 continue;
             }
             let said = seen.unreadable.iter().any(|(group, epoch, why, _)| {
-                *group == sent.group && *epoch == sent.epoch && self.is_too_old(why)
+                // On a branch, what was given up may be the commit that leads there.
+                let there = *epoch == sent.epoch || by_room && *epoch < sent.epoch;
+                *group == sent.group && there && self.is_too_old(why)
             });
             Rule::NothingLost.holds(seen.has_heard(id) || said, || {
                 let Sent { epoch, device: sender, .. } = sent;
@@ -126,7 +129,11 @@ impl World {
     /// Whether it need not be read by a device.
     fn is_excused(&self, sent: &Sent, device: Device) -> bool {
         match sent.leaf_by_room {
-            Some(_) => !self.sender_stays(sent, device) || self.was_replaced_before(sent),
+            Some(_) => {
+                !self.sender_stays(sent, device)
+                    || self.was_replaced_before(sent)
+                    || self.record.is_on_another_branch(device, sent)
+            }
             None => self.is_too_late(sent) || !self.sender_stayed(sent),
         }
     }

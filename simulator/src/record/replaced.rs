@@ -80,6 +80,11 @@ impl Record {
         left_at.is_some_and(|left_at| epoch > *left_at)
     }
 
+    /// Whether a device has gone on to the group that took another's place.
+    pub(super) fn has_left(&self, device: Device, group: &GroupId) -> bool {
+        self.left_at.contains_key(&(device, group.clone()))
+    }
+
     fn refused_any(&self, clients: &[ClientId]) -> bool {
         let refused = |client: &ClientId| {
             let device = self.clients.iter().position(|one| one == client);

@@ -111,6 +111,7 @@ impl Record {
     /// A device is out of a group. Without a hub, others may not hear of it.
     pub(super) fn follows_no_more(&mut self, device: Device, group: &GroupId) {
         let was = self.followed.remove(&(device, group.clone()));
+        self.lineage.begins_anew(device, group);
         self.changing.retain(|(of, from, _)| (*of, from) != (device, group));
         if was.is_some_and(|was| was.by_room_since.is_some()) {
             self.gone_by_room.insert((device, group.clone()));

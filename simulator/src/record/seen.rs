@@ -58,6 +58,7 @@ impl Record {
             }
             Event::Joined(joined) => {
                 self.gone_by_room.remove(&(device, joined.group.clone()));
+                self.lineage.begins_anew(device, &joined.group);
                 self.device(device).joined.insert(joined.group.clone());
                 let came = joined.members.into_iter().map(|client| (joined.group.clone(), client));
                 self.added.extend(came);

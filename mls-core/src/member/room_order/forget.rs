@@ -45,7 +45,7 @@ impl Member {
         before_ms: u64,
     ) -> Result<(), StoreError> {
         let nodes = self.nodes(group)?;
-        let oldest = oldest_epoch(&nodes, head);
+        let oldest = oldest_epoch(&nodes, None);
         for commit in self.waiting(group, None)? {
             if commit.came_ms <= before_ms || oldest.is_none_or(|oldest| commit.epoch < oldest) {
                 self.delete_waiting(group, &commit);

@@ -56,9 +56,12 @@ impl Member {
             // From before this device came in.
             return Ok(());
         }
+        // One of an earlier time when the room ordered the group moves nothing, but its branch may have
+        // messages.
+        let head = head.filter(|_| epoch >= self.room_order_began(group));
         if oldest_epoch(&nodes, head.as_ref()).is_some_and(|oldest| epoch < oldest) {
             self.mark_seen(group, epoch, hash);
-            if head.is_none() || epoch < self.room_order_began(group) {
+            if head.is_none() {
                 return Ok(());
             }
             return self.fell_apart(

@@ -1,0 +1,91 @@
+//! Which state of a group came from which, on all its branches, and which of them each device was in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mls_core::member::{Event, Output};
+use mls_core::wire::GroupId;
+
+use super::{Record, Sent};
+use crate::step::Device;
+
+/// A state of a group: its epoch and authenticator.
+pub(crate) type Point = (u64, Vec<u8>);
+
+#[derive(Default)]
+pub(crate) struct Lineage {
+    ways: BTreeMap<(Device, GroupId), Way>,
+    /// The state before each one, as somebody went; epochs may be left out.
+    before: BTreeMap<(GroupId, Point), Point>,
+}
+
+/// The way of a device in a group since it came in.
+#[derive(Default)]
+struct Way {
+    /// How it came to where it is.
+    now: BTreeMap<u64, Vec<u8>>,
+    /// And all that it was in, also what was taken back.
+    been: BTreeSet<Point>,
+}
+
+impl Lineage {
+    /// A device is in a state, after those of lower epochs.
+    pub(super) fn enters(&mut self, device: Device, group: &GroupId, point: Point) {
+        let way = self.ways.entry((device, group.clone())).or_default();
+        way.now.split_off(&point.0);
+        if let Some((epoch, authenticator)) = way.now.last_key_value() {
+            let known = self.before.entry((group.clone(), point.clone()));
+            known.or_insert_with(|| (*epoch, authenticator.clone()));
+        }
+        way.now.insert(point.0, point.1.clone());
+        way.been.insert(point);
+    }
+
+    /// A device takes back what came after an epoch.
+    pub(super) fn rewinds(&mut self, device: Device, group: &GroupId, to_epoch: u64) {
+        if let Some(way) = self.ways.get_mut(&(device, group.clone())) {
+            way.now.split_off(&to_epoch.saturating_add(1));
+        }
+    }
+
+    /// A device is out of a group, or comes in by another door.
+    pub(super) fn begins_anew(&mut self, device: Device, group: &GroupId) {
+        self.ways.remove(&(device, group.clone()));
+    }
+
+    /// In which state a device is, or was on the way to it, in an epoch.
+    pub(super) fn point(&self, device: Device, group: &GroupId, epoch: u64) -> Option<Point> {
+        let way = self.ways.get(&(device, group.clone()))?;
+        way.now.get(&epoch).map(|authenticator| (epoch, authenticator.clone()))
+    }
+
+    fn was_in(&self, device: Device, group: &GroupId, point: &Point) -> bool {
+        let way = self.ways.get(&(device, group.clone()));
+        way.is_some_and(|way| way.been.contains(point))
+    }
+}
+
+impl Record {
+    /// A member decided: what it takes back of a group.
+    pub(crate) fn takes_back(&mut self, device: Device, outputs: &[Output]) {
+        for output in outputs {
+            if let Output::Event(record) = output
+                && let Event::Rewound(rewound) = &record.event
+            {
+                self.lineage.rewinds(device, &rewound.group, rewound.to_epoch);
+            }
+        }
+    }
+
+    /// Whether a device was in no state from which it could go to that in which something was sent: it came
+    /// into another branch, or it went to the group that took this one's place.
+    pub(crate) fn is_on_another_branch(&self, device: Device, sent: &Sent) -> bool {
+        let Some(point) = &sent.point else { return sent.leaf_by_room.is_some() };
+        if self.has_left(device, &sent.group) {
+            return !self.lineage.was_in(device, &sent.group, point);
+        }
+        let before = |point: &Point| self.lineage.before.get(&(sent.group.clone(), point.clone()));
+        // Epochs only fall on the way back.
+        let mut way_back = std::iter::successors(Some(point), |point| before(point));
+        !way_back.any(|point| self.lineage.was_in(device, &sent.group, point))
+    }
+}
