@@ -131,7 +131,7 @@ pub(crate) struct Sent {
     commit: bool,
     /// Its sender's leaf, where the room orders the group.
     pub(crate) leaf_by_room: Option<(u32, Vec<u8>)>,
-    /// The state in which it was sent, if the room orders the group.
+    /// The state in which it was sent.
     point: Option<Point>,
 }
 
@@ -244,7 +244,7 @@ impl Record {
         let followed = self.followed.get(&(device, group.clone()));
         let by_room = followed.filter(|f| f.by_room_since.is_some_and(|since| since <= epoch));
         let leaf_by_room = by_room.and_then(|f| f.leaf(self.clients.get(device)));
-        let point = by_room.and_then(|_| self.lineage.point(device, &group, epoch));
+        let point = self.lineage.point(device, &group, epoch);
         let (read, dropped) = (None, false);
         let sent = Sent { device, group, epoch, read, dropped, commit, leaf_by_room, point };
         self.messages.insert(message.id, sent);

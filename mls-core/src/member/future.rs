@@ -41,6 +41,14 @@ struct Waiting {
     checkpoint: Option<CheckpointBytes>,
 }
 
+/// Where a message waits, and since when.
+struct Place {
+    epoch: u64,
+    hash: Digest,
+    arrival: u64,
+    arrived_ms: u64,
+}
+
 /// What waits for one group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Buffered {
@@ -156,16 +164,33 @@ impl Member {
         due.sort_by_key(|waiting| waiting.arrival);
         let mut others = Vec::new();
         for waiting in due {
+            let place = Place::of(&waiting);
             let received = waiting.into_received();
-            let hash = sha256(&received.message);
             match door::from_room(&received.message, group, epoch) {
-                Ok(message) => self.read_message(group, &hash, message, received)?,
-                Err(_) => others.push(received),
+                Ok(message) => {
+                    self.read_message(group, &place.hash, message, received)?;
+                    self.keep_place(group, &place)?;
+                }
+                Err(_) => others.push((place, received)),
             }
         }
         // As if they came just now: a room's commits, by which messages of a later epoch are read, and
         // what is too old by now, or never for us.
-        others.into_iter().try_for_each(|received| self.message(received))
+        others.into_iter().try_for_each(|(place, received)| {
+            self.message(received)?;
+            self.keep_place(group, &place)
+        })
+    }
+
+    /// What could not be read this time either stays where it was in the order of arrival, and as old.
+    fn keep_place(&mut self, group: &GroupId, place: &Place) -> Result<(), StoreError> {
+        let key = message_key(group, place.epoch, &place.hash);
+        let Some(again) = self.overlay.read::<Waiting>(FUTURE, &key)? else { return Ok(()) };
+        let (arrival, arrived_ms) = (place.arrival, place.arrived_ms);
+        if let Some(buffered) = self.future.get_mut(group) {
+            buffered.since_ms = buffered.since_ms.min(arrived_ms);
+        }
+        self.overlay.write(FUTURE, &key, &Waiting { arrival, arrived_ms, ..again })
     }
 
     /// Gives up what waits for too long, and asks for the handshakes that it waits for.
@@ -247,6 +272,13 @@ impl Member {
         for entry in waiting {
             note(&mut self.future, entry);
         }
+    }
+}
+
+impl Place {
+    fn of(waiting: &Waiting) -> Self {
+        let Waiting { epoch, arrival, arrived_ms, .. } = *waiting;
+        Self { epoch, hash: sha256(&waiting.message), arrival, arrived_ms }
     }
 }
 

@@ -105,6 +105,14 @@ impl Member {
         }))
     }
 
+    /// Who is in a group, as far as this device has followed it.
+    fn people_of(&mut self, group: &GroupId) -> Result<Option<Vec<UserId>>, StoreError> {
+        let Some(loaded) = self.last_state(group)? else { return Ok(None) };
+        let people = self.people(&loaded);
+        self.give_back(group, loaded);
+        Ok(Some(people))
+    }
+
     /// The users of all other leaves, without those whom the hub has proposed to remove.
     fn people(&self, loaded: &Loaded) -> Vec<UserId> {
         let leaving = to_go(loaded);
@@ -161,6 +169,8 @@ impl Member {
         restarting: Restarting,
     ) -> Result<(), StoreError> {
         let Restarting { successor, users } = restarting;
+        // The former may have gone on until the hub took its rooms.
+        let users = self.people_of(former)?.unwrap_or(users);
         self.put_into_place(Restarted {
             group: former.clone(),
             successor: successor.clone(),

@@ -157,6 +157,31 @@ fn only_an_admin_restarts_a_group() {
 }
 
 #[test]
+fn who_came_while_the_restart_was_on_its_way_to_the_hub_is_in_the_new_group() {
+    let (mut world, group) = four();
+    make_admin(&mut world, &group, 2);
+    let (account, device) = ROMEO;
+    let romeo = world.add(account, device);
+    world.run();
+    let id = restart(&mut world, 0, &group);
+    let is_registration = |task: &Task| match task {
+        Task::ToHub(hub::Input::Request(r)) => matches!(r.request, Request::RegisterGroup(_)),
+        _ => false,
+    };
+    world.step();
+    let place = world.queue.iter().position(is_registration).unwrap();
+    let on_its_way = world.queue.remove(place);
+    let invite = world.invite(2, &group, vec![world.user(romeo)]);
+    world.run();
+    world.assert_done(2, &invite);
+    world.queue.extend(on_its_way);
+    world.run();
+    world.pass(30);
+    let next = world.group_of(0, &id);
+    world.assert_agree(&next, &[0, 1, 2, 3, romeo]);
+}
+
+#[test]
 fn a_group_whose_commit_nobody_can_process_is_restarted_by_an_admin() {
     let (mut world, group) = four();
     // Nobody finds a way back either.

@@ -79,3 +79,25 @@ fn a_commit_that_comes_before_the_one_that_it_follows_waits_for_it() {
     room.assert_agree(&[0, 1, 2]);
     assert_eq!(room.rewound(2), 0);
 }
+
+#[test]
+fn what_waits_for_its_branch_keeps_its_order_while_other_branches_come() {
+    let mut room = Room::new(3);
+    room.cut(&[0, 1, 2]);
+    for text in ["first", "second"] {
+        room.rotate(1);
+        room.world.run();
+        room.say(1, text);
+        room.world.run();
+    }
+    for index in [2, 0] {
+        room.rotate(index);
+        room.world.run();
+    }
+    room.hear(0, 1, false);
+    // A branch more, on which neither can be read.
+    room.hear(0, 2, true);
+    assert!(room.world.heard(0).is_empty());
+    room.hear(0, 1, true);
+    assert_eq!(room.world.heard(0), ["DESK: first", "DESK: second"]);
+}

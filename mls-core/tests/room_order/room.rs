@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::bridge_group::Order;
+use mls_core::door;
 use mls_core::group_settings::Settings;
 use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::wire::GroupId;
@@ -26,6 +27,8 @@ struct Cut {
     held: Vec<(usize, Input)>,
     /// Whether the hub is heard.
     hub: bool,
+    /// Whether all that is on its way comes.
+    through: bool,
 }
 
 /// The world, the group, and what cuts its room.
@@ -47,6 +50,9 @@ impl Room {
             (Rc::clone(&cut), (0..count).map(|i| world.user(i)).collect::<Vec<_>>());
         world.tamper = Box::new(move |index, input| {
             let mut cut = cutting.borrow_mut();
+            if cut.through {
+                return true;
+            }
             let Input::Message(message) = &*input else {
                 return cut.hub || !matches!(input, Input::Answer(..) | Input::Notice(_));
             };
@@ -84,6 +90,31 @@ impl Room {
         let before = self.world.shuffled.replace(seed);
         self.world.run();
         self.world.shuffled = before;
+    }
+
+    /// A node hears what its part kept from it of one sender: the commits, the last first, or all else.
+    pub(crate) fn hear(&mut self, index: usize, sender: usize, commits: bool) {
+        let (user, group) = (self.world.user(sender), self.group.clone());
+        let suite = self.world.nodes[index].member.groups().unwrap()[0].suite;
+        let wanted = |(to, input): &mut (usize, Input)| match input {
+            Input::Message(message) => {
+                let commit = door::commit_from_room(&message.message, &group, suite.into());
+                *to == index
+                    && message.sender.as_ref() == Some(&user)
+                    && commit.unwrap().is_some() == commits
+            }
+            _ => false,
+        };
+        let mut heard: Vec<_> = self.cut.borrow_mut().held.extract_if(.., wanted).collect();
+        if commits {
+            heard.reverse();
+        }
+        for (index, input) in heard {
+            self.world.queue.push_back(Task::ToMember(index, input));
+        }
+        self.cut.borrow_mut().through = true;
+        self.world.run();
+        self.cut.borrow_mut().through = false;
     }
 
     pub(crate) fn rotate(&mut self, index: usize) -> String {

@@ -167,15 +167,19 @@ impl World {
         if self.record.swapped {
             return Ok(());
         }
-        let mut last: BTreeMap<(Device, usize), usize> = BTreeMap::new();
+        let mut last: BTreeMap<(Device, usize), &Given> = BTreeMap::new();
         for id in &seen.heard {
             let Some(given) = self.record.commands.get(id).filter(|given| !given.again) else {
                 continue;
             };
             let mls_core::member::Command::Send(send) = &given.command else { continue };
             let of = (given.device, self.ordinal(&send.group));
-            let before = last.insert(of, given.number);
-            Rule::InOrder.holds(before.is_none_or(|before| before < given.number), || {
+            let ordered = last.insert(of, given).is_none_or(|before| {
+                let messages = given.message.zip(before.message);
+                before.number < given.number
+                    || messages.is_some_and(|(a, b)| self.record.are_on_two_branches(&a, &b))
+            });
+            Rule::InOrder.holds(ordered, || {
                 format!("d{device} shows {id} after a later message of its sender")
             })?;
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mls_core::member::{Event, Output};
-use mls_core::wire::GroupId;
+use mls_core::wire::{Digest, GroupId};
 
 use super::{Record, Sent};
 use crate::step::Device;
@@ -58,6 +58,12 @@ impl Lineage {
         way.now.get(&epoch).map(|authenticator| (epoch, authenticator.clone()))
     }
 
+    /// A state, and those before it. Epochs only fall on the way.
+    fn way_back<'a>(&'a self, group: &GroupId, from: &'a Point) -> impl Iterator<Item = &'a Point> {
+        let before = |point: &Point| self.before.get(&(group.clone(), point.clone()));
+        std::iter::successors(Some(from), move |point| before(point))
+    }
+
     fn was_in(&self, device: Device, group: &GroupId, point: &Point) -> bool {
         let way = self.ways.get(&(device, group.clone()));
         way.is_some_and(|way| way.been.contains(point))
@@ -83,9 +89,18 @@ impl Record {
         if self.has_left(device, &sent.group) {
             return !self.lineage.was_in(device, &sent.group, point);
         }
-        let before = |point: &Point| self.lineage.before.get(&(sent.group.clone(), point.clone()));
-        // Epochs only fall on the way back.
-        let mut way_back = std::iter::successors(Some(point), |point| before(point));
+        let mut way_back = self.lineage.way_back(&sent.group, point);
         !way_back.any(|point| self.lineage.was_in(device, &sent.group, point))
+    }
+
+    /// Whether a room took back the state in which the one was sent before the other was: then each comes when
+    /// its branch is known.
+    pub(crate) fn are_on_two_branches(&self, one: &Digest, other: &Digest) -> bool {
+        let (Some(one), Some(other)) = (self.messages.get(one), self.messages.get(other)) else {
+            return false;
+        };
+        let by_room = one.leaf_by_room.is_some() || other.leaf_by_room.is_some();
+        let (Some(from), Some(to)) = (&one.point, &other.point) else { return by_room };
+        by_room && !self.lineage.way_back(&other.group, to).any(|point| point == from)
     }
 }
