@@ -35,7 +35,8 @@ const WARNINGS: [&str; 10] = [
 /// Of the way back into a group that does not name the hub's newest key yet.
 const OTHER_HUB: &str = "no way back into the group: it is ordered by another hub";
 /// And of what shuts out who lacks a PSK.
-const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReAddNeeded"];
+const SHUT_OUT: [&str; 4] =
+    ["a commit (seq ", "cannot process handshake ", "ReAddNeeded", "had another key in that"];
 
 /// Of a certificate that the authority refuses.
 const REFUSED: [&str; 2] =

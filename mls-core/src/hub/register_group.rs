@@ -59,7 +59,7 @@ impl Turn<'_> {
         let public = self.observe(message, &tree)?;
         self.check_first_epoch(&public, from)?;
         let bridge_group = self.check_binding(&public, from)?;
-        let former = self.check_restart(&bridge_group, from)?;
+        let former = self.check_restart(&bridge_group, &public, from)?;
         let rooms = match &former {
             Some(former) => self.rooms_after(former)?,
             None => self.free_rooms(&bridge_group, from)?,

@@ -11,7 +11,7 @@ use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::UserId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
-use crate::identity::client_id;
+use crate::identity::{client_id, clients};
 use crate::store::StoreError;
 use crate::wire::refusal::Refusal;
 
@@ -20,6 +20,7 @@ impl Turn<'_> {
     pub(super) fn check_restart(
         &mut self,
         new: &BridgeGroup,
+        made: &PublicGroup,
         from: &UserId,
     ) -> Result<Option<GroupRecord>, Stop> {
         let Some(former) = new.replaced() else { return Ok(None) };
@@ -28,6 +29,10 @@ impl Turn<'_> {
         let last = bridge_group(&public)?;
         if !last.is_admin(from) {
             return Err(not_allowed("only who was an admin of the group may restart it"));
+        } else if !has_makers_leaf(&public, made) {
+            return Err(not_allowed(
+                "this device is no longer in the group: an admin who is has to restart it",
+            ));
         } else if former.closed {
             return Err(not_allowed(CLOSED));
         } else if is_to_go(&public, from)
@@ -59,6 +64,12 @@ impl Turn<'_> {
         former.successor = Some(Successor::of_restart(new)?);
         former.write(self.store)
     }
+}
+
+/// Whether whoever made the new group has a leaf in the former, without which nobody takes it for its own.
+fn has_makers_leaf(former: &PublicGroup, made: &PublicGroup) -> bool {
+    let former = clients(&former.roster());
+    clients(&made.roster()).iter().all(|maker| former.contains(maker))
 }
 
 /// Whether an account left after a ReInit, before the group that follows was there.

@@ -14,7 +14,7 @@ fn rooms() -> RoomCreated {
     RoomCreated { matrix_room: Some(ROOM.to_owned()), muc: Some(MUC.to_owned()) }
 }
 
-/// The same user's device makes another group, which names `former` as replaced.
+/// The device makes another group, which names `former` as replaced.
 fn restarting(world: &mut World, device: &Device, former: &GroupId) -> Device {
     restarting_with(world, device, former, |_| {})
 }
@@ -26,7 +26,7 @@ fn restarting_with(
     change: impl FnOnce(&mut BridgeGroup),
 ) -> Device {
     let info = world.info(&device.user());
-    let mut next = Device::new(&device.user().address(), "00000000000000aa");
+    let mut next = Device::new(&device.user().address(), &device.id.device());
     let mut binding = bridge_group(&info, &rooms(), &device.user());
     binding.replaces = former.0.clone();
     change(&mut binding);
@@ -91,6 +91,11 @@ fn nobody_but_an_admin_of_the_group_as_the_hub_has_it_may_restart_it() {
         let refused = register(&mut world, &next);
         assert!(matches!(refused, Err(Refusal::NotAllowed(_))), "{refused:?}");
     }
+    // Nor another device of the admin, which none of the others would take it from.
+    let laptop = Device::new(&alice.user().address(), "LAPTOP");
+    let next = restarting(&mut world, &laptop, &former);
+    let refused = register(&mut world, &next);
+    assert!(matches!(&refused, Err(Refusal::NotAllowed(why)) if why.contains("no longer in")));
     let unknown = restarting(&mut world, &alice, &GroupId(vec![9; 16]));
     assert_eq!(register(&mut world, &unknown), Err(Refusal::UnknownGroup));
     assert_eq!(group_of(&mut world, &alice), former);

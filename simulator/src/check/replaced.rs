@@ -103,7 +103,7 @@ impl World {
 
     /// Whether a device is in a group that another one replaced, if this one was it or came before it.
     pub(super) fn stays_behind(&self, device: Device, group: &GroupId) -> Result<bool, Failure> {
-        let replaced = |group: &&GroupId| self.record.restarts.contains_key(*group);
+        let replaced = |group: &&GroupId| self.record.is_replaced(group);
         for former in self.line_of(group).filter(replaced) {
             if self.is_in(device, former)? {
                 return Ok(true);
