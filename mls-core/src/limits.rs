@@ -157,7 +157,8 @@ pub const REJOIN_PAUSE_MS: u64 = 10 * 60 * 1000;
 /// Encoded GroupContext extensions of a branch, which travel beside each of its Welcomes: five trust
 /// anchors of usual size and the rest.
 pub const BRANCH_EXTENSIONS_BYTES_MAX: usize = 8 * 1024;
-/// A device that lost the state of a group which has ended waits so long for a Welcome into what follows.
+/// So long a device waits for a Welcome into what follows a group that has ended, where it lost the state of
+/// that or has commands for it.
 pub const ENDED_WAIT_MS: u64 = 60 * 60 * 1000;
 /// Past epochs of one group whose ends a member notes; more are never readable.
 pub const PAST_EPOCHS_MAX: usize = 64;

@@ -83,6 +83,12 @@ impl Member {
                     self.fail(number, "the group has ended: branch from the one that follows")?;
                     Step::Next
                 }
+                (_, Some(State::Ended)) if self.is_left_behind(group) => {
+                    let why =
+                        "the group has ended, and what follows did not come here within an hour";
+                    self.fail(number, why)?;
+                    Step::Next
+                }
                 (_, Some(State::Registering | State::Rejoining | State::Ended)) => Step::Wait,
                 (Command::Branch(c), _) => self.step_branch(number, c)?,
                 (Command::Invite(_), _) => self.step_invite(number)?,

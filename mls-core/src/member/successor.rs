@@ -18,6 +18,7 @@ use super::{Command, Event, Member, engine_fault};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::EngineError;
+use crate::limits::ENDED_WAIT_MS;
 use crate::policy::PAST_EPOCH_KEEP_MS;
 use crate::store::StoreError;
 use crate::wire::blob::Part;
@@ -193,6 +194,12 @@ impl Member {
             }
         }
         command
+    }
+
+    /// Whether a group has ended, and this device has waited long enough for the one that follows.
+    pub(super) fn is_left_behind(&self, former: &GroupId) -> bool {
+        let ended = self.record(former).filter(|record| record.state == State::Ended);
+        ended.is_some_and(|record| record.ended_ms.saturating_add(ENDED_WAIT_MS) <= self.now_ms)
     }
 
     /// Deletes groups whose end is as old as past epochs may be.

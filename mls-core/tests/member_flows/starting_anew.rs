@@ -193,6 +193,17 @@ fn who_lost_the_state_of_a_group_that_has_ended_is_told_that_it_cannot_start_it_
 }
 
 #[test]
+fn what_waits_for_a_group_that_nobody_starts_anew_fails_after_an_hour() {
+    let (mut world, group) = ended_by_a_device_that_vanished();
+    let said = world.say(3, &group, "is anybody there");
+    world.run();
+    world.pass(3500);
+    assert_eq!(world.result(3, &said), None);
+    world.pass(200);
+    assert!(world.failure(3, &said).contains("what follows did not come"));
+}
+
+#[test]
 fn who_is_put_out_between_the_end_and_the_new_start_is_removed_from_the_next() {
     let (mut world, group) = four();
     start_anew(&mut world, 0, &group, 3);
