@@ -160,6 +160,8 @@ pub struct Member {
     unsigned_ms: BTreeMap<GroupId, u64>,
     /// For which future messages handshakes were fetched: how many, from which seq.
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
+    /// Groups whose waiting messages are being read, and whether there may be more by now.
+    reading_future: BTreeMap<GroupId, bool>,
     welcomes: welcome::Welcomes,
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,

@@ -155,8 +155,27 @@ impl Member {
         self.overlay.write(FUTURE, &key, &waiting)
     }
 
-    /// Reads what waited for the epoch that a group is in now.
+    /// Reads what waited for the epoch that a group is in now, and what that leads to.
+    ///
+    /// Commits among it move the group: what waits for the next epoch comes when all of this one have come,
+    /// or one that loses might find the group too far.
     pub(super) fn read_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        if let Some(again) = self.reading_future.get_mut(group) {
+            *again = true;
+            return Ok(());
+        }
+        let mut again = true;
+        while again {
+            self.reading_future.insert(group.clone(), false);
+            let read = self.read_due(group);
+            again = self.reading_future.remove(group).unwrap_or_default();
+            read?;
+        }
+        Ok(())
+    }
+
+    /// Reads once what has waited for this epoch.
+    fn read_due(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let Some(epoch) = self.readable(group).map(|record| record.epoch) else { return Ok(()) };
         let epoch = self.last_readable_epoch(group, epoch)?;
         let (mut due, waiting) = self.take_future(group, |waiting| waiting.epoch <= epoch)?;

@@ -66,6 +66,7 @@ impl Member {
             loaded: BTreeMap::new(),
             ratchets: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
+            reading_future: BTreeMap::new(),
             looked_ms: BTreeMap::new(),
             key_histories: BTreeMap::new(),
             unsigned_ms: BTreeMap::new(),

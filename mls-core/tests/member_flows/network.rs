@@ -55,7 +55,7 @@ pub(crate) struct Node {
     pub(crate) last_resort: BTreeMap<u16, Vec<u8>>,
     /// Nothing reaches a device that is away; what is for it waits.
     pub(crate) away: bool,
-    waiting: VecDeque<Input>,
+    pub(crate) waiting: VecDeque<Input>,
 }
 
 /// Looks at, and may change, what goes to a member; false loses it.

@@ -2,9 +2,10 @@
 
 use mls_core::group_settings::Settings;
 use mls_core::member::{Command, Event, Input, SettingsCommand};
+use mls_core::policy::ROOM_REWIND_EPOCHS;
 use mls_core::wire::create_room::CreateRoom;
 
-use crate::network::{Restarts, World};
+use crate::network::{Restarts, Task, World};
 use crate::room::{Room, one_network, order_by_room};
 use crate::story::{ALICE, JULIET};
 
@@ -144,6 +145,41 @@ fn who_had_not_heard_of_the_hand_over_reads_the_commits_that_came_meanwhile() {
     world.pass(10);
     world.assert_agree(&group, &[0, 1, 2]);
     assert_eq!(world.heard(2), ["PHONE: without the hub"]);
+}
+
+#[test]
+fn who_hears_of_the_hand_over_after_all_commits_does_not_take_the_losers_for_another_group() {
+    for seed in 0..4 {
+        let (mut world, group) = one_network(3);
+        world.nodes[2].away = true;
+        order_by_room(&mut world, 0, &group);
+        world.run();
+        for _ in 0..=ROOM_REWIND_EPOCHS {
+            // One of these two always loses.
+            for index in [0, 1] {
+                world.command(index, Command::Rotate(group.clone()));
+            }
+            world.run();
+        }
+        let handshake = |task: &Task| match task {
+            Task::ToMember(2, input) => matches!(input, Input::Notice(_)),
+            _ => false,
+        };
+        world.nodes[2].away = false;
+        let (last, first): (Vec<_>, Vec<_>) = std::mem::take(&mut world.nodes[2].waiting)
+            .into_iter()
+            .map(|input| Task::ToMember(2, input))
+            .partition(handshake);
+        world.shuffled = Some(seed);
+        for tasks in [first, last] {
+            world.queue.extend(tasks);
+            world.run();
+        }
+        world.pass(10);
+        world.assert_agree(&group, &[0, 1, 2]);
+        let apart = |event: &Event| matches!(event, Event::Alarm(_));
+        assert_eq!(world.count(2, apart), 0, "seed {seed}");
+    }
 }
 
 #[test]
