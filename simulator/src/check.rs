@@ -35,8 +35,10 @@ const WARNINGS: [&str; 10] = [
 /// Of the way back into a group that does not name the hub's newest key yet.
 const OTHER_HUB: &str = "no way back into the group: it is ordered by another hub";
 /// And of what shuts out who lacks a PSK.
-const SHUT_OUT: [&str; 4] =
-    ["a commit (seq ", "cannot process handshake ", "ReAddNeeded", "had another key in that"];
+const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReAddNeeded"];
+/// And of a Welcome into what took a group's place by somebody who did not bring the key of before, for
+/// only who restarts a group does: whom others add is told to ask them.
+const OTHER_KEY: &str = "had another key in that: ask them";
 
 /// Of a certificate that the authority refuses.
 const REFUSED: [&str; 2] =
@@ -80,6 +82,13 @@ impl World {
         last.is_some_and(|warning| warning.starts_with(OTHER_HUB))
     }
 
+    /// Whether a device was told that it stays out of what took its group's place, until it has asked.
+    pub(crate) fn is_to_ask(&self, device: Device) -> bool {
+        let told =
+            |seen: &crate::record::Seen| seen.warnings.iter().any(|w| w.ends_with(OTHER_KEY));
+        self.record.seen.get(&device).is_some_and(told)
+    }
+
     /// A device that is to be removed says nothing more; where all are, nobody commits that.
     fn waits_for_ever(&self, device: Device, command: &Command) -> Result<bool, Failure> {
         let Some(former) = command.group() else { return Ok(false) };
@@ -119,5 +128,5 @@ impl World {
 fn is_strange(warning: &str, shut_out: bool) -> bool {
     let known = WARNINGS.iter().any(|known| warning.starts_with(known));
     let excused = shut_out && SHUT_OUT.iter().any(|known| warning.contains(known));
-    !known && !excused
+    !known && !excused && !warning.ends_with(OTHER_KEY)
 }

@@ -54,7 +54,7 @@ impl Member {
         let info = match self.engine.examine_welcome_message(&message) {
             Ok(info) => info,
             Err(error) if is_storage_fault(&error) => return Err(engine_fault(&error)),
-            Err(error) => return Ok(Err(AdmissionError::Engine(error.to_string()))),
+            Err(error) => return Ok(Err(AdmissionError::Engine(why_unfit(&error)))),
         };
         Ok(self.admit(welcome, message, info.group_context(), hub))
     }
@@ -222,6 +222,15 @@ pub(super) fn with_tree(
 pub(super) fn refused<T>(error: &MlsError) -> Result<Result<T, String>, StoreError> {
     match is_storage_fault(error) {
         true => Err(engine_fault(error)),
-        false => Ok(Err(error.to_string())),
+        false => Ok(Err(why_unfit(error))),
+    }
+}
+
+fn why_unfit(error: &MlsError) -> String {
+    match error {
+        MlsError::WelcomeKeyPackageNotFound => {
+            "the key package that it is for is gone: used before, or its time was over".to_owned()
+        }
+        _ => error.to_string(),
     }
 }

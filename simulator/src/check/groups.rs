@@ -49,7 +49,7 @@ impl World {
         let expected = first.members.iter().filter(|client| !self.is_buried(client));
         let waits = |client: &ClientId| {
             let device = self.record.clients.iter().position(|one| one == client);
-            device.is_some_and(|device| self.waits_for_new_keys(device))
+            device.is_some_and(|device| self.waits_for_new_keys(device) || self.is_to_ask(device))
         };
         let gone = |client: &ClientId| self.is_gone_by_room(client, group) || waits(client);
         let absent: Vec<_> = expected.filter(|c| !live.contains(c) && !gone(c)).collect();

@@ -63,6 +63,7 @@ impl World {
             || !self.stays(device, rooms)
             || rooms.iter().any(|room| self.is_guest(room, &client.user()))
             || self.is_shut_out(device)
+            || self.is_to_ask(device)
             || self.is_told_of(restart.maker, client.user().as_str())
     }
 
