@@ -15,7 +15,7 @@ use crate::step::Device;
 use crate::world::World;
 
 /// Beginnings of warnings that are true whatever the network does: they tell of what happened.
-const WARNINGS: [&str; 10] = [
+const WARNINGS: [&str; 11] = [
     // One that was on its way when its maker was removed.
     "a commit was refused: the hub refuses: not allowed: this account is not in the group",
     // The same, while everybody else was removed as well.
@@ -31,6 +31,8 @@ const WARNINGS: [&str; 10] = [
     // Who was put out of the room that orders a group.
     "a commit was refused: we are not in the room",
     "the hub has a new key, for which its old one has signed",
+    // Of who was away from it, or was refused a certificate, for more than a day.
+    "the hub gives no fresh list of revoked certificates",
 ];
 /// Of the way back into a group that does not name the hub's newest key yet.
 const OTHER_HUB: &str = "no way back into the group: it is ordered by another hub";

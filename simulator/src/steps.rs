@@ -18,6 +18,8 @@ use crate::world::World;
 const GROUP_STATE: [Space; 3] = ["group_state", "epoch", "journal"];
 /// A long time begins with these seconds.
 const BITS_S: [u64; 6] = [20, 20, 20, 20, 100, 300];
+/// How often programs look for a newer list of revoked certificates.
+const LOOK_AGAIN_S: u64 = 3600;
 
 impl World {
     /// Does one step.
@@ -118,6 +120,9 @@ impl World {
         for device in 0..self.nodes.len() {
             if self.see(device)?.runs() {
                 self.give(device, Input::Tick)?;
+                if seconds >= LOOK_AGAIN_S {
+                    self.give(device, Input::LookForRevocations)?;
+                }
             }
         }
         Ok(())
@@ -137,7 +142,7 @@ impl World {
             return Ok(());
         }
         let (user, entered) = (node.user(), node.entered.clone());
-        let mut inputs = vec![Input::Connected];
+        let mut inputs = vec![Input::Connected, Input::LookForRevocations];
         for room in entered.into_iter().filter(|room| room.network == Network::Xmpp) {
             if self.rooms.get(&room).is_some_and(|known| known.inside.contains(&user)) {
                 inputs.push(Input::RoomJoined(room));
