@@ -130,7 +130,9 @@ impl Member {
         for _ in 0..used {
             group.next_encryption_key().map_err(|e| engine_fault(&e))?;
         }
-        if self.record(id).is_some_and(|record| record.pending.is_none()) {
+        let pending = self.record(id).and_then(|record| record.pending.as_ref());
+        if pending.is_none_or(|pending| pending.external) {
+            // One of before, which was lost, or is given up for the way back in.
             group.clear_pending_commit();
         }
         let unsaved = (used > 0).then_some(self.now_ms);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mls_core::hub::{self, RequestInput};
 use mls_core::member::{Command, Event, Input};
 use mls_core::wire::create_room::CreateRoom;
+use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Notice, Request};
 
 use crate::network::{Task, World};
@@ -196,4 +197,39 @@ fn a_message_that_comes_before_the_news_of_a_removal_is_read_after_the_new_welco
     world.pass(30);
     world.assert_agree(&group, &[0, 1, 2]);
     assert_eq!(world.heard(BOB_INDEX), ["PHONE: welcome back"]);
+}
+
+/// The next commit on its way to the hub does not come there, and is answered so, after a restart.
+fn refuse_commit(world: &mut World, index: usize, refusal: Refusal) {
+    let submitted = |task: &Task| match task {
+        Task::ToHub(hub::Input::Request(r)) if matches!(r.request, Request::SubmitCommit(_)) => {
+            Some(r.id.clone())
+        }
+        _ => None,
+    };
+    while !world.queue.iter().any(|task| submitted(task).is_some()) {
+        assert!(world.step(), "no commit came");
+    }
+    let id = world.queue.iter().find_map(submitted).unwrap();
+    world.restart(index);
+    world.queue.retain(|task| submitted(task).is_none());
+    world.run();
+    world.give(index, Input::Answer(id, Err(refusal)));
+    world.step();
+}
+
+#[test]
+fn commits_go_on_after_a_way_back_that_the_hub_refused() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let rotate = world.command(1, Command::Rotate(group.clone()));
+    let epoch = world.epoch(1, &group).unwrap();
+    refuse_commit(&mut world, 1, Refusal::WrongEpoch(epoch));
+    let rejoin = world.command(1, Command::Rejoin(group.clone()));
+    world.say(0, &group, "meanwhile");
+    refuse_commit(&mut world, 1, Refusal::NotAllowed("not now".to_owned()));
+    world.run();
+    world.pass(700);
+    assert!(world.failure(1, &rejoin).contains("not now"));
+    world.assert_done(1, &rotate);
+    assert_eq!(world.warnings(1), Vec::<String>::new());
 }
