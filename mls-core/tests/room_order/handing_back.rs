@@ -176,6 +176,38 @@ fn a_branch_of_before_is_read_when_the_room_orders_the_group_once_more() {
 }
 
 #[test]
+fn what_the_hub_has_signed_is_followed_from_a_branch_that_parted_longer_ago_than_is_kept() {
+    let mut room = Room::new(4);
+    let group = room.group.clone();
+    room.cut(&[1, 0, 0, 1]);
+    for index in [3, 1] {
+        room.rotate(index);
+        room.world.run();
+    }
+    // They hear of the other branch while it could still win, which it does not.
+    for index in [1, 2] {
+        room.hear(index, 3, true);
+    }
+    for index in [2, 1, 2, 1, 2] {
+        room.rotate(index);
+        room.world.run();
+    }
+    room.hub_is_back();
+    let id = hand_back(&mut room.world, 0, &group);
+    room.world.run();
+    room.world.assert_done(0, &id);
+    room.world.pass(60);
+    room.assert_agree(&[0, 1, 2, 3]);
+    let alarm = |event: &Event| matches!(event, Event::Alarm(_));
+    assert!((0..4).all(|index| room.world.count(index, alarm) == 0));
+    room.say(2, "all here");
+    room.world.run();
+    room.heal(1);
+    room.world.pass(5);
+    assert!((0..4).all(|index| room.world.heard(index) == ["TABLET: all here"]));
+}
+
+#[test]
 fn who_was_away_while_the_group_came_back_follows() {
     let (mut world, group) = by_room(3);
     world.nodes[2].away = true;

@@ -37,7 +37,9 @@ impl Member {
                 pairs.retain(|(_, other)| other.hash != commit.hash);
                 let next = self.waiting(group, Some(node.epoch))?;
                 pairs.extend(next.into_iter().map(|commit| (node.clone(), commit)));
-                self.look_for_abyss(group, &node)?;
+                if !commit.receipted {
+                    self.look_for_abyss(group, &node)?;
+                }
             }
         }
         Ok(any)

@@ -13,7 +13,7 @@ use crate::wire::GroupId;
 
 /// From one state to another.
 pub(super) struct Change {
-    /// The last state that both ways have.
+    /// The last state that both ways have, or the oldest known on the way of what the hub has signed.
     fork: Node,
     /// What is taken back, the oldest first.
     undone: Vec<Node>,
@@ -56,12 +56,18 @@ impl Member {
             None => way_of_winners(&nodes, *root),
         };
         let common = ours.iter().zip(&winners).take_while(|(a, b)| a == b).count();
-        let nodes_of = |way: &[crate::wire::Digest]| {
-            way.iter().skip(common).filter_map(|id| nodes.get(id).cloned()).collect::<Vec<_>>()
+        let nodes_of = |way: &[crate::wire::Digest], from: usize| {
+            way.iter().skip(from).filter_map(|id| nodes.get(id).cloned()).collect::<Vec<_>>()
         };
-        let fork = common.checked_sub(1).and_then(|last| ours.get(last));
+        let undone = nodes_of(&ours, common);
+        let (fork, adopted) = match common.checked_sub(1) {
+            Some(last) => (ours.get(last), nodes_of(&winners, common)),
+            // The ways parted before the oldest state that is kept of ours: only what the hub has signed is
+            // followed then, from the oldest state that is kept of that.
+            None => (winners.first(), nodes_of(&winners, 1)),
+        };
         let Some(fork) = fork.and_then(|id| nodes.get(id).cloned()) else { return Ok(None) };
-        let change = Change { fork, undone: nodes_of(&ours), adopted: nodes_of(&winners) };
+        let change = Change { fork, undone, adopted };
         Ok(Some(change).filter(|change| !change.adopted.is_empty()))
     }
 
