@@ -35,6 +35,7 @@ use super::{Command, Event, Member, ReceivedMessage};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::door::{self, DoorError};
 use crate::limits::FELL_APART_NOTICE_MS;
+use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::store::StoreError;
 use crate::wire::{Digest, GroupId};
 
@@ -119,8 +120,11 @@ impl Member {
             Ok(Some(commit)) if commit.epoch > epoch_now => {
                 self.keep_for_future(group, commit.epoch, hash, received.clone()).map(Some)
             }
-            // Of before this device came in, or dealt with while the room ordered the group.
-            Ok(Some(commit)) if commit.epoch < joined => Ok(Some(())),
+            // Of before this device came in, also of a branch from then, or dealt with while the room ordered
+            // the group.
+            Ok(Some(commit)) if commit.epoch <= joined.saturating_add(ROOM_REWIND_EPOCHS) => {
+                Ok(Some(()))
+            }
             Ok(Some(commit)) if self.was_seen(group, commit.epoch, hash)? => Ok(Some(())),
             Ok(Some(commit)) if self.was_ordered_by_room(group, commit.epoch)? => Ok(Some(())),
             // Of the group that lived in the room before, or of the one that is to follow.

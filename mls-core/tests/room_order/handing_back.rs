@@ -208,6 +208,38 @@ fn what_the_hub_has_signed_is_followed_from_a_branch_that_parted_longer_ago_than
 }
 
 #[test]
+fn who_came_in_after_the_group_went_back_is_not_warned_of_the_room_s_commits() {
+    let mut room = Room::new(3);
+    let group = room.group.clone();
+    room.cut(&[0, 1, 2]);
+    for _ in 0..3 {
+        room.rotate(1);
+        room.world.run();
+    }
+    room.hub_is_back();
+    hand_back(&mut room.world, 0, &group);
+    room.world.run();
+    let dave = room.world.add("@dave:a.org", "WATCH");
+    room.world.run();
+    let users = vec![room.world.user(dave)];
+    let invite = room.world.invite(0, &group, users);
+    room.world.run();
+    room.world.assert_done(0, &invite);
+    room.rotate(0);
+    room.world.run();
+    let commits = room.held(1);
+    assert_eq!(commits.len(), 3);
+    room.cut(&[]);
+    for commit in commits {
+        room.world.give(dave, commit);
+    }
+    room.world.run();
+    assert!(room.world.warnings(dave).is_empty(), "{:?}", room.world.warnings(dave));
+    room.heal(3);
+    room.assert_agree(&[0, 1, 2, dave]);
+}
+
+#[test]
 fn who_was_away_while_the_group_came_back_follows() {
     let (mut world, group) = by_room(3);
     world.nodes[2].away = true;

@@ -57,8 +57,9 @@ impl Room {
                 return cut.hub || !matches!(input, Input::Answer(..) | Input::Notice(_));
             };
             let sender = users.iter().position(|user| Some(user) == message.sender.as_ref());
-            let hears = sender
-                .is_none_or(|sender| cut.parts.is_empty() || cut.parts[sender] == cut.parts[index]);
+            let hears = sender.is_none_or(|sender| {
+                cut.parts.is_empty() || cut.parts.get(sender) == cut.parts.get(index)
+            });
             if !hears {
                 cut.held.push((index, input.clone()));
             }
@@ -115,6 +116,18 @@ impl Room {
         self.cut.borrow_mut().through = true;
         self.world.run();
         self.cut.borrow_mut().through = false;
+    }
+
+    /// What was kept from the first node of what a sender said.
+    pub(crate) fn held(&self, sender: usize) -> Vec<Input> {
+        let user = self.world.user(sender);
+        let of_sender = |input: &&Input| match input {
+            Input::Message(message) => message.sender.as_ref() == Some(&user),
+            _ => false,
+        };
+        let cut = self.cut.borrow();
+        let to_first = cut.held.iter().filter(|(index, _)| *index == 0);
+        to_first.map(|(_, input)| input).filter(of_sender).cloned().collect()
     }
 
     pub(crate) fn rotate(&mut self, index: usize) -> String {
