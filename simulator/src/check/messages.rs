@@ -9,7 +9,7 @@ use mls_core::policy::{PAST_EPOCH_KEEP_MS, PAST_EPOCHS};
 use mls_core::wire::Digest;
 
 use crate::failure::{Failure, Rule};
-use crate::record::{Given, Seen, Sent, State};
+use crate::record::{Followed, Given, Seen, Sent, State};
 use crate::step::Device;
 use crate::world::{START_MS, World};
 
@@ -85,9 +85,14 @@ impl World {
 
     /// As [`World::sender_stayed`], of a message in a group that its room may have ordered.
     fn sender_stays(&self, sent: &Sent, reader: Device) -> bool {
-        let Some(leaf) = &sent.leaf_by_room else { return self.sender_stayed(sent) };
         let reads = self.record.followed.get(&(reader, sent.group.clone()));
         let client = self.record.clients.get(sent.device);
+        let Some(leaf) = &sent.leaf_by_room else {
+            // The room may have put it out since.
+            let by_room = reads.filter(|reads| reads.by_room_since.is_some());
+            let is_in = |reads: &Followed| reads.leaf(client).is_some();
+            return self.sender_stayed(sent) && by_room.is_none_or(is_in);
+        };
         let since = self.record.seen.get(&sent.device).and_then(|seen| seen.since.get(&sent.group));
         reads.and_then(|reads| reads.leaf(client)).as_ref() == Some(leaf)
             && since.is_some_and(|since| *since <= sent.epoch)
@@ -134,7 +139,7 @@ impl World {
                     || self.was_replaced_before(sent)
                     || self.record.is_on_another_branch(device, sent)
             }
-            None => self.is_too_late(sent) || !self.sender_stayed(sent),
+            None => self.is_too_late(sent) || !self.sender_stays(sent, device),
         }
     }
 
