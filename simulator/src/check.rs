@@ -8,9 +8,11 @@ mod messages;
 mod replaced;
 mod room_groups;
 
-use mls_core::member::Command;
+use mls_core::member::{Command, ProposeCommand, Wish};
+use mls_core::wire::GroupId;
 
 use crate::failure::{Failure, Rule};
+use crate::record::Given;
 use crate::step::Device;
 use crate::world::World;
 
@@ -97,10 +99,28 @@ impl World {
         let group = self.latest(former);
         // Who is not in the group that took the place is told elsewhere, or its maker is.
         let stays_behind = self.stays_behind(device, former)?;
-        if stays_behind || self.record.is_excused(group) {
+        if stays_behind || self.record.is_excused(group) || self.waits_to_go(device, group)? {
             return Ok(true);
         }
         Ok(self.staying(self.ordinal(group))?.is_empty())
+    }
+
+    /// Whether somebody proposed to remove a device, and only devices that are gone for ever could commit that:
+    /// it may not, and says nothing before somebody does (RFC 9420 12.4).
+    fn waits_to_go(&self, device: Device, group: &GroupId) -> Result<bool, Failure> {
+        let user = self.see(device)?.user();
+        let proposes = |given: &Given| match &given.command {
+            Command::Propose(ProposeCommand { group: of, wish: Wish::Remove(users) }) => {
+                of == group && users.contains(&user)
+            }
+            _ => false,
+        };
+        let views = self.views(group)?;
+        let own = views.iter().find(|view| view.device == device);
+        let alone = own.is_some_and(|own| {
+            own.members.iter().all(|client| self.is_buried(client) || client.user() == user)
+        });
+        Ok(alone && self.record.commands.values().any(proposes))
     }
 
     fn check_warnings(&self) -> Result<(), Failure> {

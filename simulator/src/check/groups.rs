@@ -145,7 +145,7 @@ impl World {
         self.record.clients.get(device).cloned()
     }
 
-    fn is_buried(&self, client: &ClientId) -> bool {
+    pub(super) fn is_buried(&self, client: &ClientId) -> bool {
         self.record.buried.iter().any(|device| self.client(*device).as_ref() == Some(client))
     }
 
