@@ -55,7 +55,8 @@ impl World {
         let absent: Vec<_> = expected.filter(|c| !live.contains(c) && !gone(c)).collect();
         // Who lacks a PSK that a group asks for cannot come back, and is told so.
         let asks_psk = self.record.asks_psk || self.record.shut_out;
-        Rule::Agreement.holds(absent.is_empty() || asks_psk, || {
+        let excused = asks_psk || self.is_by_outsider(group);
+        Rule::Agreement.holds(absent.is_empty() || excused, || {
             format!("{absent:?} have leaves in g{ordinal} and do not know it")
         })?;
         let users: BTreeSet<UserId> = first.members.iter().map(ClientId::user).collect();

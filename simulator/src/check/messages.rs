@@ -44,7 +44,7 @@ impl World {
                 || late(*device)
                 || self.record.went_before(*device, &sent.group, sent.epoch)
                 || since.is_none_or(|since| *since > sent.epoch)
-                || by_room && self.record.is_on_another_branch(*device, sent)
+                || self.record.is_on_another_branch(*device, sent)
                 || !self.reaches(sent, *device)?
             {
                 continue;

@@ -64,6 +64,7 @@ impl World {
             || rooms.iter().any(|room| self.is_guest(room, &client.user()))
             || self.is_shut_out(device)
             || self.is_to_ask(device)
+            || restart.by_outsider
             || self.is_told_of(restart.maker, client.user().as_str())
     }
 
@@ -111,6 +112,12 @@ impl World {
             }
         }
         Ok(false)
+    }
+
+    /// Whether somebody who was out of a group put this one, or one before it, into its place.
+    pub(super) fn is_by_outsider(&self, group: &GroupId) -> bool {
+        let mut outside = self.record.restarts.values().filter(|restart| restart.by_outsider);
+        outside.any(|restart| self.line_of(&restart.successor).any(|later| later == group))
     }
 
     /// The group that has a group's place now.

@@ -88,6 +88,9 @@ impl Record {
         let Some(point) = &sent.point else { return sent.leaf_by_room.is_some() };
         if self.has_left(device, &sent.group) {
             return !self.lineage.was_in(device, &sent.group, point);
+        } else if sent.leaf_by_room.is_none() {
+            // The hub's order has one.
+            return false;
         }
         let mut way_back = self.lineage.way_back(&sent.group, point);
         !way_back.any(|point| self.lineage.was_in(device, &sent.group, point))

@@ -18,6 +18,9 @@ pub(crate) struct Restart {
     pub(crate) successor: GroupId,
     /// Who was in the maker's last state of the former.
     pub(crate) members: BTreeSet<ClientId>,
+    /// Whether its maker had been removed by then, which the hub of a group that its room orders cannot know:
+    /// others do not come until they have asked.
+    pub(crate) by_outsider: bool,
 }
 
 impl Record {
@@ -61,7 +64,8 @@ impl Record {
         })?;
         if self.clients.get(device) == Some(&by) {
             let members = followed.map(|followed| followed.clients()).unwrap_or_default();
-            let restart = Restart { maker: device, successor, members };
+            let by_outsider = since.is_none();
+            let restart = Restart { maker: device, successor, members, by_outsider };
             self.restarts.entry(group).or_insert(restart);
         }
         Ok(())

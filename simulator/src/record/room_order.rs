@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mls_core::address::ClientId;
 use mls_core::bridge_group::Order;
+use mls_core::limits::HANDED_BACK_WAIT_MS;
 use mls_core::member::{Command, CommandId};
 use mls_core::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
 use mls_core::wire::{Digest, GroupId};
@@ -143,6 +144,17 @@ impl Record {
                 self.late.insert((device, message));
             }
         }
+    }
+
+    /// Whether the hub has had a group back for so long that a device is told so, if it has not heard from which
+    /// state.
+    pub(super) fn has_waited(&self, device: Device, group: &GroupId, now_ms: u64) -> bool {
+        let followed = self.followed.get(&(device, group.clone()));
+        let since = followed.and_then(|followed| followed.by_room_since);
+        let back = since.and_then(|since| {
+            self.ends.range((group.clone(), since)..=(group.clone(), u64::MAX)).next()
+        });
+        back.is_some_and(|(_, end)| end.at_ms.saturating_add(HANDED_BACK_WAIT_MS) <= now_ms)
     }
 
     /// A device does something: where the hub has taken the group back, and it has not heard of that,

@@ -80,6 +80,7 @@ impl Record {
             }
             Event::Alarm(alarm) => match alarm.alarm {
                 Alarm::NoCheckpoints(_) | Alarm::MessagesMissing(_) => {}
+                Alarm::FellApart(_) if self.has_waited(device, &alarm.group, time_ms) => {}
                 Alarm::FellApart(_) => self.device(device).fell_apart.push(alarm.group),
                 Alarm::ReAddNeeded(_)
                     if self.gone_by_room.contains(&(device, alarm.group.clone())) => {}
@@ -102,7 +103,10 @@ impl Record {
             Event::StartedAnew(anew) => {
                 self.started_anew.insert(anew.group);
             }
-            Event::KeyPackagesPublished(_) | Event::DeviceWaiting(_) | Event::HeardFrom(_) => {}
+            Event::KeyPackagesPublished(_)
+            | Event::DeviceWaiting(_)
+            | Event::DeviceCertified(_)
+            | Event::HeardFrom(_) => {}
         }
         Ok(())
     }
