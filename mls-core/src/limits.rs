@@ -74,6 +74,16 @@ pub const LOG_ENTRIES_MAX: u64 = 1 << 40;
 pub const LOG_PROOF_HASHES_MAX: usize = 41;
 /// Leaves of such a log in one answer to `FetchLogLeaves`, of 64 bytes each.
 pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
+/// A member looks into such a log again after this.
+pub const LOG_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
+/// Certificates of others that a member has proven each time.
+pub const LOG_PROOFS_PER_LOOK_MAX: usize = 64;
+/// Certificates of others of which a member remembers that they were looked for; looked through at once.
+pub const LOG_PROVEN_MAX: usize = 20_000;
+/// Entries in the name of one user that a member reads and keeps.
+pub const LOG_OWN_LEAVES_MAX: usize = 10_000;
+/// Keys for which a device remembers that it asked for a certificate; looked through at once.
+pub const LOG_ASKED_KEYS_MAX: usize = 10_000;
 /// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
 pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
 /// Replaced roots of an authority whose certificates may still be valid, beside the current one.

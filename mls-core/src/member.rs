@@ -53,6 +53,7 @@ mod known_keys;
 mod leaf_update;
 mod leave;
 mod loaded;
+mod log_watch;
 mod membership_log;
 mod one_commit;
 mod opening;
@@ -88,7 +89,7 @@ mod summary;
 mod unheard;
 mod welcome;
 
-pub use alarm::{Alarm, AlarmEvent, HubContradicts, MessagesMissing, OtherStateSeen};
+pub use alarm::{Alarm, AlarmEvent, HubContradicts, LogForked, MessagesMissing, OtherStateSeen};
 pub use command::{
     BranchCommand, Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand,
     ReInitCommand, SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
@@ -100,6 +101,7 @@ pub use event::{
 };
 pub use exporter::ExportedSecret;
 pub use input::{Confirmation, Input, ReceivedMessage};
+pub use log_watch::{Asked, DeviceCertified, LogSummary, LoggedEntry, NotAsked, NotLogged};
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
@@ -162,6 +164,7 @@ pub struct Member {
     fetched_for: BTreeMap<GroupId, (usize, u64)>,
     /// Groups whose waiting messages are being read, and whether there may be more by now.
     reading_future: BTreeMap<GroupId, bool>,
+    log: log_watch::LogMemory,
     welcomes: welcome::Welcomes,
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
@@ -244,6 +247,7 @@ impl Member {
             Input::Connected => self.connected(),
             Input::Tick => self.tick(),
             Input::LookForRevocations => self.want_revocations(),
+            Input::LookIntoLog => self.look_into_log(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::log_watch::{NotAsked, NotLogged};
 use super::{Event, Member};
 use crate::address::{ClientId, Network};
 use crate::store::StoreError;
@@ -37,6 +38,23 @@ pub enum Alarm {
     /// A group that its room orders has, or may have, fallen apart: members followed other commits
     /// for longer than can be taken back. One sentence that says why.
     FellApart(String) = 6u8,
+    /// The authority's log of certificates is not the one that it was.
+    LogForked(LogForked) = 7u8,
+    /// The authority certified a key of this device that this device never had.
+    NotAsked(NotAsked) = 8u8,
+    /// The certificate of a member does not stand in the log.
+    NotLogged(NotLogged) = 9u8,
+}
+
+/// The authority signed two heads of its log that do not go together: it shows different logs to different
+/// people, or it lost its database and went on from an old copy. [`Member::certificate_log`] gives both.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct LogForked {
+    /// Entries under the head that was known.
+    pub first: u64,
+    /// And under the one that came.
+    pub second: u64,
 }
 
 /// The hub signed two receipts that cannot both be true: it told two stories, or it lost its
@@ -85,4 +103,11 @@ impl Member {
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(AlarmEvent, Alarm, HubContradicts, OtherStateSeen, MessagesMissing);
+crate::codec_properties::hold!(
+    AlarmEvent,
+    Alarm,
+    HubContradicts,
+    OtherStateSeen,
+    MessagesMissing,
+    LogForked
+);

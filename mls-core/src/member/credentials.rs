@@ -130,6 +130,7 @@ impl Member {
         let own = self.keys.own();
         let proof = own.sign(SUITE, &proof_of(&request)).map_err(|e| failed(&e))?;
         let device_key = own.public().to_vec();
+        self.note_asked_key(key)?;
         let request = IssueCredential { request, device_key, proof };
         self.request(purpose, Request::IssueCredential(request))
     }

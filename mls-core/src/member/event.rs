@@ -2,7 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::{AlarmEvent, CommandId, MembershipChange};
+use super::{AlarmEvent, CommandId, DeviceCertified, MembershipChange};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::wire::{Digest, GroupId};
 
@@ -67,6 +67,8 @@ pub enum Event {
     Restarted(Restarted) = 41u8,
     /// A hub, or a group, names other authorities of a domain than this device knows.
     AnchorsChanged(AnchorsChanged) = 32u8,
+    /// The authority's log names another device of this user for the first time.
+    DeviceCertified(DeviceCertified) = 70u8,
     /// Somebody asks to be let into a group; an Invite lets them in.
     Knocked(KnockedEvent) = 60u8,
     /// An admin said no to a knock of this device.

@@ -45,6 +45,8 @@ pub enum Input {
     /// Certificates may have been revoked: give one when the connection is there, and now and then. The hub is
     /// asked every [`REVOCATIONS_AGAIN_MS`](crate::limits::REVOCATIONS_AGAIN_MS).
     LookForRevocations,
+    /// It is time to look into the authority's log, as often as the program likes.
+    LookIntoLog,
 }
 
 /// An application message in a room.

@@ -67,6 +67,7 @@ impl Member {
             ratchets: BTreeMap::new(),
             fetched_for: BTreeMap::new(),
             reading_future: BTreeMap::new(),
+            log: super::log_watch::LogMemory::default(),
             looked_ms: BTreeMap::new(),
             key_histories: BTreeMap::new(),
             unsigned_ms: BTreeMap::new(),

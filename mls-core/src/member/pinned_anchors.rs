@@ -173,7 +173,7 @@ impl Member {
         }
     }
 
-    fn domain_anchors(&self, domain: &str) -> Result<Option<DomainAnchors>, StoreError> {
+    pub(super) fn domain_anchors(&self, domain: &str) -> Result<Option<DomainAnchors>, StoreError> {
         self.overlay.read(DOMAIN, domain.as_bytes())
     }
 

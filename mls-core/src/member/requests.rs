@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::log_watch::SeenCertificate;
 use super::{Member, Output};
 use crate::address::RoomAddress;
 use crate::engine::sha256_parts;
@@ -57,6 +58,14 @@ pub(super) enum Purpose {
     KeyHistory(GroupId) = 33u8,
     /// To learn which certificates count no more.
     Revocations = 34u8,
+    /// To see how far the authority's log goes.
+    TreeHead = 70u8,
+    /// To see that a member's certificate stands in it.
+    CertificateProof(SeenCertificate) = 71u8,
+    /// To read it.
+    LogLeaves = 72u8,
+    /// To read what it holds in this user's name.
+    OwnEntries = 73u8,
 }
 
 /// A request as it is stored.
@@ -270,6 +279,10 @@ impl Member {
             Purpose::KeyHistory(group) => self.key_history_answered(&group, result),
             Purpose::GroupCredential(group) => self.group_credential_answered(&group, result),
             Purpose::Revocations => self.revocations_answered(result),
+            Purpose::TreeHead => self.tree_head_answered(result),
+            Purpose::CertificateProof(one) => self.certificate_proven(one, asked, result),
+            Purpose::LogLeaves => self.log_leaves_answered(asked, result),
+            Purpose::OwnEntries => self.own_entries_answered(result),
             Purpose::Credential(suite) => self.credential_answered(suite.into(), result),
             Purpose::Commit(_) | Purpose::Report => Ok(()),
         }

@@ -64,7 +64,7 @@ impl World {
             || rooms.iter().any(|room| self.is_guest(room, &client.user()))
             || self.is_shut_out(device)
             || self.is_to_ask(device)
-            || restart.by_outsider
+            || self.is_by_outsider(&restart.successor)
             || self.is_told_of(restart.maker, client.user().as_str())
     }
 
