@@ -71,6 +71,8 @@ pub(crate) struct Record {
     /// Messages that came to a device when it could not be expected to read them any more.
     pub(crate) late: BTreeSet<(Device, Digest)>,
     lineage: Lineage,
+    /// The first epoch of a branch that a device heard of too late.
+    late_branches: BTreeMap<(Device, GroupId), u64>,
     /// Messages that came to a device.
     came: BTreeSet<(Device, Digest)>,
     /// Groups whose rooms have another group now, and since when.

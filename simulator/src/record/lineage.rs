@@ -92,6 +92,10 @@ impl Record {
             // The hub's order has one.
             return false;
         }
+        let late = self.late_branches.get(&(device, sent.group.clone()));
+        if late.is_some_and(|first| *first <= sent.epoch) {
+            return !self.lineage.was_in(device, &sent.group, point);
+        }
         let mut way_back = self.lineage.way_back(&sent.group, point);
         !way_back.any(|point| self.lineage.was_in(device, &sent.group, point))
     }

@@ -139,7 +139,12 @@ impl Record {
             true if followed.by_room_since.is_some() => {
                 self.apart.insert(sent.group.clone());
             }
-            true => {}
+            // Where the hub has the group again, what is said on that branch is not read any more.
+            true => {
+                let place = (device, sent.group.clone());
+                let first = self.late_branches.entry(place).or_insert(u64::MAX);
+                *first = sent.epoch.saturating_add(1).min(*first);
+            }
             false => {
                 self.late.insert((device, message));
             }
