@@ -58,6 +58,19 @@ impl Member {
             && here.and_then(Result::ok).is_some_and(|here| here.replaced().is_some())
     }
 
+    /// The group of this device that was the first in these rooms, if it is still in that.
+    fn first_in(&self, rooms: &[RoomAddress], new: &GroupId) -> Option<GroupId> {
+        let of_rooms = self.groups.values().filter(|record| record.rooms == rooms);
+        let mut live =
+            of_rooms.filter(|record| record.state == State::Live && record.group != *new);
+        let first = live.find(|record| {
+            let here = self.engine.load_group(&record.group.0).ok();
+            let bound = here.map(|here| BridgeGroup::from_extensions(&here.context().extensions));
+            bound.is_some_and(|bound| bound.is_ok_and(|bound| bound.replaced().is_none()))
+        });
+        first.map(|record| record.group.clone())
+    }
+
     /// The group of this device that has these rooms.
     fn live_in(&self, rooms: &[RoomAddress]) -> Option<GroupId> {
         let live = |record: &&GroupRecord| {
@@ -140,11 +153,14 @@ impl Member {
         here: &MemberGroup,
     ) -> Result<(), StoreError> {
         let bound = BridgeGroup::from_extensions(&here.context().extensions);
-        // Only the one that it names: another in its rooms may be the newer one.
         let live = |former: &GroupId| {
             self.record(former).is_some_and(|record| record.state == State::Live)
         };
-        let former = bound.ok().and_then(|bound| bound.replaced()).filter(live);
+        // The one that it names, or that which was the first in its rooms: another there may be the newer one.
+        let former = bound.ok().and_then(|bound| {
+            let named = bound.replaced()?;
+            if live(&named) { Some(named) } else { self.first_in(&bound.rooms(), group) }
+        });
         let Some(former) = former.filter(|former| former != group) else { return Ok(()) };
         self.put_into_place(Restarted {
             successor: group.clone(),

@@ -23,6 +23,7 @@ mod handshake_keys;
 mod hub_keys;
 mod junk;
 mod knocking;
+mod log_watch;
 mod membership;
 mod membership_log;
 mod network;
