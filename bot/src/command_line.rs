@@ -108,6 +108,12 @@ pub enum Action {
     Members(Group),
     /// List whose certificates this device goes by, with fingerprints to compare
     Authorities,
+    /// List what the authority certified in your name, by its log
+    ///
+    /// The authority puts every certificate that it signs, and every revocation, into a log that only grows.
+    /// This device follows that log, reads all of it, and holds what is in your name against what it has asked
+    /// for. Compare the root with what others see of a log of the same size: it must be the same.
+    Certificates,
     /// Go by other authorities of a domain, after their fingerprints were compared
     ///
     /// Whose certificates stand for a domain is learnt at first use. Where a hub or a group names others

@@ -6,8 +6,8 @@ use mls_core::address::ClientId;
 use mls_core::content::{self, ContentError};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{
-    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, Member, MembershipEntry,
-    SendCommand,
+    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, LogSummary, LoggedEntry, Member,
+    MembershipEntry, SendCommand,
 };
 use mls_core::store::StoreError;
 use mls_core::wire::GroupId;
@@ -143,6 +143,12 @@ impl Bot {
     pub async fn authorities(&self) -> Result<Vec<DomainAnchors>, RunError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::Authorities(reply), answer).await
+    }
+
+    /// The authority's log, and what it holds in the name of this user.
+    pub async fn certificates(&self) -> Result<(Option<LogSummary>, Vec<LoggedEntry>), RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::Certificates(reply), answer).await
     }
 
     /// A page of a group's membership log (see [`mls_core::member::Member::membership_log`]).

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod authority_line;
+mod certificate_line;
 mod group_line;
 mod group_request;
 mod line;
@@ -10,6 +11,7 @@ mod request;
 
 pub use alarm::AlarmLine;
 pub use authority_line::{AuthorityLine, CertificateLine};
+pub use certificate_line::{EntryLine, LogLine};
 pub use group_line::{AnchorLine, GroupLine, MemberLine, RoomLine};
 pub use line::Line;
 pub use membership::{ChangeLine, MembershipLine};

@@ -64,6 +64,7 @@ impl OneShot {
             Action::Groups => self.groups().await?,
             Action::Members(group) => self.members(&group.group).await?,
             Action::Authorities => self.authorities().await?,
+            Action::Certificates => self.certificates().await?,
             Action::Log(group) => self.log(&group.group).await?,
             Action::Join => self.join().await?,
             action => {
@@ -221,6 +222,12 @@ impl OneShot {
     async fn authorities(&mut self) -> Result<(), Exit> {
         self.settle().await?;
         Ok(self.screen.show(&Line::authorities(None, &self.bot.authorities().await?))?)
+    }
+
+    async fn certificates(&mut self) -> Result<(), Exit> {
+        self.settle().await?;
+        let (log, own) = self.bot.certificates().await?;
+        Ok(self.screen.show(&Line::certificates(None, log.as_ref(), &own))?)
     }
 
     async fn members(&mut self, digits: &str) -> Result<(), Exit> {

@@ -165,6 +165,12 @@ impl Driver {
                     self.screen.show(&Line::authorities(Some(id), &known))?;
                 }
             }
+            Wish::Certificates => {
+                let looked = self.bot.certificates().await;
+                if let Some((log, own)) = unless_ended(looked)? {
+                    self.screen.show(&Line::certificates(Some(id), log.as_ref(), &own))?;
+                }
+            }
             Wish::Command(command) => {
                 self.unfinished.insert(id.clone());
                 unless_ended(self.bot.command(id, command).await)?;

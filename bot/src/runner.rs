@@ -8,6 +8,7 @@
 
 mod asker;
 mod channels;
+mod pulse;
 mod reports;
 mod work;
 
@@ -20,9 +21,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mls_core::address::ClientId;
 use mls_core::member::{
-    Command, CommandId, Durability, Event, EventRecord, Input, KeyPackageUpload, Member, Output,
+    CommandId, Durability, Event, EventRecord, Input, KeyPackageUpload, Member, Output,
 };
-use mls_core::store::{StoreError, Write};
+use mls_core::store::Write;
 use storage::Database;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -33,8 +34,6 @@ use work::{Report, Work};
 
 /// Events that wait for the reader before no more is taken from the network.
 const EVENTS_WAITING_MAX: usize = 1000;
-/// How often the database's log is emptied.
-const TIDY: Duration = Duration::from_secs(600);
 /// How long the network may take to say goodbye.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 /// Commands of our own begin so, and no caller's; their ends are not shown.
@@ -71,6 +70,7 @@ pub(crate) struct Runner {
     stopping: bool,
     /// When the database's log was last emptied.
     tidied: Instant,
+    looked: Instant,
 }
 
 impl Runner {
@@ -101,6 +101,7 @@ impl Runner {
             settling: Vec::new(),
             stopping: false,
             tidied: Instant::now(),
+            looked: Instant::now(),
         };
         let served = match runner.resume() {
             Ok(()) => runner.serve(batches, reports).await,
@@ -203,6 +204,10 @@ impl Runner {
                 Ask::Authorities(reply) => {
                     let _ = reply.send(self.member.authorities()?);
                 }
+                Ask::Certificates(reply) => {
+                    let log = self.member.certificate_log()?;
+                    let _ = reply.send((log, self.member.own_log_entries()?));
+                }
                 Ask::MembershipLog(group, from_seq, limit, reply) => {
                     let _ = reply.send(self.member.membership_log(&group, from_seq, limit)?);
                 }
@@ -264,18 +269,6 @@ impl Runner {
         }
     }
 
-    fn tick(&mut self) -> Result<(), RunError> {
-        self.publish_if_due()?;
-        self.input(Input::Tick, Vec::new())?;
-        if self.tidied.elapsed() >= TIDY {
-            self.tidied = Instant::now();
-            // What was deleted leaves the write-ahead log too.
-            self.database.checkpoint()?;
-            self.input(Input::LookForRevocations, Vec::new())?;
-        }
-        Ok(())
-    }
-
     /// One input, one transaction, then the outputs.
     fn input(&mut self, input: Input, more: Vec<Write>) -> Result<(), RunError> {
         let connected = matches!(input, Input::Connected);
@@ -297,7 +290,7 @@ impl Runner {
                 // Not before the rest of its batch, which may say how many there are.
                 self.publish_at = self.options.publish.then(Instant::now);
             }
-            self.input(Input::LookForRevocations, Vec::new())?;
+            self.look_at_authority()?;
         }
         Ok(())
     }
@@ -356,17 +349,6 @@ impl Runner {
                 self.publish_at = Some(Instant::now() + PUBLISH_AGAIN);
             }
         }
-    }
-
-    fn publish_if_due(&mut self) -> Result<(), RunError> {
-        if self.publish_at.is_none_or(|at| at > Instant::now()) {
-            return Ok(());
-        }
-        self.publish_at = None;
-        let random = getrandom::u64().map_err(|e| StoreError(format!("no random numbers: {e}")))?;
-        let id = format!("{OWN_COMMAND}publish-{random:016x}");
-        self.publishing = Some(id.clone());
-        self.input(Input::Command(id, Command::PublishKeyPackages), Vec::new())
     }
 
     fn after_each(&mut self) {

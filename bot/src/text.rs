@@ -2,6 +2,7 @@
 
 mod alarm;
 mod authority;
+mod certificates;
 mod membership;
 mod restarted;
 
@@ -96,6 +97,8 @@ pub fn render(line: &Line) -> String {
             authority::changed(domain, known, named, &whose)
         }
         Line::Authorities { authorities, .. } => authority::all(authorities),
+        Line::DeviceCertified { client, time, .. } => certificates::device(client, *time),
+        Line::Certificates { log, entries, .. } => certificates::all(log.as_ref(), entries),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
         Line::Membership(entry) => membership::render(entry),
         Line::Alarm(alarm) => alarm::render(alarm),

@@ -71,6 +71,37 @@ pub enum AlarmLine {
         /// One sentence.
         why: String,
     },
+    /// The authority's log of certificates is not the one that it was.
+    LogForked {
+        /// The number.
+        n: u64,
+        /// Entries of the one that was known.
+        first: u64,
+        /// Entries of the one that came.
+        second: u64,
+    },
+    /// The authority certified a key of this device that this device never had.
+    NotAsked {
+        /// The number.
+        n: u64,
+        /// The entry's place in the log.
+        index: u64,
+        /// SHA-256 of the key, in hex.
+        key: String,
+        /// When, in milliseconds since 1970.
+        time: u64,
+    },
+    /// The certificate of a member does not stand in the authority's log.
+    NotLogged {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// Whose.
+        client: String,
+        /// SHA-256 of the certificate, in hex.
+        certificate: String,
+    },
 }
 
 impl AlarmLine {
@@ -101,6 +132,18 @@ impl AlarmLine {
             },
             Alarm::FellApart(why) => Self::FellApart { n, group, why: why.clone() },
             Alarm::ReAddNeeded(why) => Self::ReAddNeeded { n, group, why: why.clone() },
+            Alarm::LogForked(forked) => {
+                Self::LogForked { n, first: forked.first, second: forked.second }
+            }
+            Alarm::NotAsked(not) => {
+                Self::NotAsked { n, index: not.index, key: not.key.to_string(), time: not.at_ms }
+            }
+            Alarm::NotLogged(not) => Self::NotLogged {
+                n,
+                group,
+                client: not.client.to_string(),
+                certificate: not.certificate.to_string(),
+            },
         }
     }
 }

@@ -2,10 +2,10 @@
 
 mod of_event;
 
-use mls_core::member::{DomainAnchors, GroupSummary};
+use mls_core::member::{DomainAnchors, GroupSummary, LogSummary, LoggedEntry};
 use serde::Serialize;
 
-use super::{AlarmLine, AuthorityLine, GroupLine, MembershipLine, RoomLine};
+use super::{AlarmLine, AuthorityLine, EntryLine, GroupLine, LogLine, MembershipLine, RoomLine};
 
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
@@ -250,6 +250,25 @@ pub enum Line {
         /// Those that this device knows, by domain.
         authorities: Vec<AuthorityLine>,
     },
+    /// The authority's log names another device of this user for the first time.
+    DeviceCertified {
+        /// The number.
+        n: u64,
+        /// The device.
+        client: String,
+        /// When it was certified, in milliseconds since 1970.
+        time: u64,
+    },
+    /// Answer to `certificates`.
+    Certificates {
+        /// The command, where one asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The authority's log; null where this device has not looked into it yet.
+        log: Option<LogLine>,
+        /// What it holds in this user's name.
+        entries: Vec<EntryLine>,
+    },
     /// A line without an id that was not understood, or something that went wrong without a
     /// command.
     Error {
@@ -277,6 +296,12 @@ impl Line {
     /// The answer to `groups`.
     pub fn groups(id: Option<String>, groups: &[GroupSummary]) -> Self {
         Self::Groups { id, groups: groups.iter().map(GroupLine::from).collect() }
+    }
+
+    /// The answer to `certificates`.
+    pub fn certificates(id: Option<String>, log: Option<&LogSummary>, own: &[LoggedEntry]) -> Self {
+        let entries = own.iter().map(EntryLine::from).collect();
+        Self::Certificates { id, log: log.map(LogLine::from), entries }
     }
 
     /// The answer to `authorities`.

@@ -38,6 +38,8 @@ pub enum Wish {
     Groups,
     /// The authorities that this device goes by.
     Authorities,
+    /// What the authority's log holds in this user's name.
+    Certificates,
     /// To end.
     Quit,
 }
@@ -173,6 +175,7 @@ impl Raw {
             "publish" => Command::PublishKeyPackages,
             "groups" => return Ok(Wish::Groups),
             "authorities" => return Ok(Wish::Authorities),
+            "certificates" => return Ok(Wish::Certificates),
             "quit" => return Ok(Wish::Quit),
             other => return Err(Mistake::Unknown(other.chars().take(50).collect())),
         };
@@ -299,6 +302,7 @@ mod tests {
             r#"{"id":"27","command":"settings","group":"00ff","anchors_add":[{"domain":"d","certificate":"00"}]}"#,
             r#"{"id":"28","command":"trust","domain":"d","certificates":["00ff"]}"#,
             r#"{"id":"29","command":"authorities"}"#,
+            r#"{"id":"31","command":"certificates"}"#,
             r#"{"id":"30","command":"revoke","client":"matrix:u/a:m/PHONE"}"#,
             r#"{"id":"15","command":"hold_psk","group":"00ff","psk":"summer","secret":"00112233445566778899aabbccddeeff"}"#,
             r#"{"id":"16","command":"use_psk","group":"00ff","psk":"summer"}"#,

@@ -1,7 +1,8 @@
 //! What passes between a runner and its user.
 
 use mls_core::member::{
-    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, MembershipEntry,
+    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, LogSummary, LoggedEntry,
+    MembershipEntry,
 };
 use mls_core::store::StoreError;
 use mls_core::wire::GroupId;
@@ -30,6 +31,8 @@ pub(crate) enum Ask {
     Groups(oneshot::Sender<Vec<GroupSummary>>),
     /// The authorities that this device goes by.
     Authorities(oneshot::Sender<Vec<DomainAnchors>>),
+    /// The authority's log, and what it holds in this user's name.
+    Certificates(oneshot::Sender<(Option<LogSummary>, Vec<LoggedEntry>)>),
     /// A page of a group's membership log, from this seq on and so many at most.
     MembershipLog(GroupId, u64, usize, oneshot::Sender<Vec<MembershipEntry>>),
     /// Answered when the connection is there and nothing is under way.

@@ -40,6 +40,23 @@ pub(super) fn render(alarm: &AlarmLine) -> String {
             short(group),
             plain(why)
         ),
+        AlarmLine::LogForked { first, second, .. } => format!(
+            "ALARM: the authority showed two logs of certificates, of {first} and of {second} entries: it hides \
+             something, or was restored from an old copy. Ask its operator, and compare keys with people over \
+             another way"
+        ),
+        AlarmLine::NotAsked { index, key, .. } => format!(
+            "ALARM: the authority certified a key in the name of this device that this device never had (entry \
+             {index} of its log, key {}): somebody can speak in its name. Ask the authority's operator; `revoke` \
+             from another device takes this one out of everything",
+            plain(key)
+        ),
+        AlarmLine::NotLogged { group, client, .. } => format!(
+            "{} ALARM: the certificate of {} is not shown in the authority's log: it may be for a key that they \
+             never had. Compare keys with them over another way",
+            short(group),
+            who(client)
+        ),
         AlarmLine::ReAddNeeded { group, why, .. } => format!(
             "{} ALARM: this device cannot follow the group any more: {}. An admin has to remove its \
              user and invite them again, or to `restart` the group where that cannot be done",

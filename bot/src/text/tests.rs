@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::json::{
-    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, MemberLine, MembershipLine, RoomLine,
+    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, LogLine, MemberLine,
+    MembershipLine, RoomLine,
 };
 
 const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
@@ -53,6 +54,17 @@ fn every_line_reads_as_pinned() {
         certified_until: admin.then_some(1_800_000_000),
         revoked: !admin,
     };
+    let log =
+        LogLine { size: 9, root: "ab".repeat(32), time: 1_700_000_000_500, read: 9, forked: false };
+    let entry = |index: u64, asked: &'static str| EntryLine {
+        index,
+        what: "issued",
+        client: BOB.into(),
+        asked,
+        time: 1_700_000_000_500,
+        certificate: Some("cd".repeat(32)),
+    };
+    let entries = vec![entry(3, "here"), entry(5, "elsewhere"), entry(8, "nowhere")];
     let group = GroupLine {
         order: "room",
         group: GROUP.into(),
@@ -120,6 +132,9 @@ fn every_line_reads_as_pinned() {
         },
         Line::Authorities { id: None, authorities: vec![] },
         Line::Authorities { id: None, authorities: vec![authority] },
+        Line::DeviceCertified { n: 1, client: BOB.into(), time: 1_700_000_000_000 },
+        Line::Certificates { id: None, log: None, entries: vec![] },
+        Line::Certificates { id: None, log: Some(log), entries },
         Line::KeyPackagesPublished { n: 1, count: 100 },
         Line::Rewound {
             n: 1,
@@ -128,6 +143,14 @@ fn every_line_reads_as_pinned() {
             from_epoch: 5,
             again: vec!["c1".into()],
         },
+        Line::Alarm(AlarmLine::LogForked { n: 1, first: 9, second: 7 }),
+        Line::Alarm(AlarmLine::NotAsked { n: 1, index: 8, key: "ab".repeat(32), time: 1 }),
+        Line::Alarm(AlarmLine::NotLogged {
+            n: 1,
+            group: GROUP.into(),
+            client: BOB.into(),
+            certificate: "cd".repeat(32),
+        }),
         Line::Alarm(AlarmLine::FellApart {
             n: 1,
             group: GROUP.into(),

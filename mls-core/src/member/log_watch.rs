@@ -27,6 +27,8 @@ const KEY: &[u8] = b"watch";
 #[derive(Clone, Debug, Default, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 struct Watch {
+    /// When the head was last asked for.
+    looked_ms: u64,
     /// The newest head that was followed.
     head: Option<SignedTreeHead>,
     /// Entries that the log had at the first look: what stands there may be older than this device, or than
@@ -43,7 +45,6 @@ struct Watch {
 /// What is remembered in memory.
 #[derive(Debug, Default)]
 pub(super) struct LogMemory {
-    asked_ms: u64,
     /// Certificates that could be seen when the head was asked for, to be looked for under that.
     seen: Vec<SeenCertificate>,
     /// Heads in a row that nobody signed whom this device knows.

@@ -70,6 +70,11 @@ impl From<&EventRecord> for Line {
                 named: changed.named.iter().map(ToString::to_string).collect(),
                 group: changed.group.as_ref().map(ToString::to_string),
             },
+            Event::DeviceCertified(certified) => Self::DeviceCertified {
+                n,
+                client: certified.client.to_string(),
+                time: certified.at_ms,
+            },
             Event::Restarted(restarted) => Self::Restarted {
                 n,
                 group: restarted.group.to_string(),

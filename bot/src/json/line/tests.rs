@@ -5,11 +5,15 @@ use mls_core::bridge_group::Order;
 use mls_core::content::encode_text;
 use mls_core::identity::{Standing, TrustAnchor, TrustAnchors};
 use mls_core::member::{
-    Alarm, AlarmEvent, AnchorSource, AnchorsChanged, ChangeKind, CommandDone, CommandFailed,
-    DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary, HeardFrom,
-    HubContradicts, Joined, KnockDeniedEvent, KnockedEvent, MemberSummary, MembershipChange,
-    MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, OtherStateSeen, Proposer,
-    RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable, WarningEvent,
+    Alarm, AlarmEvent, AnchorSource, AnchorsChanged, Asked, ChangeKind, CommandDone, CommandFailed,
+    DeviceCertified, DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary,
+    HeardFrom, HubContradicts, Joined, KnockDeniedEvent, KnockedEvent, LogForked, MemberSummary,
+    MembershipChange, MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked,
+    NotLogged, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
+    Undecryptable, WarningEvent,
+};
+use mls_core::transparency::{
+    Issued, LogEntry, RevocationReason, Revoked, SerialNumber, SignedTreeHead, TreeHead, TwoHeads,
 };
 use mls_core::wire::{Digest, GroupId};
 
@@ -111,12 +115,16 @@ fn events() -> Vec<Event> {
             named: vec![Digest([0xab; 32])],
             group: Some(group()),
         }),
+        Event::DeviceCertified(DeviceCertified { client: bob(), at_ms: 1_700_000_000_000 }),
         Event::StartedAnew(StartedAnew {
             group: group(),
             successor: GroupId(vec![9; 16]),
             suite: 3,
             committer: alice(),
         }),
+        alarm(Alarm::LogForked(LogForked { first: 9, second: 7 })),
+        alarm(Alarm::NotAsked(NotAsked { index: 8, key: Digest([0xab; 32]), at_ms: 1 })),
+        alarm(Alarm::NotLogged(NotLogged { client: bob(), certificate: Digest([0xcd; 32]) })),
         alarm(Alarm::HubContradicts(HubContradicts { seq: 7, evidence: Digest([0xab; 32]) })),
         alarm(Alarm::OtherState(OtherStateSeen {
             epoch: 7,
@@ -182,10 +190,43 @@ fn every_answer_has_its_pinned_line() {
         Line::groups(Some("7".into()), &[summary]),
         Line::groups(None, &[]),
         Line::authorities(Some("9".into()), &[known]),
+        Line::certificates(Some("9".into()), None, &[]),
+        Line::certificates(None, Some(&log()), &own_entries()),
         Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },
         Line::Error { why: "the server is away".into(), line: None },
     ];
     insta::assert_snapshot!(lines.map(|line| line.to_json()).join("\n"));
+}
+
+fn log() -> LogSummary {
+    let head = TreeHead { size: 9, root: Digest([0xab; 32]), time_ms: 1_700_000_000_000 };
+    let head = SignedTreeHead { head, signature: vec![1] };
+    LogSummary {
+        head: head.clone(),
+        read: 9,
+        fork: Some(TwoHeads { first: head.clone(), second: head }),
+    }
+}
+
+fn own_entries() -> [LoggedEntry; 2] {
+    let issued = Issued {
+        client: alice(),
+        certificate: Digest([0xcd; 32]),
+        key: Digest([1; 32]),
+        serial: SerialNumber(vec![7]),
+        not_after_s: 1_800_000_000,
+        at_ms: 1_700_000_000_000,
+    };
+    let revoked = Revoked {
+        client: bob(),
+        serial: None,
+        at_ms: 1_700_000_000_000,
+        reason: RevocationReason::KeyCompromise,
+    };
+    [
+        LoggedEntry { index: 3, entry: LogEntry::Issued(issued), asked: Asked::Nowhere },
+        LoggedEntry { index: 8, entry: LogEntry::Revoked(revoked), asked: Asked::Elsewhere },
+    ]
 }

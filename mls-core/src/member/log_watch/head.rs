@@ -22,12 +22,13 @@ impl Member {
         if self.hub()?.is_none() || !self.is_certified_by_hub()? {
             return Ok(());
         }
-        let recent = self.now_ms.abs_diff(self.log.asked_ms) < LOG_AGAIN_MS;
-        let watch = self.watch()?;
+        let mut watch = self.watch()?;
+        let recent = self.now_ms.abs_diff(watch.looked_ms) < LOG_AGAIN_MS;
         if recent || watch.fork.is_some() || self.is_asking_log() {
             return Ok(());
         }
-        self.log.asked_ms = self.now_ms;
+        watch.looked_ms = self.now_ms;
+        self.save_watch(&watch)?;
         self.log.seen = self.seen_certificates()?;
         self.forget_asked_keys()?;
         let since_size = watch.head.map_or(0, |known| known.head.size);

@@ -1,0 +1,50 @@
+//! The authority's log of certificates, for people.
+
+use crate::json::{EntryLine, LogLine};
+
+use super::{plain, who};
+
+/// How far the log was followed, and what it holds in this user's name.
+pub(super) fn all(log: Option<&LogLine>, entries: &[EntryLine]) -> String {
+    let Some(log) = log else {
+        return "this device has not looked into the log of an authority yet; it does when connected"
+            .to_owned();
+    };
+    let state = if log.forked { "FORKED: nothing of it is believed any more" } else { "followed" };
+    let head = format!(
+        "log of {} entries at {}, {state}; {} looked through\n      root {}",
+        log.size,
+        at(log.time),
+        log.read,
+        plain(&log.root)
+    );
+    std::iter::once(head).chain(entries.iter().map(one)).collect::<Vec<_>>().join("\n")
+}
+
+fn one(entry: &EntryLine) -> String {
+    let asked = match entry.asked {
+        "here" => "asked for by this device",
+        "elsewhere" => "of another device",
+        "before" => "from before this device looked",
+        _ => "NOBODY HERE ASKED FOR IT",
+    };
+    let EntryLine { index, what, time, client, .. } = entry;
+    format!("{index:>6}  {}  {what:<7}  {}  ({asked})", at(*time), who(client))
+}
+
+/// Another device of the user.
+pub(super) fn device(client: &str, time: u64) -> String {
+    let device = client.rsplit('/').next().unwrap_or(client);
+    format!(
+        "another device of yours was certified at {}: {}\n      \
+         if you have no such device, take it out of everything: `revoke {}`",
+        at(time),
+        who(client),
+        plain(device)
+    )
+}
+
+/// Seconds since 1970, as `date -d @…` reads them.
+fn at(time_ms: u64) -> String {
+    format!("@{}", time_ms / 1000)
+}
