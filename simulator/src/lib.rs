@@ -40,6 +40,7 @@ mod shrink;
 mod stage;
 mod step;
 mod steps;
+mod tell;
 mod to_hub;
 mod to_member;
 mod trace;

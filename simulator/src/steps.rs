@@ -12,6 +12,7 @@ use crate::crash::{Armed, Node};
 use crate::dice::Dice;
 use crate::failure::{Failure, Rule};
 use crate::step::{Device, Group, Step, User};
+use crate::tell;
 use crate::world::World;
 
 /// The state of a device's groups, as opposed to what it knows about them.
@@ -24,9 +25,7 @@ const LOOK_AGAIN_S: u64 = 3600;
 impl World {
     /// Does one step.
     pub(crate) fn step(&mut self, step: &Step) -> Result<(), Failure> {
-        if crate::to_hub::simlog() {
-            eprintln!("#### [{}] {step}", self.now_ms / 1000);
-        }
+        tell::step(self.now_ms, step);
         match step {
             Step::Create { device, matrix, xmpp } => {
                 let (matrix, xmpp, name) = (*matrix, *xmpp, "Verona".to_owned());

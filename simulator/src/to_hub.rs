@@ -9,6 +9,7 @@ use mls_rs_codec::MlsDecode;
 use crate::crash::{Armed, Crash, Fate};
 use crate::failure::Failure;
 use crate::hub_node::{HubNode, Lane};
+use crate::tell;
 use crate::world::World;
 
 impl World {
@@ -24,15 +25,9 @@ impl World {
             self.record.hub_reads(message, &users, &known);
         }
         let crash = Armed::input(&mut self.hub.armed);
-        if simlog() {
-            eprintln!("[{}] HUB <- {} crash {crash:?}", self.now_ms / 1000, short(&input, 300));
-        }
+        tell::comes(self.now_ms, "hub", &input, crash);
         let outcome = self.hub.hub.handle(self.now_ms, input)?;
-        if simlog() {
-            for e in &outcome.effects {
-                eprintln!("      hub -> {}", short(e, 300));
-            }
-        }
+        tell::goes("hub", &outcome.effects);
         if crash == Some(Crash::Before) {
             self.restart_hub()?;
             return Ok(Fate::Undone);
@@ -116,11 +111,4 @@ impl World {
             Effect::QueryDevice(query) => Lane::Job(self.hub.job(&query.job)),
         }
     }
-}
-
-pub(crate) fn simlog() -> bool {
-    std::env::var_os("SIM_LOG").is_some()
-}
-pub(crate) fn short(x: &impl std::fmt::Debug, n: usize) -> String {
-    format!("{x:?}").chars().take(n).collect()
 }

@@ -9,6 +9,7 @@ use crate::crash::{Armed, Crash, Fate};
 use crate::failure::{Failure, Rule};
 use crate::member_node::Chore;
 use crate::step::Device;
+use crate::tell;
 use crate::world::World;
 
 /// What is handed over last may come again after a new start: at most so much.
@@ -60,19 +61,9 @@ impl World {
         self.record.waits_for_hub(device, now_ms);
         let node = self.node(device)?;
         let crash = Armed::input(&mut node.armed);
-        if crate::to_hub::simlog() {
-            eprintln!(
-                "[{}] d{device} <- {} crash {crash:?}",
-                now_ms / 1000,
-                crate::to_hub::short(&input, 300)
-            );
-        }
+        tell::comes(now_ms, format_args!("d{device}"), &input, crash);
         let outcome = node.member.handle(now_ms, input.clone())?;
-        if crate::to_hub::simlog() {
-            for e in &outcome.outputs {
-                eprintln!("      d{device} -> {}", crate::to_hub::short(e, 300));
-            }
-        }
+        tell::goes(format_args!("d{device}"), &outcome.outputs);
         if crash == Some(Crash::Before) {
             self.restart(device)?;
             return Ok((Fate::Undone, crash));

@@ -20,6 +20,7 @@ Examples:
   cargo xtask simulate                               2,000 runs, as the tests play them
   cargo xtask simulate --seed 90000 --runs 100000    others, for an hour
   cargo xtask simulate --keep-going --seed 90000     others, and all that fail
+  cargo xtask simulate --tell --seed 7 --runs 1      one, told step by step
   cargo xtask simulate --members 40 --runs 50        larger groups
   cargo xtask simulate --replay trace.txt            one trace, from a file (`-`: from stdin)
 
@@ -44,12 +45,19 @@ pub(crate) struct Arguments {
     /// Plays on after a failure, and names each seed that fails instead of making one small
     #[arg(long)]
     keep_going: bool,
+    /// Tells the stories as they are played, on stderr: all that comes to hub and devices, and what they do
+    #[arg(long)]
+    tell: bool,
     /// Play the one trace in this file instead
     #[arg(long, conflicts_with_all = ["seed", "runs", "members", "threads", "keep_going"])]
     replay: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), RigError> {
+    if arguments.tell {
+        let plain = tracing_subscriber::fmt().without_time().with_level(false).with_target(false);
+        plain.with_writer(std::io::stderr).with_max_level(tracing::Level::TRACE).init();
+    }
     if let Some(file) = &arguments.replay {
         return replay(file);
     }
