@@ -114,7 +114,8 @@ pub const CLAIM_SAME_ANSWER_MS: u64 = DAY_MS;
 pub const HANDSHAKES_PER_SNAPSHOT: u64 = 32;
 /// Messages from future epochs that a member buffers for one group.
 pub const FUTURE_MESSAGES_MAX: usize = 1000;
-/// How long a message from a future epoch is buffered.
+/// How long a message from a future epoch is buffered; a commit that a room brings, as long as it can take epochs
+/// back ([`ROOM_REWIND_MS`](crate::policy::ROOM_REWIND_MS)).
 pub const FUTURE_KEEP_MS: u64 = DAY_MS;
 /// Hashes of relayed messages that the hub remembers for one group.
 pub const SEEN_MESSAGES_MAX: usize = 20_000;

@@ -17,6 +17,7 @@ use crate::door;
 use crate::engine::sha256;
 use crate::limits::{APPLICATION_BYTES_MAX, FUTURE_FETCH_MS, FUTURE_KEEP_MS, FUTURE_MESSAGES_MAX};
 use crate::overlay::{Overlay, decode};
+use crate::policy::ROOM_REWIND_MS;
 use crate::store::{Space, StoreError, Value};
 use crate::wire::{Digest, GroupId};
 
@@ -55,6 +56,8 @@ pub(super) struct Buffered {
     count: usize,
     /// When the oldest came.
     since_ms: u64,
+    /// When the first has waited too long.
+    until_ms: u64,
 }
 
 pub(super) type Future = BTreeMap<GroupId, Buffered>;
@@ -79,9 +82,12 @@ pub(super) fn open(overlay: &Overlay) -> Result<Future, StoreError> {
 
 fn note(future: &mut Future, waiting: &Waiting) {
     let since_ms = waiting.arrived_ms;
-    let entry = future.entry(waiting.group.clone()).or_insert(Buffered { count: 0, since_ms });
+    let until_ms = since_ms.saturating_add(waiting.keep_ms());
+    let new = Buffered { count: 0, since_ms, until_ms };
+    let entry = future.entry(waiting.group.clone()).or_insert(new);
     entry.count = entry.count.saturating_add(1);
     entry.since_ms = entry.since_ms.min(since_ms);
+    entry.until_ms = entry.until_ms.min(until_ms);
 }
 
 impl Member {
@@ -206,10 +212,13 @@ impl Member {
         let key = message_key(group, place.epoch, &place.hash);
         let Some(again) = self.overlay.read::<Waiting>(FUTURE, &key)? else { return Ok(()) };
         let (arrival, arrived_ms) = (place.arrival, place.arrived_ms);
+        let again = Waiting { arrival, arrived_ms, ..again };
         if let Some(buffered) = self.future.get_mut(group) {
             buffered.since_ms = buffered.since_ms.min(arrived_ms);
+            let until_ms = arrived_ms.saturating_add(again.keep_ms());
+            buffered.until_ms = buffered.until_ms.min(until_ms);
         }
-        self.overlay.write(FUTURE, &key, &Waiting { arrival, arrived_ms, ..again })
+        self.overlay.write(FUTURE, &key, &again)
     }
 
     /// Gives up what waits for too long, and asks for the handshakes that it waits for.
@@ -220,9 +229,10 @@ impl Member {
             self.future.iter().map(|(group, buffered)| (group.clone(), *buffered)).collect();
         for (group, buffered) in waiting {
             let readable = self.readable(&group).is_some();
-            let since_ms = buffered.since_ms.max(self.joined_ms(&group));
-            let age_ms = self.now_ms.saturating_sub(since_ms);
-            if age_ms >= FUTURE_KEEP_MS && (readable || !welcomed) {
+            let joined_ms = self.joined_ms(&group);
+            let age_ms = self.now_ms.saturating_sub(buffered.since_ms.max(joined_ms));
+            let until_ms = buffered.until_ms.max(joined_ms.saturating_add(FUTURE_KEEP_MS));
+            if self.now_ms >= until_ms && (readable || !welcomed) {
                 self.expire_future(&group)?;
             } else if age_ms >= FUTURE_FETCH_MS && readable {
                 self.fetch_for_future(&group)?;
@@ -250,7 +260,7 @@ impl Member {
     fn expire_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let (now_ms, joined_ms) = (self.now_ms, self.joined_ms(group));
         let age_ms = |waiting: &Waiting| now_ms.saturating_sub(waiting.arrived_ms.max(joined_ms));
-        let old = |waiting: &Waiting| age_ms(waiting) >= FUTURE_KEEP_MS;
+        let old = |waiting: &Waiting| age_ms(waiting) >= waiting.keep_ms();
         let (old, kept) = self.take_future(group, old)?;
         self.set_buffered(group, &kept);
         let known = self.record(group).is_some_and(|r| r.state != State::Gone);
@@ -302,6 +312,17 @@ impl Place {
 }
 
 impl Waiting {
+    /// How long it is kept: the commits of a room as long as they can take epochs back, for without one
+    /// of them this device would go another way.
+    fn keep_ms(&self) -> u64 {
+        let message = MlsMessage::from_bytes(&self.message).ok();
+        let is_commit = message.is_some_and(|message| {
+            let commit = ContentType::Commit;
+            matches!(message.description(), MlsMessageDescription::PrivateProtocolMessage { content_type, .. } if content_type == commit)
+        });
+        if is_commit { ROOM_REWIND_MS } else { FUTURE_KEEP_MS }
+    }
+
     fn into_received(self) -> ReceivedMessage {
         ReceivedMessage {
             room: self.room,

@@ -1,5 +1,8 @@
 //! Commits of the same epoch: one wins everywhere, the others are done again.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use mls_core::group_settings::Settings;
 use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::policy::ROOM_REWIND_EPOCHS;
@@ -180,6 +183,29 @@ fn who_hears_of_the_hand_over_after_all_commits_does_not_take_the_losers_for_ano
         let apart = |event: &Event| matches!(event, Event::Alarm(_));
         assert_eq!(world.count(2, apart), 0, "seed {seed}");
     }
+}
+
+#[test]
+fn who_hears_of_the_hand_over_more_than_a_day_later_still_has_the_commits() {
+    let (mut world, group) = one_network(3);
+    let handed_over = Rc::new(Cell::new(false));
+    let (hears, from_hub) = (Rc::clone(&handed_over), |input: &Input| {
+        matches!(input, Input::Notice(_) | Input::Answer(..))
+    });
+    world.tamper = Box::new(move |index, input| index != 2 || hears.get() || !from_hub(input));
+    order_by_room(&mut world, 0, &group);
+    world.run();
+    for index in [0, 1, 0] {
+        world.command(index, Command::Rotate(group.clone()));
+        world.run();
+    }
+    world.now_ms += 30 * 60 * 60 * 1000;
+    world.pass(5);
+    handed_over.set(true);
+    world.give(2, Input::Connected);
+    world.run();
+    world.pass(120);
+    world.assert_agree(&group, &[0, 1, 2]);
 }
 
 #[test]
