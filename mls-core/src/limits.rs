@@ -78,8 +78,9 @@ pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
 pub const LOG_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Certificates of others that a member has proven each time.
 pub const LOG_PROOFS_PER_LOOK_MAX: usize = 64;
-/// Certificates of others of which a member remembers that they were looked for; looked through at once.
-pub const LOG_PROVEN_MAX: usize = 20_000;
+/// Certificates of others of which a member remembers that they were looked for; looked through at once. More
+/// than it can look for while a certificate is good: so many each time, four times a day, for 90 days.
+pub const LOG_PROVEN_MAX: usize = 25_000;
 /// Entries in the name of one user that a member reads and keeps.
 pub const LOG_OWN_LEAVES_MAX: usize = 10_000;
 /// Keys for which a device remembers that it asked for a certificate; looked through at once.

@@ -104,3 +104,17 @@ impl HashReader for Frontier {
 
 #[cfg(test)]
 crate::codec_properties::hold!(Frontier, OwnLeaf);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_read_is_the_whole_of_an_empty_log_and_of_no_other() {
+        let empty = Digest(tlog_tiles::EMPTY_HASH.0);
+        let head = |size, root| TreeHead { size, root, time_ms: 1 };
+        assert!(Frontier::default().is_tree_of(&head(0, empty)).unwrap());
+        assert!(!Frontier::default().is_tree_of(&head(0, Digest([1; 32]))).unwrap());
+        assert!(!Frontier::default().is_tree_of(&head(1, empty)).unwrap());
+    }
+}

@@ -125,7 +125,9 @@ impl Member {
         for OwnEntry { index, entry } in answer.entries {
             let hash = entry.hash().map_err(|e| StoreError(e.to_string()))?;
             let wanted = watch.own.iter().position(|l| l.index == index && l.entry_hash == hash);
-            if let Some(place) = wanted {
+            // A leaf can name this user, and its entry somebody else.
+            let own = entry.client().user() == self.client.user();
+            if let Some(place) = wanted.filter(|_| own) {
                 watch.own.remove(place);
                 self.take_own_entry(index, entry, watch.since)?;
             }

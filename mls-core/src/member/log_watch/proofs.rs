@@ -50,16 +50,18 @@ pub struct NotLogged {
 impl Member {
     /// Certificates that were not proven yet; some now, others the next time. Who can be seen before a head is
     /// asked for stands in its tree, if in any.
-    pub(super) fn seen_certificates(&mut self) -> Result<Vec<SeenCertificate>, StoreError> {
+    pub(super) fn seen_certificates(&self) -> Result<Vec<SeenCertificate>, StoreError> {
         self.forget_proven()?;
         let live = self.groups.values().filter(|record| record.state == State::Live);
         let mut seen = Vec::new();
-        for group in live.map(|record| record.group.clone()).collect::<Vec<_>>() {
-            let Some(loaded) = self.take_group(&group)? else { continue };
+        for group in live.map(|record| &record.group) {
             let room = LOG_PROOFS_PER_LOOK_MAX.saturating_sub(seen.len());
-            let found = self.seen_in(&group, &loaded.group.roster(), room)?;
-            self.give_back(&group, loaded);
-            seen.extend(found);
+            if room == 0 {
+                break;
+            }
+            // As it is stored, and not kept in memory: that is enough for the members of its epoch.
+            let Ok(stored) = self.engine.load_group(&group.0) else { continue };
+            seen.extend(self.seen_in(group, &stored.roster(), room)?);
         }
         Ok(seen)
     }
