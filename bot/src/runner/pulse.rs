@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::{OWN_COMMAND, RunError, Runner};
 
-/// How often the database's log is emptied.
+/// How often the database's log is emptied, and the list of revoked certificates is looked for.
 const TIDY: Duration = Duration::from_secs(600);
-/// How often the member may look at what the authority did; it knows itself how often that is needed.
+/// How often the member may look into the authority's log; it knows itself how often that is needed, and a new
+/// device looks as soon as it is certified.
 const LOOK: Duration = Duration::from_secs(5);
 
 impl Runner {
@@ -19,19 +20,20 @@ impl Runner {
         self.publish_if_due()?;
         self.input(Input::Tick, Vec::new())?;
         if self.connected && self.looked.elapsed() >= LOOK {
-            self.look_at_authority()?;
+            self.looked = Instant::now();
+            self.input(Input::LookIntoLog, Vec::new())?;
         }
         if self.tidied.elapsed() >= TIDY {
             self.tidied = Instant::now();
             // What was deleted leaves the write-ahead log too.
             self.database.checkpoint()?;
+            self.input(Input::LookForRevocations, Vec::new())?;
         }
         Ok(())
     }
 
     /// What the authority did since.
     pub(super) fn look_at_authority(&mut self) -> Result<(), RunError> {
-        self.looked = Instant::now();
         self.input(Input::LookForRevocations, Vec::new())?;
         self.input(Input::LookIntoLog, Vec::new())
     }

@@ -316,11 +316,13 @@ impl Waiting {
     /// of them this device would go another way.
     fn keep_ms(&self) -> u64 {
         let message = MlsMessage::from_bytes(&self.message).ok();
-        let is_commit = message.is_some_and(|message| {
-            let commit = ContentType::Commit;
-            matches!(message.description(), MlsMessageDescription::PrivateProtocolMessage { content_type, .. } if content_type == commit)
-        });
-        if is_commit { ROOM_REWIND_MS } else { FUTURE_KEEP_MS }
+        match message.as_ref().map(MlsMessage::description) {
+            Some(MlsMessageDescription::PrivateProtocolMessage {
+                content_type: ContentType::Commit,
+                ..
+            }) => ROOM_REWIND_MS,
+            _ => FUTURE_KEEP_MS,
+        }
     }
 
     fn into_received(self) -> ReceivedMessage {
