@@ -213,6 +213,7 @@ impl Member {
     fn judge_held(&mut self, welcome: &Welcome) -> Result<Option<Verdict>, StoreError> {
         let Some(record) = self.record(&welcome.group) else { return Ok(None) };
         match record.state {
+            State::Rejoining if self.comes_in_later(welcome)? => Ok(Some(Verdict::Wait)),
             State::Gone | State::Rejoining => Ok(None),
             // Perhaps somebody else was first in starting a group anew.
             State::Registering if welcome.resumes.is_some() => Ok(Some(Verdict::Wait)),
@@ -226,6 +227,17 @@ impl Member {
                 Ok(Some(Verdict::Wait))
             }
         }
+    }
+
+    /// Whether a commit from outside is with the hub that leads further than a Welcome: by the older of the
+    /// two, this device would follow the group until it hears of its own commit, and take it for another's.
+    fn comes_in_later(&self, welcome: &Welcome) -> Result<bool, StoreError> {
+        let pending = self.record(&welcome.group).and_then(|record| record.pending.as_ref());
+        let Some(pending) = pending.filter(|pending| pending.external) else { return Ok(false) };
+        Ok(match self.stored_request(&pending.request)? {
+            Some(Request::SubmitCommit(submitted)) => submitted.epoch >= welcome.epoch,
+            _ => false,
+        })
     }
 
     /// What follows a group of ours that has ended, or is to end.

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mls_core::group_settings::Settings;
 use mls_core::hub::{self, RequestInput};
-use mls_core::member::{Command, Event, Input};
+use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::refusal::Refusal;
+use mls_core::wire::welcome_waiting::WelcomeWaiting;
 use mls_core::wire::{Answer, Notice, Request};
 
 use crate::network::{Task, World};
@@ -232,4 +234,51 @@ fn commits_go_on_after_a_way_back_that_the_hub_refused() {
     assert!(world.failure(1, &rejoin).contains("not now"));
     world.assert_done(1, &rotate);
     assert_eq!(world.warnings(1), Vec::<String>::new());
+}
+
+#[test]
+fn a_welcome_that_is_older_than_the_own_commit_from_outside_waits_for_that() {
+    let (mut world, group) = World::group(&[ALICE, JULIET]);
+    let bob = world.add(BOB.0, BOB.1);
+    world.run();
+    world.tamper = Box::new(move |index, input| match input {
+        Input::Answer(_, Ok(Answer::Welcomes(answer))) if index == bob => {
+            answer.welcomes.clear();
+            true
+        }
+        _ => true,
+    });
+    let settings = Settings { open_join: Some(true), ..Settings::default() };
+    let command = SettingsCommand { group: group.clone(), settings };
+    world.command(0, Command::ChangeSettings(command));
+    let user = world.user(bob);
+    world.invite(0, &group, vec![user.clone()]);
+    world.run();
+    // Out again before he is in, but the room stays open to him, and with it the group.
+    world.remove(0, &group, bob);
+    world.run();
+    let rooms = world.nodes[0].member.groups().unwrap()[0].rooms.clone();
+    let own = rooms.into_iter().find(|room| room.network == user.network()).unwrap();
+    world.list(&own, &user, true);
+    world.join_room(bob, &own);
+    world.run();
+    let join = world.command(bob, Command::Join(own));
+    let receipt = |task: &Task| match task {
+        Task::ToMember(index, Input::Answer(_, Ok(Answer::Receipt(_)))) => *index == bob,
+        _ => false,
+    };
+    while !world.queue.iter().any(receipt) {
+        assert!(world.step(), "no commit was accepted");
+    }
+    // The hub's answer, and what it posts, are on their way while the Welcome comes at last.
+    let late: Vec<_> = std::mem::take(&mut world.queue).into();
+    world.tamper = Box::new(|_, _| true);
+    let device = world.nodes[bob].client.device();
+    world.give(bob, Input::Notice(Notice::WelcomeWaiting(WelcomeWaiting { device })));
+    world.run();
+    world.queue.extend(late);
+    world.run();
+    world.pass(10);
+    assert_eq!(world.group_of(bob, &join), group);
+    world.assert_agree(&group, &[0, 1, bob]);
 }
