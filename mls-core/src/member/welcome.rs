@@ -229,13 +229,13 @@ impl Member {
         }
     }
 
-    /// Whether a commit from outside is with the hub that leads further than a Welcome: by the older of the
-    /// two, this device would follow the group until it hears of its own commit, and take it for another's.
+    /// Whether a commit from outside is with the hub that was made in a later epoch than that of a Welcome. By
+    /// the Welcome this device would follow the group to its removal, before which it does not come in again.
     fn comes_in_later(&self, welcome: &Welcome) -> Result<bool, StoreError> {
         let pending = self.record(&welcome.group).and_then(|record| record.pending.as_ref());
         let Some(pending) = pending.filter(|pending| pending.external) else { return Ok(false) };
         Ok(match self.stored_request(&pending.request)? {
-            Some(Request::SubmitCommit(submitted)) => submitted.epoch >= welcome.epoch,
+            Some(Request::SubmitCommit(submitted)) => submitted.epoch > welcome.epoch,
             _ => false,
         })
     }
