@@ -100,6 +100,8 @@ impl Member {
         let Some(record) = self.record(group) else { return Ok(None) };
         let coming_back = record.state == State::Rejoining;
         let (epoch_now, suite) = (record.epoch, record.suite.into());
+        // Only the room of a group in one network can have ordered it before.
+        let branches = if record.rooms.len() == 1 { ROOM_REWIND_EPOCHS + 1 } else { 0 };
         let joined = record.joined_epoch;
         let ordered = record.room_head.is_some();
         if ordered {
@@ -122,9 +124,7 @@ impl Member {
             }
             // Of before this device came in, also of a branch from then, or dealt with while the room ordered
             // the group.
-            Ok(Some(commit)) if commit.epoch <= joined.saturating_add(ROOM_REWIND_EPOCHS) => {
-                Ok(Some(()))
-            }
+            Ok(Some(commit)) if commit.epoch < joined.saturating_add(branches) => Ok(Some(())),
             Ok(Some(commit)) if self.was_seen(group, commit.epoch, hash)? => Ok(Some(())),
             Ok(Some(commit)) if self.was_ordered_by_room(group, commit.epoch)? => Ok(Some(())),
             // Of the group that lived in the room before, or of the one that is to follow.
