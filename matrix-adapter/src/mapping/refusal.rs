@@ -28,6 +28,7 @@ impl JsonForm for Refusal {
                 object([code("unavailable"), ("retry_after_ms", ms.to_json())])
             }
             Self::NotOpened => object([code("not_opened")]),
+            Self::RoomOrders => object([code("room_orders")]),
         }
     }
 
@@ -48,6 +49,7 @@ impl JsonForm for Refusal {
             "unsupported" => Self::Unsupported,
             "unavailable" => Self::Unavailable(fields.take("retry_after_ms")?),
             "not_opened" => Self::NotOpened,
+            "room_orders" => Self::RoomOrders,
             // A newer hub's code must end the request too.
             other => Self::NotAllowed(format!("the hub refuses with {other:?}")),
         })

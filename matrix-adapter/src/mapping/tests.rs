@@ -63,6 +63,7 @@ fn answers() -> Vec<Reply> {
         Refusal::Unsupported,
         Refusal::Unavailable(100),
         Refusal::NotOpened,
+        Refusal::RoomOrders,
     ];
     let sealed = [Reply::Sealed(vec![5; 156])];
     let refused = refused.into_iter().map(Reply::Refused);

@@ -26,7 +26,7 @@ impl Turn<'_> {
         if record.closed {
             return Err(not_allowed(CLOSED));
         } else if record.by_room {
-            return Err(not_allowed("a room orders this group: no hub has a way into it"));
+            return Err(Refusal::RoomOrders.into());
         }
         self.rates
             .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)

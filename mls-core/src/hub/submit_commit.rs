@@ -83,9 +83,7 @@ impl Turn<'_> {
         rate: Rate,
     ) -> Result<(), Stop> {
         if record.by_room {
-            return Err(not_allowed(
-                "an admin handed this group over to its room: no hub orders it",
-            ));
+            return Err(Refusal::RoomOrders.into());
         } else if epoch != record.epoch {
             return Err(Refusal::WrongEpoch(record.epoch).into());
         } else if record.closed {

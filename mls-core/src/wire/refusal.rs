@@ -49,6 +49,9 @@ pub enum Refusal {
     /// The hub's keys changed, or the request is broken or somebody else's.
     #[error("the hub cannot open the request: ask it for its keys again")]
     NotOpened = 13u8,
+    /// No hub orders the group now, until an admin hands it back.
+    #[error("its room orders the group, and no hub does")]
+    RoomOrders = 14u8,
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Request};
 
 use crate::network::World;
-use crate::returning::lose;
 use crate::story::{ALICE, BOB, JULIET};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -275,7 +274,7 @@ fn a_device_comes_back_with_another_certificate_for_the_same_key() {
     world.come_back(1);
     world.run();
     // The new certificate has come, and is in no leaf yet.
-    lose(&mut world, 1, &["group_state", "epoch", "journal"]);
+    world.lose(1, &["group_state", "epoch", "journal"]);
     world.say(0, &group, "are you there?");
     world.run();
     world.pass(30);

@@ -2,7 +2,7 @@
 
 use mls_core::hub::Hub;
 use mls_core::member::Durability;
-use mls_core::store::MemoryStore;
+use mls_core::store::{MemoryStore, Store, Write};
 
 use crate::network::{World, open_hub, open_member};
 
@@ -42,6 +42,18 @@ impl World {
         node.unsynced.clear();
         node.store = MemoryStore::default();
         node.store.apply(&node.synced);
+        self.restart(index);
+    }
+
+    /// Deletes whole spaces of a member's database, as a damaged disk would, and opens it again.
+    pub(crate) fn lose(&mut self, index: usize, spaces: &[&'static str]) {
+        let store = self.nodes[index].store.clone();
+        for space in spaces {
+            let entries = store.scan(space, &[], &[], 10_000).unwrap();
+            let deletions: Vec<_> =
+                entries.into_iter().map(|(key, _)| Write::Delete { space, key }).collect();
+            store.apply(&deletions);
+        }
         self.restart(index);
     }
 

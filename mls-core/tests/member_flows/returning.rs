@@ -1,29 +1,17 @@
 //! Coming back after state was lost, or after a long time away.
 
 use mls_core::member::{Command, Event, Input};
-use mls_core::store::{Store, Write};
+use mls_core::store::Store;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Notice};
 
 use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET, ROMEO};
 
-/// Deletes whole spaces of a device's database, as a damaged disk would, and opens it again.
-pub(crate) fn lose(world: &mut World, index: usize, spaces: &[&'static str]) {
-    let store = world.nodes[index].store.clone();
-    for space in spaces {
-        let entries = store.scan(space, &[], &[], 10_000).unwrap();
-        let deletions: Vec<_> =
-            entries.into_iter().map(|(key, _)| Write::Delete { space, key }).collect();
-        store.apply(&deletions);
-    }
-    world.restart(index);
-}
-
 #[test]
 fn a_lost_state_is_noticed_when_the_device_connects() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
-    lose(&mut world, 2, &["group_state", "epoch", "journal"]);
+    world.lose(2, &["group_state", "epoch", "journal"]);
     world.give(2, Input::Connected);
     world.run();
     world.assert_agree(&group, &[0, 1, 2]);
@@ -53,7 +41,7 @@ fn a_rejoin_by_command_renews_the_leaf_and_talk_goes_on() {
 fn a_device_that_lost_its_group_state_comes_back_by_itself() {
     for index in [1, 2] {
         let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
-        lose(&mut world, index, &["group_state", "epoch", "journal"]);
+        world.lose(index, &["group_state", "epoch", "journal"]);
         world.say(0, &group, "are you there?");
         world.run();
         world.pass(30);
@@ -69,7 +57,7 @@ fn a_device_that_lost_its_group_state_comes_back_by_itself() {
 fn a_device_that_knows_only_its_room_finds_its_group_and_comes_back() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     let room = world.nodes[1].member.groups().unwrap()[0].rooms[0].clone();
-    lose(&mut world, 1, &["group_state", "epoch", "journal", "group_record", "room"]);
+    world.lose(1, &["group_state", "epoch", "journal", "group_record", "room"]);
     world.give(1, Input::Connected);
     world.give(1, Input::RoomJoined(room));
     world.run();
@@ -334,7 +322,7 @@ fn nobody_comes_back_by_itself_among_people_with_other_keys() {
     world.remove(0, &group, 2);
     world.run();
     let before = world.nodes[2].member.signature_key().to_vec();
-    lose(&mut world, 2, &ALL_SPACES);
+    world.lose(2, &ALL_SPACES);
     assert_ne!(world.nodes[2].member.signature_key(), before);
     world.give(2, Input::Connected);
     world.run();

@@ -12,7 +12,6 @@ use mls_core::wire::welcome_waiting::WelcomeWaiting;
 use mls_core::wire::{Answer, Notice, Request};
 
 use crate::network::{Task, World};
-use crate::returning::lose;
 use crate::story::{ALICE, BOB, JULIET};
 
 const BOB_INDEX: usize = 1;
@@ -140,7 +139,7 @@ fn a_rejoin_waits_for_the_fate_of_a_commit_that_is_under_way() {
 #[test]
 fn nobody_is_warned_of_handshakes_of_a_group_whose_hub_is_not_known_yet() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
-    lose(&mut world, BOB_INDEX, &["group_state", "epoch", "journal", "group_record"]);
+    world.lose(BOB_INDEX, &["group_state", "epoch", "journal", "group_record"]);
     no_answers(&mut world);
     world.command(BOB_INDEX, Command::Rejoin(group.clone()));
     world.run();
@@ -158,7 +157,7 @@ fn a_group_whose_state_is_lost_while_it_is_registered_is_come_back_into() {
     let rooms = CreateRoom { matrix: true, xmpp: true, name: "Verona".to_owned() };
     let id = world.command(0, Command::CreateGroup(rooms));
     run_until_asked(&mut world, |request| matches!(request, Request::RegisterGroup(_)));
-    lose(&mut world, 0, &["group_state", "epoch", "journal"]);
+    world.lose(0, &["group_state", "epoch", "journal"]);
     world.run();
     world.pass(30);
     assert!(world.failure(0, &id).contains("tries to come back"));

@@ -6,7 +6,6 @@ use mls_core::policy::CIPHER_SUITES;
 use mls_core::wire::{Answer, GroupId};
 
 use crate::network::World;
-use crate::returning::lose;
 use crate::story::{ALICE, BOB, JULIET};
 
 /// The signature key that a member sees in another one's leaf.
@@ -69,7 +68,7 @@ fn who_lost_the_state_of_a_group_comes_back_with_the_key_of_that_group() {
         let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
         change_key(&mut world, index, &group);
         let own = key(&world, 0, index);
-        lose(&mut world, index, &["group_state", "epoch", "journal"]);
+        world.lose(index, &["group_state", "epoch", "journal"]);
         world.say(0, &group, "are you there?");
         world.run();
         world.pass(30);
@@ -94,7 +93,7 @@ fn a_fresh_key_survives_that_the_state_is_lost_before_its_receipt_comes() {
         let fresh = key(&world, 0, index);
         assert_ne!(fresh, before, "the hub took the commit");
         world.tamper = Box::new(|_, _| true);
-        lose(&mut world, index, &["group_state", "epoch", "journal"]);
+        world.lose(index, &["group_state", "epoch", "journal"]);
         world.come_back(index);
         world.run();
         world.pass(60);

@@ -6,7 +6,6 @@ use mls_core::member::{Command, Event, ReInitCommand, SettingsCommand};
 use mls_core::wire::{GroupId, Request};
 
 use crate::network::{Restarts, Task, World};
-use crate::returning::lose;
 use crate::story::{ALICE, four, today_ms};
 
 fn start_anew(world: &mut World, index: usize, group: &GroupId, suite: u16) -> String {
@@ -178,12 +177,12 @@ fn who_lost_the_state_of_a_group_that_has_ended_is_told_that_it_cannot_start_it_
         let (mut world, group) = ended_by_a_device_that_vanished();
         let spaces = &["group_state", "epoch", "journal"];
         if lost_first {
-            lose(&mut world, 2, spaces);
+            world.lose(2, spaces);
         }
         let id = start_anew(&mut world, 2, &group, 3);
         if !lost_first {
             // While the hub looks for key packages.
-            lose(&mut world, 2, spaces);
+            world.lose(2, spaces);
         }
         world.run();
         world.pass(60);

@@ -2,7 +2,7 @@
 
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
-use mls_core::limits::HAND_BACK_WAIT_MS;
+use mls_core::limits::{HAND_BACK_WAIT_MS, REJOIN_PAUSE_MS};
 use mls_core::member::{Command, Event, SettingsCommand};
 use mls_core::policy::ROOM_REWIND_EPOCHS;
 use mls_core::wire::{GroupId, Request};
@@ -285,4 +285,25 @@ fn the_hub_takes_a_group_back_from_an_admin_of_before_only_and_from_no_made_up_g
     assert!((0..3).all(|index| orders(&world, index) == Order::Room));
     let done = |event: &Event| matches!(event, Event::Alarm(_));
     assert_eq!((0..3).map(|index| world.count(index, done)).sum::<usize>(), 0);
+}
+
+#[test]
+fn who_lost_the_state_before_it_heard_that_the_room_orders_the_group_comes_back_when_a_hub_does() {
+    let (mut world, group) = one_network(3);
+    world.nodes[2].away = true;
+    order_by_room(&mut world, 0, &group);
+    world.run();
+    world.lose(2, &["group_state", "epoch", "journal"]);
+    world.come_back(2);
+    world.run();
+    let told = "its room orders the group, and no hub does";
+    assert!(world.warnings(2).iter().any(|w| w.contains(told)), "{:?}", world.warnings(2));
+    world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+    let removed = world.nodes[2].events.iter().any(|event| matches!(event, Event::Removed(_)));
+    assert!(!removed, "it has a leaf");
+    let id = hand_back(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &id);
+    world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+    world.assert_agree(&group, &[0, 1, 2]);
 }

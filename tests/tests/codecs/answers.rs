@@ -40,6 +40,7 @@ pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
         Just(Refusal::Unsupported),
         any::<u64>().prop_map(Refusal::Unavailable),
         Just(Refusal::NotOpened),
+        Just(Refusal::RoomOrders),
     ]
 }
 

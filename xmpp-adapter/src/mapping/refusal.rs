@@ -39,6 +39,7 @@ fn parts(refusal: &Refusal) -> (&'static str, &'static str, Element) {
         Refusal::Unsupported => ("cancel", "feature-not-implemented", ours("unsupported")),
         Refusal::Unavailable(ms) => ("wait", "resource-constraint", wait("unavailable", *ms)),
         Refusal::NotOpened => ("modify", "not-acceptable", ours("not-opened")),
+        Refusal::RoomOrders => ("cancel", "not-allowed", ours("room-orders")),
     }
 }
 
@@ -72,6 +73,7 @@ fn from_xml(fields: Fields<'_>) -> Result<Refusal, Broken> {
         "unsupported" => Refusal::Unsupported,
         "unavailable" => Refusal::Unavailable(fields.number("retry-after-ms")?),
         "not-opened" => Refusal::NotOpened,
+        "room-orders" => Refusal::RoomOrders,
         name => return Err(fields.broken(format!("{name} is no known refusal"))),
     })
 }
@@ -98,6 +100,7 @@ mod tests {
             (Refusal::Unsupported, "feature-not-implemented"),
             (Refusal::Unavailable(15000), "resource-constraint"),
             (Refusal::NotOpened, "not-acceptable"),
+            (Refusal::RoomOrders, "not-allowed"),
         ];
         for (refusal, condition) in refusals {
             let iq = Element::bare("iq", CLIENT).with("type", "error").holding(to_xml(&refusal));
