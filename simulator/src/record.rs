@@ -73,8 +73,8 @@ pub(crate) struct Record {
     lineage: Lineage,
     /// The first epoch of a branch that a device heard of too late.
     late_branches: BTreeMap<(Device, GroupId), u64>,
-    /// Messages that came to a device.
-    came: BTreeSet<(Device, Digest)>,
+    /// Messages that came to a device, and when they did first.
+    came: BTreeMap<(Device, Digest), u64>,
     /// Groups whose rooms have another group now, and since when.
     pub(crate) ended: BTreeMap<GroupId, u64>,
     /// Groups that ended by a ReInit.

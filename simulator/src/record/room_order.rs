@@ -12,7 +12,7 @@ use mls_core::member::{Command, CommandId};
 use mls_core::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
 use mls_core::wire::{Digest, GroupId};
 
-use super::{Given, Record, State};
+use super::{Given, Record, Sent, State};
 use crate::figures::Figures;
 use crate::step::Device;
 
@@ -98,15 +98,29 @@ impl Record {
             epoch,
             state: state.clone(),
         });
+        let was = followed.by_room_since;
         followed.by_room_since = match order {
             Order::Room => followed.by_room_since.or(Some(epoch)),
             Order::Hub => None,
         };
         followed.entered.entry(epoch).or_insert(now_ms);
         (followed.epoch, followed.state) = (epoch, state.clone());
+        let begins = was.is_none() && followed.by_room_since.is_some();
         if order == Order::Room {
             self.rooms_ordered.insert(group.clone());
         }
+        if begins && self.waited_too_long(device, group, epoch, now_ms) {
+            self.apart.insert(group.clone());
+        }
+    }
+
+    /// Whether commits of a room came to a device so long before it heard that the room orders the group that it
+    /// keeps them no more.
+    fn waited_too_long(&self, device: Device, group: &GroupId, since: u64, now_ms: u64) -> bool {
+        let of_room = |sent: &Sent| sent.commit && sent.group == *group && sent.epoch >= since;
+        let came = self.came.range((device, Digest([0; 32]))..=(device, Digest([u8::MAX; 32])));
+        came.filter(|(_, came_ms)| came_ms.saturating_add(ROOM_REWIND_MS) <= now_ms)
+            .any(|((_, message), _)| self.messages.get(message).is_some_and(of_room))
     }
 
     /// A device is out of a group. Without a hub, others may not hear of it.
@@ -127,9 +141,10 @@ impl Record {
 
     /// What was posted comes to a device, perhaps again.
     pub(crate) fn comes(&mut self, device: Device, message: Digest, now_ms: u64) {
-        if !self.came.insert((device, message)) {
+        if self.came.contains_key(&(device, message)) {
             return;
         }
+        self.came.insert((device, message), now_ms);
         let Some(sent) = self.messages.get(&message) else { return };
         let Some(followed) = self.followed.get(&(device, sent.group.clone())) else { return };
         if !followed.is_late(sent.epoch, now_ms) {
