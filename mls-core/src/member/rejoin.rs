@@ -153,6 +153,7 @@ impl Member {
                 self.build_candidate(group, &hub, &state, intent.is_some())
             }
             Ok(_) => Err(NoWay::Now("the hub answered something else than was asked".to_owned())),
+            Err(Refusal::RoomOrders) => return self.no_way_while_by_room(group),
             Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
                 Err(NoWay::Ever(format!("the hub refuses: {refusal}")))
             }

@@ -29,7 +29,8 @@ mod waiting;
 use self::branch::Node;
 use super::alarm::Alarm;
 use super::event::RemovedEvent;
-use super::group_record::State;
+use super::group_record::{GroupRecord, State};
+use super::intents::Intent;
 use super::loaded::Loaded;
 use super::{Command, Event, Member, ReceivedMessage};
 use crate::bridge_group::{BridgeGroup, Order};
@@ -145,6 +146,25 @@ impl Member {
         }
         self.fell_apart_ms.insert(group.clone(), self.now_ms);
         self.alarm(group, Alarm::FellApart(why.to_owned()))
+    }
+
+    /// The state is gone, and the hub says that the room orders the group now: an admin may hand it back, so
+    /// this device asks again later. Commands do not wait for that.
+    pub(super) fn no_way_while_by_room(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let why = "its room orders the group now: an admin has to hand it back to the hub, or to remove \
+                   this device's user and invite them again";
+        let lost = |r: &&GroupRecord| r.state == State::Rejoining && r.joined_epoch != u64::MAX;
+        let waits = self.record(group).filter(lost).is_some();
+        // A group that was only found in a room is found there again.
+        self.no_way_back(group, why, !waits)?;
+        if !waits {
+            return Ok(());
+        }
+        let of_group = |intent: &&Intent| intent.group() == Some(group);
+        let commands: Vec<_> =
+            self.intents.values().filter(of_group).map(|intent| intent.number).collect();
+        commands.into_iter().try_for_each(|number| self.fail(number, why))?;
+        self.fail_outgoing(group, why)
     }
 
     /// The state is gone, and no hub has a way back.

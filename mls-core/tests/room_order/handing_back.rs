@@ -296,11 +296,14 @@ fn who_lost_the_state_before_it_heard_that_the_room_orders_the_group_comes_back_
     world.lose(2, &["group_state", "epoch", "journal"]);
     world.come_back(2);
     world.run();
-    let told = "its room orders the group, and no hub does";
+    let told = "an admin has to hand it back to the hub";
     assert!(world.warnings(2).iter().any(|w| w.contains(told)), "{:?}", world.warnings(2));
+    let said = world.say(2, &group, "does anybody hear?");
+    world.run();
     world.pass(REJOIN_PAUSE_MS / 1000 + 60);
     let removed = world.nodes[2].events.iter().any(|event| matches!(event, Event::Removed(_)));
     assert!(!removed, "it has a leaf");
+    assert!(world.failure(2, &said).contains(told), "no command waits for ever");
     let id = hand_back(&mut world, 0, &group);
     world.run();
     world.assert_done(0, &id);
