@@ -12,7 +12,9 @@
 )]
 
 mod hub_door;
+mod impostors;
 mod insider;
+mod papers;
 mod party;
 mod requests;
 mod rooms;
