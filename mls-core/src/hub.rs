@@ -46,6 +46,7 @@ mod leaves;
 mod left_by_room;
 mod listed;
 mod membership;
+mod operator;
 mod pool;
 mod prove_certificate;
 mod public_group;
@@ -58,6 +59,7 @@ mod report_invalid;
 mod requests;
 mod restart;
 mod revocation;
+mod revoke_device;
 mod room_lost;
 mod room_record;
 mod submit_commit;
@@ -79,6 +81,9 @@ pub use input::{
     Claimed, DeviceKey, Incoming, Input, Membership, ReplyTo, RequestInput, RoomMessage, RoomsMade,
     SealedInput,
 };
+
+pub use operator::{OperatorAnswer, OperatorOrder, OrderDone, RevokedEntry, Whom};
+pub use revocation::RevokedBy;
 
 use std::sync::Arc;
 
@@ -124,6 +129,8 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
     /// Rooms that were lost: what earlier inputs wanted done in them is to be dropped.
     pub lost_rooms: Vec<RoomAddress>,
+    /// What became of the operator's order, if the input was one.
+    pub operator: Option<OperatorAnswer>,
 }
 
 impl Hub {
@@ -165,6 +172,7 @@ impl Hub {
             effects: Vec::new(),
             lost_rooms: Vec::new(),
         };
+        let mut operator = None;
         let done = match input {
             Input::Request(request) => turn.request(request, None),
             Input::Sealed(sealed) => turn.sealed_request(sealed),
@@ -176,6 +184,7 @@ impl Hub {
             Input::Claimed(claimed) => turn.claimed(claimed),
             Input::DeviceKey(said) => turn.device_key(&said),
             Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
+            Input::Operator(order) => turn.operator(&order).map(|answer| operator = Some(answer)),
             Input::Tick => turn.sweep(),
             Input::Due => turn.release_due(),
         };
@@ -184,7 +193,7 @@ impl Hub {
         match self.crypto.check_source().and(done) {
             Ok(()) => {
                 self.groups.keep_changes();
-                Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms })
+                Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms, operator })
             }
             Err(error) => {
                 self.groups.forget_changes();

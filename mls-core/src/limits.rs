@@ -66,6 +66,8 @@ pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
 /// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the
 /// hub, and are removed, but no list says so.
 pub const REVOKED_CERTIFICATES_MAX: usize = 50_000;
+/// Accounts and devices together that an operator is shown as revoked.
+pub const REVOKED_LISTED_MAX: usize = 100_000;
 /// A member asks for the list of revoked certificates again after this.
 pub const REVOCATIONS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Entries of a log of certificates; a head that names more is refused.

@@ -2,6 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::OperatorOrder;
 use crate::address::{RoomAddress, UserId};
 use crate::checkpoint::CheckpointBytes;
 use crate::wire::claim_key_packages::ClaimedClient;
@@ -46,6 +47,8 @@ pub enum Input {
         /// Who was put out.
         user: UserId,
     },
+    /// The operator wants something, on the hub's own machine; answered in the outcome.
+    Operator(OperatorOrder),
     /// Time passed; send one each minute.
     Tick,
     /// The moment that [`super::Hub::due_ms`] names has come.

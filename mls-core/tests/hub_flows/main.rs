@@ -32,6 +32,7 @@ mod requests;
 mod restarting;
 mod returning;
 mod revocation;
+mod revoked_by_operator;
 mod roots;
 mod settings;
 mod transparency;
