@@ -47,6 +47,9 @@ fn order(arguments: &RevokeArguments) -> Result<OperatorOrder, String> {
     // Without --list the command line asks for somebody.
     let Some(named) = &arguments.whom else { return Ok(OperatorOrder::List) };
     let whom = whom::from_human(named)?;
+    if arguments.if_gone {
+        return Ok(OperatorOrder::LookAt(whom.user()));
+    }
     Ok(if arguments.undo { OperatorOrder::Undo(whom) } else { OperatorOrder::Revoke(whom) })
 }
 

@@ -30,6 +30,7 @@ mod fetch_tree_head;
 mod fetch_welcomes;
 mod find_group;
 mod founded;
+mod gone;
 mod group_record;
 mod handshake_keys;
 mod handshake_log;
@@ -74,12 +75,12 @@ mod welcomes;
 pub use crate::wire::Reply;
 pub use authority::RootChange;
 pub use effect::{
-    Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, MakeRooms, Notify,
-    PostHandshake, QueryDevice, Relay,
+    Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, ListDevices, MakeRooms,
+    Notify, PostHandshake, QueryDevice, Relay,
 };
 pub use input::{
-    Claimed, DeviceKey, Incoming, Input, Membership, ReplyTo, RequestInput, RoomMessage, RoomsMade,
-    SealedInput,
+    AccountDevices, Claimed, DeviceKey, DevicesListed, Incoming, Input, Membership, ReplyTo,
+    RequestInput, RoomMessage, RoomsMade, SealedInput,
 };
 
 pub use operator::{OperatorAnswer, OperatorOrder, OrderDone, RevokedEntry, Whom};
@@ -183,9 +184,10 @@ impl Hub {
             Input::RoomsMade(made) => turn.rooms_made(made),
             Input::Claimed(claimed) => turn.claimed(claimed),
             Input::DeviceKey(said) => turn.device_key(&said),
+            Input::DevicesListed(listed) => turn.devices_listed(&listed),
             Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
             Input::Operator(order) => turn.operator(&order).map(|answer| operator = Some(answer)),
-            Input::Tick => turn.sweep(),
+            Input::Tick => turn.sweep().and_then(|()| turn.look_at_accounts()),
             Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);

@@ -32,8 +32,12 @@ pub struct RevokeArguments {
     /// Let it ask again; what was certified before stays revoked.
     #[arg(long)]
     pub undo: bool,
+    /// Ask the homeserver which devices the account has; those that it does not list any more, twice and a
+    /// minute apart, are revoked. It does so by itself now and then.
+    #[arg(long, conflicts_with = "undo")]
+    pub if_gone: bool,
     /// Show who is revoked, since when and by whom.
-    #[arg(long, conflicts_with_all = ["whom", "undo"])]
+    #[arg(long, conflicts_with_all = ["whom", "undo", "if_gone"])]
     pub list: bool,
     /// For programs: JSON in the place of text.
     #[arg(long)]

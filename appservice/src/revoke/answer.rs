@@ -47,6 +47,9 @@ fn told(order: &OperatorOrder, done: &OrderDone, runs: bool) -> String {
              has, {} were not revoked before; their removal is proposed in {groups} groups.",
             devices.len()
         )),
+        OperatorOrder::LookAt(_) => line(
+            "The homeserver is asked. What is gone is revoked in a few minutes: see `revoke --list`.",
+        ),
         OperatorOrder::Undo(_) | OperatorOrder::List => {
             line(format!("It may ask again. {HOW_BACK}"))
         }

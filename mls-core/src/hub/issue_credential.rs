@@ -183,6 +183,20 @@ pub(super) fn certified_devices(
     Ok(found.iter().filter_map(|(key, _)| client(key)).collect())
 }
 
+/// The next account of a network, by name, with a device that was ever certified.
+pub(super) fn next_certified_user(
+    store: &Overlay,
+    network: Network,
+    after: Option<&UserId>,
+) -> Result<Option<UserId>, StoreError> {
+    // What follows `/` is behind all devices of the account.
+    let from = after.map(|user| [user.as_str().as_bytes(), b"0"].concat()).unwrap_or_default();
+    let prefix = format!("{network}:");
+    let found = store.scan(DEVICE_KEY, prefix.as_bytes(), &from, 1)?;
+    let client = |key: &[u8]| ClientId::parse(std::str::from_utf8(key).ok()?).ok();
+    Ok(found.first().and_then(|(key, _)| client(key)).map(|client| client.user()))
+}
+
 /// An Ed25519 public key.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(Debug, proptest_derive::Arbitrary))]

@@ -22,6 +22,8 @@ pub enum OperatorOrder {
     Undo(Whom) = 2u8,
     /// Who is revoked?
     List = 3u8,
+    /// Ask the homeserver soon which devices the account has, and revoke those that are gone.
+    LookAt(UserId) = 4u8,
 }
 
 /// A device or an account.
@@ -91,14 +93,24 @@ impl Turn<'_> {
             OperatorOrder::Revoke(Whom::User(user)) => self.revoke_user(user),
             OperatorOrder::Undo(Whom::Client(client)) => self.lift(vec![client.clone()]),
             OperatorOrder::Undo(Whom::User(user)) => self.lift_user(user),
+            OperatorOrder::LookAt(user) => {
+                self.look_soon(user);
+                Ok(OperatorAnswer::Done(OrderDone { devices: Vec::new(), groups: 0 }))
+            }
             OperatorOrder::List => self.list().map(OperatorAnswer::Listed),
         }
     }
 
     /// One sentence that says why an order is not followed.
     fn refuses(&self, order: &OperatorOrder) -> Result<Option<String>, StoreError> {
-        let (OperatorOrder::Revoke(whom) | OperatorOrder::Undo(whom)) = order else {
-            return Ok(None);
+        let whom = match order {
+            OperatorOrder::Revoke(whom) | OperatorOrder::Undo(whom) => whom,
+            OperatorOrder::LookAt(user) if !self.is_told_of(user) => {
+                return Ok(Some(format!(
+                    "only a homeserver tells of its accounts' devices, and {user} has none here: revoke what is gone by name"
+                )));
+            }
+            OperatorOrder::LookAt(_) | OperatorOrder::List => return Ok(None),
         };
         let (user, domains) = (whom.user(), self.setup.domains());
         if !domains.contains(&user.domain()) {

@@ -17,6 +17,7 @@ mod claims;
 mod commits;
 mod device;
 mod given_authority;
+mod gone;
 mod group;
 mod held;
 mod knocking;

@@ -67,7 +67,7 @@ pub(crate) fn public_key(device: &Device) -> SignaturePublicKey {
     suite.signature_key_derive_public(&device.key).unwrap()
 }
 
-fn sign(device: &Device, message: &[u8]) -> Vec<u8> {
+pub(crate) fn sign(device: &Device, message: &[u8]) -> Vec<u8> {
     mls_core::engine::sign(SUITE, &device.key, message).unwrap()
 }
 
