@@ -129,7 +129,7 @@ fn undoing_an_account_gives_back_what_that_took_and_nothing_else() {
     // Named by itself, after its account.
     assert_eq!(done(world.order(revoke(device(&tablet)))).devices, []);
     let given_back = done(world.order(OperatorOrder::Undo(account(&phone))));
-    assert_eq!(given_back.devices, [phone.id.clone()]);
+    assert_eq!(given_back.devices, std::slice::from_ref(&phone.id));
     let by_phone = RevokedBy::Device(phone.id.clone());
     let left = [(device(&laptop), by_phone), (device(&tablet), RevokedBy::Operator)];
     assert_eq!(listed(&mut world), left);
