@@ -108,3 +108,59 @@ fn decode<T: MlsDecode>(mut bytes: &[u8]) -> io::Result<T> {
         _ => Err(io::Error::other("the other side speaks another version of mls-bridge")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mls_core::hub::OrderDone;
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+
+    const DONE: OperatorAnswer = OperatorAnswer::Done(OrderDone { devices: Vec::new(), groups: 3 });
+
+    async fn asked(path: &Path) -> io::Result<Option<OperatorAnswer>> {
+        let path = path.to_owned();
+        spawn_blocking(move || ask(&path, &OperatorOrder::List)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_order_is_answered_through_a_socket_that_nobody_else_may_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path(&folder.path().join("mls-bridge.db"));
+        assert!(asked(&path).await.unwrap().is_none(), "nobody listens yet");
+        // What a server left that was killed.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(asked(&path).await.unwrap().is_none());
+        let mut orders = listen(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let follows = tokio::spawn(async move {
+            let Ordered { order, done } = orders.recv().await.unwrap();
+            done.send(DONE).unwrap();
+            // The next one is not followed: the database failed.
+            drop(orders.recv().await.unwrap());
+            order
+        });
+        assert_eq!(asked(&path).await.unwrap(), Some(DONE));
+        assert!(asked(&path).await.is_err());
+        assert_eq!(follows.await.unwrap(), OperatorOrder::List);
+    }
+
+    #[tokio::test]
+    async fn junk_is_no_order_and_the_next_one_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let mut orders = listen(&path).unwrap();
+        let junk = path.clone();
+        let said = spawn_blocking(move || {
+            let mut stream = BlockingStream::connect(junk).unwrap();
+            stream.write_all(&[0xff; 5000]).ok();
+            stream.shutdown(Shutdown::Write).ok();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).ok();
+            said
+        });
+        assert!(said.await.unwrap().is_empty());
+        tokio::spawn(async move { orders.recv().await.unwrap().done.send(DONE).unwrap() });
+        assert_eq!(asked(&path).await.unwrap(), Some(DONE));
+    }
+}

@@ -42,6 +42,11 @@ fn verona() -> (World, Device, Device) {
 /// What the hub asks its homeserver with the next tick.
 fn tick(world: &mut World) -> Option<ListDevices> {
     world.now += GONE_PAUSE_MS;
+    tick_at_once(world)
+}
+
+/// The same, while no time passes.
+fn tick_at_once(world: &mut World) -> Option<ListDevices> {
     world.happen(Input::Tick);
     world.take_effects().into_iter().find_map(|effect| match effect {
         Effect::ListDevices(asked) => Some(asked),
@@ -131,6 +136,20 @@ fn two_answers_to_one_question_are_one() {
     world.now += GONE_PAUSE_MS;
     lists(&mut world, &asked, &[]);
     assert_eq!(revoked(&mut world), []);
+}
+
+#[test]
+fn two_answers_at_one_moment_are_one() {
+    let (mut world, alice, bob) = verona();
+    let asked = tick(&mut world).unwrap();
+    lists(&mut world, &asked, &[&alice]);
+    world.order(OperatorOrder::LookAt(bob.user()));
+    let asked = tick_at_once(&mut world).unwrap();
+    lists(&mut world, &asked, &[&alice]);
+    assert_eq!(revoked(&mut world), []);
+    let asked = tick(&mut world).unwrap();
+    lists(&mut world, &asked, &[&alice]);
+    assert_eq!(revoked(&mut world).len(), 1);
 }
 
 #[test]
