@@ -54,6 +54,7 @@ pub fn name(effect: &Effect) -> &'static str {
         Effect::BindRoom(_) => "BindRoom",
         Effect::ClaimMatrix(_) => "ClaimMatrix",
         Effect::QueryDevice(_) => "QueryDevice",
+        Effect::ListDevices(_) => "ListDevices",
         Effect::Admit(_) => "Admit",
         Effect::Expel(_) => "Expel",
     }

@@ -1,11 +1,14 @@
 //! The command line of `mls-bridge`.
 
 mod authority;
+mod revoke;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub use authority::{AuthorityCommand, IntermediateArguments, RequestArguments, RootArguments};
+pub use revoke::RevokeArguments;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "\
@@ -35,6 +38,8 @@ pub enum Command {
     Run(RunArguments),
     /// Give the hub new keys, after the old ones may have been seen; stop it first.
     ReplaceKeys(ConfigArgument),
+    /// Take a device or an account out of everything; the server may run.
+    Revoke(RevokeArguments),
     /// Make the key that signs certificates, with an offline root, and put it into use.
     #[command(subcommand)]
     Authority(AuthorityCommand),

@@ -35,6 +35,14 @@ pub const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 pub const TRANSACTION_MARKS_MAX: usize = 64;
 /// A file of the authority: certificates, a key, a PIN.
 pub const AUTHORITY_FILE_BYTES_MAX: usize = 64 * 1024;
+/// An order of the operator, in bytes.
+pub const ORDER_BYTES_MAX: u64 = 4096;
+/// The answer to one: as many names as are shown, of usual length.
+pub const ORDER_ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Orders that wait to be read.
+pub const ORDERS_WAITING_MAX: u32 = 8;
+/// How long an order may take, until it is answered.
+pub const ORDER_DEADLINE: Duration = Duration::from_secs(60);
 /// So long before the authority's certificates end, people are warned.
 pub const AUTHORITY_WARN_MS: u64 = 30 * mls_core::limits::DAY_MS;
 /// How often it is looked for that.

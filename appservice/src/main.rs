@@ -6,6 +6,7 @@ use appservice::authority::{MakeError, make_intermediate, make_request, make_roo
 use appservice::command_line::{AuthorityCommand, Command, CommandLine, Exit};
 use appservice::init::{Terminal, init};
 use appservice::replace_keys::replace_keys;
+use appservice::revoke::revoke;
 use appservice::{check, run};
 use clap::Parser;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments.config),
         Command::Run(arguments) => run::run(&arguments),
         Command::ReplaceKeys(arguments) => replace_keys(&arguments),
+        Command::Revoke(arguments) => revoke(&arguments),
         Command::Authority(command) => match command {
             AuthorityCommand::Root(arguments) => made(make_root(&arguments)),
             AuthorityCommand::Intermediate(arguments) => made(make_intermediate(&arguments)),

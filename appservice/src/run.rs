@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::limits::{DELIVERIES_WAITING_MAX, STOP_DEADLINE};
 use crate::logging;
 use crate::networks::{Networks, NetworksError};
+use crate::operator_socket;
 use crate::runtime::{Decision, Runtime};
 use crate::signals::Signals;
 
@@ -78,12 +79,20 @@ async fn serve(config: &Config, setup: HubSetup) -> Result<(), RunError> {
     let connected = tokio::spawn(tell_when_connected(Arc::clone(&networks)));
     let watch = tokio::spawn(authority::watch(setup.authority.clone()));
     let carrier = Arc::clone(&networks);
-    let runtime = Runtime::new(setup, database, decision, carrier, deliveries);
+    let socket = operator_socket::path(&config.database);
+    let orders = operator_socket::listen(&socket).unwrap_or_else(|error| {
+        let socket = socket.display();
+        tracing::warn!(%error, %socket, "`mls-bridge revoke` does not reach this server: stop it for that");
+        mpsc::channel(1).1
+    });
+    let runtime = Runtime::new(setup, database, decision, carrier, deliveries, orders);
     let stop = async {
         let signal = signals.wait().await;
         tracing::info!(signal, "stopping");
     };
     runtime.run(stop).await;
+    // What stays is taken away by the next start.
+    let _ = std::fs::remove_file(&socket);
     watch.abort();
     connected.abort();
     // Only an abort is awaited here.

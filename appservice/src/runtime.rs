@@ -26,6 +26,7 @@ use crate::lanes::{Attempt, backoff};
 use crate::limits::{
     GROUP_COMMIT_MAX, OUTBOX_ENTRIES_MAX, STOP_DEADLINE, TICK, TICKS_PER_CHECKPOINT,
 };
+use crate::operator_socket::Ordered;
 use attempt::{Finished, Settled};
 pub use decision::{Decision, LiveRoom};
 
@@ -35,6 +36,7 @@ pub struct Runtime<C> {
     database: Database,
     carrier: Arc<C>,
     deliveries: mpsc::Receiver<Delivery>,
+    orders: mpsc::Receiver<Ordered>,
     decision: Decision,
     attempts: JoinSet<Finished>,
     /// Which attempt a task makes, for the case that it panics.
@@ -48,6 +50,7 @@ pub struct Runtime<C> {
 #[derive(Debug)]
 enum Work {
     Delivered(Delivery),
+    Ordered(Ordered),
     Finished(Box<Finished>),
     Tick,
     /// The hub wanted to be called now.
@@ -62,12 +65,14 @@ impl<C: Carrier> Runtime<C> {
         decision: Decision,
         carrier: Arc<C>,
         deliveries: mpsc::Receiver<Delivery>,
+        orders: mpsc::Receiver<Ordered>,
     ) -> Self {
         Self {
             setup,
             database,
             carrier,
             deliveries,
+            orders,
             decision,
             attempts: JoinSet::new(),
             tasks: HashMap::new(),
@@ -92,6 +97,7 @@ impl<C: Carrier> Runtime<C> {
                 () = &mut stop => break,
                 Some(end) = self.attempts.join_next_with_id() => self.finished(end),
                 _ = tick.tick() => Some(Work::Tick),
+                Some(ordered) = self.orders.recv() => Some(Work::Ordered(ordered)),
                 Some(delivery) = self.deliveries.recv(), if takes_more => {
                     Some(Work::Delivered(delivery))
                 }
@@ -136,7 +142,7 @@ impl<C: Carrier> Runtime<C> {
 
     /// Decides about all of `work`, commits, and then answers.
     fn turn(&mut self, work: Vec<Work>) -> Result<(), StoreError> {
-        let (mut answers, mut ended) = (Vec::new(), Vec::new());
+        let (mut answers, mut ended, mut followed) = (Vec::new(), Vec::new(), Vec::new());
         let (pieces, ticks) = (work.len(), work.iter().any(|piece| matches!(piece, Work::Tick)));
         let carrier = Arc::clone(&self.carrier);
         let decision = &mut self.decision;
@@ -147,6 +153,9 @@ impl<C: Carrier> Runtime<C> {
                         decision.deliver(delivery.incoming, &*carrier)?;
                         decision.mark(delivery.network, delivery.mark);
                         answers.push(delivery.done);
+                    }
+                    Work::Ordered(Ordered { order, done }) => {
+                        followed.push((done, decision.order(order)?));
                     }
                     Work::Finished(finished) => {
                         let number = finished.attempt.number;
@@ -172,6 +181,9 @@ impl<C: Carrier> Runtime<C> {
         // An adapter that is gone needs no answer.
         for done in answers {
             let _ = done.send(());
+        }
+        for (done, answer) in followed {
+            let _ = done.send(answer);
         }
         self.together = self.together.saturating_mul(2).min(GROUP_COMMIT_MAX);
         if ticks {

@@ -17,6 +17,7 @@ mod incoming;
 mod intake;
 mod invitation;
 mod known_events;
+mod list_devices;
 mod make_room;
 mod membership;
 mod notify;
@@ -130,6 +131,10 @@ impl Appservice {
             Effect::QueryDevice(job) => {
                 let said = query_device::query(homeserver, job).await?;
                 return Ok(Some(Input::DeviceKey(said)));
+            }
+            Effect::ListDevices(job) => {
+                let listed = list_devices::list(homeserver, job).await?;
+                return Ok(Some(Input::DevicesListed(listed)));
             }
             Effect::Admit(admit) => membership::admit(&self.ghosts, admit).await?,
             Effect::Expel(expel) => membership::expel(&self.ghosts, expel).await?,

@@ -30,6 +30,7 @@ mod fetch_tree_head;
 mod fetch_welcomes;
 mod find_group;
 mod founded;
+mod gone;
 mod group_record;
 mod handshake_keys;
 mod handshake_log;
@@ -46,6 +47,7 @@ mod leaves;
 mod left_by_room;
 mod listed;
 mod membership;
+mod operator;
 mod pool;
 mod prove_certificate;
 mod public_group;
@@ -58,6 +60,7 @@ mod report_invalid;
 mod requests;
 mod restart;
 mod revocation;
+mod revoke_device;
 mod room_lost;
 mod room_record;
 mod submit_commit;
@@ -72,13 +75,16 @@ mod welcomes;
 pub use crate::wire::Reply;
 pub use authority::RootChange;
 pub use effect::{
-    Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, MakeRooms, Notify,
-    PostHandshake, QueryDevice, Relay,
+    Admit, AnswerEffect, BindRoom, ClaimMatrix, ClaimTarget, Effect, Expel, ListDevices, MakeRooms,
+    Notify, PostHandshake, QueryDevice, Relay,
 };
 pub use input::{
-    Claimed, DeviceKey, Incoming, Input, Membership, ReplyTo, RequestInput, RoomMessage, RoomsMade,
-    SealedInput,
+    AccountDevices, Claimed, DeviceKey, DevicesListed, Incoming, Input, Membership, ReplyTo,
+    RequestInput, RoomMessage, RoomsMade, SealedInput,
 };
+
+pub use operator::{OperatorAnswer, OperatorOrder, OrderDone, RevokedEntry, Whom};
+pub use revocation::RevokedBy;
 
 use std::sync::Arc;
 
@@ -124,6 +130,8 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
     /// Rooms that were lost: what earlier inputs wanted done in them is to be dropped.
     pub lost_rooms: Vec<RoomAddress>,
+    /// What became of the operator's order, if the input was one.
+    pub operator: Option<OperatorAnswer>,
 }
 
 impl Hub {
@@ -165,6 +173,7 @@ impl Hub {
             effects: Vec::new(),
             lost_rooms: Vec::new(),
         };
+        let mut operator = None;
         let done = match input {
             Input::Request(request) => turn.request(request, None),
             Input::Sealed(sealed) => turn.sealed_request(sealed),
@@ -175,8 +184,10 @@ impl Hub {
             Input::RoomsMade(made) => turn.rooms_made(made),
             Input::Claimed(claimed) => turn.claimed(claimed),
             Input::DeviceKey(said) => turn.device_key(&said),
+            Input::DevicesListed(listed) => turn.devices_listed(&listed),
             Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
-            Input::Tick => turn.sweep(),
+            Input::Operator(order) => turn.operator(&order).map(|answer| operator = Some(answer)),
+            Input::Tick => turn.sweep().and_then(|()| turn.look_at_accounts()),
             Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);
@@ -184,7 +195,7 @@ impl Hub {
         match self.crypto.check_source().and(done) {
             Ok(()) => {
                 self.groups.keep_changes();
-                Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms })
+                Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms, operator })
             }
             Err(error) => {
                 self.groups.forget_changes();

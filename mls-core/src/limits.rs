@@ -66,6 +66,15 @@ pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
 /// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the
 /// hub, and are removed, but no list says so.
 pub const REVOKED_CERTIFICATES_MAX: usize = 50_000;
+/// Accounts and devices together that an operator is shown as revoked.
+pub const REVOKED_LISTED_MAX: usize = 100_000;
+/// Accounts of which the hub asks the homeserver at once, each minute, which devices they have.
+pub const ACCOUNTS_LOOKED_AT_ONCE_MAX: usize = 20;
+/// When it has asked of all, it begins anew after this.
+pub const LOOK_AT_ACCOUNTS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
+/// A device is revoked that two answers of the homeserver lack, this far apart: asked with two ticks of a
+/// minute.
+pub const GONE_PAUSE_MS: u64 = 50 * 1000;
 /// A member asks for the list of revoked certificates again after this.
 pub const REVOCATIONS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Entries of a log of certificates; a head that names more is refused.

@@ -13,6 +13,7 @@ use mls_core::identity::{
     TrustAnchors, check_leaf, check_leaf_against, client_id, credential,
 };
 use mls_core::policy::{CIPHER_SUITES, CREDENTIAL_LIFETIME_MS};
+use mls_core::transparency::RevocationReason;
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use mls_rs_core::identity::{CertificateChain, Credential, SigningIdentity};
 
@@ -250,7 +251,12 @@ fn serial(leaf: &SigningIdentity) -> Vec<u8> {
 }
 
 fn list(authority: &Authority, number: u64, revoked: &[&SigningIdentity]) -> Revocations {
-    let one = |leaf: &&SigningIdentity| RevokedCertificate { serial: serial(leaf), at_ms: NOW_MS };
+    let reason = RevocationReason::KeyCompromise;
+    let one = |leaf: &&SigningIdentity| RevokedCertificate {
+        serial: serial(leaf),
+        at_ms: NOW_MS,
+        reason,
+    };
     let revoked = revoked.iter().map(one).collect();
     let der = authority.sign_revocations(revoked, number, NOW_MS).unwrap();
     assert_eq!(ListInfo::of(&der).unwrap().number, number);

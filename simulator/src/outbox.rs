@@ -68,6 +68,8 @@ impl World {
             Effect::Relay(relay) => self.relay(relay),
             Effect::MakeRooms(make) => return self.make_rooms(make),
             Effect::BindRoom(_) => {}
+            // The homeserver lists all devices: there is no log-out here.
+            Effect::ListDevices(_) => {}
             Effect::QueryDevice(query) => {
                 let asked = self.nodes.iter().find(|node| node.client == query.client);
                 let result = Ok(asked.and_then(|node| node.pool.announced.clone()));

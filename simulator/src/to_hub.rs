@@ -109,6 +109,7 @@ impl World {
             Effect::MakeRooms(make) => Lane::Job(self.hub.job(&make.job)),
             Effect::ClaimMatrix(claim) => Lane::Job(self.hub.job(&claim.job)),
             Effect::QueryDevice(query) => Lane::Job(self.hub.job(&query.job)),
+            Effect::ListDevices(list) => Lane::Job(self.hub.job(&list.job)),
         }
     }
 }

@@ -148,12 +148,22 @@ impl Bridge {
 
     /// `mls-bridge check`: whether it found no fault, and all that it printed.
     pub fn check(&self) -> Result<(bool, String), RigError> {
+        self.command("check", &[])
+    }
+
+    /// `mls-bridge revoke`: whether it did that, and all that it printed.
+    pub fn revoke(&self, arguments: &[&str]) -> Result<(bool, String), RigError> {
+        self.command("revoke", arguments)
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Result<(bool, String), RigError> {
         let output = Command::new(&self.program)
-            .args(["check", "--config"])
+            .args([name, "--config"])
             .arg(self.config())
+            .args(arguments)
             .stdin(Stdio::null())
             .output()
-            .map_err(RigError::io("cannot start mls-bridge check"))?;
+            .map_err(RigError::io(&format!("cannot start mls-bridge {name}")))?;
         let said = [output.stdout, output.stderr].concat();
         Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
     }

@@ -1,7 +1,7 @@
 //! One attempt to carry one effect out, and what its end means for the entry.
 
 use mls_core::delivery::DeliveryError;
-use mls_core::hub::{Claimed, DeviceKey, Effect, Expel, Input, RoomsMade};
+use mls_core::hub::{Claimed, DeviceKey, DevicesListed, Effect, Expel, Input, RoomsMade};
 use tokio::time::timeout;
 
 use crate::carrier::{Carrier, name};
@@ -86,6 +86,9 @@ fn refused(effect: Effect, why: String) -> Option<Input> {
         }
         Effect::QueryDevice(job) => {
             Some(Input::DeviceKey(DeviceKey { job: job.job, result: Err(why) }))
+        }
+        Effect::ListDevices(job) => {
+            Some(Input::DevicesListed(DevicesListed { job: job.job, accounts: Vec::new() }))
         }
         effect => expelled(effect),
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mls_core::address::{Network, RoomAddress, UserId};
-use mls_core::hub::{Effect, Hub, HubSetup, Incoming, Input, Membership};
+use mls_core::hub::{
+    Effect, Hub, HubSetup, Incoming, Input, Membership, OperatorAnswer, OperatorOrder,
+};
 use mls_core::store::StoreError;
 use storage::Database;
 
@@ -104,6 +106,16 @@ impl Decision {
 
     /// Decides about one input.
     pub(super) fn decide(&mut self, input: Input) -> Result<(), StoreError> {
+        self.take(input).map(drop)
+    }
+
+    /// Decides about an order of the operator; say what came of it after the commit.
+    pub fn order(&mut self, order: OperatorOrder) -> Result<OperatorAnswer, StoreError> {
+        let answer = self.take(Input::Operator(order))?;
+        answer.ok_or_else(|| StoreError("an order was not answered".to_owned()))
+    }
+
+    fn take(&mut self, input: Input) -> Result<Option<OperatorAnswer>, StoreError> {
         let now_ms = self.now_ms();
         let outcome = self.hub.handle(now_ms, input)?;
         outcome.lost_rooms.iter().for_each(|room| self.drop_what_waits_in(room));
@@ -111,7 +123,7 @@ impl Decision {
         self.batch.add(outcome.writes);
         self.batch.add(writes);
         self.fresh.extend(entries);
-        Ok(())
+        Ok(outcome.operator)
     }
 
     /// Notes how far a network was read.
@@ -127,7 +139,7 @@ impl Decision {
     }
 
     /// Commits all of the turn; what it decided may be carried out from now on.
-    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+    pub fn commit(&mut self) -> Result<(), StoreError> {
         self.due_ms = self.hub.due_ms()?;
         // What a lane has no place for goes in the same transaction.
         for entry in std::mem::take(&mut self.fresh) {

@@ -81,7 +81,8 @@ impl Rig {
         let carrier = Arc::new(Fake { told, script: Mutex::new(script.into()) });
         let (deliveries, receiver) = mpsc::channel(16);
         let decision = Decision::open(&setup, &database).unwrap();
-        let runtime = Runtime::new(setup, database.clone(), decision, carrier, receiver);
+        let (_, orders) = mpsc::channel(1);
+        let runtime = Runtime::new(setup, database.clone(), decision, carrier, receiver, orders);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(runtime.run(async move { stopped.await.unwrap() }));
         Self { database, deliveries, attempts, stop: Some(stop), task }

@@ -1,14 +1,14 @@
 //! The list of certificates that count no more: an X.509 CRL (RFC 5280 5), signed by the authority.
 
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, RevocationReason, RevokedCertParams,
-    SerialNumber,
+    CertificateRevocationListParams, Issuer, KeyIdMethod, RevokedCertParams, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 
 use super::key::ForRcgen;
 use super::{Authority, AuthorityError, at};
 use crate::policy::REVOCATION_LIST_LIFETIME_MS;
+use crate::transparency::RevocationReason;
 
 /// One certificate that counts no more.
 pub struct RevokedCertificate {
@@ -16,6 +16,8 @@ pub struct RevokedCertificate {
     pub serial: Vec<u8>,
     /// Since when, in milliseconds since 1970.
     pub at_ms: u64,
+    /// Why.
+    pub reason: RevocationReason,
 }
 
 impl Authority {
@@ -33,7 +35,7 @@ impl Authority {
             Ok(RevokedCertParams {
                 serial_number: SerialNumber::from(one.serial),
                 revocation_time: at(one.at_ms)?,
-                reason_code: Some(RevocationReason::KeyCompromise),
+                reason_code: code(one.reason),
                 invalidity_date: None,
             })
         };
@@ -50,5 +52,17 @@ impl Authority {
             other => other.into(),
         })?;
         Ok(signed.der().to_vec())
+    }
+}
+
+/// A list does not say that a reason is unspecified (RFC 5280 5.3.1).
+fn code(reason: RevocationReason) -> Option<rcgen::RevocationReason> {
+    match reason {
+        RevocationReason::Unspecified => None,
+        RevocationReason::KeyCompromise => Some(rcgen::RevocationReason::KeyCompromise),
+        RevocationReason::Superseded => Some(rcgen::RevocationReason::Superseded),
+        RevocationReason::CessationOfOperation => {
+            Some(rcgen::RevocationReason::CessationOfOperation)
+        }
     }
 }

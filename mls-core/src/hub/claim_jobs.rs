@@ -4,7 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::answers::Asked;
 use super::expiry::{Expiring, expire_at};
-use super::revocation::without_revoked;
+use super::revocation::{is_revoked, without_revoked};
 use super::turn::{Turn, effect_id};
 use super::{ClaimMatrix, ClaimTarget, Claimed, Effect, Reply};
 use crate::key_package;
@@ -152,6 +152,12 @@ impl Turn<'_> {
         job: &ClaimJob,
         claimed: &ClaimedClient,
     ) -> Result<Option<ClaimOutcome>, StoreError> {
+        // What nobody may use is not kept for who asks again.
+        if let Some(client) = &claimed.client
+            && is_revoked(self.store, client)?
+        {
+            return Ok(Some(ClaimOutcome::Revoked));
+        }
         let (package, last_resort) = match &claimed.outcome {
             ClaimOutcome::OneTime(package) => (package, false),
             ClaimOutcome::LastResort(package) => (package, true),

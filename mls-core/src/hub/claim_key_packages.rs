@@ -8,6 +8,7 @@ use super::claim_jobs::ClaimJob;
 use super::group_record::{self, GroupRecord, bridge_group};
 use super::leaves;
 use super::rates::Rate;
+use super::revocation::is_revoked;
 use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::{ClientId, Network, UserId};
 use crate::limits::USERS_PER_CLAIM_MAX;
@@ -189,6 +190,7 @@ impl Turn<'_> {
             }
             let pool = pools.iter().find(|pool| pool.client == client && pool.suite == suite);
             let taken = match pool {
+                _ if is_revoked(self.store, &client)? => Err(ClaimOutcome::Revoked),
                 Some(pool) => self.take_from_pool(pool.clone())?,
                 None => Err(ClaimOutcome::Incompatible),
             };

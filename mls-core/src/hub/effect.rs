@@ -34,6 +34,8 @@ pub enum Effect {
     Expel(Expel) = 9u8,
     /// Ask the homeserver which key a device announces, then report with [`super::Input::DeviceKey`].
     QueryDevice(QueryDevice) = 31u8,
+    /// Ask the homeserver which devices accounts have, then report with [`super::Input::DevicesListed`].
+    ListDevices(ListDevices) = 80u8,
 }
 
 /// Answer a request.
@@ -156,6 +158,16 @@ pub struct QueryDevice {
     pub client: ClientId,
 }
 
+/// Ask the homeserver which devices accounts have.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct ListDevices {
+    /// The job's id.
+    pub job: Digest,
+    /// Accounts of the homeserver.
+    pub users: Vec<UserId>,
+}
+
 /// Let an account into a room: its own network's accounts are invited (Matrix) or made members
 /// and invited (MUC); the other network's come as ghosts.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -194,7 +206,7 @@ impl Effect {
             Self::Relay(e) => e.room.network,
             Self::MakeRooms(e) => e.creator.network(),
             Self::BindRoom(e) => e.room.network,
-            Self::ClaimMatrix(_) | Self::QueryDevice(_) => Network::Matrix,
+            Self::ClaimMatrix(_) | Self::QueryDevice(_) | Self::ListDevices(_) => Network::Matrix,
             Self::Admit(e) => e.room.network,
             Self::Expel(e) => e.room.network,
         }
@@ -221,7 +233,8 @@ impl Effect {
             | Self::Expel(Expel { room, .. }) => Self::lane_of(room),
             Self::MakeRooms(MakeRooms { job, .. })
             | Self::ClaimMatrix(ClaimMatrix { job, .. })
-            | Self::QueryDevice(QueryDevice { job, .. }) => format!("job {job}"),
+            | Self::QueryDevice(QueryDevice { job, .. })
+            | Self::ListDevices(ListDevices { job, .. }) => format!("job {job}"),
         }
     }
 }
@@ -238,6 +251,7 @@ crate::codec_properties::hold!(
     ClaimMatrix,
     ClaimTarget,
     QueryDevice,
+    ListDevices,
     Admit,
     Expel
 );

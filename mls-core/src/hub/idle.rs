@@ -12,11 +12,12 @@ use super::expiry::{Expiring, expire_at};
 use super::group_record;
 use super::group_record::bridge_group;
 use super::turn::{Turn, machine};
-use crate::address::ClientId;
+use crate::address::{ClientId, UserId};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
 use crate::identity::{Standing, check_leaf, client_id};
-use crate::limits::DAY_MS;
+use crate::limits::{DAY_MS, MEMBERS_MAX};
+use crate::overlay::Overlay;
 use crate::policy::{LEAF_IDLE_MS, LEAF_LIFETIME_LEFT_MS};
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
@@ -143,6 +144,21 @@ impl Turn<'_> {
         let again_ms = self.now_ms.saturating_add(AGAIN_MS);
         expire_at(self.store, again_ms, &Expiring::IdleLeaf(leaf.clone()))
     }
+}
+
+/// Clients of an account that have a leaf in a group that the hub orders.
+pub(super) fn clients(
+    store: &Overlay,
+    group: &GroupId,
+    user: &UserId,
+) -> Result<Vec<ClientId>, StoreError> {
+    let prefix = [group.0.as_slice(), user.as_str().as_bytes(), b"/"].concat();
+    let found = store.scan(SPACE, &prefix, &[], MEMBERS_MAX)?;
+    let client = |key: &[u8]| {
+        let name = std::str::from_utf8(key.get(group.0.len()..)?).ok()?;
+        ClientId::parse(name).ok()
+    };
+    Ok(found.iter().filter_map(|(key, _)| client(key)).collect())
 }
 
 /// When the certificate of a leaf ends without which the group would not take it.

@@ -2,6 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::OperatorOrder;
 use crate::address::{RoomAddress, UserId};
 use crate::checkpoint::CheckpointBytes;
 use crate::wire::claim_key_packages::ClaimedClient;
@@ -39,6 +40,8 @@ pub enum Input {
     Claimed(Claimed),
     /// [`super::QueryDevice`] was carried out.
     DeviceKey(DeviceKey),
+    /// [`super::ListDevices`] was carried out, or given up.
+    DevicesListed(DevicesListed),
     /// [`super::Expel`] was carried out, or given up: what the room says of it is on its way.
     Expelled {
         /// The room.
@@ -46,6 +49,8 @@ pub enum Input {
         /// Who was put out.
         user: UserId,
     },
+    /// The operator wants something, on the hub's own machine; answered in the outcome.
+    Operator(OperatorOrder),
     /// Time passed; send one each minute.
     Tick,
     /// The moment that [`super::Hub::due_ms`] names has come.
@@ -183,6 +188,24 @@ pub struct DeviceKey {
     /// The key that the device announces, where there is such a device; or one sentence why nobody
     /// knows.
     pub result: Result<Option<Vec<u8>>, String>,
+}
+
+/// The result of [`super::ListDevices`].
+#[derive(Clone, Debug)]
+pub struct DevicesListed {
+    /// The job's id.
+    pub job: Digest,
+    /// The accounts that the homeserver named; of others nothing is known.
+    pub accounts: Vec<AccountDevices>,
+}
+
+/// The devices of an account, as its homeserver lists them.
+#[derive(Clone, Debug)]
+pub struct AccountDevices {
+    /// The account.
+    pub user: UserId,
+    /// Device ids, as the homeserver writes them.
+    pub devices: Vec<String>,
 }
 
 #[cfg(test)]

@@ -140,8 +140,7 @@ impl Turn<'_> {
     }
 
     fn bind_device(&self, client: &ClientId, key: &[u8]) -> Result<(), Stop> {
-        let user = user_place(&client.user());
-        let devices = self.store.scan(DEVICE_KEY, &user, &user, CERTIFIED_DEVICES_PER_USER_MAX)?;
+        let devices = certified_devices(self.store, &client.user())?;
         if devices.len() >= CERTIFIED_DEVICES_PER_USER_MAX {
             let most = CERTIFIED_DEVICES_PER_USER_MAX;
             return Err(not_allowed(format!(
@@ -171,6 +170,31 @@ pub(super) fn device_key_of(
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let key = store.read::<DeviceKeyBytes>(DEVICE_KEY, &device_place(client))?;
     Ok(key.map(|key| key.0))
+}
+
+/// Devices of a user that were ever certified.
+pub(super) fn certified_devices(
+    store: &Overlay,
+    user: &UserId,
+) -> Result<Vec<ClientId>, StoreError> {
+    let user = user_place(user);
+    let found = store.scan(DEVICE_KEY, &user, &user, CERTIFIED_DEVICES_PER_USER_MAX)?;
+    let client = |key: &[u8]| ClientId::parse(std::str::from_utf8(key).ok()?).ok();
+    Ok(found.iter().filter_map(|(key, _)| client(key)).collect())
+}
+
+/// The next account of a network, by name, with a device that was ever certified.
+pub(super) fn next_certified_user(
+    store: &Overlay,
+    network: Network,
+    after: Option<&UserId>,
+) -> Result<Option<UserId>, StoreError> {
+    // What follows `/` is behind all devices of the account.
+    let from = after.map(|user| [user.as_str().as_bytes(), b"0"].concat()).unwrap_or_default();
+    let prefix = format!("{network}:");
+    let found = store.scan(DEVICE_KEY, prefix.as_bytes(), &from, 1)?;
+    let client = |key: &[u8]| ClientId::parse(std::str::from_utf8(key).ok()?).ok();
+    Ok(found.first().and_then(|(key, _)| client(key)).map(|client| client.user()))
 }
 
 /// An Ed25519 public key.

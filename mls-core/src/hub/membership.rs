@@ -14,6 +14,8 @@ impl Turn<'_> {
         } else if is_listed {
             listed::joined(self.store, &room, &user)
         } else if listed::left(self.store, &room, &user, self.now_ms)? {
+            // A homeserver takes deactivated accounts out of their rooms, and says no more than that.
+            self.look_soon(&user);
             self.remove_from_group_of(&room, &[user])
         } else {
             Ok(())

@@ -1,77 +1,43 @@
-//! Devices that are revoked: a user's lost one, by another of theirs.
+//! Devices that are revoked: by another device of their user, by the operator, or because they are no more.
 //!
 //! From then on the hub orders nothing that such a device makes or that adds it, certifies no key of it, and
-//! has proposed its removal from all its groups. It never comes back: who logs in anew is another device.
+//! has proposed its removal from all its groups. Unless the operator lifts that, it never comes back: who logs
+//! in anew is another device. An account can be revoked too, with all devices that it has and that it gets.
 
-use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
-use mls_rs_core::crypto::SignaturePublicKey;
+mod record;
 
-use super::fetch_revocations;
-use super::group_record;
-use super::issue_credential::device_key_of;
-use super::leaves;
-use super::transparency;
-use super::turn::{Stop, Turn, invalid, not_allowed};
+use std::collections::BTreeSet;
+
+pub use record::RevokedBy;
+use record::RunningCertificate;
+pub(super) use record::{certificates, devices, lift, lift_user, user_since_ms, users, write_user};
+
+use super::issue_credential::certified_devices;
+use super::turn::{Stop, Turn, not_allowed};
+use super::{fetch_revocations, group_record, idle, leaves, transparency};
 use crate::address::{ClientId, UserId};
-use crate::authority::{AUTHORITY_SUITE, RevokedCertificate};
-use crate::engine;
-use crate::limits::{REVOKED_CERTIFICATES_MAX, REVOKED_DEVICES_PER_USER_MAX};
-use crate::overlay::{Overlay, decode};
-use crate::store::{Space, StoreError};
-use crate::transparency::{LogEntry, RevocationReason, Revoked, SerialNumber, user_label};
-use crate::wire::Answer;
+use crate::overlay::Overlay;
+use crate::store::StoreError;
+use crate::transparency::{LogEntry, Revoked, user_label};
 use crate::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
-use crate::wire::revoke_device::{RevokeDevice, proof_of};
 
-/// [`RevokedDevice`] by client.
-const SPACE: Space = "revoked";
-/// Records read from the database at once.
+/// Entries of the log read at once.
 const PAGE: usize = 256;
 
-/// Since when a device counts no more, and by whose word.
-#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-struct RevokedDevice {
-    at_ms: u64,
-    /// The device of the same user that asked.
-    by: Option<ClientId>,
-    /// All certificates that it ever got and that had not ended.
-    certificates: Vec<RunningCertificate>,
-}
-
-/// A certificate that has not ended.
-#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-struct RunningCertificate {
-    serial: SerialNumber,
-    not_after_s: u64,
-}
-
-/// The certificates of all revoked devices that have not ended by themselves.
-pub(super) fn certificates(
+/// By whose word a client counts no more; nothing where it counts.
+pub(super) fn revoked_by(
     store: &Overlay,
-    now_ms: u64,
-) -> Result<Vec<RevokedCertificate>, StoreError> {
-    let (mut found, mut from) = (Vec::new(), Vec::new());
-    while found.len() < REVOKED_CERTIFICATES_MAX {
-        let page = store.scan(SPACE, &[], &from, PAGE)?;
-        for (_, value) in &page {
-            let RevokedDevice { at_ms, certificates, .. } = decode(SPACE, value)?;
-            let running = certificates.into_iter().filter(|one| one.not_after_s > now_ms / 1000);
-            found.extend(running.map(|one| RevokedCertificate { serial: one.serial.0, at_ms }));
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
-            _ => break,
-        }
+    client: &ClientId,
+) -> Result<Option<RevokedBy>, StoreError> {
+    if user_since_ms(store, &client.user())?.is_some() {
+        return Ok(Some(RevokedBy::OperatorOfUser));
     }
-    found.truncate(REVOKED_CERTIFICATES_MAX);
-    Ok(found)
+    Ok(record::of_device(store, client)?.map(|(by, _)| by))
 }
 
 /// Whether a client is revoked.
 pub(super) fn is_revoked(store: &Overlay, client: &ClientId) -> Result<bool, StoreError> {
-    Ok(store.get(SPACE, client.as_str().as_bytes())?.is_some())
+    Ok(revoked_by(store, client)?.is_some())
 }
 
 /// A packet of packages without those of revoked devices.
@@ -93,80 +59,71 @@ pub(super) fn without_revoked(
 impl Turn<'_> {
     /// A device that is revoked does nothing here, and nothing is done for it.
     pub(super) fn refuse_revoked(&self, client: &ClientId) -> Result<(), Stop> {
-        match is_revoked(self.store, client)? {
-            true => {
-                Err(not_allowed(format!("{client} is revoked: log in anew, as another device")))
+        let user = client.user();
+        let why = match revoked_by(self.store, client)? {
+            None => return Ok(()),
+            Some(RevokedBy::OperatorOfUser) => {
+                format!("{user} is revoked by the administrator of this hub, who alone can undo it")
             }
-            false => Ok(()),
-        }
-    }
-
-    /// A user revokes a device from another one.
-    pub(super) fn revoke_device(
-        &mut self,
-        from: &UserId,
-        request: &RevokeDevice,
-    ) -> Result<Answer, Stop> {
-        let RevokeDevice { device, by, proof } = request;
-        if by.user() != *from || device.user() != *from {
-            return Err(not_allowed(format!("{from} cannot revoke {device}")));
-        } else if device == by {
-            return Err(invalid("a device is revoked from another one: log this one out"));
-        }
-        self.refuse_revoked(by)?;
-        self.check_known(device)?;
-        let why = "only a device that this hub has certified can revoke another";
-        let key = device_key_of(self.store, by)?.ok_or_else(|| not_allowed(why))?;
-        let key = SignaturePublicKey::from(key);
-        engine::verify(AUTHORITY_SUITE, &key, proof, &proof_of(device, by))
-            .map_err(|_| invalid("the asking device's key has not signed this request"))?;
-        let user = format!("{from}/");
-        let all = self.store.scan(SPACE, user.as_bytes(), &[], REVOKED_DEVICES_PER_USER_MAX)?.len();
-        if all >= REVOKED_DEVICES_PER_USER_MAX {
-            let most = REVOKED_DEVICES_PER_USER_MAX;
-            return Err(not_allowed(format!("{most} devices of {from} are revoked already")));
-        }
-        self.revoke(device, Some(by.clone()))?;
-        Ok(Answer::Done)
-    }
-
-    /// A device that never showed itself is more likely a slip of the pen than a lost one.
-    fn check_known(&self, device: &ClientId) -> Result<(), Stop> {
-        let published = self.pools(&device.user())?.iter().any(|pool| pool.client == *device);
-        let certified = device_key_of(self.store, device)?.is_some();
-        if published || certified || is_revoked(self.store, device)? {
-            return Ok(());
-        }
-        for group in leaves::all_groups(self.store, &device.user())? {
-            if self.has_leaf(&group, device)? {
-                return Ok(());
+            Some(RevokedBy::Operator) => format!(
+                "{client} is revoked by the administrator of this hub: ask them, or log in anew, as another device"
+            ),
+            Some(RevokedBy::Gone) => format!(
+                "{client} is revoked, for its homeserver did not list it any more: log in anew, as another device"
+            ),
+            Some(RevokedBy::Device(_)) => {
+                format!("{client} is revoked: log in anew, as another device")
             }
-        }
-        Err(invalid(format!("this hub never saw a device {device}: look at its id again")))
+        };
+        Err(not_allowed(why))
     }
 
-    /// Takes a device out of everything; once.
-    fn revoke(&mut self, client: &ClientId, by: Option<ClientId>) -> Result<(), StoreError> {
-        if is_revoked(self.store, client)? {
-            return Ok(());
+    /// Takes a device out of everything; once. In how many groups its removal is proposed.
+    pub(super) fn revoke(&mut self, client: &ClientId, by: &RevokedBy) -> Result<u32, StoreError> {
+        if let Some((former, _)) = record::of_device(self.store, client)? {
+            // What the operator says of the device itself outlasts what they say of its account.
+            if (&former, by) == (&RevokedBy::OperatorOfUser, &RevokedBy::Operator) {
+                record::write_by(self.store, client, by)?;
+            }
+            return Ok(0);
         }
         let at_ms = self.now_ms;
         let certificates = self.running_certificates(client)?;
-        let revoked = RevokedDevice { at_ms, by, certificates };
-        self.store.write(SPACE, client.as_str().as_bytes(), &revoked)?;
+        record::write(self.store, client, at_ms, by, certificates)?;
         fetch_revocations::outdate(self.store)?;
-        let reason = RevocationReason::KeyCompromise;
-        let entry = Revoked { client: client.clone(), serial: None, at_ms, reason };
+        let entry = Revoked { client: client.clone(), serial: None, at_ms, reason: by.reason() };
         transparency::append(self.store, at_ms, &LogEntry::Revoked(entry))?;
+        self.propose_removal_everywhere(client)
+    }
+
+    fn propose_removal_everywhere(&mut self, client: &ClientId) -> Result<u32, StoreError> {
+        let mut groups = 0u32;
         for group in leaves::all_groups(self.store, &client.user())? {
             if self.has_leaf(&group, client)?
                 && let Some(mut record) = group_record::read(self.store, &group)?
                 && record.successor.is_none()
             {
                 self.propose_removal_of(&mut record, client)?;
+                groups = groups.saturating_add(1);
             }
         }
-        Ok(())
+        Ok(groups)
+    }
+
+    /// Devices of a user that this hub ever saw and could still meet: certified, published, or in a group.
+    pub(super) fn known_devices(&self, user: &UserId) -> Result<BTreeSet<ClientId>, StoreError> {
+        let mut known: BTreeSet<_> = certified_devices(self.store, user)?.into_iter().collect();
+        known.extend(self.pools(user)?.into_iter().map(|pool| pool.client));
+        for group in leaves::all_groups(self.store, user)? {
+            known.extend(idle::clients(self.store, &group, user)?);
+        }
+        Ok(known)
+    }
+
+    /// Whether the hub ever saw the device: one that never showed itself is more likely a slip of the pen.
+    pub(super) fn has_seen(&self, device: &ClientId) -> Result<bool, StoreError> {
+        let known = self.known_devices(&device.user())?.contains(device);
+        Ok(known || is_revoked(self.store, device)?)
     }
 
     /// What the log has of a device's certificates.
@@ -208,6 +165,3 @@ impl Turn<'_> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-crate::codec_properties::hold!(RevokedDevice, RunningCertificate);

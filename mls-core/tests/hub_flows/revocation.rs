@@ -6,7 +6,7 @@ use mls_core::crypto::Crypto;
 use mls_core::identity::{ListInfo, Revocations};
 use mls_core::policy::{CREDENTIAL_LIFETIME_MS, REVOCATION_LIST_LIFETIME_MS};
 use mls_core::receipt::{Receipt, ReceiptKind};
-use mls_core::transparency::LogEntry;
+use mls_core::transparency::{LogEntry, RevocationReason, Revoked};
 use mls_core::wire::ask_to_join::AskToJoin;
 use mls_core::wire::claim_key_packages::ClaimOutcome;
 use mls_core::wire::fetch_own_entries::{FetchOwnEntries, OwnEntry};
@@ -22,16 +22,16 @@ use crate::device::{Device, SUITE};
 use crate::world::{World, room};
 
 /// Bob's telephone and his laptop, both certified, in a group of Alice's; and Carol's device in none.
-struct Verona {
-    world: World,
-    alice: Device,
-    phone: Device,
-    laptop: Device,
-    carol: Device,
+pub(crate) struct Verona {
+    pub(crate) world: World,
+    pub(crate) alice: Device,
+    pub(crate) phone: Device,
+    pub(crate) laptop: Device,
+    pub(crate) carol: Device,
 }
 
 impl Verona {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Certificates hold random bytes, so no twin could make the same.
         let mut world = World::alone();
         let mut phone = Device::new("bob@example.org", "00000000000000b0");
@@ -54,7 +54,7 @@ impl Verona {
     }
 }
 
-fn certify(world: &mut World, device: &Device) -> Result<Answer, Refusal> {
+pub(crate) fn certify(world: &mut World, device: &Device) -> Result<Answer, Refusal> {
     let public = public_key(device);
     let request = request_certificate(&device.id, SUITE, &device.key, &public).unwrap();
     let proof = sign(device, &issue_credential::proof_of(&request));
@@ -62,26 +62,62 @@ fn certify(world: &mut World, device: &Device) -> Result<Answer, Refusal> {
     world.request(&device.user(), Request::IssueCredential(issue))
 }
 
-fn public_key(device: &Device) -> SignaturePublicKey {
+pub(crate) fn public_key(device: &Device) -> SignaturePublicKey {
     let suite = Crypto::system().suite(SUITE).unwrap();
     suite.signature_key_derive_public(&device.key).unwrap()
 }
 
-fn sign(device: &Device, message: &[u8]) -> Vec<u8> {
+pub(crate) fn sign(device: &Device, message: &[u8]) -> Vec<u8> {
     mls_core::engine::sign(SUITE, &device.key, message).unwrap()
 }
 
-fn revocation(by: &Device, device: &ClientId) -> Request {
+pub(crate) fn revocation(by: &Device, device: &ClientId) -> Request {
     let proof = sign(by, &proof_of(device, &by.id));
     Request::RevokeDevice(RevokeDevice { device: device.clone(), by: by.id.clone(), proof })
 }
 
-fn assert_refused<T: std::fmt::Debug>(result: Result<T, Refusal>, word: &str) {
+pub(crate) fn assert_refused<T: std::fmt::Debug>(result: Result<T, Refusal>, word: &str) {
     match result {
         Err(Refusal::NotAllowed(why) | Refusal::InvalidCommit(why) | Refusal::Invalid(why)) => {
             assert!(why.contains(word), "{why}");
         }
         other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// The list of revoked certificates, as a device is given it.
+pub(crate) fn list(world: &mut World, to: &Device) -> (ListInfo, Revocations) {
+    match world.request(&to.user(), Request::FetchRevocations) {
+        Ok(Answer::Revocations(answer)) => {
+            let der = answer.list.inline().unwrap().to_vec();
+            (ListInfo::of(&der).unwrap(), Revocations::from_der(&der).unwrap())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The revocations in the log that are of the user of a device.
+pub(crate) fn logged(world: &mut World, of: &Device) -> Vec<Revoked> {
+    let fetch = Request::FetchOwnEntries(FetchOwnEntries { from: 0 });
+    let entries = match world.request(&of.user(), fetch) {
+        Ok(Answer::OwnEntries(found)) => found.entries,
+        other => panic!("{other:?}"),
+    };
+    let revoked = |entry: OwnEntry| match entry.entry {
+        LogEntry::Revoked(revoked) => Some(revoked),
+        LogEntry::Issued(_) => None,
+    };
+    entries.into_iter().filter_map(revoked).collect()
+}
+
+/// A leaf with one more certificate of a device.
+pub(crate) fn certificate(world: &mut World, device: &Device) -> SigningIdentity {
+    match certify(world, device) {
+        Ok(Answer::Credential(issued)) => {
+            let chain: Vec<_> = issued.chain.into_iter().map(|one| one.0).collect();
+            SigningIdentity::new(Credential::X509(chain.into()), public_key(device))
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -173,26 +209,10 @@ fn nobody_revokes_anothers_device_nor_with_anothers_key_nor_from_a_device_that_i
 #[test]
 fn a_revocation_is_listed_with_all_certificates_of_the_device_and_stands_in_the_log() {
     let mut verona = Verona::new();
-    let list = |world: &mut World, of: &Device| match world
-        .request(&of.user(), Request::FetchRevocations)
-    {
-        Ok(Answer::Revocations(answer)) => {
-            let der = answer.list.inline().unwrap().to_vec();
-            (ListInfo::of(&der).unwrap(), Revocations::from_der(&der).unwrap())
-        }
-        other => panic!("{other:?}"),
-    };
-    let certificates = |world: &mut World, device: &Device| match certify(world, device) {
-        Ok(Answer::Credential(issued)) => {
-            let chain: Vec<_> = issued.chain.into_iter().map(|one| one.0).collect();
-            SigningIdentity::new(Credential::X509(chain.into()), public_key(device))
-        }
-        other => panic!("{other:?}"),
-    };
     let Verona { world, phone, laptop, carol, .. } = &mut verona;
     world.twin_works = false;
-    let of_laptop = [certificates(world, laptop), certificates(world, laptop)];
-    let of_phone = certificates(world, phone);
+    let of_laptop = [certificate(world, laptop), certificate(world, laptop)];
+    let of_phone = certificate(world, phone);
     let (before, empty) = list(world, carol);
     assert!(!of_laptop.iter().any(|leaf| empty.names(leaf)));
     verona.revoke_laptop();
@@ -205,15 +225,10 @@ fn a_revocation_is_listed_with_all_certificates_of_the_device_and_stands_in_the_
     let (fresh, still) = list(world, carol);
     assert!(fresh.number > after.number && fresh.next_update_s > after.next_update_s);
     assert!(still.names(&of_laptop[0]));
-    let entries =
-        match world.request(&phone.user(), Request::FetchOwnEntries(FetchOwnEntries { from: 0 })) {
-            Ok(Answer::OwnEntries(found)) => found.entries,
-            other => panic!("{other:?}"),
-        };
-    let logged = |entry: &&OwnEntry| matches!(&entry.entry, LogEntry::Revoked(_));
-    let logged: Vec<_> = entries.iter().filter(logged).collect();
+    let logged = logged(world, phone);
     assert_eq!(logged.len(), 1);
-    assert_eq!(*logged[0].entry.client(), verona.laptop.id);
+    assert_eq!(logged[0].client, verona.laptop.id);
+    assert_eq!(logged[0].reason, RevocationReason::KeyCompromise);
     // Certificates that have ended need no list.
     let Verona { world, carol, .. } = &mut verona;
     world.now += CREDENTIAL_LIFETIME_MS;

@@ -12,7 +12,8 @@ use mls_core::bridge_group::BridgeGroup;
 use mls_core::crypto::Crypto;
 use mls_core::engine::{self, sha256};
 use mls_core::hub::{
-    AnswerEffect, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput, RootChange,
+    AnswerEffect, Effect, Hub, HubSetup, Input, OperatorOrder, Reply, ReplyTo, RequestInput,
+    RootChange, Whom,
 };
 use mls_core::identity::{
     Certificate, ListInfo, Revocations, Standing, TrustAnchor, TrustAnchors, check_chain,
@@ -329,6 +330,26 @@ fn while_the_key_is_away_devices_are_told_to_come_again_and_all_else_goes_on() {
     hub.now += DAY_MS;
     let list = hub.revocations(&authority);
     assert!(matches!(list, Err(Refusal::Unavailable(_))), "{list:?}");
+}
+
+#[test]
+fn what_was_revoked_under_a_former_intermediate_stands_in_the_list_of_the_next() {
+    let (mut hub, root) = (Operated::new(), root());
+    let (first, second) = (intermediate(&root), intermediate(&root));
+    let chain: CertificateChain = hub.certificate(&first).unwrap().into();
+    let key = Certificate::of(&chain).unwrap().key;
+    let leaf = SigningIdentity::new(Credential::X509(chain), key.into());
+    let names = |list: &[u8]| Revocations::from_der(list).unwrap().names(&leaf);
+    assert!(!names(&hub.revocations(&first).unwrap()));
+    let mut opened = hub.open(&first).unwrap();
+    let order = OperatorOrder::Revoke(Whom::Client(juliet()));
+    let outcome = opened.handle(hub.now, Input::Operator(order)).unwrap();
+    hub.store.apply(&outcome.writes);
+    for authority in [&first, &second] {
+        assert!(names(&hub.revocations(authority).unwrap()));
+        let refused = hub.certificate(authority).unwrap_err();
+        assert!(refused.to_string().contains("administrator"), "{refused}");
+    }
 }
 
 #[test]

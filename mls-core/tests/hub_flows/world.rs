@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::hub::{
-    AnswerEffect, Effect, Hub, HubSetup, Input, Outcome, Reply, ReplyTo, RequestInput, RoomMessage,
+    AnswerEffect, Effect, Hub, HubSetup, Input, OperatorAnswer, OperatorOrder, Outcome, Reply,
+    ReplyTo, RequestInput, RoomMessage,
 };
 use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::store::{MemoryStore, Write};
@@ -111,6 +112,13 @@ impl World {
     pub(crate) fn happen(&mut self, input: Input) {
         let outcome = self.input(input);
         self.effects.extend(outcome.effects);
+    }
+
+    /// What the operator wants, and what they are told.
+    pub(crate) fn order(&mut self, order: OperatorOrder) -> OperatorAnswer {
+        let outcome = self.input(Input::Operator(order));
+        self.effects.extend(outcome.effects);
+        outcome.operator.expect("an order is answered at once")
     }
 
     /// A request and its answer, which must come at once.

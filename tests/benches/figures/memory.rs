@@ -141,7 +141,9 @@ async fn use_groups(path: &Path, commits: &[String]) {
     let decision = Decision::open(&setup(), &database).unwrap();
     let (told, mut answers) = mpsc::unbounded_channel();
     let (deliveries, receiver) = mpsc::channel(DELIVERIES_WAITING_MAX);
-    let runtime = Runtime::new(setup(), database, decision, Arc::new(Answers(told)), receiver);
+    let (_, orders) = mpsc::channel(1);
+    let runtime =
+        Runtime::new(setup(), database, decision, Arc::new(Answers(told)), receiver, orders);
     tokio::spawn(runtime.run(std::future::pending()));
     for path in commits {
         let bytes = fs::read(path).unwrap();

@@ -131,7 +131,8 @@ async fn carry(path: &Path, inputs: Vec<Input>) -> (Duration, Duration) {
     let stand = Arc::new(Stand { relayed, expected, all });
     let (deliveries, receiver) = mpsc::channel(DELIVERIES_WAITING_MAX);
     let carrier = Arc::clone(&stand);
-    let runtime = Runtime::new(setup(), database.clone(), decision, carrier, receiver);
+    let (_, orders) = mpsc::channel(1);
+    let runtime = Runtime::new(setup(), database.clone(), decision, carrier, receiver, orders);
     let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(runtime.run(async move { stopped.await.unwrap() }));
     let begin = Instant::now();

@@ -46,7 +46,10 @@ impl Component {
                 return Ok(self.shared.report(&admit.room, &admit.user));
             }
             Effect::Expel(expel) => self.shared.expel(expel).await?,
-            Effect::MakeRooms(_) | Effect::ClaimMatrix(_) | Effect::QueryDevice(_) => {
+            Effect::MakeRooms(_)
+            | Effect::ClaimMatrix(_)
+            | Effect::QueryDevice(_)
+            | Effect::ListDevices(_) => {
                 return Err(not_ours());
             }
         }
