@@ -7,14 +7,15 @@ use mls_core::identity::{Standing, TrustAnchor, TrustAnchors};
 use mls_core::member::{
     Alarm, AlarmEvent, AnchorSource, AnchorsChanged, Asked, ChangeKind, CommandDone, CommandFailed,
     DeviceCertified, DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary,
-    HeardFrom, HubContradicts, Joined, KnockDeniedEvent, KnockedEvent, LogForked, MemberSummary,
-    MembershipChange, MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked,
-    NotLogged, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
-    Undecryptable, WarningEvent,
+    HeardFrom, HubContradicts, IdentityStanding, Joined, KnockDeniedEvent, KnockedEvent, LogForked,
+    MemberSummary, MembershipChange, MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor,
+    NotAsked, NotLogged, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
+    Undecryptable, UnsignedDevice, VerifiedUserChanged, WarningEvent,
 };
 use mls_core::transparency::{
     Issued, LogEntry, RevocationReason, Revoked, SerialNumber, SignedTreeHead, TreeHead, TwoHeads,
 };
+use mls_core::user_identity::Ed25519Key;
 use mls_core::wire::{Digest, GroupId};
 
 use super::*;
@@ -125,6 +126,12 @@ fn events() -> Vec<Event> {
         alarm(Alarm::LogForked(LogForked { first: 9, second: 7 })),
         alarm(Alarm::NotAsked(NotAsked { index: 8, key: Digest([0xab; 32]), at_ms: 1 })),
         alarm(Alarm::NotLogged(NotLogged { client: bob(), certificate: Digest([0xcd; 32]) })),
+        alarm(Alarm::VerifiedUserChanged(VerifiedUserChanged {
+            client: bob(),
+            known: Ed25519Key([0xab; 32]),
+            shown: Ed25519Key([0xcd; 32]),
+        })),
+        alarm(Alarm::UnsignedDevice(UnsignedDevice { client: bob(), why: None })),
         alarm(Alarm::HubContradicts(HubContradicts { seq: 7, evidence: Digest([0xab; 32]) })),
         alarm(Alarm::OtherState(OtherStateSeen {
             epoch: 7,
@@ -160,6 +167,7 @@ fn every_answer_has_its_pinned_line() {
         leaf_index,
         admin,
         signature_key: vec![0xab; 32],
+        identity: IdentityStanding::Unsigned,
         standing: match admin {
             true => Standing::Vouched { until_s: 1_800_000_000 },
             false => Standing::Unvouched,
@@ -170,6 +178,7 @@ fn every_answer_has_its_pinned_line() {
         order: Order::Room,
         group: group(),
         epoch: 3,
+        epoch_digits: "12345 67890".into(),
         rooms: rooms(),
         anchors: vec![NamedAnchor { anchor: anchor(), known: true }],
         suite: 1,
