@@ -3,6 +3,7 @@
 mod alarm;
 mod authority;
 mod certificates;
+mod identity;
 mod membership;
 mod restarted;
 
@@ -101,6 +102,7 @@ pub fn render(line: &Line) -> String {
         Line::Certificates { log, entries, .. } => certificates::all(log.as_ref(), entries),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
         Line::Membership(entry) => membership::render(entry),
+        Line::Identity(line) => identity::render(line),
         Line::Alarm(alarm) => alarm::render(alarm),
     }
 }
