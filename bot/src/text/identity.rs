@@ -63,7 +63,7 @@ fn seen(user: &str, key: &SeenKeyLine) -> String {
     )
 }
 
-/// The code in half blocks; dark on light, whatever the terminal's own colours are not.
+/// The code in half blocks, the light ones drawn: most terminals are dark.
 fn qr(text: &str) -> String {
     match QrCode::new(text) {
         Ok(code) => {

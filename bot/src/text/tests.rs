@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::json::{
-    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, LogLine, MemberLine,
-    MembershipLine, RoomLine,
+    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, IdentityLine, LogLine,
+    MemberLine, MembershipLine, RoomLine,
 };
 
 const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
@@ -216,6 +216,20 @@ fn every_line_reads_as_pinned() {
             n: 1,
             group: GROUP.into(),
             why: "the hub's handshakes cannot be processed".into(),
+        }),
+        Line::Identity(IdentityLine::Identity {
+            id: None,
+            client: ALICE.into(),
+            state: "none",
+            identity_key: None,
+            fingerprint: None,
+            signed: None,
+        }),
+        Line::Identity(IdentityLine::IdentityStatement {
+            id: None,
+            client: ALICE.into(),
+            device_fingerprint: "ab".repeat(32),
+            statement: "mls-device-statement:0:AAAA".into(),
         }),
         Line::Membership(logged()),
         Line::Groups { id: None, groups: vec![] },

@@ -7,15 +7,16 @@ use mls_core::identity::{Standing, TrustAnchor, TrustAnchors};
 use mls_core::member::{
     Alarm, AlarmEvent, AnchorSource, AnchorsChanged, Asked, ChangeKind, CommandDone, CommandFailed,
     DeviceCertified, DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary,
-    HeardFrom, HubContradicts, IdentityStanding, Joined, KnockDeniedEvent, KnockedEvent, LogForked,
-    MemberSummary, MembershipChange, MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor,
-    NotAsked, NotLogged, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
-    Undecryptable, UnsignedDevice, VerifiedUserChanged, WarningEvent,
+    HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KnockDeniedEvent,
+    KnockedEvent, LogForked, MemberSummary, MembershipChange, MembershipEntry, MessageEvent,
+    MessagesMissing, NamedAnchor, NotAsked, NotLogged, OtherStateSeen, Proposer, RemovedEvent,
+    Restarted, Sender, StartedAnew, Undecryptable, UnsignedDevice, VerifiedUserChanged,
+    WarningEvent,
 };
 use mls_core::transparency::{
     Issued, LogEntry, RevocationReason, Revoked, SerialNumber, SignedTreeHead, TreeHead, TwoHeads,
 };
-use mls_core::user_identity::Ed25519Key;
+use mls_core::user_identity::{DeviceRequest, DeviceStatement, Ed25519Key, SeenKey, Verification};
 use mls_core::wire::{Digest, GroupId};
 
 use super::*;
@@ -193,6 +194,21 @@ fn every_answer_has_its_pinned_line() {
         offered: TrustAnchors(vec![TrustAnchor { certificate: vec![2], ..anchor() }]),
         issued_by_hub: true,
     };
+    let key = Ed25519Key([0xab; 32]);
+    let asked = DeviceRequest { client: alice(), device_key: Ed25519Key([0xcd; 32]) };
+    let DeviceRequest { client, device_key } = asked.clone();
+    let statement =
+        DeviceStatement { client, identity_key: key, device_key, day: 20_000, signature: [7; 64] };
+    let signed = Some(statement.clone());
+    let signed = IdentitySummary { client: alice(), statement: signed, made_here: true };
+    let unsigned = IdentitySummary { client: alice(), statement: None, made_here: false };
+    let seen = Verification {
+        own: alice().user(),
+        own_key: key,
+        user: bob().user(),
+        keys: vec![SeenKey { key: device_key, verified: true, clients: [bob()].into() }],
+        unsigned: [bob()].into(),
+    };
     let lines = [
         Line::LoggedIn { client: alice().to_string() },
         Line::Ready { client: alice().to_string() },
@@ -201,6 +217,11 @@ fn every_answer_has_its_pinned_line() {
         Line::authorities(Some("9".into()), &[known]),
         Line::certificates(Some("9".into()), None, &[]),
         Line::certificates(None, Some(&log()), &own_entries()),
+        Line::Identity(IdentityLine::summary(Some("5".into()), &unsigned)),
+        Line::Identity(IdentityLine::request(None, &asked)),
+        Line::Identity(IdentityLine::statement(None, &statement)),
+        Line::Identity(IdentityLine::summary(None, &signed)),
+        Line::Identity(IdentityLine::verification(Some("6".into()), &seen)),
         Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },
