@@ -8,6 +8,7 @@ use url::Url;
 use crate::authorities::Trust;
 use crate::branching::Branch;
 use crate::group_actions::{Propose, Psk, ReInit, Revoke, Rotate, Settings};
+use crate::identities::{Identity, Verify};
 use crate::knocking::{Knock, Knocker};
 use crate::rooms::Rooms;
 
@@ -121,6 +122,22 @@ pub enum Action {
     /// what the domain's operator shows (`mls-bridge check`), not with what this program shows.
     /// What a group takes is changed by an admin: `settings GROUP --authority DOMAIN`.
     Trust(Trust),
+    /// Show your identity key, make it, or have it sign another device of yours
+    ///
+    /// People verify your identity key once, and it signs your devices: a new device that it signed is verified for
+    /// them too. It is made on one device and never leaves that. On the others: `identity request`, then
+    /// `identity sign LINE` on the first one, then `identity accept LINE` here.
+    Identity {
+        /// What to do with it
+        #[command(subcommand)]
+        what: Option<Identity>,
+    },
+    /// Verify a user: show a safety number and a QR code, or take the other's
+    ///
+    /// Both of you run `verify` and read each other the number, by voice or face to face, or scan the code; then each
+    /// says so by --digits or --scanned. From then on all devices that this user's identity key signed are verified,
+    /// and you are alarmed when the key changes, or a device comes that it did not sign.
+    Verify(Verify),
     /// Show who came into a group and who went, and who wanted it so
     Log(Group),
     /// Wait to be added to a group, and join it
@@ -296,6 +313,12 @@ mod tests {
             "mls-bot --profile p settings 1f2e --authority d --no-authority 0123456789abcdef0123456789abcdef",
             "mls-bot --profile p authorities",
             "mls-bot --profile p revoke PHONE",
+            "mls-bot --profile p identity",
+            "mls-bot --profile p identity create",
+            "mls-bot --profile p identity sign mls-device-request:0:AA",
+            "mls-bot --profile p verify b@d",
+            "mls-bot --profile p verify b@d --digits 12345",
+            "mls-bot --profile p verify b@d --forget",
             "mls-bot --profile p trust d 0123456789abcdef0123456789abcdef",
             "mls-bot --profile p trust d --certificate root.der",
             "mls-bot --profile p psk hold 1f2e summer key.bin",

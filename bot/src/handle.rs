@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use mls_core::address::ClientId;
+use mls_core::address::{ClientId, UserId};
 use mls_core::content::{self, ContentError};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{
-    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, LogSummary, LoggedEntry, Member,
-    MembershipEntry, SendCommand,
+    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, IdentitySummary, LogSummary,
+    LoggedEntry, Member, MembershipEntry, SendCommand, SignDeviceError,
 };
 use mls_core::store::StoreError;
+use mls_core::user_identity::{DeviceRequest, DeviceStatement, Verification, VerificationError};
 use mls_core::wire::GroupId;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -160,6 +161,36 @@ impl Bot {
     ) -> Result<Vec<MembershipEntry>, RunError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::MembershipLog(group.clone(), from_seq, limit, reply), answer).await
+    }
+
+    /// This device's part in its user's identity.
+    pub async fn identity(&self) -> Result<IdentitySummary, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::Identity(reply), answer).await
+    }
+
+    /// What this device asks the device that made the identity key to sign.
+    pub async fn device_request(&self) -> Result<DeviceRequest, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::DeviceRequest(reply), answer).await
+    }
+
+    /// Signs another device of this user.
+    pub async fn sign_device(
+        &self,
+        request: DeviceRequest,
+    ) -> Result<Result<DeviceStatement, SignDeviceError>, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::SignDevice(request, reply), answer).await
+    }
+
+    /// What a person compares to verify a user.
+    pub async fn verification(
+        &self,
+        user: UserId,
+    ) -> Result<Result<Verification, VerificationError>, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::Verification(user, reply), answer).await
     }
 
     /// Waits until the connection is there and nothing is under way.

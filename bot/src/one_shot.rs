@@ -17,6 +17,7 @@ use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
 use crate::group_actions;
 use crate::handle::{Bot, random_id, random_salt};
+use crate::identities::{self, Answer, IdentityWish};
 use crate::interrupt::Interrupt;
 use crate::json::{GroupLine, Line, MembershipLine};
 use crate::knocking;
@@ -67,6 +68,9 @@ impl OneShot {
             Action::Certificates => self.certificates().await?,
             Action::Log(group) => self.log(&group.group).await?,
             Action::Join => self.join().await?,
+            Action::Identity { what: None } => self.identity(IdentityWish::Show).await?,
+            Action::Identity { what: Some(what) } => self.identity(what.wish()?).await?,
+            Action::Verify(verify) => self.identity(verify.wish()?).await?,
             action => {
                 let command = self.command(action).await?;
                 self.fulfil(command).await?;
@@ -124,6 +128,15 @@ impl OneShot {
             }
             action => return Err(Exit::Usage(format!("{action:?} does not end by itself"))),
         })
+    }
+
+    async fn identity(&mut self, wish: IdentityWish) -> Result<(), Exit> {
+        self.settle().await?;
+        match identities::answer(&self.bot, None, wish).await? {
+            Answer::Show(line) => Ok(self.screen.show(&Line::Identity(*line))?),
+            Answer::Command(command) => self.fulfil(command).await,
+            Answer::Refused(why) => Err(Exit::Failed(why)),
+        }
     }
 
     async fn settings(&self, typed: &group_actions::Settings) -> Result<Command, Exit> {

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use mls_core::member::{Event, EventRecord};
+use mls_core::member::{Command, Event, EventRecord};
 use tokio::time::{Instant, sleep_until};
 
 use crate::echo;
 use crate::exit::Exit;
 use crate::handle::{Bot, BotError, random_salt};
+use crate::identities::{self, Answer};
 use crate::interrupt::Interrupt;
 use crate::json::{JsonRequest, Line, MalformedLine, Wish};
 use crate::runner::RunError;
@@ -171,12 +172,23 @@ impl Driver {
                     self.screen.show(&Line::certificates(Some(id), log.as_ref(), &own))?;
                 }
             }
-            Wish::Command(command) => {
-                self.unfinished.insert(id.clone());
-                unless_ended(self.bot.command(id, command).await)?;
+            Wish::Identity(wish) => {
+                let answer = identities::answer(&self.bot, Some(id.clone()), wish).await;
+                match unless_ended(answer)? {
+                    Some(Answer::Show(line)) => self.screen.show(&Line::Identity(*line))?,
+                    Some(Answer::Refused(why)) => return self.refused(id, why),
+                    Some(Answer::Command(command)) => self.take(id, command).await?,
+                    None => {}
+                }
             }
+            Wish::Command(command) => self.take(id, command).await?,
         }
         Ok(Next::GoOn)
+    }
+
+    async fn take(&mut self, id: String, command: Command) -> Result<(), Exit> {
+        self.unfinished.insert(id.clone());
+        unless_ended(self.bot.command(id, command).await).map(drop)
     }
 
     /// A command that cannot be taken has failed before it was stored.

@@ -211,6 +211,20 @@ impl Runner {
                 Ask::MembershipLog(group, from_seq, limit, reply) => {
                     let _ = reply.send(self.member.membership_log(&group, from_seq, limit)?);
                 }
+                Ask::Identity(reply) => {
+                    let _ = reply.send(self.member.identity());
+                }
+                Ask::DeviceRequest(reply) => {
+                    let (request, writes) = self.member.device_request()?;
+                    self.database.commit(&writes)?;
+                    let _ = reply.send(request);
+                }
+                Ask::SignDevice(request, reply) => {
+                    let _ = reply.send(self.member.sign_device(now_ms(), &request));
+                }
+                Ask::Verification(user, reply) => {
+                    let _ = reply.send(self.member.verification(&user)?);
+                }
                 Ask::Settled(reply) => self.settling.push(reply),
                 Ask::Seen(number) => self.seen = self.seen.max(Some(number)),
                 Ask::Stop => self.stopping = true,

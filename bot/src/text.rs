@@ -3,6 +3,7 @@
 mod alarm;
 mod authority;
 mod certificates;
+mod identity;
 mod membership;
 mod restarted;
 
@@ -101,6 +102,7 @@ pub fn render(line: &Line) -> String {
         Line::Certificates { log, entries, .. } => certificates::all(log.as_ref(), entries),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
         Line::Membership(entry) => membership::render(entry),
+        Line::Identity(line) => identity::render(line),
         Line::Alarm(alarm) => alarm::render(alarm),
     }
 }
@@ -122,13 +124,21 @@ pub fn members(group: &GroupLine) -> String {
         let standing = match member.certified_until {
             Some(_) => "certified ",
             None if member.revoked => "REVOKED   ",
+            None if member.identity == "verified" => "verified  ",
             None => "unverified",
+        };
+        let signed = match member.identity {
+            "verified" => "verified",
+            "signed" => "signed, nobody verified it",
+            "broken" => "BROKEN STATEMENT",
+            _ => "unsigned",
         };
         let quiet = if member.unheard_since.is_some() { "  (not heard from yet)" } else { "" };
         let who = who(&member.client);
-        format!("{:>4}  {role}  {standing}  key {key}  {who}{quiet}", member.leaf_index)
+        format!("{:>4}  {role}  {standing}  key {key}  {who}  ({signed}){quiet}", member.leaf_index)
     });
-    rows.chain(authorities).collect::<Vec<_>>().join("\n")
+    let digits = format!("      epoch {}: {}", group.epoch, group.epoch_digits);
+    rows.chain(authorities).chain([digits]).collect::<Vec<_>>().join("\n")
 }
 
 fn message(line: &Line) -> String {

@@ -83,4 +83,5 @@ pub mod seal;
 pub mod store;
 pub mod submission;
 pub mod transparency;
+pub mod user_identity;
 pub mod wire;

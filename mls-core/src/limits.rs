@@ -61,6 +61,8 @@ pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 /// Domains whose authorities a device knows.
 pub const DOMAINS_PINNED_MAX: usize = 256;
+/// Users whose identity keys a device knows; of more it pins none.
+pub const KNOWN_IDENTITIES_MAX: usize = 10_000;
 /// Devices of one user that are revoked; none of them is ever forgotten.
 pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
 /// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the

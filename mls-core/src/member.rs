@@ -40,6 +40,7 @@ mod group_record;
 mod handshake;
 mod hub_keys;
 mod hub_pin;
+mod identity_command;
 mod input;
 mod intents;
 mod invite;
@@ -49,6 +50,7 @@ mod key_history;
 mod key_packages;
 mod keys;
 mod knock;
+mod known_identities;
 mod known_keys;
 mod leaf_update;
 mod leave;
@@ -59,6 +61,7 @@ mod one_commit;
 mod opening;
 mod outcome;
 mod output;
+mod own_identity;
 mod parent_copy;
 pub mod passive_client;
 mod pending_proposals;
@@ -87,9 +90,13 @@ mod stale_uploads;
 mod successor;
 mod summary;
 mod unheard;
+mod verifying;
 mod welcome;
 
-pub use alarm::{Alarm, AlarmEvent, HubContradicts, LogForked, MessagesMissing, OtherStateSeen};
+pub use alarm::{
+    Alarm, AlarmEvent, HubContradicts, LogForked, MessagesMissing, OtherStateSeen, UnsignedDevice,
+    VerifiedUserChanged,
+};
 pub use command::{
     BranchCommand, Command, CommandId, CreateGroupWith, HoldPsk, MembersCommand, ProposeCommand,
     ReInitCommand, SendCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
@@ -100,13 +107,15 @@ pub use event::{
     RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
 };
 pub use exporter::ExportedSecret;
+pub use identity_command::{IdentityCommand, VerifyUser};
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use log_watch::{Asked, DeviceCertified, LogSummary, LoggedEntry, NotAsked, NotLogged};
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
+pub use own_identity::{IdentitySummary, SignDeviceError};
 pub use pinned_anchors::{AnchorSource, DomainAnchors, DomainAnchorsCommand};
-pub use summary::{GroupSummary, MemberSummary, NamedAnchor};
+pub use summary::{GroupSummary, IdentityStanding, MemberSummary, NamedAnchor};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -136,6 +145,7 @@ pub struct Member {
     crypto: Crypto,
     client: ClientId,
     keys: SignatureKeys,
+    own_identity: own_identity::OwnIdentity,
     /// Loads groups of any suite.
     engine: MemberClient,
     /// Time of the input under way.

@@ -15,6 +15,8 @@ pub const BRIDGE_GROUP_EXTENSION: ExtensionType = ExtensionType::new(0xFB71);
 pub const LAST_RESORT_EXTENSION: ExtensionType = ExtensionType::new(0x000A);
 /// The leaf node extension that names the external PSKs that a member holds.
 pub const HELD_PSKS_EXTENSION: ExtensionType = ExtensionType::new(0xFB72);
+/// The leaf node extension by which a user's identity key and a device sign a leaf.
+pub const USER_IDENTITY_EXTENSION: ExtensionType = ExtensionType::new(0xFB73);
 /// Resumption PSKs of so many epochs before the current one may be used.
 pub const RESUMPTION_PSK_EPOCHS: u64 = 3;
 /// A key package lives at most this long, in seconds; older engines' 365 days are refused.

@@ -153,7 +153,17 @@ impl Bot {
 
     /// Waits for the end of the command `id`: its `command_done`, or an error that says why not.
     pub fn finish(&self, id: &str) -> Result<Value, RigError> {
-        let ends = ["command_done", "command_failed", "groups", "authorities", "certificates"];
+        let ends = [
+            "command_done",
+            "command_failed",
+            "groups",
+            "authorities",
+            "certificates",
+            "identity",
+            "identity_request",
+            "identity_statement",
+            "verification",
+        ];
         let quoted = format!("\"id\":\"{id}\"");
         let end = self.wait_for(&format!("command {id} ends"), |event| {
             let named = |name: &&str| event["event"] == **name;

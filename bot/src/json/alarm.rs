@@ -102,6 +102,30 @@ pub enum AlarmLine {
         /// SHA-256 of the certificate, in hex.
         certificate: String,
     },
+    /// A device of a verified user is signed by another identity key: they are verified no more.
+    VerifiedUserChanged {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The device.
+        client: String,
+        /// The identity key that a person had verified, in hex.
+        known: String,
+        /// The one that signs the device, in hex.
+        shown: String,
+    },
+    /// A device in the name of a verified user is not signed by their identity key.
+    UnsignedDeviceOfVerifiedUser {
+        /// The number.
+        n: u64,
+        /// The group.
+        group: String,
+        /// The device.
+        client: String,
+        /// Half a sentence; null where it is signed by now.
+        why: Option<String>,
+    },
 }
 
 impl AlarmLine {
@@ -143,6 +167,19 @@ impl AlarmLine {
                 group,
                 client: not.client.to_string(),
                 certificate: not.certificate.to_string(),
+            },
+            Alarm::VerifiedUserChanged(changed) => Self::VerifiedUserChanged {
+                n,
+                group,
+                client: changed.client.to_string(),
+                known: changed.known.to_string(),
+                shown: changed.shown.to_string(),
+            },
+            Alarm::UnsignedDevice(device) => Self::UnsignedDeviceOfVerifiedUser {
+                n,
+                group,
+                client: device.client.to_string(),
+                why: device.why.clone(),
             },
         }
     }

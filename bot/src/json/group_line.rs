@@ -3,7 +3,7 @@
 use mls_core::address::RoomAddress;
 use mls_core::bridge_group::Order;
 use mls_core::identity::Standing;
-use mls_core::member::{GroupSummary, MemberSummary, NamedAnchor};
+use mls_core::member::{GroupSummary, IdentityStanding, MemberSummary, NamedAnchor};
 use serde::Serialize;
 
 /// One group.
@@ -16,6 +16,8 @@ pub struct GroupLine {
     pub branched_from: Option<String>,
     /// Its epoch.
     pub epoch: u64,
+    /// The epoch's authenticator (RFC 9420 8.7) as digits: the same for all members.
+    pub epoch_digits: String,
     /// RFC 9420 number of its cipher suite.
     pub suite: u16,
     /// Suites that all members can use: `reinit` can choose among them.
@@ -66,6 +68,11 @@ pub struct MemberLine {
     pub certified_until: Option<u64>,
     /// Its authority has taken its certificate back: it is to be removed.
     pub revoked: bool,
+    /// `verified`: signed by the identity key that a person verified, or one's own; `signed`: by one that nobody
+    /// has verified; `unsigned`; `broken`: what the leaf says of it is not true.
+    pub identity: &'static str,
+    /// The identity key that signs it, in hex.
+    pub identity_key: Option<String>,
     /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
     /// added while this device was in the group.
     pub unheard_since: Option<u64>,
@@ -77,6 +84,7 @@ impl From<&GroupSummary> for GroupLine {
             group: group.group.to_string(),
             branched_from: group.branched_from.as_ref().map(ToString::to_string),
             epoch: group.epoch,
+            epoch_digits: group.epoch_digits.clone(),
             suite: group.suite,
             shared_suites: group.shared_suites.clone(),
             order: match group.order {
@@ -108,6 +116,12 @@ impl From<&RoomAddress> for RoomLine {
 
 impl From<&MemberSummary> for MemberLine {
     fn from(member: &MemberSummary) -> Self {
+        let (identity, identity_key) = match &member.identity {
+            IdentityStanding::Verified(key) => ("verified", Some(key.to_string())),
+            IdentityStanding::Unverified(key) => ("signed", Some(key.to_string())),
+            IdentityStanding::Unsigned => ("unsigned", None),
+            IdentityStanding::Broken(_) => ("broken", None),
+        };
         Self {
             client: member.client.to_string(),
             admin: member.admin,
@@ -119,6 +133,8 @@ impl From<&MemberSummary> for MemberLine {
                 Standing::Unvouched | Standing::Revoked => None,
             },
             revoked: member.standing == Standing::Revoked,
+            identity,
+            identity_key,
         }
     }
 }

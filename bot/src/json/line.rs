@@ -5,7 +5,9 @@ mod of_event;
 use mls_core::member::{DomainAnchors, GroupSummary, LogSummary, LoggedEntry};
 use serde::Serialize;
 
-use super::{AlarmLine, AuthorityLine, EntryLine, GroupLine, LogLine, MembershipLine, RoomLine};
+use super::{
+    AlarmLine, AuthorityLine, EntryLine, GroupLine, IdentityLine, LogLine, MembershipLine, RoomLine,
+};
 
 /// One line of output. `n` numbers what happened, in the profile's whole life; a line can come
 /// again, with the same `n`, after a crash. Lines without `n` are about this process only.
@@ -281,6 +283,9 @@ pub enum Line {
     /// An entry of the membership log.
     #[serde(untagged)]
     Membership(MembershipLine),
+    /// An answer about identity keys.
+    #[serde(untagged)]
+    Identity(IdentityLine),
     /// An alarm.
     #[serde(untagged)]
     Alarm(AlarmLine),

@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::group_request::{self, GroupRequest};
+use super::identity_request::{self, IdentityRequest};
 use crate::branching;
+use crate::identities::IdentityWish;
 use crate::runner::OWN_COMMAND;
 use crate::user;
 
@@ -40,6 +42,8 @@ pub enum Wish {
     Authorities,
     /// What the authority's log holds in this user's name.
     Certificates,
+    /// Something about identity keys.
+    Identity(IdentityWish),
     /// To end.
     Quit,
 }
@@ -120,18 +124,24 @@ impl JsonRequest {
     }
 }
 
-/// A line that is one of [`group_request::NAMES`]; nothing for another.
+/// A line that is one of those in [`group_request`] or [`identity_request`]; nothing for another.
 fn group_request(line: &str) -> Result<Option<JsonRequest>, MalformedLine> {
     let fields: Option<Map<String, Value>> = serde_json::from_str(line).ok();
     let named = fields.as_ref().and_then(|fields| fields.get("command")?.as_str());
-    if !named.is_some_and(|name| group_request::NAMES.contains(&name)) {
+    let is = |names: &[&str]| named.is_some_and(|name| names.contains(&name));
+    let about_identity = is(&identity_request::NAMES);
+    if !about_identity && !is(&group_request::NAMES) {
         return Ok(None);
     }
     let mistake = |mistake| MalformedLine { id: id_of(line), mistake };
-    let request: GroupRequest = serde_json::from_str(line).map_err(|e| mistake(e.into()))?;
+    let wish = match about_identity {
+        true => serde_json::from_str(line).and_then(IdentityRequest::into_wish).map(Wish::Identity),
+        false => serde_json::from_str(line)
+            .map(|request: GroupRequest| Wish::Command(request.into_command())),
+    };
+    let wish = wish.map_err(|e| mistake(e.into()))?;
     let id = fields.as_ref().and_then(|fields| fields.get("id")?.as_str()).unwrap_or_default();
     check_id(id).map_err(|mistake| MalformedLine { id: None, mistake })?;
-    let wish = Wish::Command(request.into_command());
     Ok(Some(JsonRequest { id: id.to_owned(), wish }))
 }
 
@@ -304,6 +314,9 @@ mod tests {
             r#"{"id":"29","command":"authorities"}"#,
             r#"{"id":"31","command":"certificates"}"#,
             r#"{"id":"30","command":"revoke","client":"matrix:u/a:m/PHONE"}"#,
+            r#"{"id":"32","command":"identity_create","replace":true}"#,
+            r#"{"id":"33","command":"verify","user":"b@d","digits":"12345"}"#,
+            r#"{"id":"34","command":"verify","user":"b@d"}"#,
             r#"{"id":"15","command":"hold_psk","group":"00ff","psk":"summer","secret":"00112233445566778899aabbccddeeff"}"#,
             r#"{"id":"16","command":"use_psk","group":"00ff","psk":"summer"}"#,
             r#"{"id":"17","command":"use_psk","group":"00ff","psk":"summer","anyway":true}"#,
@@ -359,6 +372,7 @@ mod tests {
             r#"{"id":"1","command":"reinit","group":"00ff"}"#,
             r#"{"id":"1","command":"hold_psk","group":"00ff","psk":"a","secret":"my word"}"#,
             r#"{"id":"1","command":"propose","group":"00ff","proposal":"dance"}"#,
+            r#"{"id":"1","command":"identity_sign","request":"mls-verify:0:AA"}"#,
             r#"{"id":"","command":"reinit","group":"00ff","suite":3}"#,
             &long,
             &many,

@@ -1,10 +1,12 @@
 //! What passes between a runner and its user.
 
+use mls_core::address::UserId;
 use mls_core::member::{
-    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, LogSummary, LoggedEntry,
-    MembershipEntry,
+    Command, CommandId, DomainAnchors, EventRecord, GroupSummary, IdentitySummary, LogSummary,
+    LoggedEntry, MembershipEntry, SignDeviceError,
 };
 use mls_core::store::StoreError;
+use mls_core::user_identity::{DeviceRequest, DeviceStatement, Verification, VerificationError};
 use mls_core::wire::GroupId;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +37,14 @@ pub(crate) enum Ask {
     Certificates(oneshot::Sender<(Option<LogSummary>, Vec<LoggedEntry>)>),
     /// A page of a group's membership log, from this seq on and so many at most.
     MembershipLog(GroupId, u64, usize, oneshot::Sender<Vec<MembershipEntry>>),
+    /// This device's part in its user's identity.
+    Identity(oneshot::Sender<IdentitySummary>),
+    /// What this device asks another one to sign.
+    DeviceRequest(oneshot::Sender<DeviceRequest>),
+    /// A device to be signed.
+    SignDevice(DeviceRequest, oneshot::Sender<Result<DeviceStatement, SignDeviceError>>),
+    /// What is to be compared with a user.
+    Verification(UserId, oneshot::Sender<Result<Verification, VerificationError>>),
     /// Answered when the connection is there and nothing is under way.
     Settled(oneshot::Sender<()>),
     /// The user has seen the events up to this number.

@@ -57,6 +57,23 @@ pub(super) fn render(alarm: &AlarmLine) -> String {
             short(group),
             who(client)
         ),
+        AlarmLine::VerifiedUserChanged { group, client, .. } => format!(
+            "{} ALARM: {} is signed by another identity key than the one that you verified: its user made a new \
+             one, or somebody pretends to be them. They count as verified no more: compare anew (`verify`)",
+            short(group),
+            who(client)
+        ),
+        AlarmLine::UnsignedDeviceOfVerifiedUser { group, client, why: Some(why), .. } => format!(
+            "{} ALARM: {} is in the group in the name of a user whom you verified, and their identity key does \
+             not sign it: {}. Ask them over another way whether it is theirs; then they sign it, otherwise have it \
+             removed",
+            short(group),
+            who(client),
+            plain(why)
+        ),
+        AlarmLine::UnsignedDeviceOfVerifiedUser { group, client, why: None, .. } => {
+            format!("{} {} is signed by its user's identity key now", short(group), who(client))
+        }
         AlarmLine::ReAddNeeded { group, why, .. } => format!(
             "{} ALARM: this device cannot follow the group any more: {}. An admin has to remove its \
              user and invite them again, or to `restart` the group where that cannot be done",

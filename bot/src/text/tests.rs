@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::json::{
-    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, LogLine, MemberLine,
-    MembershipLine, RoomLine,
+    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, IdentityLine, LogLine,
+    MemberLine, MembershipLine, RoomLine,
 };
 
 const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
@@ -42,6 +42,11 @@ fn missing(count: u32) -> Line {
     Line::Alarm(AlarmLine::MessagesMissing { n: 1, group, epoch: 7, sender, count })
 }
 
+fn unsigned(why: Option<String>) -> Line {
+    let (group, client) = (GROUP.into(), BOB.into());
+    Line::Alarm(AlarmLine::UnsignedDeviceOfVerifiedUser { n: 1, group, client, why })
+}
+
 #[test]
 fn every_line_reads_as_pinned() {
     let room = RoomLine { network: "xmpp", address: "tea@rooms.xmpp.example".into() };
@@ -53,6 +58,8 @@ fn every_line_reads_as_pinned() {
         signature_key: "ab".repeat(32),
         certified_until: admin.then_some(1_800_000_000),
         revoked: !admin,
+        identity: if admin { "verified" } else { "unsigned" },
+        identity_key: None,
     };
     let log =
         LogLine { size: 9, root: "ab".repeat(32), time: 1_700_000_000_500, read: 9, forked: false };
@@ -70,6 +77,7 @@ fn every_line_reads_as_pinned() {
         group: GROUP.into(),
         branched_from: Some("0f0e".into()),
         epoch: 3,
+        epoch_digits: "12345 67890".into(),
         suite: 1,
         shared_suites: vec![1, 2],
         rooms: vec![room.clone()],
@@ -151,6 +159,15 @@ fn every_line_reads_as_pinned() {
             client: BOB.into(),
             certificate: "cd".repeat(32),
         }),
+        Line::Alarm(AlarmLine::VerifiedUserChanged {
+            n: 1,
+            group: GROUP.into(),
+            client: BOB.into(),
+            known: "ab".repeat(32),
+            shown: "cd".repeat(32),
+        }),
+        unsigned(Some("it carries no device statement".into())),
+        unsigned(None),
         Line::Alarm(AlarmLine::FellApart {
             n: 1,
             group: GROUP.into(),
@@ -199,6 +216,20 @@ fn every_line_reads_as_pinned() {
             n: 1,
             group: GROUP.into(),
             why: "the hub's handshakes cannot be processed".into(),
+        }),
+        Line::Identity(IdentityLine::Identity {
+            id: None,
+            client: ALICE.into(),
+            state: "none",
+            identity_key: None,
+            fingerprint: None,
+            signed: None,
+        }),
+        Line::Identity(IdentityLine::IdentityStatement {
+            id: None,
+            client: ALICE.into(),
+            device_fingerprint: "ab".repeat(32),
+            statement: "mls-device-statement:0:AAAA".into(),
         }),
         Line::Membership(logged()),
         Line::Groups { id: None, groups: vec![] },

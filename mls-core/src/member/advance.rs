@@ -108,6 +108,7 @@ impl Member {
                     | Command::PublishKeyPackages
                     | Command::TrustAnchors(_)
                     | Command::RevokeDevice(_)
+                    | Command::Identity(_)
                     | Command::Join(_)
                     | Command::Knock(_),
                     _,

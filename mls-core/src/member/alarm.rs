@@ -7,6 +7,7 @@ use super::log_watch::{NotAsked, NotLogged};
 use super::{Event, Member};
 use crate::address::{ClientId, Network};
 use crate::store::StoreError;
+use crate::user_identity::Ed25519Key;
 use crate::wire::{Digest, GroupId};
 
 /// An alarm about a group.
@@ -44,6 +45,10 @@ pub enum Alarm {
     NotAsked(NotAsked) = 8u8,
     /// The certificate of a member does not stand in the log.
     NotLogged(NotLogged) = 9u8,
+    /// A device of a user whom a person verified is signed by another identity key.
+    VerifiedUserChanged(VerifiedUserChanged) = 80u8,
+    /// A device of a user whom a person verified is signed by nothing, or is now.
+    UnsignedDevice(UnsignedDevice) = 81u8,
 }
 
 /// The authority signed two heads of its log that do not go together: it shows different logs to different
@@ -55,6 +60,30 @@ pub struct LogForked {
     pub first: u64,
     /// And under the one that came.
     pub second: u64,
+}
+
+/// The user made a new identity key, or somebody else claims to be them: they count as verified no more. A
+/// person verifies them anew ([`Member::verification`]).
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct VerifiedUserChanged {
+    /// The device.
+    pub client: ClientId,
+    /// The key that a person had verified.
+    pub known: Ed25519Key,
+    /// The key that signs the device.
+    pub shown: Ed25519Key,
+}
+
+/// A leaf in the name of a verified user that their identity key does not sign: a device that they have not
+/// signed yet, or one that somebody else put there.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct UnsignedDevice {
+    /// The device.
+    pub client: ClientId,
+    /// What is wrong, in half a sentence; nothing where what was told before is over.
+    pub why: Option<String>,
 }
 
 /// The hub signed two receipts that cannot both be true: it told two stories, or it lost its
@@ -109,5 +138,7 @@ crate::codec_properties::hold!(
     HubContradicts,
     OtherStateSeen,
     MessagesMissing,
-    LogForked
+    LogForked,
+    VerifiedUserChanged,
+    UnsignedDevice
 );

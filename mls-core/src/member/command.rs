@@ -3,7 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::psk::PreSharedKey;
 
-use super::DomainAnchorsCommand;
+use super::{DomainAnchorsCommand, IdentityCommand};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::group_settings::Settings;
 use crate::wire::GroupId;
@@ -67,6 +67,8 @@ pub enum Command {
     Knock(RoomAddress) = 60u8,
     /// Say no to who knocked, as an admin; an Invite says yes.
     DenyKnock(DenyKnock) = 61u8,
+    /// A person's word about identity keys.
+    Identity(IdentityCommand) = 80u8,
 }
 
 impl Command {
@@ -93,6 +95,7 @@ impl Command {
             | Self::PublishKeyPackages
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
+            | Self::Identity(_)
             | Self::Join(_)
             | Self::Knock(_) => None,
         }
@@ -121,6 +124,7 @@ impl Command {
             | Self::PublishKeyPackages
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
+            | Self::Identity(_)
             | Self::Join(_)
             | Self::Knock(_) => return self,
         };

@@ -121,10 +121,14 @@ impl Member {
         changes: Changes,
     ) -> Result<Result<(), EngineError>, StoreError> {
         let mut loaded = self.without_doubt(group, loaded)?;
+        let signer = self.key_in(group, loaded.group.cipher_suite())?;
+        let changes = match self.show_statement(&loaded, signer.public(), changes) {
+            Ok(changes) => changes,
+            Err(error) => return Ok(Err(error)),
+        };
         if self.is_ordered_by_room(group) {
             return self.commit_into_room(group, loaded, intent, changes);
         }
-        let signer = self.key_in(group, loaded.group.cipher_suite())?;
         let built = match build(&mut loaded, signer, changes, self.now_ms) {
             Ok(built) => built,
             Err(error) => return Ok(Err(error)),

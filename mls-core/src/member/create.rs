@@ -219,7 +219,8 @@ impl Member {
     ) -> Result<MemberGroup, EngineError> {
         let time = self.backdated();
         let id = self.crypto.random_bytes(GROUP_ID_BYTES)?;
-        Ok(engine.create_group_with_id(id, extensions, ExtensionList::new(), Some(time))?)
+        let leaf = self.leaf_extensions(&engine.signing_identity()?.0.signature_key)?;
+        Ok(engine.create_group_with_id(id, extensions, leaf, Some(time))?)
     }
 
     /// The hub accepted a group that we made. The inner error is why that leads nowhere.

@@ -28,7 +28,7 @@ use crate::identity::ClientIdentity;
 use crate::overlay::Overlay;
 use crate::policy::{
     BRIDGE_GROUP_EXTENSION, HELD_PSKS_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
-    LAST_RESORT_EXTENSION, PAST_EPOCHS,
+    LAST_RESORT_EXTENSION, PAST_EPOCHS, USER_IDENTITY_EXTENSION,
 };
 use crate::rules::GroupRules;
 use crate::store::{Space, StoreError, Value};
@@ -94,7 +94,12 @@ pub(super) fn client(
     package_lifetime: Duration,
 ) -> MemberClient {
     builder(overlay, slot, crypto.clone(), GroupRules, ClientIdentity)
-        .extension_types([BRIDGE_GROUP_EXTENSION, LAST_RESORT_EXTENSION, HELD_PSKS_EXTENSION])
+        .extension_types([
+            BRIDGE_GROUP_EXTENSION,
+            LAST_RESORT_EXTENSION,
+            HELD_PSKS_EXTENSION,
+            USER_IDENTITY_EXTENSION,
+        ])
         .key_package_lifetime(package_lifetime)
         .signing_identity(key.identity(), key.secret().clone(), suite)
         .build()

@@ -174,6 +174,7 @@ impl Member {
         self.save_record(record)?;
         self.plan_first_update(id, &loaded)?;
         self.prepare_first_key(id, loaded.group.cipher_suite())?;
+        self.renew_unsigned_leaf(id, &loaded)?;
         self.emit_joined(id, &loaded, bound.rooms())?;
         self.give_back(id, loaded);
         Ok(())
@@ -198,7 +199,8 @@ impl Member {
             members: clients(&loaded.group.roster()),
         };
         self.emit(Event::Joined(joined))?;
-        self.tell_of_revoked(id, &self.revoked_members(loaded))
+        self.tell_of_revoked(id, &self.revoked_members(loaded))?;
+        self.look_at_all_identities(id, &loaded.group)
     }
 }
 

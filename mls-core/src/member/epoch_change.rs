@@ -65,8 +65,9 @@ impl Member {
         };
         self.give_back(&group, loaded);
         if let Some(event) = event {
-            self.emit(Event::Epoch(event))?;
+            self.emit(Event::Epoch(event.clone()))?;
             self.tell_of_revoked(&group, &revoked)?;
+            self.look_at_changed_identities(&event)?;
         }
         self.read_future(&group)?;
         match &commit.effect {
@@ -180,6 +181,7 @@ impl Member {
         self.fail_join(group)?;
         self.delete_secrets(group)?;
         self.forget_keys(group);
+        self.forget_told(group)?;
         self.forget_early(group)?;
         self.forget_group_requests(group);
         self.change_record(group, |record| {

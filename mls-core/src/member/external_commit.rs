@@ -54,7 +54,9 @@ impl Member {
             suite,
             PACKAGE_LIFETIME,
         );
-        let mut builder = client.external_commit_builder()?.with_tree_data(tree);
+        let shown = self.leaf_extensions(signer.public())?;
+        let builder = client.external_commit_builder()?.with_tree_data(tree);
+        let mut builder = builder.with_leaf_node_extensions(shown);
         if let Some(leaf) = leaf {
             builder = builder.with_removal(leaf);
         }

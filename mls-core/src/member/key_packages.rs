@@ -215,7 +215,9 @@ impl Member {
         }
         // The lifetime is counted from here, and longer by as much.
         let time = self.backdated();
-        let leaf = ExtensionList::new();
+        let leaf = self
+            .leaf_extensions(self.keys.of(suite).public())
+            .map_err(|e| StoreError(e.to_string()))?;
         let message = engine
             .generate_key_package_message(extensions, leaf, Some(time))
             .map_err(|e| engine_fault(&e))?;

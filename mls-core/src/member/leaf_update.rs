@@ -106,7 +106,8 @@ impl Member {
     /// Renews the leaf if its time has come. Whether a commit was made.
     pub(super) fn update_if_due(&mut self, group: &GroupId) -> Result<bool, StoreError> {
         let due = self.record(group).is_some_and(|r| r.update_due_ms <= self.now_ms);
-        if !due || !self.may_commit(group) {
+        // The first one brings a key of the group's own.
+        if !due || self.waits_for_first_key(group) || !self.may_commit(group) {
             return Ok(false);
         }
         match self.take_group(group)? {
@@ -116,6 +117,18 @@ impl Member {
             }
             None => Ok(false),
         }
+    }
+
+    /// Has the leaf renewed as soon as a commit may be made.
+    pub(super) fn renew_now(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        self.touched.insert(group.clone());
+        self.change_record(group, |record| record.update_due_ms = now_ms)
+    }
+
+    fn waits_for_first_key(&self, group: &GroupId) -> bool {
+        let first = self.record(group).is_some_and(|record| record.update_before_message);
+        first && self.awaits_first_key(group)
     }
 
     /// A time within `within_ms`, by rank: the first ranks early, the last at the end.

@@ -8,7 +8,7 @@ use super::engine_storage::{PACKAGE_LIFETIME, Slot};
 use super::keys::{SUITE, SignatureKeys};
 use super::{
     Member, checkpoints, credentials, engine_storage, future, gaps, group_record, intents,
-    requests, revocations, rooms, send, unheard, welcome,
+    own_identity, requests, revocations, rooms, send, unheard, welcome,
 };
 use crate::address::ClientId;
 use crate::crypto::Crypto;
@@ -52,6 +52,7 @@ impl Member {
             handed_back_ms: BTreeMap::new(),
             rooms: rooms::open(&overlay)?,
             unheard: unheard::open(&overlay)?,
+            own_identity: own_identity::open(&overlay)?,
             intents,
             ended,
             new_intents: BTreeSet::new(),

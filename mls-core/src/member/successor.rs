@@ -5,7 +5,6 @@ use mls_rs::error::MlsError;
 use mls_rs::group::ExportedTree;
 use mls_rs::group::proposal::ReInitProposal;
 use mls_rs_core::crypto::CipherSuite;
-use mls_rs_core::extension::ExtensionList;
 
 use super::command::ReInitCommand;
 use super::engine_storage::{MemberGroup, ReInitClient, Slot, exists};
@@ -103,10 +102,15 @@ impl Member {
         former: &GroupId,
         starting: &StartingAnew,
     ) -> Result<Result<(MemberGroup, RegisterSuccessor), EngineError>, StoreError> {
-        let client = self.reinit_client(former, CipherSuite::from(starting.suite))?;
+        let suite = CipherSuite::from(starting.suite);
+        let client = self.reinit_client(former, suite)?;
+        let leaf = match self.leaf_extensions(self.keys.of(suite).public()) {
+            Ok(leaf) => leaf,
+            Err(error) => return Ok(Err(error)),
+        };
         let members = self.clients_of(former)?;
         let packages = self.packages_of(&members, &starting.claiming);
-        let made = client.commit(packages, ExtensionList::new(), Some(self.backdated()));
+        let made = client.commit(packages, leaf, Some(self.backdated()));
         Ok(made.map_err(EngineError::from).and_then(|(group, welcomes)| {
             let (former, founded) = (former.clone(), founded(&group, &welcomes)?);
             Ok((group, RegisterSuccessor { former, founded }))

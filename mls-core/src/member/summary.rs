@@ -1,12 +1,14 @@
 //! What a user is told of the groups that this device is in.
 
+use std::collections::BTreeMap;
+
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::identity::SigningIdentity;
 
 use super::engine_storage::{self, MemberGroup, Slot};
 use super::group_record::{GroupRecord, State};
 use super::{DomainAnchors, Member};
-use crate::address::{ClientId, RoomAddress};
+use crate::address::{ClientId, RoomAddress, UserId};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::identity::{
     CertificateError, IdentityError, Standing, TrustAnchor, TrustAnchors, check_leaf_against,
@@ -14,6 +16,7 @@ use crate::identity::{
 };
 use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
+use crate::user_identity::{BrokenStatement, Ed25519Key, LeafIdentity, epoch_digits, of_leaf};
 use crate::wire::GroupId;
 
 /// A group that this device is in.
@@ -23,6 +26,8 @@ pub struct GroupSummary {
     pub group: GroupId,
     /// Its epoch.
     pub epoch: u64,
+    /// The epoch's authenticator as digits, the same for all members ([`epoch_digits`]).
+    pub epoch_digits: String,
     /// Who orders it.
     pub order: Order,
     /// Its rooms.
@@ -62,28 +67,52 @@ pub struct MemberSummary {
     pub signature_key: Vec<u8>,
     /// What stands behind its name, as far as this device goes by the authority.
     pub standing: Standing,
+    /// What its user's identity says of it.
+    pub identity: IdentityStanding,
     /// Since when it is a member and was not heard from, in milliseconds since 1970; of those who were
     /// added while this device was in the group.
     pub unheard_since_ms: Option<u64>,
+}
+
+/// What a user's identity says of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityStanding {
+    /// The key that a person verified, or this user's own, signed the device.
+    Verified(Ed25519Key),
+    /// This key signed the device, and nobody has verified it here.
+    Unverified(Ed25519Key),
+    /// Nothing.
+    Unsigned,
+    /// What it says is not true.
+    Broken(BrokenStatement),
 }
 
 impl Member {
     /// The groups that this device is in.
     pub fn groups(&self) -> Result<Vec<GroupSummary>, StoreError> {
         let live = self.groups.values().filter(|record| record.state == State::Live);
-        let known = self.authorities()?;
+        let (known, verified) = (self.authorities()?, self.verified_keys()?);
         let mut groups = Vec::new();
         for record in live {
-            let summary = |group: &MemberGroup| self.summary(record, group, &known);
-            match self.loaded.get(&record.group) {
-                Some(loaded) => groups.push(summary(&loaded.group)),
-                None if engine_storage::exists(&self.overlay, Slot::Current, &record.group.0)? => {
-                    groups.push(summary(&self.read_group(&record.group)?.group));
-                }
-                None => {}
-            }
+            let summary = |group: &MemberGroup| self.summary(record, group, &known, &verified);
+            groups.extend(self.look_into(&record.group, summary)?);
         }
         Ok(groups)
+    }
+
+    /// Looks at the state of a group, where there is one.
+    pub(super) fn look_into<T>(
+        &self,
+        group: &GroupId,
+        look: impl FnOnce(&MemberGroup) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        match self.loaded.get(group) {
+            Some(loaded) => Ok(Some(look(&loaded.group))),
+            None if engine_storage::exists(&self.overlay, Slot::Current, &group.0)? => {
+                Ok(Some(look(&self.read_group(group)?.group)))
+            }
+            None => Ok(None),
+        }
     }
 
     fn summary(
@@ -91,6 +120,7 @@ impl Member {
         record: &GroupRecord,
         group: &MemberGroup,
         known: &[DomainAnchors],
+        verified: &BTreeMap<UserId, Ed25519Key>,
     ) -> GroupSummary {
         let id = GroupId(group.group_id().to_vec());
         let context = group.context();
@@ -105,6 +135,7 @@ impl Member {
             let identity = &member.signing_identity;
             client_id(identity).ok().map(|client| MemberSummary {
                 unheard_since_ms: self.unheard_since_ms(&id, &client),
+                identity: identity_standing(&member, verified.get(&client.user())),
                 client,
                 leaf_index: member.index,
                 admin: is_admin(identity, context),
@@ -115,6 +146,7 @@ impl Member {
         GroupSummary {
             group: id.clone(),
             epoch: group.current_epoch(),
+            epoch_digits: group.epoch_authenticator().map(|s| epoch_digits(&s)).unwrap_or_default(),
             order: bound.as_ref().map_or(Order::Hub, |bound| bound.order),
             anchors,
             rooms: record.rooms.clone(),
@@ -135,6 +167,21 @@ impl Member {
             Some(Err(IdentityError::Certificate(CertificateError::Revoked))) => Standing::Revoked,
             _ => Standing::Unvouched,
         }
+    }
+}
+
+/// What a leaf's identity is worth where this key of its user counts as verified.
+fn identity_standing(
+    member: &mls_rs::group::Member,
+    verified: Option<&Ed25519Key>,
+) -> IdentityStanding {
+    match of_leaf(&member.signing_identity, &member.extensions) {
+        LeafIdentity::Signed(statement) if verified == Some(&statement.identity_key) => {
+            IdentityStanding::Verified(statement.identity_key)
+        }
+        LeafIdentity::Signed(statement) => IdentityStanding::Unverified(statement.identity_key),
+        LeafIdentity::Unsigned => IdentityStanding::Unsigned,
+        LeafIdentity::Broken(why) => IdentityStanding::Broken(why),
     }
 }
 

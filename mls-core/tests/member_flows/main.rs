@@ -46,3 +46,4 @@ mod starting_anew;
 mod story;
 mod suites;
 mod unheard;
+mod user_identity;

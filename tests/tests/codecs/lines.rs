@@ -15,9 +15,9 @@ const SALT: [u8; 16] = [7; 16];
 
 fn any_line() -> impl Strategy<Value = String> {
     let command = "create|invite|remove|send|leave|rotate|groups|settings|hold_psk|use_psk\
-                   |use_past_epoch|propose|join|reinit";
+                   |use_past_epoch|propose|join|reinit|identity_create|identity_sign|identity_accept|verify";
     let field = "id|group|users|text|name|networks|suite|psk|secret|anyway|epoch|proposal|room\
-                 |admins_add|members_may_add|open_join|join_psk";
+                 |admins_add|members_may_add|open_join|join_psk|user|digits|scanned|forget|request|statement";
     let fields = btree_map(field, any_json(), 0..6);
     let line = (command, fields).prop_map(|(command, mut fields)| {
         fields.insert("command".to_owned(), Value::from(command));

@@ -7,14 +7,16 @@ use mls_core::identity::{Standing, TrustAnchor, TrustAnchors};
 use mls_core::member::{
     Alarm, AlarmEvent, AnchorSource, AnchorsChanged, Asked, ChangeKind, CommandDone, CommandFailed,
     DeviceCertified, DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary,
-    HeardFrom, HubContradicts, Joined, KnockDeniedEvent, KnockedEvent, LogForked, MemberSummary,
-    MembershipChange, MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked,
-    NotLogged, OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew,
-    Undecryptable, WarningEvent,
+    HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KnockDeniedEvent,
+    KnockedEvent, LogForked, MemberSummary, MembershipChange, MembershipEntry, MessageEvent,
+    MessagesMissing, NamedAnchor, NotAsked, NotLogged, OtherStateSeen, Proposer, RemovedEvent,
+    Restarted, Sender, StartedAnew, Undecryptable, UnsignedDevice, VerifiedUserChanged,
+    WarningEvent,
 };
 use mls_core::transparency::{
     Issued, LogEntry, RevocationReason, Revoked, SerialNumber, SignedTreeHead, TreeHead, TwoHeads,
 };
+use mls_core::user_identity::{DeviceRequest, DeviceStatement, Ed25519Key, SeenKey, Verification};
 use mls_core::wire::{Digest, GroupId};
 
 use super::*;
@@ -125,6 +127,12 @@ fn events() -> Vec<Event> {
         alarm(Alarm::LogForked(LogForked { first: 9, second: 7 })),
         alarm(Alarm::NotAsked(NotAsked { index: 8, key: Digest([0xab; 32]), at_ms: 1 })),
         alarm(Alarm::NotLogged(NotLogged { client: bob(), certificate: Digest([0xcd; 32]) })),
+        alarm(Alarm::VerifiedUserChanged(VerifiedUserChanged {
+            client: bob(),
+            known: Ed25519Key([0xab; 32]),
+            shown: Ed25519Key([0xcd; 32]),
+        })),
+        alarm(Alarm::UnsignedDevice(UnsignedDevice { client: bob(), why: None })),
         alarm(Alarm::HubContradicts(HubContradicts { seq: 7, evidence: Digest([0xab; 32]) })),
         alarm(Alarm::OtherState(OtherStateSeen {
             epoch: 7,
@@ -160,6 +168,7 @@ fn every_answer_has_its_pinned_line() {
         leaf_index,
         admin,
         signature_key: vec![0xab; 32],
+        identity: IdentityStanding::Unsigned,
         standing: match admin {
             true => Standing::Vouched { until_s: 1_800_000_000 },
             false => Standing::Unvouched,
@@ -170,6 +179,7 @@ fn every_answer_has_its_pinned_line() {
         order: Order::Room,
         group: group(),
         epoch: 3,
+        epoch_digits: "12345 67890".into(),
         rooms: rooms(),
         anchors: vec![NamedAnchor { anchor: anchor(), known: true }],
         suite: 1,
@@ -184,6 +194,21 @@ fn every_answer_has_its_pinned_line() {
         offered: TrustAnchors(vec![TrustAnchor { certificate: vec![2], ..anchor() }]),
         issued_by_hub: true,
     };
+    let key = Ed25519Key([0xab; 32]);
+    let asked = DeviceRequest { client: alice(), device_key: Ed25519Key([0xcd; 32]) };
+    let DeviceRequest { client, device_key } = asked.clone();
+    let statement =
+        DeviceStatement { client, identity_key: key, device_key, day: 20_000, signature: [7; 64] };
+    let signed = Some(statement.clone());
+    let signed = IdentitySummary { client: alice(), statement: signed, made_here: true };
+    let unsigned = IdentitySummary { client: alice(), statement: None, made_here: false };
+    let seen = Verification {
+        own: alice().user(),
+        own_key: key,
+        user: bob().user(),
+        keys: vec![SeenKey { key: device_key, verified: true, clients: [bob()].into() }],
+        unsigned: [bob()].into(),
+    };
     let lines = [
         Line::LoggedIn { client: alice().to_string() },
         Line::Ready { client: alice().to_string() },
@@ -192,6 +217,11 @@ fn every_answer_has_its_pinned_line() {
         Line::authorities(Some("9".into()), &[known]),
         Line::certificates(Some("9".into()), None, &[]),
         Line::certificates(None, Some(&log()), &own_entries()),
+        Line::Identity(IdentityLine::summary(Some("5".into()), &unsigned)),
+        Line::Identity(IdentityLine::request(None, &asked)),
+        Line::Identity(IdentityLine::statement(None, &statement)),
+        Line::Identity(IdentityLine::summary(None, &signed)),
+        Line::Identity(IdentityLine::verification(Some("6".into()), &seen)),
         Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },

@@ -174,6 +174,7 @@ impl Member {
             };
             self.log_entry(group, &entry)?;
             self.emit(Event::Epoch(event.clone()))?;
+            self.look_at_changed_identities(event)?;
         }
         Ok(())
     }
