@@ -59,6 +59,8 @@ pub enum Command {
     /// Put a new group into the place of one that cannot be healed, in the same rooms with the same
     /// people, as an admin. Nothing proves to them that it follows the former.
     Restart(GroupId) = 41u8,
+    /// Fresh keys for this device in all groups and in all its key packages.
+    RotateEverywhere = 80u8,
     /// Go by these authorities of a domain from now on, and by no others.
     TrustAnchors(DomainAnchorsCommand) = 32u8,
     /// Take another device of this user out of everything, for good.
@@ -91,6 +93,7 @@ impl Command {
             Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
+            | Self::RotateEverywhere
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
             | Self::Join(_)
@@ -119,6 +122,7 @@ impl Command {
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
+            | Self::RotateEverywhere
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
             | Self::Join(_)
