@@ -174,7 +174,14 @@ pub enum Action {
     /// The hub orders nothing more that the device makes, has it removed from all groups, and its authority
     /// certifies no key of it any more. It cannot be undone: who finds the device logs in anew.
     Revoke(Revoke),
-    /// Renew this device's keys in a group
+    /// Renew this device's keys, in a group or everywhere
+    ///
+    /// `--everywhere` is for a device that somebody may have copied, or had in hand: each group gets a fresh
+    /// signature key, a few groups at a time, and fresh key packages with fresh certificates take the place of
+    /// those that are published (on Matrix those for one use stay until they are used or have ended: a
+    /// homeserver gives none back). It ends when all is done, and names the groups in which it did not work.
+    /// The key by which the authority knows this device stays: if that may be stolen, log in anew as another
+    /// device, and `revoke` this one.
     Rotate(Rotate),
     /// Come back into a group whose state this device has lost or fallen behind
     Rejoin(Group),
@@ -308,6 +315,8 @@ mod tests {
             "mls-bot --profile p send 1f2e -",
             "mls-bot --profile p send 1f2e --json -5",
             "mls-bot --profile p --json --timeout 5 rotate 1f2e",
+            "mls-bot --profile p rotate 1f2e --new-key",
+            "mls-bot --profile p rotate --everywhere",
             "mls-bot --profile p create --name Tea --suite 3",
             "mls-bot --profile p settings 1f2e --admin b@d --no-admin @c:s --open yes --join-psk x",
             "mls-bot --profile p settings 1f2e --authority d --no-authority 0123456789abcdef0123456789abcdef",
@@ -352,6 +361,9 @@ mod tests {
             "mls-bot --profile p branch 1f2e b@d",
             "mls-bot --profile p deny 1f2e",
             "mls-bot --profile p trust d",
+            "mls-bot --profile p rotate",
+            "mls-bot --profile p rotate 1f2e --everywhere",
+            "mls-bot --profile p rotate --everywhere --new-key",
             "mls-bot --profile p trust d 01 --certificate root.der",
             "mls-bot --profile p settings 1f2e --open perhaps",
             "mls-bot --profile p --timeout 0 publish",

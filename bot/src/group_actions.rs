@@ -136,14 +136,19 @@ pub enum Proposal {
     Remove,
 }
 
-/// Fresh keys in a group.
+/// Fresh keys in a group, or everywhere.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("where").required(true).multiple(false)))]
 pub struct Rotate {
     /// The group
-    pub group: String,
+    #[arg(group = "where")]
+    pub group: Option<String>,
     /// Also a fresh signature key, of this group alone
-    #[arg(long)]
+    #[arg(long, requires = "group")]
     pub new_key: bool,
+    /// Fresh signature keys in all groups, and fresh key packages in place of all that are published
+    #[arg(long, group = "where")]
+    pub everywhere: bool,
 }
 
 /// A lost device.

@@ -86,10 +86,7 @@ impl OneShot {
             Action::Invite(users) => Command::Invite(self.users(users).await?),
             Action::Remove(users) => Command::Remove(self.users(users).await?),
             Action::Leave(group) => Command::Leave(find_group(&self.bot, &group.group).await?),
-            Action::Rotate(rotate) => {
-                let group = find_group(&self.bot, &rotate.group).await?;
-                if rotate.new_key { Command::ChangeKey(group) } else { Command::Rotate(group) }
-            }
+            Action::Rotate(rotate) => self.rotate(&rotate).await?,
             Action::Restart(group) => Command::Restart(find_group(&self.bot, &group.group).await?),
             Action::Rejoin(group) => Command::Rejoin(find_group(&self.bot, &group.group).await?),
             Action::Enter(enter) => Command::Join(group_actions::room(&enter.room)),
@@ -146,6 +143,12 @@ impl OneShot {
         let (add, remove) = (&typed.authority, &typed.no_authority);
         authorities::into_settings(&mut settings, add, remove, &known, &groups)?;
         Ok(Command::ChangeSettings(SettingsCommand { group, settings }))
+    }
+
+    async fn rotate(&self, rotate: &group_actions::Rotate) -> Result<Command, Exit> {
+        let Some(digits) = &rotate.group else { return Ok(Command::RotateEverywhere) };
+        let group = find_group(&self.bot, digits).await?;
+        Ok(if rotate.new_key { Command::ChangeKey(group) } else { Command::Rotate(group) })
     }
 
     async fn users(&self, users: Users) -> Result<MembersCommand, Exit> {

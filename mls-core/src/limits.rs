@@ -59,6 +59,12 @@ pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
+/// Groups that are renewed at once where a device renews its keys everywhere.
+pub const RENEWALS_AT_ONCE_MAX: usize = 8;
+/// A group that cannot be renewed for so long is left out.
+pub const RENEWAL_WAIT_MS: u64 = 60 * 60 * 1000;
+/// Groups that are named of those that were left out.
+pub const RENEWAL_FAILURES_NAMED_MAX: usize = 20;
 /// Domains whose authorities a device knows.
 pub const DOMAINS_PINNED_MAX: usize = 256;
 /// Users whose identity keys a device knows; of more it pins none.

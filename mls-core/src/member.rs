@@ -83,6 +83,7 @@ mod revoke;
 mod room_order;
 mod rooms;
 mod rotate;
+mod rotate_everywhere;
 mod sealed_handshakes;
 mod seen;
 mod send;
@@ -179,6 +180,8 @@ pub struct Member {
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
     patience: credentials::Patience,
+    /// Since when each group is waited for that is renewed with all others.
+    renewing_since: BTreeMap<GroupId, u64>,
     revocations: revocations::KnownRevocations,
     gaps: gaps::Gaps,
     /// When people were last told that a group may have fallen apart.
@@ -268,6 +271,7 @@ impl Member {
         self.start_joins()?;
         self.start_knocks()?;
         self.start_revocations()?;
+        self.step_everywhere()?;
         if publishes { self.start_publishing() } else { Ok(()) }
     }
 

@@ -33,7 +33,7 @@ impl Member {
             Some((State::Rejoining, false)) => self.lost(group),
             Some((State::Rejoining | State::Live, true)) => self.step_rejoin(group),
             Some((State::Live, false)) if self.is_ordered_by_room(group) => {
-                if waits_for_nothing {
+                if waits_for_nothing && !self.renew_in(group)? {
                     self.update_if_due(group)?;
                 }
                 Ok(())
@@ -42,6 +42,7 @@ impl Member {
                 if !self.commit_by_rank(group)?
                     && waits_for_nothing
                     && !self.take_hub_keys(group)?
+                    && !self.renew_in(group)?
                 {
                     self.update_if_due(group)?;
                 }
@@ -106,6 +107,7 @@ impl Member {
                     Command::CreateGroup(_)
                     | Command::CreateGroupWith(_)
                     | Command::PublishKeyPackages
+                    | Command::RotateEverywhere
                     | Command::TrustAnchors(_)
                     | Command::RevokeDevice(_)
                     | Command::Identity(_)
@@ -126,12 +128,17 @@ impl Member {
     }
 
     /// The commit of a command was accepted and applied.
-    pub(super) fn intent_committed(&mut self, number: u64) -> Result<(), StoreError> {
+    pub(super) fn intent_committed(
+        &mut self,
+        number: u64,
+        group: &GroupId,
+    ) -> Result<(), StoreError> {
         let Some(intent) = self.intents.get(&number) else { return Ok(()) };
-        self.touched.extend(intent.group().cloned());
+        self.touched.insert(group.clone());
         match intent.command {
-            // An invitation sees by the tree who was added, a new start that the group has ended.
-            Command::Invite(_) | Command::ReInit(_) => Ok(()),
+            // An invitation sees by the tree who was added, a new start that the group has ended, and
+            // who renews all groups by the key in the leaf.
+            Command::Invite(_) | Command::ReInit(_) | Command::RotateEverywhere => Ok(()),
             _ => self.set_stage(number, Stage::Committed),
         }
     }
@@ -165,6 +172,7 @@ impl Member {
         self.start_joins()?;
         self.start_knocks()?;
         self.start_revocations()?;
+        self.step_everywhere()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
         self.keep_house()?;

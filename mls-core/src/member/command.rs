@@ -59,6 +59,8 @@ pub enum Command {
     /// Put a new group into the place of one that cannot be healed, in the same rooms with the same
     /// people, as an admin. Nothing proves to them that it follows the former.
     Restart(GroupId) = 41u8,
+    /// Fresh keys for this device in all groups and in all its key packages.
+    RotateEverywhere = 80u8,
     /// Go by these authorities of a domain from now on, and by no others.
     TrustAnchors(DomainAnchorsCommand) = 32u8,
     /// Take another device of this user out of everything, for good.
@@ -93,6 +95,7 @@ impl Command {
             Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
+            | Self::RotateEverywhere
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
             | Self::Identity(_)
@@ -122,6 +125,7 @@ impl Command {
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages
+            | Self::RotateEverywhere
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
             | Self::Identity(_)

@@ -266,7 +266,8 @@ impl Member {
         })?;
         match pending.intent {
             Some(number) => {
-                self.fail(number, format!("{attempts} commits lost their race: try again later"))
+                let why = format!("{attempts} commits lost their race: try again later");
+                self.commit_failed(number, group, &why)
             }
             None => Ok(()),
         }
@@ -282,7 +283,7 @@ impl Member {
         match pending.intent {
             Some(number) => {
                 self.change_record(group, |record| record.commit_after_ms = 0)?;
-                self.fail(number, why)
+                self.commit_failed(number, group, why)
             }
             None => self.warn(group, format!("a commit was refused: {why}")),
         }

@@ -24,7 +24,7 @@ use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId, Request, RequestId};
 
 /// The suites whose signature schemes this device has a key of.
-const SCHEMES: [CipherSuite; 2] = [SUITE, CipherSuite::P256_AES128];
+pub(super) const SCHEMES: [CipherSuite; 2] = [SUITE, CipherSuite::P256_AES128];
 
 /// Groups are renewed within so many times the pause between two commits: an hour.
 const RENEWAL_SPREAD: u32 = 1800;

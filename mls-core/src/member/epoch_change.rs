@@ -146,7 +146,7 @@ impl Member {
         self.settle_key(group, loaded)?;
         self.plan_update(group, loaded, pending.has_path)?;
         match pending.intent {
-            Some(number) => self.intent_committed(number),
+            Some(number) => self.intent_committed(number, group),
             None => Ok(()),
         }
     }

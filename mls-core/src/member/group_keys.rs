@@ -165,17 +165,27 @@ impl Member {
             let why = "not while the group's room orders it: the commit could be taken back";
             return self.fail(number, why).map(|()| Step::Next);
         }
-        let next = self.next_key(group, suite)?;
-        if self.is_certified_by_hub()? && !self.is_fresh(&next) {
-            let purpose = Purpose::GroupCredential(group.clone());
-            if !self.is_asking(|asked| *asked == purpose) {
-                self.ask_for_credential(purpose, suite, &next)?;
-            }
-            return Ok(Step::Wait);
-        }
+        let Some(next) = self.fresh_key(group, suite)? else { return Ok(Step::Wait) };
         self.step_one_commit(number, group, |_| {
             Plan::Commit(Box::new(Changes { key: Some(next), ..Changes::default() }))
         })
+    }
+
+    /// The key that is to follow the one in the leaf, once it has what certificate it can have.
+    pub(super) fn fresh_key(
+        &mut self,
+        group: &GroupId,
+        suite: CipherSuite,
+    ) -> Result<Option<SignatureKey>, StoreError> {
+        let next = self.next_key(group, suite)?;
+        if !self.is_certified_by_hub()? || self.is_fresh(&next) {
+            return Ok(Some(next));
+        }
+        let purpose = Purpose::GroupCredential(group.clone());
+        if !self.is_asking(|asked| *asked == purpose) {
+            self.ask_for_credential(purpose, suite, &next)?;
+        }
+        Ok(None)
     }
 
     /// Has the certificates of groups' own keys renewed that are old.
@@ -218,6 +228,9 @@ impl Member {
         let changes = |i: &&Intent| matches!(&i.command, Command::ChangeKey(g) if g == group);
         self.touched.insert(group.clone());
         self.drop_ended_certificate(group)?;
+        if let Some(number) = self.is_renewed_in(group) {
+            self.renewal_failed(number, group, &why)?;
+        }
         match self.intents.values().find(changes).map(|intent| intent.number) {
             Some(number) => self.fail(number, why),
             None => self.warn(group, why),

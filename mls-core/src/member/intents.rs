@@ -9,6 +9,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::claiming::Claiming;
 use super::event::{CommandDone, CommandFailed};
+use super::rotate_everywhere::Renewing;
 use super::{Command, CommandId, Event, Member, Output};
 use crate::address::UserId;
 use crate::limits::INTENTS_MAX;
@@ -60,6 +61,8 @@ pub(super) enum Stage {
     Branching(Branching) = 50u8,
     /// A group that is to replace another was made and waits for its first receipt.
     Restarting(Restarting) = 41u8,
+    /// This device's keys are being renewed everywhere.
+    Renewing(Renewing) = 80u8,
 }
 
 /// How far an invitation has come.

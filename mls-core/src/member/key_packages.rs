@@ -22,7 +22,7 @@ use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
 use crate::overlay::decode;
 use crate::policy::{CIPHER_SUITES, KEY_PACKAGE_ROTATE_MS, key_package_pool};
 use crate::store::{Space, StoreError};
-use crate::wire::Digest;
+use crate::wire::{Digest, GroupId};
 
 const POOL: Space = "key_package_pool";
 /// Whether the homeserver lists this device, by its key.
@@ -177,6 +177,25 @@ impl Member {
             self.write_pool(suite, &Pool { left: 0, last_resort: Vec::new(), ..pool })?;
         }
         Ok(())
+    }
+
+    /// Makes fresh packages in place of all that are published; where the network gives none back, in place
+    /// of the last resorts only.
+    pub(super) fn replace_key_packages(&mut self) -> Result<(), StoreError> {
+        let mut staying = 0u32;
+        for suite in CIPHER_SUITES {
+            let pool = self.pool(suite)?;
+            staying = staying.saturating_add(pool.left);
+            self.write_pool(suite, &Pool { last_resort: Vec::new(), one_time_ms: 0, ..pool })?;
+        }
+        if self.client.network() == Network::Matrix && staying > 0 {
+            let text = format!(
+                "the homeserver gives no one-time key packages back: up to {staying} from before stay \
+                 there, each until it is used or has ended"
+            );
+            self.warn(&GroupId(Vec::new()), text)?;
+        }
+        self.fill_pools(Fill::Whole)
     }
 
     /// Whether the homeserver lists this device and its key, as the authority wants it; if not, that is

@@ -46,6 +46,7 @@ impl Member {
             doubts: welcome::Doubts::default(),
             checkpoints: checkpoints::Checkpoints::default(),
             patience: credentials::Patience::default(),
+            renewing_since: BTreeMap::new(),
             revocations: revocations::open(&overlay)?,
             gaps: gaps::Gaps::default(),
             fell_apart_ms: BTreeMap::new(),

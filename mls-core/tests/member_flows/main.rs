@@ -38,6 +38,7 @@ mod restarts;
 mod returning;
 mod returning_amid;
 mod revocation;
+mod rotating_everywhere;
 mod sealed;
 mod secrecy;
 mod servers;
