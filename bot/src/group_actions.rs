@@ -144,7 +144,7 @@ pub struct Rotate {
     #[arg(group = "where")]
     pub group: Option<String>,
     /// Also a fresh signature key, of this group alone
-    #[arg(long, requires = "group")]
+    #[arg(long, conflicts_with = "everywhere")]
     pub new_key: bool,
     /// Fresh signature keys in all groups, and fresh key packages in place of all that are published
     #[arg(long, group = "where")]

@@ -56,6 +56,11 @@ macro_rules! hold {
 }
 pub(crate) use hold;
 
+/// Any value, drawn on the heap: what is large and stands in others would fill a test's stack.
+pub(crate) fn boxed<T: Arbitrary + 'static>() -> BoxedStrategy<T> {
+    any::<T>().boxed()
+}
+
 /// All bytes are read, and what is read has the same bytes and, as far as it shows, is the same.
 pub(crate) fn comes_back<T>(value: &T) -> Result<(), TestCaseError>
 where

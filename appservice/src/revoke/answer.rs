@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::authority::date;
 
 const NOT_RUNNING: &str = "mls-bridge does not run: members hear of it when it is started.";
-const HOW_BACK: &str = "What was certified before stays revoked: the device gets a new certificate when it \
-                        is started next, within a day otherwise, and has to be invited into groups again.";
+const HOW_BACK: &str = "What was certified before stays revoked: the device gets a new certificate when it renews \
+                        its own (60 days after it got that), a new login at once. It has to be invited into groups \
+                        again.";
 
 /// What is printed of an answer that is no refusal; `runs`: a running server gave it.
 pub(super) fn show(

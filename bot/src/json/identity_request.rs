@@ -21,7 +21,7 @@ pub(super) const NAMES: [&str; 6] = [
 
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum IdentityRequest {
+pub(super) enum IdentityJson {
     Identity {
         #[serde(rename = "id")]
         _id: IgnoredAny,
@@ -57,7 +57,7 @@ pub(super) enum IdentityRequest {
     },
 }
 
-impl IdentityRequest {
+impl IdentityJson {
     /// What it means.
     pub(super) fn into_wish(self) -> Result<IdentityWish, serde_json::Error> {
         let wrong = serde_json::Error::custom::<String>;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::group_request::{self, GroupRequest};
-use super::identity_request::{self, IdentityRequest};
+use super::identity_request::{self, IdentityJson};
 use crate::branching;
 use crate::identities::IdentityWish;
 use crate::runner::OWN_COMMAND;
@@ -135,7 +135,7 @@ fn group_request(line: &str) -> Result<Option<JsonRequest>, MalformedLine> {
     }
     let mistake = |mistake| MalformedLine { id: id_of(line), mistake };
     let wish = match about_identity {
-        true => serde_json::from_str(line).and_then(IdentityRequest::into_wish).map(Wish::Identity),
+        true => serde_json::from_str(line).and_then(IdentityJson::into_wish).map(Wish::Identity),
         false => serde_json::from_str(line)
             .map(|request: GroupRequest| Wish::Command(request.into_command())),
     };

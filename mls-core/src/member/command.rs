@@ -70,7 +70,7 @@ pub enum Command {
     /// Say no to who knocked, as an admin; an Invite says yes.
     DenyKnock(DenyKnock) = 61u8,
     /// A person's word about identity keys.
-    Identity(IdentityCommand) = 80u8,
+    Identity(IdentityCommand) = 81u8,
 }
 
 impl Command {

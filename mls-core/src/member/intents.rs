@@ -34,7 +34,9 @@ const RESULTS_MAX: usize = 10_000;
 pub(super) struct Intent {
     pub(super) number: u64,
     pub(super) id: CommandId,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::boxed()"))]
     pub(super) command: Command,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::boxed()"))]
     pub(super) stage: Stage,
 }
 

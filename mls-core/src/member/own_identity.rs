@@ -85,7 +85,7 @@ pub(super) fn open(overlay: &Overlay) -> Result<OwnIdentity, StoreError> {
 }
 
 impl KeyPair {
-    fn generate(crypto: &Crypto) -> Result<Self, StoreError> {
+    fn make(crypto: &Crypto) -> Result<Self, StoreError> {
         let failed = |why: &dyn std::fmt::Display| StoreError(format!("no key was made: {why}"));
         let (secret, public) =
             crypto.generate_signature_key(SCHEME).map_err(|error| failed(&error))?;
@@ -150,7 +150,7 @@ impl Member {
     /// Makes the user's identity key here, and signs this device with it.
     pub(super) fn make_identity(&mut self) -> Result<Result<(), String>, StoreError> {
         let request = DeviceRequest { client: self.client.clone(), device_key: self.device_key()? };
-        self.own_identity.user = Some(KeyPair::generate(&self.crypto)?);
+        self.own_identity.user = Some(KeyPair::make(&self.crypto)?);
         match self.sign_device(self.now_ms, &request) {
             Ok(statement) => self.take_statement(statement).map(Ok),
             Err(error) => Ok(Err(error.to_string())),
@@ -162,7 +162,7 @@ impl Member {
         if let Some(pair) = &self.own_identity.device {
             return Ok(pair.public);
         }
-        let pair = KeyPair::generate(&self.crypto)?;
+        let pair = KeyPair::make(&self.crypto)?;
         let public = pair.public;
         self.own_identity.device = Some(pair);
         self.save_identity()?;

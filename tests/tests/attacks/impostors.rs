@@ -70,8 +70,8 @@ fn not_even_the_right_authority_makes_a_leaf_of_what_has_ended_or_is_anothers()
             };
             // Certificates last 90 days.
             refused("Expired", &|own, key| key.certified(&authority, own, 100))?;
-            refused("nobody", &|_, key| key.certified(&authority, &others, 0))?;
-            refused("nobody", &|_, _| credential(&others))?;
+            refused("not a valid successor", &|_, key| key.certified(&authority, &others, 0))?;
+            refused("not a valid successor", &|_, _| credential(&others))?;
             refused("for another signature key", &|own, _| sound.certified(&authority, own, 0))?;
         }
         party.unmoved_goes_on()
@@ -128,7 +128,8 @@ fn on_xmpp_nobody_publishes_key_packages_in_anothers_name() -> Result<(), RigErr
             let device = "00000000000000ff".to_owned();
             let publish = PublishKeyPackages { device, one_time, last_resort: None };
             let refusal = door.refused(&Request::PublishKeyPackages(publish))?;
-            let right = matches!(&refusal, Refusal::Invalid(why) if why.contains("a key package is for"));
+            let right =
+                matches!(&refusal, Refusal::Invalid(why) if why.contains("a key package is for"));
             assert!(right, "{refusal:?}");
         }
         party.unmoved_goes_on()

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mls_core::address::ClientId;
 use mls_core::authority::{Authority, CertificateRequest, request_certificate};
 use mls_core::crypto::Crypto;
+use mls_core::store::Store;
 use mls_core::wire::issue_credential::CertificateBytes;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_rs::identity::SigningIdentity;
@@ -12,7 +13,6 @@ use mls_rs_codec::{MlsDecode, MlsSize};
 use mls_rs_core::crypto::{SignaturePublicKey, SignatureSecretKey};
 use mls_rs_core::identity::Credential;
 use storage::{Database, Role};
-use mls_core::store::Store;
 use tests::error::RigError;
 use tests::rig::Rig;
 

@@ -62,6 +62,7 @@ pub(super) struct OwnPart {
 pub(super) struct Wanted {
     number: u64,
     id: CommandId,
+    #[cfg_attr(test, proptest(strategy = "crate::codec_properties::boxed()"))]
     command: Command,
 }
 
