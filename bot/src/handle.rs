@@ -146,6 +146,13 @@ impl Bot {
         self.ask(Ask::Authorities(reply), answer).await
     }
 
+    /// Has the device look into the authority's log, where that was not done just now: what it finds comes as
+    /// events, and with [`Bot::settled`] all is seen.
+    pub async fn look_into_log(&self) -> Result<(), RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::LookIntoLog(reply), answer).await
+    }
+
     /// The authority's log, and what it holds in the name of this user.
     pub async fn certificates(&self) -> Result<(Option<LogSummary>, Vec<LoggedEntry>), RunError> {
         let (reply, answer) = oneshot::channel();

@@ -242,6 +242,8 @@ impl OneShot {
 
     async fn certificates(&mut self) -> Result<(), Exit> {
         self.settle().await?;
+        self.bot.look_into_log().await?;
+        self.settle().await?;
         let (log, own) = self.bot.certificates().await?;
         Ok(self.screen.show(&Line::certificates(None, log.as_ref(), &own))?)
     }

@@ -167,6 +167,7 @@ impl Driver {
                 }
             }
             Wish::Certificates => {
+                unless_ended(self.bot.look_into_log().await)?;
                 let looked = self.bot.certificates().await;
                 if let Some((log, own)) = unless_ended(looked)? {
                     self.screen.show(&Line::certificates(Some(id), log.as_ref(), &own))?;

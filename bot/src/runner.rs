@@ -204,6 +204,10 @@ impl Runner {
                 Ask::Authorities(reply) => {
                     let _ = reply.send(self.member.authorities()?);
                 }
+                Ask::LookIntoLog(reply) => {
+                    self.input(Input::LookIntoLogNow, Vec::new())?;
+                    let _ = reply.send(());
+                }
                 Ask::Certificates(reply) => {
                     let log = self.member.certificate_log()?;
                     let _ = reply.send((log, self.member.own_log_entries()?));

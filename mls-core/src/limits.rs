@@ -93,6 +93,8 @@ pub const LOG_PROOF_HASHES_MAX: usize = 41;
 pub const LOG_LEAVES_PER_FETCH_MAX: usize = 500;
 /// A member looks into such a log again after this.
 pub const LOG_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
+/// And after this where a person asks.
+pub const LOG_ASKED_AGAIN_MS: u64 = 10 * 1000;
 /// Certificates of others that a member has proven each time.
 pub const LOG_PROOFS_PER_LOOK_MAX: usize = 64;
 /// Certificates of others of which a member remembers that they were looked for; looked through at once. More

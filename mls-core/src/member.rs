@@ -127,6 +127,7 @@ use mls_rs_core::crypto::CipherSuite;
 use crate::address::{ClientId, RoomAddress};
 use crate::crypto::Crypto;
 use crate::engine::EngineError;
+use crate::limits::{LOG_AGAIN_MS, LOG_ASKED_AGAIN_MS};
 use crate::overlay::Overlay;
 use crate::policy::KEY_PACKAGE_BACKDATING_S;
 use crate::seal::Sealer;
@@ -260,7 +261,8 @@ impl Member {
             Input::Connected => self.connected(),
             Input::Tick => self.tick(),
             Input::LookForRevocations => self.want_revocations(),
-            Input::LookIntoLog => self.look_into_log(),
+            Input::LookIntoLog => self.look_into_log(LOG_AGAIN_MS),
+            Input::LookIntoLogNow => self.look_into_log(LOG_ASKED_AGAIN_MS),
         }
     }
 

@@ -1,13 +1,15 @@
 //! Devices follow their authority's log of certificates on the real servers.
 
 use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::deadline;
 use tests::error::RigError;
 use tests::group::Group;
-use tests::rig::shared;
+use tests::rig::{Options, own, shared};
 
 /// The answer to `certificates`, once it is as wanted.
 fn certificates(bot: &Bot, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value, RigError> {
@@ -46,5 +48,58 @@ fn everybody_finds_in_the_log_what_was_certified_in_their_name() -> Result<(), R
         let before = asked(&seen, "before");
         assert!(before.iter().all(|entry| entry["client"] != asked(&seen, "here")[0]["client"]));
         group.say(&phone, &[&alice, &bob], "certified, and in the log for all to see")
+    })
+}
+
+fn log_size(bot: &Bot) -> Result<u64, RigError> {
+    let answer = bot.command(json!({"command": "certificates"}))?;
+    Ok(answer["log"]["size"].as_u64().unwrap_or_default())
+}
+
+/// Copies a stopped bridge's database, with the files beside it.
+fn copy_database(from: &Path, to: &Path) -> Result<(), RigError> {
+    fs::create_dir_all(to).map_err(RigError::file("make", to))?;
+    for name in ["mls-bridge.db", "mls-bridge.db-wal", "mls-bridge.db-shm"] {
+        let (from, to) = (from.join(name), to.join(name));
+        let _there_may_be_none = fs::remove_file(&to);
+        if from.exists() {
+            fs::copy(&from, &to).map_err(RigError::file("copy", &from))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_hub_that_shows_two_versions_of_its_log_is_found_out_on_both_networks() -> Result<(), RigError>
+{
+    own(Options::default(), |rig| {
+        let (alice, bob) = rig.pair("toldalice", "toldbob")?;
+        let both = [&alice, &bob];
+        let (bridge, copy) = (rig.bridge.folder().to_owned(), rig.keeper().folder().join("copy"));
+        rig.bridge.stop()?;
+        copy_database(&bridge, &copy)?;
+        rig.bridge.start()?;
+        // One more certificate, which both see in the log.
+        let before = log_size(&alice)?;
+        let carol = rig.xmpp_bot("toldcarol")?;
+        for bot in both {
+            certificates(bot, "the log with Carol's certificate", |answer| {
+                answer["log"]["size"].as_u64() > Some(before)
+            })?;
+        }
+        carol.quit()?;
+        // The hub forgets it, and certifies somebody else in its place.
+        rig.bridge.stop()?;
+        copy_database(&copy, &bridge)?;
+        rig.bridge.start()?;
+        let _dave = rig.xmpp_bot("tolddave")?;
+        for bot in both {
+            let seen = certificates(bot, "a log that has forked", |answer| {
+                answer["log"]["forked"] == true
+            })?;
+            assert!(seen["log"]["size"].as_u64() > Some(before), "the first is kept: {seen}");
+            bot.wait_for("the alarm", |event| event["event"] == "log_forked")?;
+        }
+        Ok(())
     })
 }

@@ -54,6 +54,38 @@ fn a_fresh_key_in_a_group_is_certified_too_and_talk_goes_on() -> Result<(), RigE
 }
 
 #[test]
+fn who_renews_its_keys_everywhere_has_another_in_every_group_and_talk_goes_on()
+-> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("everyalice", "everybob")?;
+        let groups = [Group::form(&alice, &[&bob])?, Group::form(&bob, &[&alice])?];
+        for (renews, other) in [(&alice, &bob), (&bob, &alice)] {
+            let keys = || {
+                let leaves = groups.iter().map(|group| group.leaf(other, renews));
+                let keys = leaves.map(|leaf| leaf.map(|leaf| leaf["signature_key"].clone()));
+                keys.collect::<Result<Vec<_>, _>>()
+            };
+            let before = keys()?;
+            renews.command(json!({"command": "rotate_everywhere"}))?;
+            for group in &groups {
+                group.converge_to(&[&alice, &bob], 2)?;
+                assert!(is_certified(group, other, renews)?, "{}", renews.name);
+            }
+            for (before, after) in before.iter().zip(keys()?) {
+                assert_ne!(*before, after, "{}", renews.name);
+            }
+            for (number, group) in groups.iter().enumerate() {
+                let text = format!("{} with new keys in group {number}", renews.name);
+                group.say(renews, &[other], &text)?;
+            }
+        }
+        // Fresh key packages bring both into one more.
+        let third = Group::form(&alice, &[&bob])?;
+        third.say(&bob, &[&alice], "in by a fresh key package")
+    })
+}
+
+#[test]
 fn a_group_that_takes_only_certificates_takes_those_of_both_networks() -> Result<(), RigError> {
     shared(|rig| {
         let (alice, bob) = rig.pair("strictalice", "strictbob")?;

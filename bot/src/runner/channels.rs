@@ -33,6 +33,8 @@ pub(crate) enum Ask {
     Groups(oneshot::Sender<Vec<GroupSummary>>),
     /// The authorities that this device goes by.
     Authorities(oneshot::Sender<Vec<DomainAnchors>>),
+    /// To look into the authority's log.
+    LookIntoLog(oneshot::Sender<()>),
     /// The authority's log, and what it holds in this user's name.
     Certificates(oneshot::Sender<(Option<LogSummary>, Vec<LoggedEntry>)>),
     /// A page of a group's membership log, from this seq on and so many at most.

@@ -47,6 +47,9 @@ pub enum Input {
     LookForRevocations,
     /// It is time to look into the authority's log, as often as the program likes.
     LookIntoLog,
+    /// A person wants to see the log: the same, but [`LOG_ASKED_AGAIN_MS`](crate::limits::LOG_ASKED_AGAIN_MS) after
+    /// the last look is late enough.
+    LookIntoLogNow,
 }
 
 /// An application message in a room.

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mls_core::limits::LOG_AGAIN_MS;
-use mls_core::member::{Alarm, Asked, Event, Input};
+use mls_core::limits::{LOG_AGAIN_MS, LOG_ASKED_AGAIN_MS};
+use mls_core::member::{Alarm, Asked, Command, Event, Input};
 use mls_core::store::{MemoryStore, Store, Write};
 use mls_core::transparency::LogEntry;
 use mls_core::wire::{Answer, GroupId};
@@ -36,6 +36,29 @@ fn watching() -> (World, GroupId) {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     look(&mut world, &[0, 1, 2]);
     (world, group)
+}
+
+#[test]
+fn who_asks_is_told_of_what_came_just_now() {
+    let (mut world, group) = watching();
+    let size = |world: &World| {
+        world.nodes[0].member.certificate_log().unwrap().map(|log| log.head.head.size)
+    };
+    let before = size(&world);
+    world.give(2, Input::Command("key".into(), Command::ChangeKey(group)));
+    world.run();
+    for (wait_ms, input, seen) in
+        [(LOG_ASKED_AGAIN_MS, Input::LookIntoLog, false), (0, Input::LookIntoLogNow, true)]
+    {
+        world.now_ms += wait_ms;
+        world.give(0, input);
+        world.run();
+        assert_eq!(size(&world) > before, seen);
+    }
+    let seen = size(&world);
+    world.give(0, Input::LookIntoLogNow);
+    world.run();
+    assert_eq!(size(&world), seen, "not asked again at once");
 }
 
 #[test]

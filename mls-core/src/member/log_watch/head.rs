@@ -9,7 +9,6 @@ use super::super::keys::SUITE;
 use super::super::requests::Purpose;
 use super::{Watch, nowhere};
 use crate::identity::public_key_of;
-use crate::limits::LOG_AGAIN_MS;
 use crate::store::StoreError;
 use crate::transparency::{LogError, LogView, SignedTreeHead};
 use crate::wire::fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
@@ -17,13 +16,13 @@ use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Request};
 
 impl Member {
-    /// Asks how far the log goes, where that was not asked for lately.
-    pub(in super::super) fn look_into_log(&mut self) -> Result<(), StoreError> {
+    /// Asks how far the log goes, where that was not asked for within this time.
+    pub(in super::super) fn look_into_log(&mut self, again_ms: u64) -> Result<(), StoreError> {
         if self.hub()?.is_none() || !self.is_certified_by_hub()? {
             return Ok(());
         }
         let mut watch = self.watch()?;
-        let recent = self.now_ms.abs_diff(watch.looked_ms) < LOG_AGAIN_MS;
+        let recent = self.now_ms.abs_diff(watch.looked_ms) < again_ms;
         if recent || watch.fork.is_some() || self.is_asking_log() {
             return Ok(());
         }
