@@ -99,6 +99,7 @@ pub fn render(line: &Line) -> String {
         }
         Line::Authorities { authorities, .. } => authority::all(authorities),
         Line::DeviceCertified { client, time, .. } => certificates::device(client, *time),
+        Line::DeviceInOneGroupOnly { client, group, .. } => certificates::lone(client, group),
         Line::Certificates { log, entries, .. } => certificates::all(log.as_ref(), entries),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
         Line::Membership(entry) => membership::render(entry),

@@ -83,6 +83,12 @@ pub const LOOK_AT_ACCOUNTS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// A device is revoked that two answers of the homeserver lack, this far apart: asked with two ticks of a
 /// minute.
 pub const GONE_PAUSE_MS: u64 = 50 * 1000;
+/// A device that is in one group of its user, and not in the others, is pointed out after this.
+pub const LONE_DEVICE_AFTER_MS: u64 = 2 * DAY_MS;
+/// Groups are looked through for such devices again after this.
+pub const LONE_DEVICES_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
+/// Such devices that a member remembers.
+pub const LONE_DEVICES_MAX: usize = 1000;
 /// A member asks for the list of revoked certificates again after this.
 pub const REVOCATIONS_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Entries of a log of certificates; a head that names more is refused.

@@ -56,6 +56,7 @@ mod leaf_update;
 mod leave;
 mod loaded;
 mod log_watch;
+mod lone_devices;
 mod membership_log;
 mod one_commit;
 mod opening;
@@ -111,6 +112,7 @@ pub use exporter::ExportedSecret;
 pub use identity_command::{IdentityCommand, VerifyUser};
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use log_watch::{Asked, DeviceCertified, LogSummary, LoggedEntry, NotAsked, NotLogged};
+pub use lone_devices::LoneDevice;
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
@@ -168,6 +170,8 @@ pub struct Member {
     ended: intents::Ended,
     unconfirmed: Vec<send::Unconfirmed>,
     future: future::Future,
+    /// Whose devices are in which groups.
+    survey: lone_devices::Survey,
     /// When each group was last asked for its newest handshakes.
     looked_ms: BTreeMap<GroupId, u64>,
     /// When what an unknown key has signed made us fetch a group's handshakes.

@@ -261,6 +261,15 @@ pub enum Line {
         /// When it was certified, in milliseconds since 1970.
         time: u64,
     },
+    /// A device is in one group of its user, and not in the others that this device is in.
+    DeviceInOneGroupOnly {
+        /// The number.
+        n: u64,
+        /// The device.
+        client: String,
+        /// The group in hex.
+        group: String,
+    },
     /// Answer to `certificates`.
     Certificates {
         /// The command, where one asked.

@@ -2,7 +2,7 @@
 
 use crate::json::{EntryLine, LogLine};
 
-use super::{plain, who};
+use super::{plain, short, who};
 
 /// How far the log was followed, and what it holds in this user's name.
 pub(super) fn all(log: Option<&LogLine>, entries: &[EntryLine]) -> String {
@@ -41,6 +41,16 @@ pub(super) fn device(client: &str, time: u64) -> String {
         at(time),
         who(client),
         plain(device)
+    )
+}
+
+/// A device that is where others of its user are not.
+pub(super) fn lone(client: &str, group: &str) -> String {
+    format!(
+        "for two days a device has been in group {} and in no other of its user: {}\n      \
+         ask that person whether it is theirs",
+        short(group),
+        who(client)
     )
 }
 

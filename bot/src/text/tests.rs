@@ -141,6 +141,7 @@ fn every_line_reads_as_pinned() {
         Line::Authorities { id: None, authorities: vec![] },
         Line::Authorities { id: None, authorities: vec![authority] },
         Line::DeviceCertified { n: 1, client: BOB.into(), time: 1_700_000_000_000 },
+        Line::DeviceInOneGroupOnly { n: 1, client: BOB.into(), group: GROUP.into() },
         Line::Certificates { id: None, log: None, entries: vec![] },
         Line::Certificates { id: None, log: Some(log), entries },
         Line::KeyPackagesPublished { n: 1, count: 100 },

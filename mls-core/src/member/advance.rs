@@ -173,6 +173,7 @@ impl Member {
         self.start_knocks()?;
         self.start_revocations()?;
         self.step_everywhere()?;
+        self.survey_devices()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
         self.keep_house()?;

@@ -2,7 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::{AlarmEvent, CommandId, DeviceCertified, MembershipChange};
+use super::{AlarmEvent, CommandId, DeviceCertified, LoneDevice, MembershipChange};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::wire::{Digest, GroupId};
 
@@ -69,6 +69,8 @@ pub enum Event {
     AnchorsChanged(AnchorsChanged) = 32u8,
     /// The authority's log names another device of this user for the first time.
     DeviceCertified(DeviceCertified) = 70u8,
+    /// A device is in one group of its user only.
+    LoneDevice(LoneDevice) = 82u8,
     /// Somebody asks to be let into a group; an Invite lets them in.
     Knocked(KnockedEvent) = 60u8,
     /// An admin said no to a knock of this device.

@@ -8,7 +8,7 @@ use super::engine_storage::{PACKAGE_LIFETIME, Slot};
 use super::keys::{SUITE, SignatureKeys};
 use super::{
     Member, checkpoints, credentials, engine_storage, future, gaps, group_record, intents,
-    own_identity, requests, revocations, rooms, send, unheard, welcome,
+    lone_devices, own_identity, requests, revocations, rooms, send, unheard, welcome,
 };
 use crate::address::ClientId;
 use crate::crypto::Crypto;
@@ -47,6 +47,7 @@ impl Member {
             checkpoints: checkpoints::Checkpoints::default(),
             patience: credentials::Patience::default(),
             renewing_since: BTreeMap::new(),
+            survey: lone_devices::Survey::default(),
             revocations: revocations::open(&overlay)?,
             gaps: gaps::Gaps::default(),
             fell_apart_ms: BTreeMap::new(),

@@ -24,6 +24,7 @@ mod hub_keys;
 mod junk;
 mod knocking;
 mod log_watch;
+mod lone_devices;
 mod membership;
 mod membership_log;
 mod network;

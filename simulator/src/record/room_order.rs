@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mls_core::address::ClientId;
 use mls_core::bridge_group::Order;
-use mls_core::limits::HANDED_BACK_WAIT_MS;
+use mls_core::limits::{FUTURE_KEEP_MS, HANDED_BACK_WAIT_MS};
 use mls_core::member::{Command, CommandId};
 use mls_core::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
 use mls_core::wire::{Digest, GroupId};
@@ -164,6 +164,15 @@ impl Record {
                 self.late.insert((device, message));
             }
         }
+    }
+
+    /// A device comes into a group: what came to it more than a day before waits for that no more.
+    pub(super) fn came_long_before(&mut self, device: Device, group: &GroupId, now_ms: u64) {
+        let came = self.came.range((device, Digest([0; 32]))..=(device, Digest([u8::MAX; 32])));
+        let long = came.filter(|(_, came_ms)| came_ms.saturating_add(FUTURE_KEEP_MS) <= now_ms);
+        let of_group =
+            long.filter(|((_, id), _)| self.messages.get(id).is_some_and(|s| s.group == *group));
+        self.late.extend(of_group.map(|(place, _)| *place));
     }
 
     /// Whether the hub has had a group back for so long that a device is told so, if it has not heard from which

@@ -59,6 +59,7 @@ impl Record {
             Event::Joined(joined) => {
                 self.gone_by_room.remove(&(device, joined.group.clone()));
                 self.lineage.begins_anew(device, &joined.group);
+                self.came_long_before(device, &joined.group, time_ms);
                 self.device(device).joined.insert(joined.group.clone());
                 let came = joined.members.into_iter().map(|client| (joined.group.clone(), client));
                 self.added.extend(came);
@@ -106,6 +107,7 @@ impl Record {
             Event::KeyPackagesPublished(_)
             | Event::DeviceWaiting(_)
             | Event::DeviceCertified(_)
+            | Event::LoneDevice(_)
             | Event::HeardFrom(_) => {}
         }
         Ok(())

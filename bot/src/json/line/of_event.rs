@@ -75,6 +75,11 @@ impl From<&EventRecord> for Line {
                 client: certified.client.to_string(),
                 time: certified.at_ms,
             },
+            Event::LoneDevice(lone) => Self::DeviceInOneGroupOnly {
+                n,
+                client: lone.client.to_string(),
+                group: lone.group.to_string(),
+            },
             Event::Restarted(restarted) => Self::Restarted {
                 n,
                 group: restarted.group.to_string(),

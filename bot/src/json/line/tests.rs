@@ -8,10 +8,10 @@ use mls_core::member::{
     Alarm, AlarmEvent, AnchorSource, AnchorsChanged, Asked, ChangeKind, CommandDone, CommandFailed,
     DeviceCertified, DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary,
     HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KnockDeniedEvent,
-    KnockedEvent, LogForked, MemberSummary, MembershipChange, MembershipEntry, MessageEvent,
-    MessagesMissing, NamedAnchor, NotAsked, NotLogged, OtherStateSeen, Proposer, RemovedEvent,
-    Restarted, Sender, StartedAnew, Undecryptable, UnsignedDevice, VerifiedUserChanged,
-    WarningEvent,
+    KnockedEvent, LogForked, LoneDevice, MemberSummary, MembershipChange, MembershipEntry,
+    MessageEvent, MessagesMissing, NamedAnchor, NotAsked, NotLogged, OtherStateSeen, Proposer,
+    RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable, UnsignedDevice,
+    VerifiedUserChanged, WarningEvent,
 };
 use mls_core::transparency::{
     Issued, LogEntry, RevocationReason, Revoked, SerialNumber, SignedTreeHead, TreeHead, TwoHeads,
@@ -118,6 +118,7 @@ fn events() -> Vec<Event> {
             group: Some(group()),
         }),
         Event::DeviceCertified(DeviceCertified { client: bob(), at_ms: 1_700_000_000_000 }),
+        Event::LoneDevice(LoneDevice { client: bob(), group: group() }),
         Event::StartedAnew(StartedAnew {
             group: group(),
             successor: GroupId(vec![9; 16]),
