@@ -2,7 +2,8 @@
 //!
 //! A member that has something to send commits them at once, for the engine does not encrypt
 //! before. Otherwise the members take turns by rank: 0, 15 and 30 seconds, then logarithmic.
-//! Who is to be removed does not commit.
+//! Who is to be removed does not commit; if nobody else does for some minutes, who is to be removed by members'
+//! word alone does, and stays.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,8 @@ use crate::wire::GroupId;
 
 /// Ranks up to this wait one step each.
 const LINEAR_RANKS: u64 = 2;
+/// Who is to be removed by members' word has a rank so far behind all who stay: five and a half minutes.
+const RANKS_BEFORE_LEAVING: u64 = 1 << 20;
 
 impl Member {
     /// Commits what is pending if it is our turn. Whether a commit was made.
@@ -102,10 +105,16 @@ fn removes(cached: &CachedProposal) -> Option<u32> {
     }
 }
 
-/// Our place in the order of committers, among the leaves that stay; nothing if ours does not.
+/// Our place in the order of committers, among the leaves that stay, then those whose removal a member has
+/// proposed; nothing if the hub has proposed ours.
 pub(super) fn rank(loaded: &Loaded) -> Option<u64> {
     let leaving = leaving(loaded);
     let own = loaded.group.current_member_index();
+    if to_go(loaded).contains(&own) {
+        return None;
+    } else if leaving.contains(&own) {
+        return Some(RANKS_BEFORE_LEAVING);
+    }
     let (mut count, mut position) = (0u64, None);
     for member in loaded.group.roster().members_iter().filter(|m| !leaving.contains(&m.index)) {
         if member.index == own {

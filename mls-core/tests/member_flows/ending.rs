@@ -81,6 +81,27 @@ fn a_group_whose_members_propose_each_others_removal_goes_on() {
 }
 
 #[test]
+fn a_group_in_which_only_a_dead_device_is_to_stay_goes_on_after_some_minutes() {
+    let (mut world, group) = World::group_with(&[ALICE, BOB, JULIET], &[1, 2]);
+    world.pass(120);
+    world.tamper = Box::new(|index, _| index != 1);
+    let wish = Wish::Remove(vec![world.user(0)]);
+    world.command(0, Command::Propose(ProposeCommand { group: group.clone(), wish }));
+    world.run();
+    let muc = world.nodes[2].member.groups().unwrap()[0].rooms[1].clone();
+    let juliet = world.user(2);
+    world.leave_room(&muc, &juliet);
+    world.run();
+    let word = world.say(0, &group, "is anybody here?");
+    world.pass(240);
+    assert!(world.result(0, &word).is_none(), "Bob might still commit");
+    world.pass(240);
+    world.assert_done(0, &word);
+    let members = world.nodes[0].member.groups().unwrap().remove(0).members;
+    assert_eq!(members.len(), 2, "Juliet is out, and Alice is not: {members:?}");
+}
+
+#[test]
 fn a_join_that_meets_a_leaving_ends() {
     let mut world = World::new(&[ALICE, BOB]);
     let group = world.found(0);
