@@ -53,7 +53,7 @@ fn everybody_finds_in_the_log_what_was_certified_in_their_name() -> Result<(), R
 
 fn log_size(bot: &Bot) -> Result<u64, RigError> {
     let answer = bot.command(json!({"command": "certificates"}))?;
-    Ok(answer["log"]["size"].as_u64().unwrap_or_default())
+    Ok(answer.pointer("/log/size").and_then(Value::as_u64).unwrap_or_default())
 }
 
 /// Copies a stopped bridge's database, with the files beside it.
