@@ -119,6 +119,10 @@ impl Member {
             Ok(Some(commit)) if commit.epoch <= epoch_now && self.has_branches(group)? => {
                 self.take_room_commit(group, hash, commit.epoch, received).map(Some)
             }
+            // That branch may have gone further than the group, which perhaps goes no further itself.
+            Ok(Some(commit)) if self.goes_on_a_branch(group, hash, commit.epoch, received)? => {
+                Ok(Some(()))
+            }
             // The commit that hands the group over to the room may be on its way from the hub.
             Ok(Some(commit)) if commit.epoch > epoch_now => {
                 self.keep_for_future(group, commit.epoch, hash, received.clone()).map(Some)

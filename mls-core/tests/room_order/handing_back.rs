@@ -3,7 +3,7 @@
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
 use mls_core::limits::{HAND_BACK_WAIT_MS, REJOIN_PAUSE_MS};
-use mls_core::member::{Command, Event, SettingsCommand};
+use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::policy::ROOM_REWIND_EPOCHS;
 use mls_core::wire::{GroupId, Request};
 
@@ -172,6 +172,39 @@ fn a_branch_of_before_is_read_when_the_room_orders_the_group_once_more() {
         room.world.pass(10);
         assert_eq!(room.world.heard(0), ["DESK: on the branch"], "seed {seed}");
         room.assert_agree(&[0, 1, 2]);
+    }
+}
+
+#[test]
+fn a_branch_that_goes_further_than_the_group_is_read_as_it_comes() {
+    let (mut world, group) = by_room(3);
+    // Only the first hears the hub.
+    world.tamper = Box::new(|index, input| {
+        index == 0 || !matches!(input, Input::Answer(..) | Input::Notice(_))
+    });
+    let handed_back = hand_back(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &handed_back);
+    let mut said = Vec::new();
+    for turn in 0..3 {
+        world.command(1, Command::Rotate(group.clone()));
+        world.run();
+        let text = format!("turn {turn}");
+        world.say(1, &group, &text);
+        world.run();
+        said.push(format!("DESK: {text}"));
+        assert_eq!(world.heard(0), said);
+    }
+    assert_eq!(world.epoch(1, &group), world.epoch(0, &group).map(|epoch| epoch + 2));
+    world.tamper = Box::new(|_, _| true);
+    for index in [1, 2] {
+        world.come_back(index);
+    }
+    world.run();
+    world.pass(120);
+    world.assert_agree(&group, &[0, 1, 2]);
+    for index in 0..3 {
+        assert_eq!(world.heard(index), said, "{index}: once each");
     }
 }
 

@@ -31,6 +31,12 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// A commit as a room brought it.
+    fn of_room(hash: Digest, epoch: u64, came_ms: u64, received: &ReceivedMessage) -> Self {
+        let (sender, message) = (received.sender.clone(), received.message.clone());
+        Self { hash, epoch, came_ms, receipted: false, sender, message }
+    }
+
     /// A commit that the hub has signed for.
     pub(super) fn with_receipt(hash: Digest, epoch: u64, came_ms: u64, message: Vec<u8>) -> Self {
         Self { hash, epoch, came_ms, receipted: true, sender: None, message }
@@ -70,19 +76,33 @@ impl Member {
                  it, they follow another group by now",
             );
         }
-        let waiting = Waiting {
-            hash: *hash,
-            epoch,
-            came_ms: self.now_ms,
-            receipted: false,
-            sender: received.sender.clone(),
-            message: received.message.clone(),
-        };
+        let waiting = Waiting::of_room(*hash, epoch, self.now_ms, received);
         if self.keep_waiting(group, &waiting)? && self.attach_new(group, waiting)? {
             self.settle(group)?;
             self.read_future(group)?;
         }
         Ok(())
+    }
+
+    /// Hangs a commit for a later epoch than the hub's below a branch that is known, if it was made there: what
+    /// is said on that branch is read then. Whether it was.
+    pub(super) fn goes_on_a_branch(
+        &mut self,
+        group: &GroupId,
+        hash: &Digest,
+        epoch: u64,
+        received: &ReceivedMessage,
+    ) -> Result<bool, StoreError> {
+        let now = self.record(group).map_or(u64::MAX, |record| record.epoch);
+        if epoch <= now || epoch > self.last_readable_epoch(group, now)? {
+            return Ok(false);
+        }
+        let commit = Waiting::of_room(*hash, epoch, self.now_ms, received);
+        let hangs = self.nodes(group)?.contains_key(hash);
+        if !hangs && !self.attach_new(group, commit)? {
+            return Ok(false);
+        }
+        self.read_future(group).map(|()| true)
     }
 
     /// Whether it was not there before, and there was place.
