@@ -41,6 +41,8 @@ pub const ORDER_BYTES_MAX: u64 = 4096;
 pub const ORDER_ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Orders that wait to be read.
 pub const ORDERS_WAITING_MAX: u32 = 8;
+/// After an order that was not taken the next one waits so long.
+pub const ORDER_PAUSE: Duration = Duration::from_millis(200);
 /// How long an order may take, until it is answered.
 pub const ORDER_DEADLINE: Duration = Duration::from_secs(60);
 /// So long before the authority's certificates end, people are warned.

@@ -13,9 +13,11 @@ use mls_rs_codec::{MlsDecode, MlsEncode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::limits::{ORDER_ANSWER_BYTES_MAX, ORDER_BYTES_MAX, ORDER_DEADLINE, ORDERS_WAITING_MAX};
+use crate::limits::{
+    ORDER_ANSWER_BYTES_MAX, ORDER_BYTES_MAX, ORDER_DEADLINE, ORDER_PAUSE, ORDERS_WAITING_MAX,
+};
 
 /// An order, and where its answer goes once everything of it is stored.
 #[derive(Debug)]
@@ -61,7 +63,11 @@ async fn accept(listener: UnixListener, orders: mpsc::Sender<Ordered>) {
         };
         match served {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "an order of the operator was not taken"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "an order of the operator was not taken");
+                // Where nothing can be accepted (too many open files), that does not change at once.
+                sleep(ORDER_PAUSE).await;
+            }
             Err(_) => tracing::warn!("an order of the operator took too long"),
         }
     }

@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod operator;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 use appservice::authority::{end_is_near, other_root, set_up};
@@ -15,15 +16,8 @@ use mls_core::hub::Hub;
 use storage::{Database, Role};
 use tempfile::TempDir;
 
-const CONFIG: &str = r#"
-database = "mls-bridge.db"
-[xmpp]
-domain = "example.net"
-component = "mls.example.net"
-address = "127.0.0.1:1"
-secret = "ssssssssssssssssssssssssssssssssssssssss"
-muc_service = "rooms.example.net"
-"#;
+use operator::{CONFIG, bridge};
+
 const AUTHORITY: &str =
     "[authority]\nchain = \"online/chain.pem\"\nkey = \"online/authority.key\"\n";
 
@@ -53,16 +47,9 @@ impl Operator {
         fs::set_permissions(self.path(name), Permissions::from_mode(mode)).unwrap();
     }
 
-    fn bridge(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mls-bridge"));
-        command.args(arguments).current_dir(self.0.path()).output().unwrap()
-    }
-
     /// Whether it went well, and all that it said.
     fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = self.bridge(arguments);
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(said).unwrap())
+        bridge(self.0.path(), arguments)
     }
 
     fn make_root(&self, out: &str) {

@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::store::{Space, Store, StoreError, Value, Write};
 
+/// Entries that [`Overlay::each`] reads at once.
+const PAGE: usize = 256;
+
 /// A [`Store`] with pending writes on top; clones share both (the MLS engine holds one).
 #[derive(Clone)]
 pub struct Overlay {
@@ -78,6 +81,29 @@ impl Overlay {
             };
         }
         Ok(merged.into_iter().take(limit).collect())
+    }
+
+    /// Shows the entries whose key starts with `prefix`, in order and a page at a time, until there is no more or
+    /// `goes_on` says no.
+    pub(crate) fn each(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        mut goes_on: impl FnMut(&[u8], &Value) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut from = Vec::new();
+        loop {
+            let page = self.scan(space, prefix, &from, PAGE)?;
+            for (key, value) in &page {
+                if !goes_on(key, value)? {
+                    return Ok(());
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Puts `value` under `key`.
@@ -199,6 +225,23 @@ mod tests {
         assert_eq!(keys(b"a3", 10), [b"a3".to_vec()]);
         overlay.discard();
         assert_eq!(keys(b"", 10), [b"a1".to_vec(), b"a3".to_vec()]);
+    }
+
+    #[test]
+    fn all_entries_of_a_prefix_are_shown_over_pages_or_until_it_is_enough() {
+        let overlay = Overlay::new(Arc::new(MemoryStore::default()));
+        let keys: Vec<_> = (0..PAGE * 2 + 1).map(|n| format!("a{n:05}").into_bytes()).collect();
+        keys.iter().for_each(|key| overlay.put("space", key, Vec::new()));
+        overlay.put("space", b"b", Vec::new());
+        for wanted in [keys.len(), PAGE, 1] {
+            let mut shown = Vec::new();
+            let goes_on = |key: &[u8], _: &Value| {
+                shown.push(key.to_vec());
+                Ok(shown.len() < wanted)
+            };
+            overlay.each("space", b"a", goes_on).unwrap();
+            assert_eq!(shown, keys[..wanted]);
+        }
     }
 
     #[test]

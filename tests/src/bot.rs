@@ -241,6 +241,12 @@ impl Bot {
         self.folder.join("profile")
     }
 
+    /// The client that it is, as it said when it was ready.
+    pub fn client(&self) -> Result<String, RigError> {
+        let ready = self.wait_for("ready", |event| event["event"] == "ready")?;
+        Ok(ready["client"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// Its log.
     pub fn log(&self) -> PathBuf {
         self.folder.join("mls-bot.log")

@@ -103,8 +103,7 @@ fn a_lost_device_that_its_user_revokes_is_put_out_of_the_group_and_cannot_come_b
         let group = Group::form(&alice, &[&phone, &bob, &tablet])?;
         group.converge_to(&[&alice, &phone, &bob, &tablet], 4)?;
         for (by, lost) in [(&bob, &tablet), (&alice, &phone)] {
-            let ready = lost.wait_for("ready", |event| event["event"] == "ready")?;
-            by.command(json!({"command": "revoke", "client": ready["client"]}))?;
+            by.command(json!({"command": "revoke", "client": lost.client()?}))?;
             group.wait_removed(lost)?;
         }
         group.converge_to(&[&alice, &bob], 2)?;

@@ -1,7 +1,5 @@
 //! Who is revoked by the administrator's word, on real servers.
 
-#![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,11 +16,6 @@ fn revoke(rig: &Rig, arguments: &[&str]) -> Result<String, RigError> {
         (true, said) => Ok(said),
         (false, said) => Err(RigError::Answer(format!("revoke {arguments:?}: {said}"))),
     }
-}
-
-fn client(bot: &Bot) -> Result<String, RigError> {
-    let ready = bot.wait_for("ready", |event| event["event"] == "ready")?;
-    Ok(ready["client"].as_str().unwrap_or_default().to_owned())
 }
 
 fn warned(bot: &Bot, words: &str) -> Result<(), RigError> {
@@ -42,7 +35,7 @@ fn a_device_that_the_administrator_revokes_goes_from_the_group_on_either_network
         let group = Group::form(&alice, &[&phone, &bob, &tablet])?;
         group.converge_to(&[&alice, &phone, &bob, &tablet], 4)?;
         for lost in [&phone, &tablet] {
-            let lost_client = client(lost)?;
+            let lost_client = lost.client()?;
             let said = revoke(rig, &[&lost_client])?;
             assert!(said.contains("removal is proposed in 1 groups"), "{said}");
             group.wait_removed(lost)?;
@@ -93,7 +86,7 @@ fn devices_that_synapse_lists_no_more_are_revoked_and_go_from_the_group() -> Res
         let carol = rig.matrix_bot("gonecarol")?;
         let group = Group::form(&alice, &[&phone, &bob, &carol])?;
         group.converge_to(&[&alice, &phone, &bob, &carol], 4)?;
-        let (phone_client, carol_client) = (client(&phone)?, client(&carol)?);
+        let (phone_client, carol_client) = (phone.client()?, carol.client()?);
         let session = |bot: &Bot| MatrixSession::login(rig.synapse.port, &bot.account);
         let password = |bot: &Bot| {
             json!({
@@ -119,7 +112,7 @@ fn devices_that_synapse_lists_no_more_are_revoked_and_go_from_the_group() -> Res
         until_each(Duration::from_secs(1), "the hub revokes both", TWO_LOOKS, listed, String::new)?;
         group.converge_to(&[&alice, &bob], 2)?;
         let listed = revoke(rig, &["--list"])?;
-        assert!(!listed.contains(&client(&alice)?), "who is there was revoked: {listed}");
+        assert!(!listed.contains(&alice.client()?), "who is there was revoked: {listed}");
         group.say(&alice, &[&bob], "two of four devices are no more")
     })
 }

@@ -20,18 +20,13 @@ fn member(group: &Group, seen_by: &Bot, client: &str) -> Result<Value, RigError>
 
 /// Waits until a member sees the device so.
 fn sees(group: &Group, seen_by: &Bot, of: &Bot, identity: &str) -> Result<(), RigError> {
-    let client = client(of)?;
+    let client = of.client()?;
     let what = format!("{} sees {client} as {identity}", seen_by.name);
     let look = || {
         let member = member(group, seen_by, &client)?;
         Ok((member["identity"] == identity).then_some(()))
     };
     deadline::until(&what, deadline::STEP, look, String::new)
-}
-
-fn client(bot: &Bot) -> Result<String, RigError> {
-    let ready = bot.wait_for("ready", |event| event["event"] == "ready")?;
-    Ok(ready["client"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The one key of a user that is to be compared.
@@ -96,7 +91,7 @@ fn two_people_verify_each_other_and_a_new_device_is_verified_if_it_was_signed()
 
         let lost = rig.device(&alice.account, "unsigned")?;
         group.invite(&alice, &[&lost])?;
-        let unsigned = client(&lost)?;
+        let unsigned = lost.client()?;
         bob.wait_for("the unsigned device is pointed out", |event| {
             group.is(event, "unsigned_device_of_verified_user")
                 && event["client"] == unsigned.as_str()

@@ -25,6 +25,9 @@ const ASKED_FOR: Space = "account_to_look_at";
 /// How far the hub has looked.
 const ROUND: Space = "account_round";
 const KEY: &[u8] = b"round";
+/// Accounts of one question that do not wait for their turn: the others go on, also where these are never
+/// answered.
+const OUT_OF_TURN_MAX: usize = ACCOUNTS_LOOKED_AT_ONCE_MAX / 2;
 
 /// One look at all accounts, a few at a time.
 #[derive(Clone, Debug, Default, MlsSize, MlsEncode, MlsDecode)]
@@ -63,7 +66,7 @@ impl Turn<'_> {
         }
         let mut users = self.asked_for()?;
         self.add_unlisted(&mut users)?;
-        if users.is_empty() && !self.add_of_round(&mut round, &mut users)? {
+        if !self.add_of_round(&mut round, &mut users)? && users.is_empty() {
             return Ok(());
         }
         round.waits = None;
@@ -79,7 +82,7 @@ impl Turn<'_> {
 
     /// Accounts that are to be looked at soon.
     fn asked_for(&self) -> Result<Vec<UserId>, StoreError> {
-        let found = self.store.scan(ASKED_FOR, b"", b"", ACCOUNTS_LOOKED_AT_ONCE_MAX)?;
+        let found = self.store.scan(ASKED_FOR, b"", b"", OUT_OF_TURN_MAX)?;
         found.iter().for_each(|(key, _)| self.store.delete(ASKED_FOR, key));
         let user = |key: &[u8]| UserId::parse(std::str::from_utf8(key).ok()?).ok();
         Ok(found.iter().filter_map(|(key, _)| user(key)).collect())
@@ -92,6 +95,7 @@ impl Turn<'_> {
             let client = std::str::from_utf8(&key).ok().and_then(|text| ClientId::parse(text).ok());
             let again = self.now_ms.abs_diff(first_ms) >= GONE_PAUSE_MS;
             if let Some(user) = client.filter(|_| again).map(|client| client.user())
+                && users.len() < OUT_OF_TURN_MAX
                 && !users.contains(&user)
             {
                 users.push(user);
@@ -111,7 +115,7 @@ impl Turn<'_> {
         while users.len() < ACCOUNTS_LOOKED_AT_ONCE_MAX {
             round.last = next_certified_user(self.store, Network::Matrix, round.last.as_ref())?;
             let Some(user) = &round.last else { break };
-            if self.is_told_of(user) {
+            if self.is_told_of(user) && !users.contains(user) {
                 users.push(user.clone());
             }
         }

@@ -84,18 +84,12 @@ fn groups_page(
 /// Every account with a leaf in the group.
 pub(super) fn users(store: &Overlay, group: &GroupId) -> Result<Vec<UserId>, StoreError> {
     let mut users = Vec::new();
-    let mut from = Vec::new();
-    loop {
-        let page = store.scan(SPACE, &group.0, &from, PAGE)?;
-        for (key, _) in &page {
-            let name = key.get(group.0.len()..).unwrap_or_default();
-            users.extend(std::str::from_utf8(name).ok().and_then(|t| UserId::parse(t).ok()));
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
-            _ => return Ok(users),
-        }
-    }
+    store.each(SPACE, &group.0, |key, _| {
+        let name = key.get(group.0.len()..).unwrap_or_default();
+        users.extend(std::str::from_utf8(name).ok().and_then(|t| UserId::parse(t).ok()));
+        Ok(true)
+    })?;
+    Ok(users)
 }
 
 /// Group ids are all of one length ([`crate::policy::GROUP_ID_BYTES`]), so none is another's prefix.

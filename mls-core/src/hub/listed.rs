@@ -13,8 +13,6 @@ use crate::overlay::{Overlay, decode};
 use crate::store::{Space, StoreError};
 
 const SPACE: Space = "listed";
-/// Accounts read from the database at once.
-const PAGE: usize = 512;
 
 /// What was last known of an account in a room; no entry where nothing was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -145,21 +143,15 @@ pub(super) fn compare(
 fn all(store: &Overlay, room: &RoomAddress) -> Result<Vec<(UserId, Seen)>, StoreError> {
     let prefix = room_record::key(room);
     let mut all = Vec::new();
-    let mut from = Vec::new();
-    loop {
-        let page = store.scan(SPACE, &prefix, &from, PAGE)?;
-        for (key, value) in &page {
-            let name = key.get(prefix.len()..).unwrap_or_default();
-            let user = std::str::from_utf8(name).ok().and_then(|text| UserId::parse(text).ok());
-            if let Some(user) = user {
-                all.push((user, decode(SPACE, value)?));
-            }
+    store.each(SPACE, &prefix, |key, value| {
+        let name = key.get(prefix.len()..).unwrap_or_default();
+        let user = std::str::from_utf8(name).ok().and_then(|text| UserId::parse(text).ok());
+        if let Some(user) = user {
+            all.push((user, decode(SPACE, value)?));
         }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
-            _ => return Ok(all),
-        }
-    }
+        Ok(true)
+    })?;
+    Ok(all)
 }
 
 fn read(store: &Overlay, room: &RoomAddress, user: &UserId) -> Result<Option<Seen>, StoreError> {

@@ -9,8 +9,6 @@ use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
 
 const SPACE: Space = "room";
-/// Rooms read from the database at once.
-const PAGE: usize = 256;
 
 /// A room of this hub.
 #[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
@@ -80,22 +78,16 @@ pub(super) fn group(
 /// All rooms in which a group lives.
 pub(super) fn bound(store: &Overlay) -> Result<Vec<RoomAddress>, StoreError> {
     let mut rooms = Vec::new();
-    let mut from = Vec::new();
-    loop {
-        let page = store.scan(SPACE, b"", &from, PAGE)?;
-        for (_, value) in &page {
-            let record: RoomRecord = decode(SPACE, value)?;
-            if let Some(group) = &record.group
-                && lives_in(store, group, &record.room)?
-            {
-                rooms.push(record.room);
-            }
+    store.each(SPACE, b"", |_, value| {
+        let record: RoomRecord = decode(SPACE, value)?;
+        if let Some(group) = &record.group
+            && lives_in(store, group, &record.room)?
+        {
+            rooms.push(record.room);
         }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
-            _ => return Ok(rooms),
-        }
-    }
+        Ok(true)
+    })?;
+    Ok(rooms)
 }
 
 #[cfg(test)]

@@ -22,8 +22,6 @@ use crate::store::{Space, StoreError, Value};
 use crate::wire::{Digest, GroupId};
 
 const FUTURE: Space = "future_message";
-/// Entries read at once.
-const PAGE: usize = 1024;
 
 /// A message that waits.
 #[derive(Debug, MlsSize, MlsEncode, MlsDecode)]
@@ -65,19 +63,11 @@ pub(super) type Future = BTreeMap<GroupId, Buffered>;
 /// What waits in a store.
 pub(super) fn open(overlay: &Overlay) -> Result<Future, StoreError> {
     let mut future = Future::new();
-    let mut from = Vec::new();
-    loop {
-        let page = overlay.scan(FUTURE, &[], &from, PAGE)?;
-        let last = page.len() < PAGE;
-        for (key, value) in page {
-            let waiting: Waiting = decode(FUTURE, &value)?;
-            from = [key, vec![0]].concat();
-            note(&mut future, &waiting);
-        }
-        if last {
-            return Ok(future);
-        }
-    }
+    overlay.each(FUTURE, &[], |_, value| {
+        note(&mut future, &decode(FUTURE, value)?);
+        Ok(true)
+    })?;
+    Ok(future)
 }
 
 fn note(future: &mut Future, waiting: &Waiting) {

@@ -15,8 +15,6 @@ use crate::store::{Space, StoreError};
 use crate::wire::{Digest, GroupId, RequestId};
 
 const GROUP: Space = "group_record";
-/// Entries read at once.
-const PAGE: usize = 256;
 
 /// How this device stands to a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -137,19 +135,12 @@ pub(super) type GroupRecords = BTreeMap<GroupId, GroupRecord>;
 /// The records that a store holds.
 pub(super) fn open(overlay: &Overlay) -> Result<GroupRecords, StoreError> {
     let mut records = GroupRecords::new();
-    let mut from = Vec::new();
-    loop {
-        let page = overlay.scan(GROUP, &[], &from, PAGE)?;
-        let last = page.len() < PAGE;
-        for (key, value) in page {
-            let record: GroupRecord = decode(GROUP, &value)?;
-            from = [key, vec![0]].concat();
-            records.insert(record.group.clone(), record);
-        }
-        if last {
-            return Ok(records);
-        }
-    }
+    overlay.each(GROUP, &[], |_, value| {
+        let record: GroupRecord = decode(GROUP, value)?;
+        records.insert(record.group.clone(), record);
+        Ok(true)
+    })?;
+    Ok(records)
 }
 
 impl GroupRecord {

@@ -18,8 +18,6 @@ use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Digest, GroupId, Request, RequestId};
 
 const REQUEST: Space = "request";
-/// Entries read at once.
-const PAGE: usize = 256;
 /// The longest wait between two attempts of one request.
 const RETRY_MAX_MS: u64 = 16 * REQUEST_RETRY_MS;
 /// Given out by `pending`, at a time that is not known yet.
@@ -91,22 +89,14 @@ pub(super) type Requests = BTreeMap<RequestId, InFlight>;
 /// The requests that a store holds.
 pub(super) fn open(overlay: &Overlay) -> Result<Requests, StoreError> {
     let mut requests = Requests::new();
-    let mut from = Vec::new();
-    loop {
-        let page = overlay.scan(REQUEST, &[], &from, PAGE)?;
-        let last = page.len() < PAGE;
-        for (key, value) in page {
-            let stored: Stored = decode(REQUEST, &value)?;
-            let id = String::from_utf8_lossy(&key).into_owned();
-            from = [key, vec![0]].concat();
-            let wait_ms = REQUEST_RETRY_MS;
-            let next_ms = HANDED_OUT_AT_OPENING;
-            requests.insert(id, InFlight { purpose: stored.purpose, next_ms, wait_ms });
-        }
-        if last {
-            return Ok(requests);
-        }
-    }
+    overlay.each(REQUEST, &[], |key, value| {
+        let stored: Stored = decode(REQUEST, value)?;
+        let id = String::from_utf8_lossy(key).into_owned();
+        let (wait_ms, next_ms) = (REQUEST_RETRY_MS, HANDED_OUT_AT_OPENING);
+        requests.insert(id, InFlight { purpose: stored.purpose, next_ms, wait_ms });
+        Ok(true)
+    })?;
+    Ok(requests)
 }
 
 impl Member {

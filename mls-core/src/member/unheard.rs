@@ -19,8 +19,6 @@ use crate::wire::GroupId;
 
 /// By group and client.
 const UNHEARD: Space = "unheard_member";
-/// Entries read at once.
-const PAGE: usize = 1024;
 
 /// One who was added.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
@@ -38,19 +36,12 @@ pub(super) type Unheard = BTreeMap<GroupId, BTreeMap<ClientId, u64>>;
 /// Those that a store holds.
 pub(super) fn open(overlay: &Overlay) -> Result<Unheard, StoreError> {
     let mut unheard = Unheard::new();
-    let mut from = Vec::new();
-    loop {
-        let page = overlay.scan(UNHEARD, &[], &from, PAGE)?;
-        let last = page.len() < PAGE;
-        for (key, value) in page {
-            let Added { group, client, at_ms } = decode(UNHEARD, &value)?;
-            unheard.entry(group).or_default().insert(client, at_ms);
-            from = [key, vec![0]].concat();
-        }
-        if last {
-            return Ok(unheard);
-        }
-    }
+    overlay.each(UNHEARD, &[], |_, value| {
+        let Added { group, client, at_ms } = decode(UNHEARD, value)?;
+        unheard.entry(group).or_default().insert(client, at_ms);
+        Ok(true)
+    })?;
+    Ok(unheard)
 }
 
 impl Member {

@@ -152,15 +152,39 @@ fn two_answers_at_one_moment_are_one() {
     assert_eq!(revoked(&mut world).len(), 1);
 }
 
-#[test]
-fn many_accounts_are_asked_for_a_few_at_a_time_and_each_once_in_a_round() {
+/// A hub with so many accounts of one device each.
+fn crowd(many: usize) -> (World, Vec<Device>) {
     let mut world = World::alone();
-    let many = ACCOUNTS_LOOKED_AT_ONCE_MAX * 2 + 3;
-    let devices: Vec<_> =
-        (0..many).map(|n| Device::new(&format!("@user{n}:example.org"), "DEVICE")).collect();
+    let device = |n| Device::new(&format!("@user{n}:example.org"), "DEVICE");
+    let devices: Vec<_> = (0..many).map(device).collect();
     for (n, device) in devices.iter().enumerate() {
         certify(&mut world, device, &format!("r{n}"));
     }
+    (world, devices)
+}
+
+#[test]
+fn accounts_of_which_the_homeserver_says_nothing_do_not_hold_up_the_others() {
+    let (mut world, _) = crowd(ACCOUNTS_LOOKED_AT_ONCE_MAX * 2);
+    let first = tick(&mut world).unwrap();
+    lists(&mut world, &first, &[]);
+    let mut seen: Vec<_> = first.users.clone();
+    for _ in 0..3 {
+        let asked = tick(&mut world).unwrap();
+        assert!(asked.users.len() <= ACCOUNTS_LOOKED_AT_ONCE_MAX);
+        // Nothing of those that it lacked, or of anybody.
+        world.happen(Input::DevicesListed(DevicesListed { job: asked.job, accounts: Vec::new() }));
+        seen.extend(asked.users);
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), ACCOUNTS_LOOKED_AT_ONCE_MAX * 2);
+    assert_eq!(revoked(&mut world), []);
+}
+
+#[test]
+fn many_accounts_are_asked_for_a_few_at_a_time_and_each_once_in_a_round() {
+    let (mut world, devices) = crowd(ACCOUNTS_LOOKED_AT_ONCE_MAX * 2 + 3);
     let all: Vec<_> = devices.iter().collect();
     let mut seen = Vec::new();
     while let Some(asked) = tick(&mut world) {

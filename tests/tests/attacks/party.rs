@@ -146,8 +146,7 @@ impl Party {
 
 /// The client that a bot is.
 pub(crate) fn client_of(bot: &Bot) -> Result<ClientId, RigError> {
-    let ready = bot.wait_for("ready", |event| event["event"] == "ready")?;
-    Ok(ClientId::parse(ready["client"].as_str().unwrap_or_default()).unwrap())
+    Ok(ClientId::parse(&bot.client()?).unwrap())
 }
 
 /// Waits until the log of a bot, which shows warnings, says this.

@@ -6,7 +6,7 @@ use crate::address::{ClientId, UserId};
 use crate::authority::RevokedCertificate;
 use crate::limits::REVOKED_CERTIFICATES_MAX;
 use crate::overlay::{Overlay, decode};
-use crate::store::{Space, StoreError, Value};
+use crate::store::{Space, StoreError};
 use crate::transparency::{RevocationReason, SerialNumber};
 
 /// [`RevokedDevice`] by client.
@@ -17,8 +17,6 @@ const LIFTED: Space = "revoked_lifted";
 const BY: Space = "revoked_by";
 /// Since when an account is revoked, in milliseconds since 1970, by user.
 const USER: Space = "revoked_user";
-/// Records read from the database at once.
-const PAGE: usize = 256;
 
 /// Since when a device counts no more, and by whose word.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -148,7 +146,7 @@ pub(in crate::hub) fn devices(
 ) -> Result<Vec<DeviceRow>, StoreError> {
     let prefix = of.map(|user| format!("{user}/")).unwrap_or_default();
     let mut devices = Vec::new();
-    each(store, DEVICE, prefix.as_bytes(), |key, value| {
+    store.each(DEVICE, prefix.as_bytes(), |key, value| {
         let RevokedDevice { at_ms, by: device, .. } = decode(DEVICE, value)?;
         if let Some(client) = client_at(key) {
             let by = by(store, &client, device)?;
@@ -165,7 +163,7 @@ pub(in crate::hub) fn users(
     limit: usize,
 ) -> Result<Vec<(UserId, u64)>, StoreError> {
     let mut users = Vec::new();
-    each(store, USER, &[], |key, value| {
+    store.each(USER, &[], |key, value| {
         let user = std::str::from_utf8(key).ok().and_then(|text| UserId::parse(text).ok());
         if let Some(user) = user {
             users.push((user, decode(USER, value)?));
@@ -182,7 +180,7 @@ pub(in crate::hub) fn certificates(
 ) -> Result<Vec<RevokedCertificate>, StoreError> {
     let mut found = Vec::new();
     for space in [DEVICE, LIFTED] {
-        each(store, space, &[], |key, value| {
+        store.each(space, &[], |key, value| {
             let RevokedDevice { at_ms, by: device, certificates } = decode(space, value)?;
             let running = certificates.into_iter().filter(|one| one.not_after_s > now_ms / 1000);
             let running: Vec<_> = running.map(|one| one.serial.0).collect();
@@ -196,28 +194,6 @@ pub(in crate::hub) fn certificates(
     }
     found.truncate(REVOKED_CERTIFICATES_MAX);
     Ok(found)
-}
-
-/// Shows the records of a space with a prefix in order, until there is no more or `goes_on` says no.
-fn each(
-    store: &Overlay,
-    space: Space,
-    prefix: &[u8],
-    mut goes_on: impl FnMut(&[u8], &Value) -> Result<bool, StoreError>,
-) -> Result<(), StoreError> {
-    let mut from = Vec::new();
-    loop {
-        let page = store.scan(space, prefix, &from, PAGE)?;
-        for (key, value) in &page {
-            if !goes_on(key, value)? {
-                return Ok(());
-            }
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
-            _ => return Ok(()),
-        }
-    }
 }
 
 /// Databases of before name nobody where it was another device of the user.
