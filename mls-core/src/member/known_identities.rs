@@ -145,10 +145,13 @@ impl Member {
     }
 
     fn look_at_identities(&mut self, group: &GroupId, leaves: Leaves) -> Result<(), StoreError> {
+        // Counted once for all, where anybody is new.
+        let mut places = None;
         for (client, leaf) in leaves {
             match leaf {
                 LeafIdentity::Signed(statement) => {
-                    self.signed_leaf(group, &client, statement.identity_key)?;
+                    let key = statement.identity_key;
+                    self.signed_leaf(group, &client, key, &mut places)?;
                 }
                 LeafIdentity::Unsigned => {
                     self.unsigned_leaf(group, &client, "it carries no device statement")?;
@@ -166,6 +169,7 @@ impl Member {
         group: &GroupId,
         client: &ClientId,
         key: Ed25519Key,
+        places: &mut Option<usize>,
     ) -> Result<(), StoreError> {
         let user = client.user();
         if let Some(own) = self.own_identity.key().filter(|_| user == self.client.user()) {
@@ -175,16 +179,29 @@ impl Member {
             };
         }
         match self.known_identity(&user)? {
-            None => self.pin_identity(&user, key),
+            None => self.pin_identity(&user, key, places),
             Some(known) if known.key == key => self.is_signed_now(group, client),
             Some(known) if known.other == Some(key) => Ok(()),
             Some(known) => self.identity_changed(group, client, known, key),
         }
     }
 
-    /// Where too many are known already a user stays unknown.
-    fn pin_identity(&self, user: &UserId, key: Ed25519Key) -> Result<(), StoreError> {
-        if self.overlay.scan(KNOWN, &[], &[], KNOWN_IDENTITIES_MAX)?.len() >= KNOWN_IDENTITIES_MAX {
+    /// Where too many are known already a user stays unknown. `places` for more are left, once they were counted.
+    fn pin_identity(
+        &self,
+        user: &UserId,
+        key: Ed25519Key,
+        places: &mut Option<usize>,
+    ) -> Result<(), StoreError> {
+        let left = match *places {
+            Some(left) => left,
+            None => {
+                let known = self.overlay.scan(KNOWN, &[], &[], KNOWN_IDENTITIES_MAX)?.len();
+                KNOWN_IDENTITIES_MAX.saturating_sub(known)
+            }
+        };
+        *places = Some(left.saturating_sub(1));
+        if left == 0 {
             return Ok(());
         }
         let known = KnownIdentity { key, since_ms: self.now_ms, verified: false, other: None };
