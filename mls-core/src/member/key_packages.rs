@@ -363,10 +363,13 @@ impl Member {
         if published { self.fill_pools(Fill::BelowHalf) } else { Ok(()) }
     }
 
-    /// Uploads that are not confirmed.
+    /// Uploads that are not confirmed, by suite: their ids hang on keys, and the order in which they go should not.
     pub(super) fn uploads(&self) -> Result<Vec<KeyPackageUpload>, StoreError> {
         let entries = self.overlay.scan(UPLOAD, &[], &[], usize::from(u16::MAX))?;
-        entries.into_iter().map(|(_, value)| decode(UPLOAD, &value)).collect()
+        let uploads = entries.into_iter().map(|(_, value)| decode(UPLOAD, &value));
+        let mut uploads = uploads.collect::<Result<Vec<KeyPackageUpload>, _>>()?;
+        uploads.sort_by_key(|upload| (upload.suite, upload.one_time.len()));
+        Ok(uploads)
     }
 }
 

@@ -26,7 +26,7 @@ const HANDED_OUT_AT_OPENING: u64 = u64::MAX;
 const WAIT_MIN_MS: u64 = 1000;
 
 /// Why something was asked, so that the answer finds its way.
-#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 #[repr(u8)]
 pub(super) enum Purpose {
@@ -147,13 +147,7 @@ impl Member {
 
     /// Forgets the requests made for a purpose.
     pub(super) fn forget_requests(&mut self, unwanted: impl Fn(&Purpose) -> bool) {
-        let ids: Vec<_> = self
-            .requests
-            .iter()
-            .filter(|(_, in_flight)| unwanted(&in_flight.purpose))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in ids {
+        for id in self.requests_where(|in_flight| unwanted(&in_flight.purpose)) {
             self.forget_request(&id);
         }
     }
@@ -169,6 +163,13 @@ impl Member {
         });
     }
 
+    /// Requests by their purposes: their ids hang on keys, and the order in which they go should not.
+    fn requests_where(&self, wanted: impl Fn(&InFlight) -> bool) -> Vec<RequestId> {
+        let mut found: Vec<_> = self.requests.iter().filter(|(_, r)| wanted(r)).collect();
+        found.sort_by(|(_, one), (_, other)| one.purpose.cmp(&other.purpose));
+        found.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+
     /// Hands out again what waited long enough for its answer.
     pub(super) fn repeat_requests(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
@@ -177,13 +178,7 @@ impl Member {
                 in_flight.next_ms = now_ms.saturating_add(in_flight.wait_ms);
             }
         }
-        let due: Vec<_> = self
-            .requests
-            .iter()
-            .filter(|(_, r)| r.next_ms <= now_ms)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
+        for id in self.requests_where(|in_flight| in_flight.next_ms <= now_ms) {
             let Some(request) = self.stored_request(&id)? else { continue };
             if request != Request::HubInfo && self.need_hub()?.is_none() {
                 continue;
@@ -217,10 +212,10 @@ impl Member {
     pub(super) fn pending_requests(&self) -> Result<Vec<Output>, StoreError> {
         let mut outputs = Vec::new();
         let known = self.hub()?.is_some();
-        for id in self.requests.keys() {
-            let request = self.stored_request(id)?;
+        for id in self.requests_where(|_| true) {
+            let request = self.stored_request(&id)?;
             if let Some(request) = request.filter(|r| known || *r == Request::HubInfo) {
-                outputs.push(Output::Request(id.clone(), request));
+                outputs.push(Output::Request(id, request));
             }
         }
         Ok(outputs)

@@ -27,7 +27,7 @@ use crate::wire::{Answer, Digest, GroupId, Request};
 const PROVEN: Space = "log_proven";
 
 /// A member's certificate, to be looked for in the log.
-#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub(in super::super) struct SeenCertificate {
     group: GroupId,

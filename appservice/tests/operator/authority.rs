@@ -1,9 +1,5 @@
 //! `mls-bridge authority`, and what `check` and `run` say of the authority in a configuration.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
-mod operator;
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +12,7 @@ use mls_core::hub::Hub;
 use storage::{Database, Role};
 use tempfile::TempDir;
 
-use operator::{CONFIG, bridge};
+use crate::{CONFIG, bridge};
 
 const AUTHORITY: &str =
     "[authority]\nchain = \"online/chain.pem\"\nkey = \"online/authority.key\"\n";

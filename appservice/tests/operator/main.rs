@@ -1,10 +1,15 @@
-//! What an operator has: a configuration, a folder, and the program in it.
+//! What an operator does with `mls-bridge`: in a folder with a configuration, by the program itself.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod authority;
+mod revoke;
 
 use std::path::Path;
 use std::process::Command;
 
 /// A configuration of one network, whose server is nowhere.
-pub(crate) const CONFIG: &str = r#"
+const CONFIG: &str = r#"
 database = "mls-bridge.db"
 [xmpp]
 domain = "example.net"
@@ -15,7 +20,7 @@ muc_service = "rooms.example.net"
 "#;
 
 /// Runs `mls-bridge` in a folder: how it ended, and all that it said.
-pub(crate) fn bridge(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+fn bridge(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mls-bridge"));
     let output = command.args(arguments).current_dir(folder).output().unwrap();
     let said = [output.stdout, output.stderr].concat();

@@ -1,15 +1,11 @@
 //! `mls-bridge revoke` by the program itself, where no server runs.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
-mod operator;
-
 use std::fs;
 
 use storage::{Database, Role};
 use tempfile::TempDir;
 
-use operator::{CONFIG, bridge};
+use crate::{CONFIG, bridge};
 
 /// An operator's folder.
 fn folder() -> TempDir {
