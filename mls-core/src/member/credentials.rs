@@ -148,6 +148,8 @@ impl Member {
             Err(refusal) => Err(refusal.to_string()),
         };
         match taken {
+            // The command that wants it brings it into all groups itself, a few at a time.
+            Ok(()) if self.is_renewing_everywhere() => {}
             Ok(()) => self.renew_everywhere()?,
             // The answer was on its way for longer than that.
             Err(_) if ended => self.want_credentials()?,

@@ -71,6 +71,11 @@ impl Member {
         Some((intent.number, intent.stage.clone()))
     }
 
+    /// Whether such a command is under way.
+    pub(super) fn is_renewing_everywhere(&self) -> bool {
+        self.everywhere().is_some()
+    }
+
     /// Asks for fresh certificates of the device's own keys, where there is an authority.
     fn begin_everywhere(&mut self, number: u64) -> Result<(), StoreError> {
         if self.need_hub()?.is_none() || !self.is_announced()? {
