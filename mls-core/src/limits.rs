@@ -248,8 +248,8 @@ pub const ROOM_COMMITS_PER_SENDER_MAX: usize = 32;
 pub const ROOM_BRANCHES_MAX: usize = 16;
 /// A hub that is to take a group back from its room is waited for so long.
 pub const HAND_BACK_WAIT_MS: u64 = 60_000;
-/// That the state from which a group went back to its hub did not come through the room is said when a
-/// device has listened for so long.
+/// The state from which a group went back to its hub is listened for in the room for so long; then a device
+/// comes back by an external commit.
 pub const HANDED_BACK_WAIT_MS: u64 = 3600 * 1000;
 /// That a group without a hub may have fallen apart is said at most once within this.
 pub const FELL_APART_NOTICE_MS: u64 = DAY_MS;

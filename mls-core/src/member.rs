@@ -286,7 +286,7 @@ impl Member {
         self.want_credentials()?;
         self.hurry_requests();
         self.fetched_for.clear();
-        self.handed_back_ms.clear();
+        self.listen_anew()?;
         self.watch_left_rooms();
         self.look_for_newest()?;
         self.fill_pools(Fill::BelowHalf)?;

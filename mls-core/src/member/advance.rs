@@ -153,6 +153,7 @@ impl Member {
         self.forget_past_epochs()?;
         self.forget_ended_groups()?;
         self.forget_room_states()?;
+        self.come_back_to_hubs()?;
         self.forget_old_messages()?;
         self.give_up_proofs()?;
         self.want_credentials()?;

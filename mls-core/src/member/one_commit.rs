@@ -12,6 +12,8 @@ use crate::wire::GroupId;
 pub(super) enum Plan {
     /// This commit.
     Commit(Box<Changes>),
+    /// What is pending, in a commit before it.
+    PendingFirst,
     /// Nothing: it is so already.
     Done,
     /// It cannot be, for this reason.
@@ -41,6 +43,7 @@ impl Member {
                     self.fail(number, why).map(|()| Step::Next)
                 }
             },
+            Plan::PendingFirst => self.commit_pending(group, loaded).map(|_| Step::Wait),
             Plan::Done => {
                 self.give_back(group, loaded);
                 self.done(number, Some(group.clone())).map(|()| Step::Next)

@@ -1,6 +1,8 @@
 //! Pre-shared keys that a user brings, and the use of external and of resumption PSKs (RFC 9420
 //! 8.4, 8.6).
 
+use mls_rs::group::CachedProposal;
+use mls_rs::group::proposal::Proposal;
 use mls_rs_core::psk::ExternalPskId;
 
 use super::Member;
@@ -61,6 +63,9 @@ impl Member {
                     "only the last {RESUMPTION_PSK_EPOCHS} epochs can be used"
                 ));
             }
+            if adds_somebody(loaded) {
+                return Plan::PendingFirst;
+            }
             Plan::Commit(Box::new(Changes {
                 past_epochs: vec![command.epoch],
                 ..Changes::default()
@@ -84,12 +89,21 @@ fn plan_hold(loaded: &Loaded, id: &[u8]) -> Plan {
 }
 
 fn plan_use(loaded: &Loaded, command: &UsePsk) -> Plan {
+    if adds_somebody(loaded) {
+        return Plan::PendingFirst;
+    }
     match who_lacks(loaded, &command.id) {
         Some(why) if !command.anyway => return Plan::Fail(why),
         _ => {}
     }
     let psks = vec![ExternalPskId::new(command.id.clone())];
     Plan::Commit(Box::new(Changes { psks, ..Changes::default() }))
+}
+
+/// Whether an Add is pending: a commit with it and a PSK would bring in only who holds that as well.
+fn adds_somebody(loaded: &Loaded) -> bool {
+    let adds = |cached: &CachedProposal| matches!(cached.proposal(), Proposal::Add(_));
+    loaded.group.get_cached_proposals().iter().any(adds)
 }
 
 /// One sentence that names the members that do not say that they hold the PSK, if there are any.

@@ -193,7 +193,7 @@ impl Member {
     }
 
     /// Plans the external commit; all who could not follow do that, so not all at once.
-    fn come_back_by_itself(&mut self, group: &GroupId) -> Result<(), StoreError> {
+    pub(super) fn come_back_by_itself(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         let members = loaded.group.roster().members_iter().count();
         self.give_back(group, loaded);

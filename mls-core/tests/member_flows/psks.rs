@@ -1,7 +1,9 @@
 //! Pre-shared keys: external ones that people hand over, and those of former epochs.
 
 use mls_core::group_settings::{JoinPsk, Settings};
-use mls_core::member::{Command, Event, HoldPsk, SettingsCommand, UsePastEpoch, UsePsk};
+use mls_core::member::{
+    Command, Event, HoldPsk, ProposeCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
+};
 use mls_core::wire::GroupId;
 use mls_rs_core::psk::PreSharedKey;
 
@@ -88,6 +90,36 @@ fn who_has_another_key_under_the_name_is_shut_out_and_comes_back() {
     assert_eq!(world.count(2, joined), 2, "{:?}", world.warnings(2));
     world.assert_agree(&group, &[0, 1, 2]);
     everybody_hears(&mut world, &group, &[0, 1, 2]);
+}
+
+#[test]
+fn who_is_about_to_be_added_comes_in_before_a_psk_is_used() {
+    for past in [false, true] {
+        let (mut world, group) = World::group_with(&[ALICE, BOB, JULIET], &[1]);
+        give(&mut world, &[0, 1], &group);
+        let epoch = world.epoch(0, &group).unwrap();
+        // It is bob's turn to commit the Add, and he is away.
+        world.nodes[1].away = true;
+        let users = vec![world.user(2)];
+        let wish = ProposeCommand { group: group.clone(), wish: Wish::Add(users) };
+        world.command(0, Command::Propose(wish));
+        world.run();
+        assert_eq!(world.epoch(0, &group), Some(epoch), "the Add is pending");
+        let used = match past {
+            true => {
+                let command = UsePastEpoch { group: group.clone(), epoch: epoch - 1 };
+                let id = world.command(0, Command::UsePastEpoch(command));
+                world.run();
+                id
+            }
+            false => use_psk(&mut world, 0, &group, true),
+        };
+        world.come_back(1);
+        world.pass(120);
+        world.assert_done(0, &used);
+        world.assert_agree(&group, &[0, 1, 2]);
+        everybody_hears(&mut world, &group, &[0, 1, 2]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
-use mls_core::limits::{HAND_BACK_WAIT_MS, REJOIN_PAUSE_MS};
+use mls_core::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
 use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::policy::ROOM_REWIND_EPOCHS;
 use mls_core::wire::{GroupId, Request};
@@ -206,6 +206,30 @@ fn a_branch_that_goes_further_than_the_group_is_read_as_it_comes() {
     for index in 0..3 {
         assert_eq!(world.heard(index), said, "{index}: once each");
     }
+}
+
+#[test]
+fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itself() {
+    let mut room = Room::new(3);
+    let group = room.group.clone();
+    // What Bob commits never comes to Carol.
+    room.cut(&[0, 0, 1]);
+    room.rotate(1);
+    room.world.run();
+    room.hub_is_back();
+    let id = hand_back(&mut room.world, 0, &group);
+    room.world.run();
+    room.world.assert_done(0, &id);
+    room.world.pass(HANDED_BACK_WAIT_MS / 1000 - 60);
+    assert_eq!(orders(&room.world, 2), Order::Room);
+    room.world.pass(60 + HOUSEKEEPING_MS / 1000 + 60);
+    room.assert_agree(&[0, 1, 2]);
+    room.heal(3);
+    room.say(2, "here again");
+    room.world.run();
+    room.world.pass(5);
+    assert!((0..3).all(|index| room.world.heard(index).contains(&"TABLET: here again".to_owned())));
+    assert!(room.world.warnings(2).is_empty(), "{:?}", room.world.warnings(2));
 }
 
 #[test]

@@ -82,22 +82,34 @@ impl Member {
         self.listen_for_handed_back(group)
     }
 
-    /// Something came of a group that its room orders: if the hub took it back from a state that has
-    /// not come for long, although this device listened, people are told.
+    /// Something came of a group that its room orders: where the hub took it back from a state that is still to
+    /// come, it is listened for from here on.
     pub(super) fn listen_for_handed_back(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        if !self.is_handed_back(group)? {
-            return Ok(());
+        if self.is_handed_back(group)? {
+            self.handed_back_ms.entry(group.clone()).or_insert(self.now_ms);
         }
+        Ok(())
+    }
+
+    /// The network is there again: listens anew.
+    pub(in super::super) fn listen_anew(&mut self) -> Result<(), StoreError> {
+        self.handed_back_ms.clear();
+        let by_room = self.groups.values().filter(|record| record.room_head.is_some());
+        let by_room: Vec<_> = by_room.map(|record| record.group.clone()).collect();
+        by_room.iter().try_for_each(|group| self.listen_for_handed_back(group))
+    }
+
+    /// Comes back by an external commit into groups that the hub took back from a state that did not come,
+    /// although this device listened for it.
+    pub(in super::super) fn come_back_to_hubs(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
-        let since_ms = *self.handed_back_ms.entry(group.clone()).or_insert(now_ms);
-        if now_ms.saturating_sub(since_ms) < HANDED_BACK_WAIT_MS {
-            return Ok(());
+        let long = |since_ms: u64| now_ms.saturating_sub(since_ms) >= HANDED_BACK_WAIT_MS;
+        let due = self.handed_back_ms.iter().filter(|(_, since_ms)| long(**since_ms));
+        for group in due.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
+            self.handed_back_ms.insert(group.clone(), now_ms);
+            self.come_back_by_itself(&group)?;
         }
-        self.fell_apart(
-            group,
-            "an admin handed the group back to the hub from a state that did not come here: come \
-             back with `rejoin`",
-        )
+        Ok(())
     }
 
     /// The state in which the hub takes the group back, if it is known.
