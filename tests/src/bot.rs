@@ -5,7 +5,7 @@ mod events;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -94,7 +94,7 @@ impl Bot {
     }
 
     fn run_login(&self) -> Result<(), RigError> {
-        let mut command = Command::new(&self.program);
+        let mut command = self.keeper.program(&self.program);
         command.arg("--profile").arg(self.profile()).arg("login").args(&self.account.login);
         command.args(["--password-file", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
         let what = format!("login of {}", self.name);
@@ -118,7 +118,7 @@ impl Bot {
 
     /// Starts it with more arguments for `run` (`--echo`), and does not wait.
     pub fn launch(&self, arguments: &[&str]) -> Result<(), RigError> {
-        let mut command = Command::new(&self.program);
+        let mut command = self.keeper.program(&self.program);
         command.arg("--profile").arg(self.profile()).args(["run", "--json"]).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Managed::start(&self.keeper, &self.name, &mut command, &self.log())?;

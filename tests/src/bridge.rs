@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use crate::binaries::program;
@@ -41,7 +41,8 @@ impl Bridge {
     pub fn init(keeper: &Arc<Keeper>, ports: Ports) -> Result<Self, RigError> {
         let (folder, program) = (keeper.folder().join("bridge"), program("mls-bridge")?);
         let local = |port| format!("127.0.0.1:{port}");
-        let output = Command::new(&program)
+        let output = keeper
+            .program(&program)
             .arg("init")
             .args(["--homeserver-url", &format!("http://{}", local(ports.homeserver))])
             .args(["--server-name", SERVER_NAME, "--listen", &local(ports.listen)])
@@ -82,7 +83,7 @@ impl Bridge {
         ports::wait_free(self.port)?;
         let log = self.log();
         self.log_start = fs::read(&log).map(|bytes| bytes.len()).unwrap_or(0);
-        let mut command = Command::new(&self.program);
+        let mut command = self.keeper.program(&self.program);
         command.args(["run", "--config"]).arg(self.config()).env("RUST_LOG", "debug");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         self.process = Some(Managed::start(&self.keeper, "mls-bridge", &mut command, &log)?);
@@ -157,7 +158,9 @@ impl Bridge {
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Result<(bool, String), RigError> {
-        let output = Command::new(&self.program)
+        let output = self
+            .keeper
+            .program(&self.program)
             .args([name, "--config"])
             .arg(self.config())
             .args(arguments)

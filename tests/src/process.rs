@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::clock::Clock;
 use crate::deadline::{STOP, until};
 use crate::error::RigError;
 
@@ -31,18 +32,22 @@ fi
 #[derive(Debug)]
 pub struct Keeper {
     folder: PathBuf,
+    /// What the project's programs go by, if not the system's clock.
+    clock: Option<Clock>,
     shell: Mutex<Child>,
     groups: Mutex<Vec<u32>>,
 }
 
 impl Keeper {
-    /// Makes a new folder in the system's temporary folder, and its keeper.
-    pub fn start() -> Result<Arc<Self>, RigError> {
+    /// Makes a new folder in the system's temporary folder, and its keeper, with a clock that tests move or
+    /// without.
+    pub fn start(moving_clock: bool) -> Result<Arc<Self>, RigError> {
         let folder = tempfile::Builder::new()
             .prefix("mls-bridge-")
             .tempdir()
             .map_err(RigError::io("cannot make a temporary folder"))?
             .keep();
+        let clock = moving_clock.then(|| Clock::start(&folder)).transpose()?;
         let shell = Command::new("sh")
             .args(["-c", SCRIPT, "keeper"])
             .arg(&folder)
@@ -52,7 +57,7 @@ impl Keeper {
             .process_group(0)
             .spawn()
             .map_err(RigError::io("cannot start sh"))?;
-        let keeper = Self { folder, shell: Mutex::new(shell), groups: Mutex::default() };
+        let keeper = Self { folder, clock, shell: Mutex::new(shell), groups: Mutex::default() };
         if std::env::var_os("MLS_BRIDGE_KEEP").is_some() {
             keeper.keep_folder()?;
         }
@@ -62,6 +67,19 @@ impl Keeper {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The clock that a test may move.
+    pub fn clock(&self) -> Result<&Clock, RigError> {
+        let none = || RigError::Answer("this rig goes by the system's clock".to_owned());
+        self.clock.as_ref().ok_or_else(none)
+    }
+
+    /// A program of the project, by the rig's clock.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        self.clock.iter().for_each(|clock| clock.give_to(&mut command));
+        command
     }
 
     /// Leaves the folder for somebody to look at; its processes still end.
@@ -215,7 +233,7 @@ mod tests {
 
     #[test]
     fn dropping_the_keeper_ends_its_processes_and_removes_its_folder() {
-        let keeper = Keeper::start().unwrap();
+        let keeper = Keeper::start(false).unwrap();
         let folder = keeper.folder().to_owned();
         let mut sleep = Command::new("sh");
         sleep.args(["-c", "sleep 600 & sleep 600"]).stdout(Stdio::null()).stdin(Stdio::null());

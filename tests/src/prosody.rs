@@ -1,7 +1,6 @@
 //! A real Prosody from the system's packages, with its data in the rig's folder, on 127.0.0.1.
 
 mod config;
-mod install;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,11 +8,10 @@ use std::sync::Arc;
 
 use crate::deadline::{START, until};
 use crate::error::RigError;
+use crate::packages::{self, on_path};
 use crate::ports;
 use crate::process::{Keeper, Managed, tail};
 use crate::xmpp_session;
-
-pub use install::install;
 
 /// The domain in accounts' addresses.
 pub const DOMAIN: &str = "xmpp.localhost";
@@ -21,6 +19,14 @@ pub const DOMAIN: &str = "xmpp.localhost";
 pub const ROOMS: &str = "rooms.xmpp.localhost";
 /// The domain of the component, the hub's address.
 pub const HUB: &str = "mls.xmpp.localhost";
+
+/// Makes sure that `prosody` and `prosodyctl` can be started.
+pub fn install() -> Result<(), RigError> {
+    // Not by `prosody --version`: that starts a server.
+    packages::install("Prosody", "prosody lua-unbound", || {
+        on_path("prosody") && on_path("prosodyctl")
+    })
+}
 
 /// The ports of one Prosody.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,8 @@ pub struct Options {
     pub limits: RateLimits,
     /// Accounts are named as asked, without a number behind the name.
     pub plain_names: bool,
+    /// The bridge and the bots go by a clock that the test moves ([`Keeper::clock`]).
+    pub moving_clock: bool,
     /// Called with a sentence before each step.
     pub progress: Option<fn(&str)>,
 }
@@ -76,7 +78,7 @@ impl Rig {
         say("Looking for Synapse, and installing it where it is missing (a minute)");
         let python: PathBuf = synapse::install()?;
         say("Writing configurations with mls-bridge init");
-        let keeper = Keeper::start()?;
+        let keeper = Keeper::start(options.moving_clock)?;
         let reserved: [Reserved; 4] = ports::reserve()?;
         let [homeserver, listen, client, component] = reserved.each_ref().map(|r| r.port);
         let bridge = Bridge::init(&keeper, bridge::Ports { homeserver, listen, component })?;

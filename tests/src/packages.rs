@@ -1,4 +1,4 @@
-//! Prosody from the system's packages, where this process may install them.
+//! What comes from the system's packages, where this process may install them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,37 +7,36 @@ use std::process::{Command, Stdio};
 
 use crate::error::RigError;
 
-/// What a person with root has to run, where we may not.
-const BY_HAND: &str = "apt-get update && apt-get install -y prosody lua-unbound";
-
-/// Makes sure that `prosody` and `prosodyctl` can be started.
-pub fn install() -> Result<(), RigError> {
-    // Not by `prosody --version`: that starts a server.
-    if on_path("prosody") && on_path("prosodyctl") {
+/// Makes sure that what `is_there` looks for is there, and installs these packages where it is not.
+pub fn install(what: &str, packages: &str, is_there: impl Fn() -> bool) -> Result<(), RigError> {
+    if is_there() {
         return Ok(());
     }
+    // What a person with root has to run, where we may not.
+    let by_hand = format!("apt-get update && apt-get install -y {packages}");
     if !rustix::process::geteuid().is_root() || !on_path("apt-get") {
         return Err(RigError::Machine(format!(
-            "Prosody is needed and not installed. As root: `{BY_HAND}`, then \
-             `systemctl disable --now prosody` (only its program is used)"
+            "{what} is needed and not installed. As root: `{by_hand}` (only its programs are used: disable a \
+             service that comes with it)"
         )));
     }
     let _guard = NoServerStart::put()?;
     let status = Command::new("sh")
-        .args(["-c", BY_HAND])
+        .args(["-c", &by_hand])
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()
         .map_err(RigError::io("cannot start sh"))?;
-    if status.success() && on_path("prosody") {
+    if status.success() && is_there() {
         Ok(())
     } else {
-        Err(RigError::Machine(format!("`{BY_HAND}` failed: install Prosody by hand")))
+        Err(RigError::Machine(format!("`{by_hand}` failed: install {what} by hand")))
     }
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program can be started by its name.
+pub fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
