@@ -213,6 +213,9 @@ impl Member {
     fn judge_held(&mut self, welcome: &Welcome) -> Result<Option<Verdict>, StoreError> {
         let Some(record) = self.record(&welcome.group) else { return Ok(None) };
         match record.state {
+            // What it sent from that epoch on would be encrypted once more with the same keys, and what a room has
+            // ordered since then is gone.
+            State::Rejoining if record.epoch >= welcome.epoch => Ok(Some(Verdict::Wait)),
             State::Rejoining if self.comes_in_later(welcome)? => Ok(Some(Verdict::Wait)),
             State::Gone | State::Rejoining => Ok(None),
             // Perhaps somebody else was first in starting a group anew.

@@ -281,3 +281,39 @@ fn a_welcome_that_is_older_than_the_own_commit_from_outside_waits_for_that() {
     assert_eq!(world.group_of(bob, &join), group);
     world.assert_agree(&group, &[0, 1, bob]);
 }
+
+#[test]
+fn who_lost_the_state_goes_back_to_no_epoch_that_it_has_left_behind() {
+    let mut world = World::new(&[ALICE, BOB]);
+    let group = world.found(0);
+    // The Welcome stays at the hub, and Bob comes in by a commit from outside.
+    world.tamper = Box::new(|index, input| match input {
+        Input::Answer(_, Ok(Answer::Welcomes(answer))) if index == BOB_INDEX => {
+            answer.welcomes.clear();
+            true
+        }
+        _ => true,
+    });
+    world.invite_all(0, &group);
+    let came = world.command(BOB_INDEX, Command::Rejoin(group.clone()));
+    world.run();
+    world.assert_done(BOB_INDEX, &came);
+    let left_behind = world.epoch(BOB_INDEX, &group).unwrap();
+    for index in [BOB_INDEX, 0] {
+        world.command(index, Command::Rotate(group.clone()));
+        world.run();
+    }
+    world.tamper = Box::new(|_, _| true);
+    world.lose(BOB_INDEX, &["group_state", "epoch", "journal"]);
+    world.come_back(BOB_INDEX);
+    world.run();
+    world.pass(30);
+    world.assert_agree(&group, &[0, 1]);
+    let joined = world.nodes[BOB_INDEX].events.iter().filter_map(|event| match event {
+        Event::Joined(joined) => Some(joined.epoch),
+        _ => None,
+    });
+    let joined: Vec<_> = joined.collect();
+    assert_eq!(joined.len(), 2, "{joined:?}");
+    assert!(joined[0] == left_behind && joined[1] > left_behind + 2, "{joined:?}");
+}
