@@ -330,7 +330,7 @@ impl Member {
         })?;
         self.advance_record(group, &loaded, receipt)?;
         self.settle_key(group, &loaded)?;
-        self.room_ordered_until(group, epoch)?;
+        self.note_room_order(group);
         let by = Proposer::Member(self.client.clone());
         self.log_own(receipt, epoch, ChangeKind::Returned, by)?;
         self.plan_update(group, &loaded, true)?;

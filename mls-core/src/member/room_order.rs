@@ -131,7 +131,7 @@ impl Member {
             // the group.
             Ok(Some(commit)) if commit.epoch < joined.saturating_add(branches) => Ok(Some(())),
             Ok(Some(commit)) if self.was_seen(group, commit.epoch, hash)? => Ok(Some(())),
-            Ok(Some(commit)) if self.was_ordered_by_room(group, commit.epoch)? => Ok(Some(())),
+            Ok(Some(_)) if self.was_ordered_by_room(group)? => Ok(Some(())),
             // Of the group that lived in the room before, or of the one that is to follow.
             Err(DoorError::OtherGroup) => self.message_of_other(received.clone(), hash).map(Some),
             Err(error @ DoorError::WrongKind(_)) if ordered => {

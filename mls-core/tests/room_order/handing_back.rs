@@ -4,7 +4,7 @@ use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
 use mls_core::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
 use mls_core::member::{Command, Event, Input, SettingsCommand};
-use mls_core::policy::ROOM_REWIND_EPOCHS;
+use mls_core::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
 use mls_core::wire::{GroupId, Request};
 
 use crate::network::{Restarts, World};
@@ -294,6 +294,32 @@ fn who_came_in_after_the_group_went_back_is_not_warned_of_the_room_s_commits() {
     assert!(room.world.warnings(dave).is_empty(), "{:?}", room.world.warnings(dave));
     room.heal(3);
     room.assert_agree(&[0, 1, 2, dave]);
+}
+
+#[test]
+fn a_branch_that_is_longer_than_can_be_followed_is_no_news_once_the_hub_has_the_group_again() {
+    let mut room = Room::new(3);
+    let group = room.group.clone();
+    room.cut(&[0, 0, 1]);
+    for _ in 0..ROOM_REWIND_EPOCHS + 2 {
+        room.rotate(2);
+        room.world.run();
+    }
+    room.hub_is_back();
+    let id = hand_back(&mut room.world, 0, &group);
+    room.world.run();
+    room.world.assert_done(0, &id);
+    // All that was kept for branches is forgotten, and the group goes further than the branch went.
+    room.world.pass(ROOM_REWIND_MS / 1000 + 60);
+    for _ in 0..2 * ROOM_REWIND_EPOCHS {
+        room.rotate(0);
+        room.world.run();
+    }
+    room.heal(3);
+    for index in [0, 1] {
+        let warnings = room.world.warnings(index);
+        assert!(warnings.is_empty(), "{index}: {warnings:?}");
+    }
 }
 
 #[test]

@@ -84,13 +84,11 @@ impl Member {
         }
         self.give_up_room_commits(group)?;
         self.forget_handed_back(group);
-        if let Some(epoch) = self.record(group).filter(|r| r.room_head.is_some()).map(|r| r.epoch) {
-            self.room_ordered_until(group, epoch)?;
+        if !self.is_ordered_by_room(group) {
+            return Ok(());
         }
-        match self.is_ordered_by_room(group) {
-            true => self.change_record(group, |record| record.room_head = None),
-            false => Ok(()),
-        }
+        self.note_room_order(group);
+        self.change_record(group, |record| record.room_head = None)
     }
 }
 

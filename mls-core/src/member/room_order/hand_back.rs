@@ -17,7 +17,6 @@ use super::waiting::Waiting;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::sha256;
 use crate::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS};
-use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::handshake::Handshake;
@@ -26,8 +25,8 @@ use crate::wire::{Digest, GroupId};
 /// The receipt by which a group goes back to its hub, from a state that is not known here yet.
 const HANDED_BACK: Space = "handed_back";
 
-/// The last epoch of which the room of a group that the hub orders may have commits, by group.
-const BY_ROOM_UNTIL: Space = "by_room_until";
+/// Groups that the hub orders and their rooms did order, or may have: commits of branches come late.
+const BY_ROOM_BEFORE: Space = "by_room_until";
 
 /// A commit that the hub has signed for.
 #[derive(MlsSize, MlsEncode, MlsDecode)]
@@ -123,24 +122,15 @@ impl Member {
         Ok(hash.filter(|hash| nodes.contains_key(hash)))
     }
 
-    /// The room's order has ended, at the latest in this epoch; branches beside may be longer.
-    pub(in super::super) fn room_ordered_until(
-        &self,
-        group: &GroupId,
-        epoch: u64,
-    ) -> Result<(), StoreError> {
-        let last = epoch.saturating_add(ROOM_REWIND_EPOCHS);
-        self.overlay.write(BY_ROOM_UNTIL, &group.0, &last)
+    /// The hub orders a group that its room did order, or may have while this device was out of it.
+    pub(in super::super) fn note_room_order(&self, group: &GroupId) {
+        self.overlay.put(BY_ROOM_BEFORE, &group.0, Vec::new());
     }
 
-    /// Whether a commit of this epoch may be of the time when the room ordered the group.
-    pub(super) fn was_ordered_by_room(
-        &self,
-        group: &GroupId,
-        epoch: u64,
-    ) -> Result<bool, StoreError> {
-        let last: Option<u64> = self.overlay.read(BY_ROOM_UNTIL, &group.0)?;
-        Ok(last.is_some_and(|last| epoch <= last))
+    /// Whether a commit in the room may be of a branch from when that ordered the group. Members who hear nothing
+    /// of the others can make it as long as they like.
+    pub(super) fn was_ordered_by_room(&self, group: &GroupId) -> Result<bool, StoreError> {
+        Ok(self.overlay.get(BY_ROOM_BEFORE, &group.0)?.is_some())
     }
 
     /// Whether the hub has taken the group back, as far as this device was told.
@@ -158,7 +148,7 @@ impl Member {
             return Ok(());
         };
         self.forget_handed_back(group);
-        self.room_ordered_until(group, receipt.tbs.epoch)?;
+        self.note_room_order(group);
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         self.mark_epoch(group, &loaded, &receipt)?;
         self.keep_handshake_key(group, &loaded)?;
