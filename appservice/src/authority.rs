@@ -2,7 +2,7 @@
 //! end. Without one the hub makes a key of its own (decision 21).
 
 mod make;
-mod pem;
+pub(crate) mod pem;
 mod private_file;
 mod replace;
 mod request;
@@ -20,6 +20,7 @@ use storage::Database;
 use time::OffsetDateTime;
 use tokio::time::interval;
 
+use crate::apart;
 use crate::config::{self, Config, Fault, Faults, KeyPlace};
 use crate::limits::{AUTHORITY_LOOK, AUTHORITY_WARN_MS};
 pub use make::{CHAIN, KEY, MakeError, ROOT, ROOT_KEY, make_intermediate, make_root};
@@ -37,7 +38,8 @@ pub fn load(file: &Path) -> Result<(Config, HubSetup), Faults> {
 /// What the hub opens with; what the configuration names is read.
 pub fn set_up(config: &Config) -> Result<HubSetup, Fault> {
     let authority = config.authority.as_ref().map(|given| open(given, now_ms())).transpose()?;
-    Ok(HubSetup { authority, ..config.hub_setup() })
+    let roles = apart::roles(&config.roles)?;
+    Ok(HubSetup { authority, roles, ..config.hub_setup() })
 }
 
 fn open(given: &config::Authority, now_ms: u64) -> Result<Authority, Fault> {

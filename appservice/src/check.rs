@@ -5,16 +5,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use matrix_adapter::appservice;
-use mls_core::hub::HubSetup;
+use mls_core::engine::sha256;
+use mls_core::hub::{self, HubSetup};
+use mls_core::identity::readable_fingerprint;
 use mls_core::store::StoreError;
 use storage::{Database, OpenError, Role};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use xmpp_adapter::component::Component;
 
+use crate::apart::{Found, publishes};
 use crate::authority;
 use crate::command_line::Exit;
-use crate::config::{Config, Fault, Matrix, Xmpp};
+use crate::config::{AuthorityElsewhere, Config, Fault, Matrix, Roles, Xmpp};
 use crate::limits::CHECK_DEADLINE;
 use crate::networks::{appservice_setup, component_setup};
 
@@ -69,8 +72,9 @@ pub async fn look(file: &Path, config: &Config) -> Vec<Finding> {
     let (running, database) = database(&config.database);
     let mut findings = vec![privacy(file), database];
     findings.extend(authority(config, running));
+    let roles = &config.roles;
     if let Some(config) = &config.matrix {
-        findings.extend(matrix(config).await);
+        findings.extend(matrix(config, roles).await);
     }
     if let Some(config) = &config.xmpp {
         findings.extend(xmpp(config, running).await);
@@ -118,6 +122,11 @@ fn authority(config: &Config, running: bool) -> Vec<Finding> {
             return vec![Finding::fault("authority", format!("{key}: {problem}"))];
         }
     };
+    if let (Roles::Delivery(other), hub::Roles::Delivery { roots, .. }) =
+        (&config.roles, &setup.roles)
+    {
+        return elsewhere(other, roots);
+    }
     let mut findings = vec![match running {
         // The root is the one that it was started with, or it would not run.
         true => Finding::note("authority", "members pin the root whose fingerprint its log shows"),
@@ -136,7 +145,34 @@ fn authority(config: &Config, running: bool) -> Vec<Finding> {
             ),
         },
     });
+    if let Roles::Authentication(delivery) = &config.roles {
+        findings.push(match publishes(&delivery.publish) {
+            Ok(text) => Finding::good("delivery.publish", text),
+            Err(why) => Finding::fault("delivery.publish", why),
+        });
+    }
     findings
+}
+
+/// What comes from an authority that is another process.
+fn elsewhere(other: &AuthorityElsewhere, roots: &[Vec<u8>]) -> Vec<Finding> {
+    let fingerprints = roots.iter().map(|root| sha256(root).to_string());
+    let fingerprints: Vec<_> = fingerprints.map(|hex| readable_fingerprint(&hex)).collect();
+    let text = format!(
+        "at {}; members compare its root's fingerprint: {}",
+        other.address,
+        fingerprints.join(" and ")
+    );
+    let found = Found::look(&other.revoked, roots);
+    let list = match (found.fault(), found) {
+        (Some(why), _) => Finding::fault("authority.revoked", why),
+        (None, Found::List(list)) => {
+            let text = format!("who is revoked is known: {} entries", list.entries.len());
+            Finding::good("authority.revoked", text)
+        }
+        (None, Found::Fault(why)) => Finding::fault("authority.revoked", why),
+    };
+    vec![Finding::good("authority", text), list]
 }
 
 /// Which root members pin.
@@ -159,8 +195,8 @@ fn root(setup: &HubSetup, database: &Path) -> Finding {
     }
 }
 
-async fn matrix(config: &Matrix) -> Vec<Finding> {
-    let found = appservice::check(&appservice_setup(config)).await;
+async fn matrix(config: &Matrix, roles: &Roles) -> Vec<Finding> {
+    let found = appservice::check(&appservice_setup(config, roles)).await;
     let faults = found.into_iter().map(|appservice::Finding { fault, mend }| {
         Finding::fault("matrix", format!("{fault}; to mend it: {mend}"))
     });

@@ -45,9 +45,42 @@ pub enum Command {
     Authority(AuthorityCommand),
 }
 
+/// How the two services are parted, for `init`.
+const PARTED: &str = "\
+One process is the delivery service (it orders groups) and the authority (it certifies keys). Who does not want the
+machine that orders groups to be able to certify keys runs two, each with a configuration, a database, a
+registration and a component of its own:
+
+  mls-bridge init --role authentication --out /etc/mls-authority ...    then check, and run: it writes roots.pem
+                                                                       and revoked.list into /etc/mls-authority/published
+  mls-bridge init --role delivery --published /etc/mls-authority/published --out /etc/mls-bridge ...
+
+On two machines copy roots.pem once, and keep revoked.list the same on both (rsync, a shared folder): it is signed,
+and the delivery service looks at it every 5 seconds. People and bots log in with the delivery service's address;
+their devices find the authority by themselves.";
+
+/// Which services a configuration is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum InitRole {
+    /// Both in one process.
+    #[default]
+    Both,
+    /// The delivery service alone.
+    Delivery,
+    /// The authority alone.
+    Authentication,
+}
+
 /// What `init` must know; on a terminal it asks for what is not given.
 #[derive(Debug, Default, Args)]
+#[command(after_help = PARTED)]
 pub struct InitArguments {
+    /// Which services it is to be.
+    #[arg(long, value_enum, default_value_t)]
+    pub role: InitRole,
+    /// Where the authority's roots.pem and revoked.list are, for --role delivery [default: authority, in --out].
+    #[arg(long, value_name = "DIR")]
+    pub published: Option<PathBuf>,
     /// Where the homeserver's client-server API is reached, such as http://127.0.0.1:8008; none
     /// of the Matrix options: XMPP only.
     #[arg(long, value_name = "URL")]
@@ -55,7 +88,7 @@ pub struct InitArguments {
     /// The part of Matrix user ids after the colon.
     #[arg(long, value_name = "NAME")]
     pub server_name: Option<String>,
-    /// Where mls-bridge listens for the homeserver [default: 127.0.0.1:29341].
+    /// Where mls-bridge listens for the homeserver [default: 127.0.0.1:29341; the authority alone: 127.0.0.1:29342].
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
     /// Where the homeserver reaches mls-bridge [default: http:// and --listen].
@@ -67,7 +100,7 @@ pub struct InitArguments {
     /// The XMPP server's component port [default: 127.0.0.1:5347].
     #[arg(long, value_name = "HOST:PORT")]
     pub component_address: Option<String>,
-    /// The domain of mls-bridge itself [default: mls. and --xmpp-domain].
+    /// The domain of mls-bridge itself [default: mls. and --xmpp-domain; the authority alone: authority. and that].
     #[arg(long, value_name = "DOMAIN")]
     pub component_domain: Option<String>,
     /// The multi-user chat service [default: conference. and --xmpp-domain].

@@ -1,6 +1,7 @@
 //! The configuration, mls-bridge.toml: read with every fault named by its key, all at once.
 
 mod authority;
+mod roles;
 mod section;
 mod value;
 
@@ -14,6 +15,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub use authority::{Authority, KeyPlace, Token};
+pub use roles::{AUTHENTICATION, AuthorityElsewhere, DELIVERY, DeliveryElsewhere, Roles};
+use roles::{Named, Own};
 use section::Section;
 
 /// A configuration without faults.
@@ -21,6 +24,8 @@ use section::Section;
 pub struct Config {
     /// The database file; where it was relative, it is from the configuration's folder.
     pub database: PathBuf,
+    /// Which services it is, and where the other one is.
+    pub roles: Roles,
     /// The Matrix side, where it is served.
     pub matrix: Option<Matrix>,
     /// The XMPP side, where it is served.
@@ -111,22 +116,43 @@ impl Config {
             text.parse::<toml::Table>().map_err(|error| vec![syntax_fault(text, &error)])?;
         let mut root = Section::new("", table, &mut faults);
         let database = root.take("database", value::path).map(|path| folder.join(path));
+        let named = Named::read(&mut root);
         let (matrix, xmpp) = (root.take_section("matrix"), root.take_section("xmpp"));
         let authority = root.take_section("authority");
+        let delivery = match named {
+            Some(Named::Authentication) => root.take_section("delivery"),
+            _ => None,
+        };
         root.finish();
         if matrix.is_none() && xmpp.is_none() && faults.is_empty() {
             let problem = "neither [matrix] nor [xmpp] is there; at least one must be".to_owned();
             faults.push(Fault { key: "matrix, xmpp".to_owned(), problem });
         }
-        let matrix = matrix.map(|table| Matrix::read(Section::new("matrix", table, &mut faults)));
-        let xmpp = xmpp.map(|table| Xmpp::read(Section::new("xmpp", table, &mut faults)));
-        let authority = authority.map(|table| Authority::read(table, folder, &mut faults));
-        match database {
-            // What could not be read is `None` and has left a fault.
-            Some(database) if faults.is_empty() => {
-                let (matrix, xmpp, authority) =
-                    (matrix.flatten(), xmpp.flatten(), authority.flatten());
-                Ok(Self { database, matrix, xmpp, authority })
+        // What cannot be read is `None` and leaves a fault.
+        let read = |table| Matrix::read(Section::new("matrix", table, &mut faults));
+        let matrix = matrix.and_then(read);
+        let xmpp = xmpp.and_then(|table| Xmpp::read(Section::new("xmpp", table, &mut faults)));
+        let own = Own { matrix: matrix.as_ref(), xmpp: xmpp.as_ref() };
+        let (roles, authority) = match named {
+            Some(Named::Delivery) => {
+                let table = authority.unwrap_or_default();
+                let other = AuthorityElsewhere::read(table, folder, &own, &mut faults);
+                (other.map(Roles::Delivery), None)
+            }
+            Some(Named::Authentication) => {
+                let table = delivery.unwrap_or_default();
+                let other = DeliveryElsewhere::read(table, folder, &own, &mut faults);
+                let own = authority.and_then(|it| Authority::read(it, folder, &mut faults));
+                (other.map(Roles::Authentication), own)
+            }
+            Some(Named::Both) | None => {
+                let own = authority.and_then(|it| Authority::read(it, folder, &mut faults));
+                (Some(Roles::Both), own)
+            }
+        };
+        match (database, roles) {
+            (Some(database), Some(roles)) if faults.is_empty() => {
+                Ok(Self { database, roles, matrix, xmpp, authority })
             }
             _ => Err(faults),
         }

@@ -5,6 +5,7 @@
 //! and the database; what comes in, what it changes and what must go out are committed together
 //! ([`outbox`]), and only then is the sender answered. [`lanes`] keeps what goes out in order.
 
+pub mod apart;
 pub mod authority;
 pub mod batch;
 pub mod carrier;

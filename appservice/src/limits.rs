@@ -45,6 +45,14 @@ pub const ORDERS_WAITING_MAX: u32 = 8;
 pub const ORDER_PAUSE: Duration = Duration::from_millis(200);
 /// How long an order may take, until it is answered.
 pub const ORDER_DEADLINE: Duration = Duration::from_secs(60);
+/// An authority that runs alone writes its list of who is revoked anew after this, and when somebody is revoked.
+pub const REVOKED_LIST_AGAIN: Duration = Duration::from_secs(600);
+/// A delivery service looks so often whether there is another list.
+pub const REVOKED_LIST_LOOK: Duration = Duration::from_secs(5);
+/// One that was made longer ago tells that the authority, or the way from it, has stopped.
+pub const REVOKED_LIST_OLD_MS: u64 = 3600 * 1000;
+/// Such a list, in bytes: as many names as an operator is shown, of usual length.
+pub const REVOKED_LIST_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// So long before the authority's certificates end, people are warned.
 pub const AUTHORITY_WARN_MS: u64 = 30 * mls_core::limits::DAY_MS;
 /// How often it is looked for that.

@@ -13,7 +13,7 @@ use xmpp_adapter::mapping::ghost;
 use zeroize::Zeroizing;
 
 use crate::carrier::{Carrier, Delivery, Mark};
-use crate::config::{Config, Matrix, Xmpp};
+use crate::config::{Config, Matrix, Roles, Xmpp};
 use crate::limits::{DELIVERIES_WAITING_MAX, READY_POLL};
 use crate::marks;
 use crate::runtime::LiveRoom;
@@ -49,7 +49,7 @@ impl Networks {
             let marked = database.clone();
             let seen = move |key: &str| marks::read(&marked, Network::Matrix, key);
             let sender = forward(Network::Matrix, deliveries.clone(), from_matrix);
-            let setup = appservice_setup(matrix);
+            let setup = appservice_setup(matrix, &config.roles);
             networks.matrix = Some(Appservice::start(setup, Box::new(seen), sender).await?);
         }
         if let Some(xmpp) = &config.xmpp {
@@ -132,7 +132,7 @@ impl Carrier for Networks {
 }
 
 /// What the Matrix adapter needs of the configuration.
-pub fn appservice_setup(config: &Matrix) -> AppserviceSetup {
+pub fn appservice_setup(config: &Matrix, roles: &Roles) -> AppserviceSetup {
     AppserviceSetup {
         listen: config.listen,
         homeserver: config.homeserver.clone(),
@@ -140,6 +140,7 @@ pub fn appservice_setup(config: &Matrix) -> AppserviceSetup {
         as_token: Zeroizing::new(config.as_token.reveal().to_owned()),
         hs_token: Zeroizing::new(config.hs_token.reveal().to_owned()),
         sender_localpart: config.sender_localpart.clone(),
+        has_rooms: !matches!(roles, Roles::Authentication(_)),
     }
 }
 

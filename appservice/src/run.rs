@@ -1,21 +1,23 @@
 //! `mls-bridge run`: connects everything, serves until a signal, stops in order.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use mls_core::hub::HubSetup;
+use mls_core::hub::{self, HubSetup};
 use mls_core::store::StoreError;
 use storage::{Database, OpenError, Role};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::apart::{Publisher, follow};
 use crate::authority;
 use crate::command_line::{Exit, RunArguments};
-use crate::config::Config;
+use crate::config::{Config, Roles};
 use crate::limits::{DELIVERIES_WAITING_MAX, STOP_DEADLINE};
 use crate::logging;
 use crate::networks::{Networks, NetworksError};
 use crate::operator_socket;
-use crate::runtime::{Decision, Runtime};
+use crate::runtime::{Beside, Decision, Runtime};
 use crate::signals::Signals;
 
 /// Why the server cannot start.
@@ -29,6 +31,8 @@ enum RunError {
     Root(String),
     #[error(transparent)]
     Networks(#[from] NetworksError),
+    #[error("what is for the delivery service cannot be written into {0}: {1}")]
+    Publish(PathBuf, std::io::Error),
     #[error("the system: {0}")]
     System(#[from] std::io::Error),
 }
@@ -68,8 +72,10 @@ async fn serve(config: &Config, setup: HubSetup) -> Result<(), RunError> {
     if let Some(text) = authority::other_root(&setup, &database)? {
         return Err(RunError::Root(text));
     }
-    let decision = Decision::open(&setup, &database)?;
-    if let Some(root) = authority::root_fingerprint(&database)? {
+    let mut decision = Decision::open(&setup, &database)?;
+    let beside = beside(config, &setup, &mut decision)?;
+    let certifies = setup.roles.certifies();
+    if certifies && let Some(root) = authority::root_fingerprint(&database)? {
         tracing::info!(root, "members compare this fingerprint of the authority");
     }
     let (sender, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
@@ -86,6 +92,7 @@ async fn serve(config: &Config, setup: HubSetup) -> Result<(), RunError> {
         mpsc::channel(1).1
     });
     let runtime = Runtime::new(setup, database, decision, carrier, deliveries, orders);
+    let runtime = runtime.beside(beside);
     let stop = async {
         let signal = signals.wait().await;
         tracing::info!(signal, "stopping");
@@ -105,6 +112,24 @@ async fn serve(config: &Config, setup: HubSetup) -> Result<(), RunError> {
     Ok(())
 }
 
+/// What goes to, or comes from, the process that is the other service. A list is followed until nobody takes any.
+fn beside(config: &Config, setup: &HubSetup, decision: &mut Decision) -> Result<Beside, RunError> {
+    Ok(match (&config.roles, &setup.roles) {
+        (Roles::Authentication(delivery), _) => {
+            let folder = &delivery.publish;
+            let started = Publisher::start(folder, &decision.roots());
+            Beside::Delivery(started.map_err(|error| RunError::Publish(folder.clone(), error))?)
+        }
+        (Roles::Delivery(other), hub::Roles::Delivery { roots, .. }) => {
+            let (sender, lists) = mpsc::channel(1);
+            let (file, roots) = (other.revoked.clone(), roots.clone());
+            tokio::spawn(async move { follow(&file, &roots, sender).await });
+            Beside::Authority(lists)
+        }
+        _ => Beside::Nobody,
+    })
+}
+
 async fn tell_when_connected(networks: Arc<Networks>) {
     networks.wait_until_connected().await;
     tracing::info!("ready: connected to every configured network");
@@ -115,7 +140,7 @@ impl RunError {
         match self {
             Self::Database(_) | Self::Hub(_) => Exit::Database,
             Self::Root(_) => Exit::Faulty,
-            Self::Networks(_) | Self::System(_) => Exit::Failed,
+            Self::Networks(_) | Self::Publish(..) | Self::System(_) => Exit::Failed,
         }
     }
 }

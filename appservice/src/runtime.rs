@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mls_core::delivery::DeliveryError;
-use mls_core::hub::{HubSetup, Input};
+use mls_core::hub::{HubSetup, Input, RevokedList};
 use mls_core::store::StoreError;
 use storage::Database;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet, block_in_place};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
+use crate::apart::Publisher;
 use crate::carrier::{Carrier, Delivery};
 use crate::lanes::{Attempt, backoff};
 use crate::limits::{
@@ -37,6 +38,10 @@ pub struct Runtime<C> {
     carrier: Arc<C>,
     deliveries: mpsc::Receiver<Delivery>,
     orders: mpsc::Receiver<Ordered>,
+    /// What an authority that is another process says; nothing comes where there is none.
+    lists: mpsc::Receiver<RevokedList>,
+    /// Writes for a delivery service that is another process.
+    publisher: Option<Publisher>,
     decision: Decision,
     attempts: JoinSet<Finished>,
     /// Which attempt a task makes, for the case that it panics.
@@ -46,12 +51,24 @@ pub struct Runtime<C> {
     ticks: u32,
 }
 
+/// What stands between this process and the one that is the other service.
+#[derive(Debug)]
+pub enum Beside {
+    /// This process is both.
+    Nobody,
+    /// The authority's lists of who is revoked come here.
+    Authority(mpsc::Receiver<RevokedList>),
+    /// What is for the delivery service goes there.
+    Delivery(Publisher),
+}
+
 /// What one turn works on.
 #[derive(Debug)]
 enum Work {
     Delivered(Delivery),
     Ordered(Ordered),
     Finished(Box<Finished>),
+    Revoked(RevokedList),
     Tick,
     /// The hub wanted to be called now.
     Due,
@@ -73,11 +90,23 @@ impl<C: Carrier> Runtime<C> {
             carrier,
             deliveries,
             orders,
+            lists: mpsc::channel(1).1,
+            publisher: None,
             decision,
             attempts: JoinSet::new(),
             tasks: HashMap::new(),
             together: GROUP_COMMIT_MAX,
             ticks: 0,
+        }
+    }
+
+    /// The same beside another process, which is the other of the two services.
+    #[must_use]
+    pub fn beside(self, other: Beside) -> Self {
+        match other {
+            Beside::Nobody => self,
+            Beside::Authority(lists) => Self { lists, ..self },
+            Beside::Delivery(publisher) => Self { publisher: Some(publisher), ..self },
         }
     }
 
@@ -98,6 +127,7 @@ impl<C: Carrier> Runtime<C> {
                 Some(end) = self.attempts.join_next_with_id() => self.finished(end),
                 _ = tick.tick() => Some(Work::Tick),
                 Some(ordered) = self.orders.recv() => Some(Work::Ordered(ordered)),
+                Some(list) = self.lists.recv() => Some(Work::Revoked(list)),
                 Some(delivery) = self.deliveries.recv(), if takes_more => {
                     Some(Work::Delivered(delivery))
                 }
@@ -170,6 +200,7 @@ impl<C: Carrier> Runtime<C> {
                             }
                         }
                     }
+                    Work::Revoked(list) => decision.decide(Input::Revoked(list))?,
                     Work::Tick => decision.decide(Input::Tick)?,
                     Work::Due => decision.decide(Input::Due)?,
                 }
@@ -186,10 +217,27 @@ impl<C: Carrier> Runtime<C> {
             let _ = done.send(answer);
         }
         self.together = self.together.saturating_mul(2).min(GROUP_COMMIT_MAX);
+        self.publish();
         if ticks {
             self.keep_house();
         }
         Ok(())
+    }
+
+    /// Tells a delivery service that is another process who is revoked, where others are than before or it is time.
+    fn publish(&mut self) {
+        let changed = self.decision.take_revoked_changed();
+        let Some(publisher) = self.publisher.as_mut().filter(|it| changed || it.is_due()) else {
+            return;
+        };
+        let decision = &mut self.decision;
+        let written = block_in_place(|| {
+            let list = decision.signed_revoked_list().map_err(|error| error.to_string())?;
+            publisher.write(&list).map_err(|error| error.to_string())
+        });
+        if let Err(error) = written {
+            tracing::warn!(error, "the delivery service is not told who is revoked");
+        }
     }
 
     /// Now and then, what was deleted leaves the write-ahead log too.

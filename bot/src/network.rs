@@ -10,6 +10,7 @@ use mls_core::address::{ClientId, RoomAddress};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
 use mls_core::seal::Sealer;
+use mls_core::service::Service;
 use mls_core::store::{Space, Store, StoreError, Write};
 use mls_core::wire::Request;
 use storage::Database;
@@ -71,13 +72,21 @@ impl Network {
         }
     }
 
-    /// Puts a request to the hub; the answer comes in a batch.
-    pub(crate) async fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
+    /// Puts a request to a service; the answer comes in a batch.
+    pub(crate) async fn request(
+        &self,
+        to: Service,
+        id: &str,
+        request: &Request,
+    ) -> Result<(), DeliveryError> {
         match self {
-            Self::Matrix(connection) => connection.request(&id.to_owned(), request).await,
-            Self::Xmpp(connecting) => connecting.get()?.request(&id.to_owned(), request).await,
+            Self::Matrix(connection) => connection.request(to, &id.to_owned(), request).await,
+            Self::Xmpp(connecting) => connecting.get()?.request(to, &id.to_owned(), request).await,
             #[cfg(test)]
-            Self::Fake(fake) => fake.call(format!("request {id}")),
+            Self::Fake(fake) => match to {
+                Service::Delivery => fake.call(format!("request {id}")),
+                Service::Authentication => fake.call(format!("request {id} of the authority")),
+            },
         }
     }
 

@@ -317,7 +317,7 @@ impl Runner {
     fn act_all(&mut self, outputs: Vec<Output>, again: bool) {
         for output in outputs {
             match output {
-                Output::Request(id, request) => self.work.request(id, request),
+                Output::Request(to, id, request) => self.work.request(to, id, request),
                 Output::Send(message) => self.work.post(message, again),
                 Output::UploadKeyPackages(upload) => self.upload(upload),
                 Output::JoinRoom(room) => self.work.enter(room),

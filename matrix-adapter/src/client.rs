@@ -8,6 +8,7 @@
 mod backfill;
 mod batch;
 mod control_room;
+mod control_rooms;
 mod failed_request;
 mod login;
 mod rooms;
@@ -30,6 +31,7 @@ use mls_core::address::{Network, RoomAddress};
 use mls_core::delivery::DeliveryError;
 use mls_core::limits::STANZA_BYTES_MAX;
 use mls_core::member::{KeyPackageUpload, OutgoingMessage};
+use mls_core::service::Service;
 use mls_core::wire::{Request, RequestId};
 use ruma::api::client::membership::{join_room_by_id, leave_room};
 use ruma::api::client::message::send_message_event;
@@ -40,7 +42,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use self::control_room::ControlRoom;
+use self::control_rooms::{ControlRooms, Known};
 use self::failed_request::{delivery_error, homeserver_error};
 use self::sync_loop::SyncLoop;
 use crate::homeserver_error::refused;
@@ -53,7 +55,7 @@ pub struct Connection {
     client: Client,
     user: OwnedUserId,
     device: String,
-    control: Arc<ControlRoom>,
+    controls: Arc<ControlRooms>,
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<(), DeliveryError>>,
 }
@@ -69,36 +71,45 @@ impl Connection {
         let client = login::restore(&setup.session).await?;
         let user = parse::<OwnedUserId>(&setup.session.user_id, "the session's user id")?;
         let hub = parse::<OwnedUserId>(&setup.hub, "the hub")?;
-        let room = setup.control_room.map(|room| parse(&room, "the control room")).transpose()?;
+        let known =
+            |room: Option<String>| room.map(|room| parse(&room, "a control room")).transpose();
+        let known =
+            Known { hub: known(setup.control_room)?, authority: known(setup.authority_room)? };
         let nonce = getrandom::u64().map_err(|e| refused(format!("no random numbers: {e}")))?;
-        let control =
-            Arc::new(ControlRoom::new(hub.clone(), setup.sealer, room, format!("{nonce:016x}")));
+        let nonce = format!("{nonce:016x}");
+        let controls = Arc::new(ControlRooms::new(hub.clone(), setup.sealer, known, nonce));
         let (batches, receiver) = mpsc::channel(1);
         let (stop, stopped) = watch::channel(false);
         let sync = SyncLoop::new(
             client.clone(),
             user.clone(),
             hub,
-            Arc::clone(&control),
+            Arc::clone(&controls),
             setup.since,
             batches,
         );
         let task = tokio::spawn(sync.run(stopped));
         let device = setup.session.device_id;
-        Ok((Self { client, user, device, control, stop, task }, receiver))
+        Ok((Self { client, user, device, controls, stop, task }, receiver))
     }
 
-    /// Asks the hub, in the control room, which is made first if there is none. The answer comes
+    /// Asks a service, in its control room, which is made first if there is none. The answer comes
     /// in a [`Batch`]. The same id again is the same event in this connection, unless it was
-    /// answered in between; the hub answers one id once, however many events ask.
-    pub async fn request(&self, id: &RequestId, request: &Request) -> Result<(), DeliveryError> {
-        let content = request::encode(id, &self.control.sealer.seal(id, request)?);
-        let room = self.control.ensure(&self.client).await?;
-        let transaction = self.control.transaction_id(id);
+    /// answered in between; the service answers one id once, however many events ask.
+    pub async fn request(
+        &self,
+        to: Service,
+        id: &RequestId,
+        request: &Request,
+    ) -> Result<(), DeliveryError> {
+        let control = self.controls.with(to)?;
+        let content = request::encode(id, &control.sealer.seal(to, id, request)?);
+        let room = control.ensure(&self.client).await?;
+        let transaction = control.transaction_id(id);
         let sent = self.post(&room, namespace::REQUEST, &transaction, &content).await;
         if matches!(sent, Err(DeliveryError::Refused { .. })) {
             // Perhaps we are no longer in that room: look again before the next request.
-            self.control.doubt();
+            control.doubt();
         }
         sent
     }

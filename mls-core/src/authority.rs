@@ -182,9 +182,22 @@ impl Authority {
         Ok(std::iter::once(signed.der().to_vec()).chain(between.iter().cloned()).collect())
     }
 
+    /// A certificate of no client for its own key, which others may check as they check those of clients, and
+    /// those that lead from it to the trust anchor.
+    pub(crate) fn own_chain(&self, now_ms: u64) -> Result<Vec<Vec<u8>>, AuthorityError> {
+        let mut params = self.client_params(now_ms)?;
+        params.serial_number = Some(SerialNumber::from(vec![1]));
+        self.sign(params, &ForRcgen(self.key.clone()))
+    }
+
+    /// Signs bytes that begin with a label of their own.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        self.key.sign(bytes).map_err(|_| AuthorityError::Key)
+    }
+
     /// The state of its log, signed with its own key: the one that also signs certificates.
     pub fn sign_tree_head(&self, head: TreeHead) -> Result<SignedTreeHead, AuthorityError> {
-        let signature = self.key.sign(&head.signed_bytes()?).map_err(|_| AuthorityError::Key)?;
+        let signature = self.sign_bytes(&head.signed_bytes()?)?;
         Ok(SignedTreeHead { head, signature })
     }
 
@@ -192,9 +205,7 @@ impl Authority {
     fn try_out(&self, now_ms: u64) -> Result<(), ChainError> {
         self.key.sign(b"mls-bridge")?;
         let unusable = |error: AuthorityError| ChainError::Unusable(error.to_string());
-        let mut params = self.client_params(now_ms).map_err(unusable)?;
-        params.serial_number = Some(SerialNumber::from(vec![1]));
-        let signed = self.sign(params, &ForRcgen(self.key.clone())).map_err(unusable)?;
+        let signed = self.own_chain(now_ms).map_err(unusable)?;
         let none = Revocations::none();
         check_path(&signed.into(), [self.anchor()], now_ms / 1000, &none).map_err(ChainError::Path)
     }

@@ -61,6 +61,8 @@ mod requests;
 mod restart;
 mod revocation;
 mod revoke_device;
+mod revoked_list;
+mod roles;
 mod room_lost;
 mod room_record;
 mod submit_commit;
@@ -68,6 +70,7 @@ mod submit_proposal;
 mod successor;
 mod sweep;
 mod take_back;
+mod take_revoked;
 mod transparency;
 mod turn;
 mod welcomes;
@@ -85,6 +88,8 @@ pub use input::{
 
 pub use operator::{OperatorAnswer, OperatorOrder, OrderDone, RevokedEntry, Whom};
 pub use revocation::RevokedBy;
+pub use revoked_list::{RevokedList, RevokedListError};
+pub use roles::Roles;
 
 use std::sync::Arc;
 
@@ -116,6 +121,8 @@ pub struct HubSetup {
     pub matrix: Option<String>,
     /// The hub's JID, where it serves XMPP.
     pub xmpp: Option<String>,
+    /// Which services it is.
+    pub roles: Roles,
     /// The authority that its operator gave; a key of the hub's own where there is none. One with
     /// another root than before does not open, before [`Hub::replace_root`].
     pub authority: Option<Authority>,
@@ -132,6 +139,8 @@ pub struct Outcome {
     pub lost_rooms: Vec<RoomAddress>,
     /// What became of the operator's order, if the input was one.
     pub operator: Option<OperatorAnswer>,
+    /// Others are revoked now than before: [`Hub::signed_revoked_list`] says who.
+    pub revoked_changed: bool,
 }
 
 impl Hub {
@@ -172,6 +181,7 @@ impl Hub {
             now_ms,
             effects: Vec::new(),
             lost_rooms: Vec::new(),
+            revoked_changed: false,
         };
         let mut operator = None;
         let done = match input {
@@ -187,15 +197,18 @@ impl Hub {
             Input::DevicesListed(listed) => turn.devices_listed(&listed),
             Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
             Input::Operator(order) => turn.operator(&order).map(|answer| operator = Some(answer)),
+            Input::Revoked(list) => turn.take_revoked(&list),
             Input::Tick => turn.sweep().and_then(|()| turn.look_at_accounts()),
             Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);
         let lost_rooms = std::mem::take(&mut turn.lost_rooms);
+        let revoked_changed = turn.revoked_changed;
         match self.crypto.check_source().and(done) {
             Ok(()) => {
                 self.groups.keep_changes();
-                Ok(Outcome { writes: self.store.take_writes(), effects, lost_rooms, operator })
+                let writes = self.store.take_writes();
+                Ok(Outcome { writes, effects, lost_rooms, operator, revoked_changed })
             }
             Err(error) => {
                 self.groups.forget_changes();

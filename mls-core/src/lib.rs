@@ -30,7 +30,7 @@
 //!     store.apply(&outcome.writes);
 //!     for output in outcome.outputs {
 //!         match output {
-//!             Output::Request(id, request) => println!("ask the hub {request:?} under {id}"),
+//!             Output::Request(whom, id, request) => println!("ask {whom:?} {request:?} under {id}"),
 //!             Output::Send(message) => println!("post {} into {}", message.id, message.room),
 //!             Output::UploadKeyPackages(upload) => println!("publish {}", upload.id),
 //!             Output::JoinRoom(room) | Output::LeaveRoom(room) => println!("go to {room}"),
@@ -80,6 +80,7 @@ pub mod randomness;
 pub mod receipt;
 pub mod rules;
 pub mod seal;
+pub mod service;
 pub mod store;
 pub mod submission;
 pub mod transparency;

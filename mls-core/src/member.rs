@@ -12,6 +12,7 @@ mod admission;
 mod advance;
 mod alarm;
 mod ask_to_join;
+mod authority_pin;
 mod branch;
 mod branched;
 mod change_settings;

@@ -92,7 +92,7 @@ fn meet(
     let mut outputs = Vec::new();
     let again = member.pending()?;
     for output in again.into_iter().chain(handle(member, store, Input::Connected)?) {
-        let Output::Request(id, request) = output else { continue };
+        let Output::Request(_, id, request) = output else { continue };
         let reply_to = ReplyTo::Jid("nowhere".to_owned());
         let asked = RequestInput { from: from.clone(), reply_to, id, request };
         for effect in hub.handle(NOW_MS, ToHub::Request(asked))?.effects {

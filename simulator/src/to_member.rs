@@ -150,7 +150,7 @@ impl World {
         let node = self.node(device)?;
         let mut numbered = Vec::new();
         for output in requests {
-            if let Output::Request(id, _) = &output {
+            if let Output::Request(_, id, _) = &output {
                 let next = node.request_order.len();
                 numbered.push((*node.request_order.entry(id.clone()).or_insert(next), output));
             }
@@ -161,7 +161,7 @@ impl World {
     }
 
     fn request_rank(&self, output: &Output) -> (u8, usize) {
-        let Output::Request(_, request) = output else { return (0, 0) };
+        let Output::Request(_, _, request) = output else { return (0, 0) };
         match request {
             Request::SubmitCommit(asked) => (1, self.ordinal(&asked.group)),
             Request::FetchHandshakes(asked) => (2, self.ordinal(&asked.group)),
@@ -180,7 +180,7 @@ impl World {
     fn act(&mut self, device: Device, outputs: Vec<Output>) -> Result<(), Failure> {
         for output in outputs {
             match output {
-                Output::Request(id, request) => self.ask(device, id, request)?,
+                Output::Request(_, id, request) => self.ask(device, id, request)?,
                 Output::Send(message) => {
                     let posts = &mut self.node(device)?.posts;
                     let queue = posts.entry(message.room.clone()).or_default();

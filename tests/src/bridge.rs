@@ -10,7 +10,7 @@ use crate::deadline::{START, until};
 use crate::error::RigError;
 use crate::ports;
 use crate::process::{Keeper, Managed, tail};
-use crate::prosody::{DOMAIN, HUB, ROOMS};
+use crate::prosody::{DOMAIN, ROOMS};
 use crate::synapse::SERVER_NAME;
 
 /// The ports that the bridge has to know.
@@ -22,6 +22,17 @@ pub struct Ports {
     pub listen: u16,
     /// Prosody's, for components.
     pub component: u16,
+}
+
+/// Which services a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Both.
+    Both,
+    /// The delivery service, beside an authority.
+    Delivery,
+    /// The authority, beside a delivery service.
+    Authentication,
 }
 
 /// The server under test, running or not.
@@ -36,17 +47,40 @@ pub struct Bridge {
     log_start: usize,
 }
 
+impl Role {
+    /// As `init` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Delivery => "delivery",
+            Self::Authentication => "authentication",
+        }
+    }
+
+    /// The folder of such a process, below the keeper's.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Both | Self::Delivery => "bridge",
+            Self::Authentication => "authority",
+        }
+    }
+}
+
 impl Bridge {
     /// Runs `mls-bridge init` into `keeper`'s folder; starts nothing.
-    pub fn init(keeper: &Arc<Keeper>, ports: Ports) -> Result<Self, RigError> {
-        let (folder, program) = (keeper.folder().join("bridge"), program("mls-bridge")?);
+    pub fn init(keeper: &Arc<Keeper>, ports: Ports, role: Role) -> Result<Self, RigError> {
+        let (folder, program) = (keeper.folder().join(role.folder()), program("mls-bridge")?);
+        let published = keeper.folder().join(Role::Authentication.folder()).join("published");
         let local = |port| format!("127.0.0.1:{port}");
         let output = keeper
             .program(&program)
             .arg("init")
             .args(["--homeserver-url", &format!("http://{}", local(ports.homeserver))])
             .args(["--server-name", SERVER_NAME, "--listen", &local(ports.listen)])
-            .args(["--xmpp-domain", DOMAIN, "--component-domain", HUB, "--muc-service", ROOMS])
+            .args(["--xmpp-domain", DOMAIN, "--muc-service", ROOMS])
+            .args(["--role", role.name()])
+            .arg("--published")
+            .arg(published)
             .args(["--component-address", &local(ports.component)])
             .arg("--out")
             .arg(&folder)

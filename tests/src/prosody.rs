@@ -51,10 +51,14 @@ pub struct Prosody {
 impl Prosody {
     /// Writes configuration and data folder into `keeper`'s folder; starts nothing.
     ///
-    /// `bridge` is the folder that `mls-bridge init` wrote.
-    pub fn prepare(keeper: &Arc<Keeper>, ports: Ports, bridge: &Path) -> Result<Self, RigError> {
+    /// `bridges` are the folders that `mls-bridge init` wrote.
+    pub fn prepare(
+        keeper: &Arc<Keeper>,
+        ports: Ports,
+        bridges: &[&Path],
+    ) -> Result<Self, RigError> {
         let folder = keeper.folder().join("prosody");
-        let config = config::write(&folder, ports, bridge)?;
+        let config = config::write(&folder, ports, bridges)?;
         Ok(Self { ports, folder, config, keeper: Arc::clone(keeper), process: None })
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::blindness::{Search, search};
 use crate::bot::{Account, Bot};
-use crate::bridge::{self, Bridge};
+use crate::bridge::{self, Bridge, Role};
 use crate::error::RigError;
 use crate::http::{Answer, Request};
 use crate::ports::{self, Reserved};
@@ -25,6 +25,8 @@ pub struct Options {
     pub plain_names: bool,
     /// The bridge and the bots go by a clock that the test moves ([`Keeper::clock`]).
     pub moving_clock: bool,
+    /// The authority is a process of its own.
+    pub apart: bool,
     /// Called with a sentence before each step.
     pub progress: Option<fn(&str)>,
 }
@@ -36,13 +38,15 @@ pub struct Rig {
     pub synapse: Synapse,
     /// The XMPP server.
     pub prosody: Prosody,
-    /// The server under test.
+    /// The server under test: both services, or the delivery service alone.
     pub bridge: Bridge,
+    /// The authority, where it is a process of its own.
+    pub authority: Option<Bridge>,
     keeper: Arc<Keeper>,
     plaintexts: Arc<Mutex<Vec<String>>>,
     options: Options,
     accounts: AtomicUsize,
-    _ports: [Reserved; 4],
+    _ports: [Reserved; 5],
 }
 
 impl Rig {
@@ -61,12 +65,20 @@ impl Rig {
         say("Starting Synapse, Prosody and mls-bridge");
         self.synapse.launch()?;
         self.prosody.launch()?;
-        self.bridge.launch()?;
+        match &mut self.authority {
+            // The delivery service starts from what that writes.
+            Some(authority) => authority.launch()?,
+            None => self.bridge.launch()?,
+        }
         say("Waiting for Prosody");
         self.prosody.wait_serving()?;
         say("Waiting for Synapse (it makes its database)");
         self.synapse.wait_healthy()?;
         say("Waiting for mls-bridge");
+        if let Some(authority) = &mut self.authority {
+            authority.wait_ready()?;
+            self.bridge.launch()?;
+        }
         self.bridge.wait_ready()
     }
 
@@ -79,18 +91,23 @@ impl Rig {
         let python: PathBuf = synapse::install()?;
         say("Writing configurations with mls-bridge init");
         let keeper = Keeper::start(options.moving_clock)?;
-        let reserved: [Reserved; 4] = ports::reserve()?;
-        let [homeserver, listen, client, component] = reserved.each_ref().map(|r| r.port);
-        let bridge = Bridge::init(&keeper, bridge::Ports { homeserver, listen, component })?;
-        let folder = bridge.folder();
-        let synapse = Synapse::prepare(&keeper, homeserver, folder, options.limits, python)?;
-        let prosody = Prosody::prepare(&keeper, prosody::Ports { client, component }, folder)?;
+        let reserved: [Reserved; 5] = ports::reserve()?;
+        let [homeserver, listen, client, component, beside] = reserved.each_ref().map(|r| r.port);
+        let init = |role, listen| {
+            Bridge::init(&keeper, bridge::Ports { homeserver, listen, component }, role)
+        };
+        let apart = options.apart.then(|| init(Role::Authentication, beside)).transpose()?;
+        let bridge = init(if options.apart { Role::Delivery } else { Role::Both }, listen)?;
+        let folders: Vec<_> = std::iter::once(&bridge).chain(&apart).map(Bridge::folder).collect();
+        let synapse = Synapse::prepare(&keeper, homeserver, &folders, options.limits, python)?;
+        let prosody = Prosody::prepare(&keeper, prosody::Ports { client, component }, &folders)?;
         let plaintexts = Arc::default();
         let accounts = AtomicUsize::new(1);
         Ok(Self {
             synapse,
             prosody,
             bridge,
+            authority: apart,
             keeper,
             plaintexts,
             options,
@@ -170,7 +187,8 @@ impl Rig {
 
     /// Looks for any texts in the same places.
     pub fn search(&self, texts: &[String]) -> Result<Search, RigError> {
-        let folders = [self.synapse.folder(), self.prosody.folder(), self.bridge.folder()];
+        let mut folders = vec![self.synapse.folder(), self.prosody.folder(), self.bridge.folder()];
+        folders.extend(self.authority.as_ref().map(Bridge::folder));
         search(&folders, texts)
     }
 

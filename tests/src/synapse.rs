@@ -51,20 +51,22 @@ pub struct Synapse {
 impl Synapse {
     /// Writes configuration and data folder into `keeper`'s folder; starts nothing.
     ///
-    /// `bridge` is the folder that `mls-bridge init` wrote.
+    /// `bridges` are the folders that `mls-bridge init` wrote, the delivery service's first.
     pub fn prepare(
         keeper: &Arc<Keeper>,
         port: u16,
-        bridge: &Path,
+        bridges: &[&Path],
         limits: RateLimits,
         python: PathBuf,
     ) -> Result<Self, RigError> {
         let folder = keeper.folder().join("synapse");
         let secret = random_hex(16)?;
-        let mut configs = vec![config::write(&folder, port, bridge, &secret)?];
+        let mut configs = vec![config::write(&folder, port, bridges, &secret)?];
         match limits {
             RateLimits::Default => {}
-            RateLimits::HubSnippet => configs.push(bridge.join("homeserver.yaml")),
+            RateLimits::HubSnippet => {
+                configs.extend(bridges.first().map(|it| it.join("homeserver.yaml")))
+            }
             RateLimits::Lifted => configs.push(config::write_lifted_limits(&folder)?),
         }
         let keeper = Arc::clone(keeper);

@@ -7,6 +7,7 @@ use matrix_adapter::mapping::namespace::{ANSWER, CONTROL_ROOM_TYPE, REQUEST, ROO
 use matrix_adapter::mapping::{answer, application_message, namespace};
 use mls_core::address::RoomAddress;
 use mls_core::member::Input;
+use mls_core::service::Service;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Reply, Request};
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use tests::matrix_session::MatrixSession;
 use tests::rig::{Rig, shared};
 
 use matrix_device::Device;
+
+const HUB: Service = Service::Delivery;
 
 /// More than a limited /sync and three pages of /messages hold.
 const MANY: usize = 520;
@@ -73,18 +76,18 @@ fn a_request_that_was_told_not_now_is_put_as_a_new_event_after_a_restart() -> Re
         let put = || count(&alice, &room, |event| event["type"] == REQUEST);
         device.setup.control_room = Some(room.clone());
         device.connect()?;
-        device.request(&id, &Request::HubInfo)?;
-        device.request(&id, &Request::HubInfo)?;
+        device.request(HUB, &id, &Request::HubInfo)?;
+        device.request(HUB, &id, &Request::HubInfo)?;
         assert_eq!(put(), 1, "the same request was put twice");
         let later = answer::encode(&id, &Reply::Refused(Refusal::RateLimited(1)));
         hub.send(&room, ANSWER, "later", &later)?;
         device
             .read_until(|inputs| inputs.iter().any(|input| matches!(input, Input::Answer(..))))?;
-        device.request(&id, &Request::HubInfo)?;
+        device.request(HUB, &id, &Request::HubInfo)?;
         assert_eq!(put(), 2, "an answered request was not put again");
         device.stop()?;
         device.connect()?;
-        device.request(&id, &Request::HubInfo)?;
+        device.request(HUB, &id, &Request::HubInfo)?;
         assert_eq!(put(), 3, "the hub never sees the request that a restarted device puts");
         Ok(())
     })
@@ -98,12 +101,12 @@ fn a_hub_that_lost_several_invitations_is_invited_again() -> Result<(), RigError
         device.setup.control_room = Some(room.clone());
         device.connect()?;
         for invitations in 2..=3 {
-            let asked = device.request(&"lost".to_owned(), &Request::HubInfo);
+            let asked = device.request(HUB, &"lost".to_owned(), &Request::HubInfo);
             assert!(asked.is_err(), "the hub was not there and took a request");
             assert_eq!(count(&alice, &room, invited), invitations);
         }
         hub.join(&room)?;
-        device.request(&"lost".to_owned(), &Request::HubInfo)
+        device.request(HUB, &"lost".to_owned(), &Request::HubInfo)
     })
 }
 

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jid::BareJid;
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{Input, OutgoingMessage};
-use mls_core::seal::Sealer;
+use mls_core::seal::{SealError, Sealer};
+use mls_core::service::Service;
 use mls_core::wire::{Request, RequestId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -123,11 +124,21 @@ impl Connection {
         self.session.is_up()
     }
 
-    /// Sends a request to the hub; done when it is on its way. The answer comes as
+    /// Sends a request to a service; done when it is on its way. The answer comes as
     /// [`Input::Answer`]; one that gets lost is asked for again by the member.
-    pub async fn request(&self, id: &RequestId, request: &Request) -> Result<(), DeliveryError> {
-        let sealed = self.setup.sealer.seal(id, request)?;
-        Ok(self.session.send(&iq::request(&self.setup.hub, id, &sealed)).await?)
+    pub async fn request(
+        &self,
+        to: Service,
+        id: &RequestId,
+        request: &Request,
+    ) -> Result<(), DeliveryError> {
+        let sealer = &self.setup.sealer;
+        let sealed = sealer.seal(to, id, request)?;
+        let at = match to {
+            Service::Delivery => self.setup.hub.clone(),
+            Service::Authentication => sealer.authority_at().ok_or(SealError::NoKey)?,
+        };
+        Ok(self.session.send(&iq::request(&at, id, &sealed)).await?)
     }
 
     /// Posts a message into its room; done when the room has it.

@@ -61,7 +61,7 @@ impl fmt::Debug for FileKey {
 }
 
 /// The certificates of a file in its order, DER.
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, String> {
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, String> {
     let pem = read_public(path)?;
     let broken = |error| format!("{} is not PEM: {error}", path.display());
     let certificates = CertificateDer::pem_slice_iter(&pem);

@@ -17,6 +17,10 @@ when an admin adds its anchor.";
 const NOTHING: &str =
     "Nothing to do: members have pinned the root of this configuration, or none yet.";
 
+const ELSEWHERE: &str = "\
+the authority is another process: replace its root there, put the roots.pem that it then writes in the place of the \
+former one here, and start mls-bridge anew";
+
 /// Has the root replaced, and says what follows.
 pub fn replace(arguments: &ConfigArgument) -> Exit {
     let (config, setup) = match load(&arguments.config) {
@@ -26,6 +30,10 @@ pub fn replace(arguments: &ConfigArgument) -> Exit {
             return Exit::Faulty;
         }
     };
+    if !setup.roles.certifies() {
+        eprintln!("mls-bridge authority replace: {ELSEWHERE}");
+        return Exit::Faulty;
+    }
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let replaced = Database::open(&config.database, Role::Hub, None)
         .map_err(|e| said(&e))

@@ -17,6 +17,8 @@ of revoked certificates. Its user sees it in the log of certificates. What it ha
 
 The running server follows at once: run this as the same system user, for only that one may open its socket,
 which lies beside the database. Where none runs, the order is kept and goes out with the next start.
+Where the authority is a process of its own, it is the one to be told; the delivery service follows its list, and --list
+there shows that.
 Accounts of other domains are not this server's to revoke: an admin of a group removes them (mls-bot remove).";
 
 /// Whom, and whether or no more.

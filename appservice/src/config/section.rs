@@ -33,6 +33,23 @@ impl<'a> Section<'a> {
         result.map_err(|problem| self.fault(key, problem)).ok()
     }
 
+    /// The texts under `key`, where there are any.
+    pub(super) fn take_list(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.asked.push(key);
+        let text = |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let list = match self.table.remove(key)? {
+            Value::Array(list) => list.into_iter().map(text).collect(),
+            _ => None,
+        };
+        if list.is_none() {
+            self.fault(key, "must be a list of texts, such as [\"delivery\"]");
+        }
+        list
+    }
+
     /// The table under `key`, where there is one.
     pub(super) fn take_section(&mut self, key: &'static str) -> Option<Table> {
         self.asked.push(key);

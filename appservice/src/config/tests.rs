@@ -1,5 +1,7 @@
 //! Every fault is named by its key, all of them at once, and no secret is repeated.
 
+mod roles;
+
 use std::path::{Path, PathBuf};
 
 use super::{Config, KeyPlace, Token};

@@ -95,6 +95,23 @@ pub(super) fn domain(text: &str) -> Result<String, String> {
     }
 }
 
+/// A Matrix user id of this server.
+pub(super) fn user_of(text: &str, server_name: &str) -> Result<String, String> {
+    let named = text.strip_prefix('@').and_then(|rest| rest.split_once(':'));
+    match named {
+        Some((name, server)) if server == server_name => localpart(name).map(|_| text.to_owned()),
+        _ => Err(format!("{text:?} is not a user id of {server_name}, such as @mls:{server_name}")),
+    }
+}
+
+/// The domain of a component of this XMPP server.
+pub(super) fn component_of(text: &str, server: &str) -> Result<String, String> {
+    match text.split_once('.') {
+        Some((_, rest)) if rest == server => domain(text),
+        _ => Err(format!("{text:?} is not a component of {server}, such as mls.{server}")),
+    }
+}
+
 pub(super) fn component_address(text: &str) -> Result<String, String> {
     let split = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok_and(|p| p > 0));
     let Some((host, _)) = split else {

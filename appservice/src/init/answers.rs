@@ -1,22 +1,29 @@
 //! What `init` must know, from the command line or asked on the terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
 
 use matrix_adapter::is_protected;
 use url::Url;
 
 use super::InitError;
-use crate::command_line::InitArguments;
+use crate::command_line::{InitArguments, InitRole};
 use crate::config::Fault;
 
 /// Where mls-bridge listens when nothing else is said.
 const LISTEN: &str = "127.0.0.1:29341";
+/// The same of an authority alone, beside the delivery service.
+const AUTHORITY_LISTEN: &str = "127.0.0.1:29342";
 /// Where Prosody takes components when nothing else is said.
 const COMPONENT_ADDRESS: &str = "127.0.0.1:5347";
 
 /// What `init` writes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers {
+    /// Which services it is to be.
+    pub role: InitRole,
+    /// Where the authority's files are, for a delivery service alone.
+    pub published: PathBuf,
     /// Matrix, where it is to be served.
     pub matrix: Option<MatrixAnswers>,
     /// XMPP, where it is to be served.
@@ -82,7 +89,16 @@ impl Answers {
         if matrix.is_none() && xmpp.is_none() {
             return Err(InitError::NoNetwork);
         }
-        Ok(Self { matrix, xmpp })
+        let published = given.published.clone().unwrap_or_else(|| PathBuf::from("authority"));
+        Ok(Self { role: given.role, published, matrix, xmpp })
+    }
+}
+
+/// What a service is called by default: a localpart, or a component before its server's domain.
+pub(super) fn own_name(role: InitRole) -> &'static str {
+    match role {
+        InitRole::Both | InitRole::Delivery => "mls",
+        InitRole::Authentication => "authority",
     }
 }
 
@@ -99,8 +115,10 @@ impl Questions<'_> {
         let Some(homeserver) = homeserver else { return Ok(None) };
         let question = "Server name, as in @alice:SERVER NAME";
         let server_name = self.required(&given.server_name, "--server-name", question)?;
+        let alone = given.role == InitRole::Authentication;
+        let listen = if alone { AUTHORITY_LISTEN } else { LISTEN };
         let question = "Where mls-bridge listens for the homeserver";
-        let listen = self.with_default(&given.listen, LISTEN.to_owned(), question)?;
+        let listen = self.with_default(&given.listen, listen.to_owned(), question)?;
         let url = given.appservice_url.clone().unwrap_or_else(|| format!("http://{listen}"));
         // Where nothing is given, what is wrong is wrong with the address.
         let fit = |url: &Url| given.appservice_url.is_none() || is_protected(url);
@@ -120,8 +138,11 @@ impl Questions<'_> {
         let address =
             self.with_default(&given.component_address, COMPONENT_ADDRESS.to_owned(), question)?;
         let question = "Domain of mls-bridge itself";
-        let component =
-            self.with_default(&given.component_domain, format!("mls.{domain}"), question)?;
+        let component = self.with_default(
+            &given.component_domain,
+            format!("{}.{domain}", own_name(given.role)),
+            question,
+        )?;
         let question = "Multi-user chat service";
         let muc_service =
             self.with_default(&given.muc_service, format!("conference.{domain}"), question)?;

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::{Ask, CONFIG, HOMESERVER, InitError, PROSODY, REGISTRATION, init};
-use crate::command_line::InitArguments;
-use crate::config::Config;
+use crate::command_line::{InitArguments, InitRole};
+use crate::config::{Config, Roles};
 
 const FILES: [&str; 4] = [CONFIG, REGISTRATION, HOMESERVER, PROSODY];
 
@@ -74,6 +74,41 @@ fn the_files_fit_together_are_private_and_hold_no_gap() {
     assert!(prosody.contains("\nComponent \"mls.example.net\"\n"));
     assert!(prosody.contains(&format!("component_secret = \"{}\"", xmpp.secret.reveal())));
     assert!(read(&out, HOMESERVER).contains(out.join(REGISTRATION).to_str().unwrap()));
+}
+
+#[test]
+fn the_two_services_alone_fit_together_and_to_one_homeserver() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |role, name: &str| {
+        let out = folder.path().join(name);
+        let published = Some(folder.path().join("authority/published"));
+        let listen = None;
+        let given = InitArguments { role, published, listen, ..both(&out) };
+        init(&given, &mut Script::default()).unwrap();
+        (Config::load(&out.join(CONFIG)).unwrap(), out)
+    };
+    let (hub, of_hub) = written(InitRole::Delivery, "hub");
+    let (alone, of_authority) = written(InitRole::Authentication, "authority");
+    let (Roles::Delivery(authority), Roles::Authentication(delivery)) = (&hub.roles, &alone.roles)
+    else {
+        panic!("other roles");
+    };
+    let address = |config: &Config| config.hub_setup();
+    assert_eq!(authority.address.matrix, address(&alone).matrix);
+    assert_eq!(authority.address.xmpp, address(&alone).xmpp);
+    assert_eq!(delivery.address.matrix, address(&hub).matrix);
+    assert_eq!(delivery.address.xmpp, address(&hub).xmpp);
+    assert_eq!(authority.roots, delivery.publish.join("roots.pem"));
+    assert_eq!(authority.revoked, delivery.publish.join("revoked.list"));
+    assert_ne!(hub.matrix.unwrap().listen, alone.matrix.unwrap().listen);
+    let registrations = [&of_hub, &of_authority].map(|out| read(out, REGISTRATION));
+    assert!(registrations[0].contains("id: mls-bridge\n") && registrations[0].contains("@mls_.*"));
+    assert!(registrations[1].contains("id: mls-bridge-authority\n"));
+    assert!(!registrations[1].contains("exclusive"), "it makes no ghosts");
+    for out in [&of_hub, &of_authority] {
+        assert!(!read(out, CONFIG).contains("{{"));
+    }
+    assert!(!read(&of_hub, CONFIG).contains("What signs certificates"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::hub::{
     Effect, Hub, HubSetup, Incoming, Input, Membership, OperatorAnswer, OperatorOrder,
+    RevokedListError,
 };
 use mls_core::store::StoreError;
 use storage::Database;
@@ -31,6 +32,8 @@ pub struct Decision {
     now_ms: u64,
     /// When the hub wants to be called, by its clock.
     due_ms: Option<u64>,
+    /// Others are revoked than when that was last asked.
+    revoked_changed: bool,
 }
 
 /// A room in which a group lives.
@@ -65,7 +68,17 @@ impl Decision {
         }
         let marks = Marks::open(database)?;
         let due_ms = hub.due_ms()?;
-        Ok(Self { hub, batch, outbox, marks, lanes, fresh: Vec::new(), now_ms: 0, due_ms })
+        Ok(Self {
+            hub,
+            batch,
+            outbox,
+            marks,
+            lanes,
+            fresh: Vec::new(),
+            now_ms: 0,
+            due_ms,
+            revoked_changed: true,
+        })
     }
 
     /// Rooms of live groups, and whose ghosts stand in each.
@@ -118,12 +131,30 @@ impl Decision {
     fn take(&mut self, input: Input) -> Result<Option<OperatorAnswer>, StoreError> {
         let now_ms = self.now_ms();
         let outcome = self.hub.handle(now_ms, input)?;
+        self.revoked_changed |= outcome.revoked_changed;
         outcome.lost_rooms.iter().for_each(|room| self.drop_what_waits_in(room));
         let (entries, writes) = self.outbox.add(outcome.effects)?;
         self.batch.add(outcome.writes);
         self.batch.add(writes);
         self.fresh.extend(entries);
         Ok(outcome.operator)
+    }
+
+    /// Whether others are revoked than when this was last asked.
+    pub(super) fn take_revoked_changed(&mut self) -> bool {
+        std::mem::take(&mut self.revoked_changed)
+    }
+
+    /// Who is revoked, signed, for a delivery service that is another process.
+    pub(super) fn signed_revoked_list(&mut self) -> Result<Vec<u8>, RevokedListError> {
+        let now_ms = self.now_ms();
+        self.hub.signed_revoked_list(now_ms)
+    }
+
+    /// The roots that members pin, DER.
+    pub fn roots(&mut self) -> Vec<Vec<u8>> {
+        let now_ms = self.now_ms();
+        self.hub.roots(now_ms)
     }
 
     /// Notes how far a network was read.

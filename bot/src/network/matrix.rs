@@ -1,4 +1,4 @@
-//! Matrix: the marks are the sync token and the control room.
+//! Matrix: the marks are the sync token and the control rooms.
 
 use matrix_adapter::client::{Batch as MatrixBatch, ClientSetup, Connection, Session};
 use matrix_adapter::mapping::device_keys::UnsignedDeviceKeys;
@@ -14,6 +14,7 @@ use crate::session::MatrixSession;
 
 const SINCE: &[u8] = b"matrix since";
 const CONTROL_ROOM: &[u8] = b"matrix control room";
+const AUTHORITY_ROOM: &[u8] = b"matrix control room of the authority";
 
 /// Starts to follow the account's rooms, also while the homeserver is away.
 pub(super) async fn connect(
@@ -33,6 +34,7 @@ pub(super) async fn connect(
         sealer,
         since: mark(database, SINCE)?,
         control_room: mark(database, CONTROL_ROOM)?,
+        authority_room: mark(database, AUTHORITY_ROOM)?,
     };
     let (connection, mut batches) = Connection::connect(setup).await.map_err(BotError::Connect)?;
     let (sender, receiver) = mpsc::channel(BATCHES_MAX);
@@ -59,5 +61,6 @@ pub(super) fn announcement(
 fn translated(batch: MatrixBatch) -> Batch {
     let mut marks = vec![put(SINCE, &batch.since)];
     marks.extend(batch.control_room.map(|room| put(CONTROL_ROOM, &room)));
+    marks.extend(batch.authority_room.map(|room| put(AUTHORITY_ROOM, &room)));
     Batch { inputs: batch.inputs, invitations: batch.invitations, marks, done: batch.done }
 }

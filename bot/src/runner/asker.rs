@@ -1,4 +1,4 @@
-//! Puts a request to the hub and repeats it, under the same id, until it is answered.
+//! Puts a request to a service and repeats it, under the same id, until it is answered.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mls_core::delivery::DeliveryError;
 use mls_core::limits::REQUEST_RETRY_MS;
+use mls_core::service::Service;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request, RequestId};
 use tokio::sync::{Notify, oneshot};
@@ -25,17 +26,24 @@ const REPEAT_MS_MAX: u64 = 4 * REQUEST_RETRY_MS;
 /// An answer or a refusal.
 type Reply = Result<Answer, Refusal>;
 
-/// Asks the hub; clones share the answers that are waited for.
+/// Asks one service; clones share the answers that are waited for.
 #[derive(Clone)]
 pub(super) struct Asker {
     network: Arc<Network>,
+    to: Service,
     waiting: Arc<Mutex<HashMap<RequestId, oneshot::Sender<Reply>>>>,
     connected: Arc<Notify>,
 }
 
 impl Asker {
     pub(super) fn new(network: Arc<Network>) -> Self {
-        Self { network, waiting: Arc::default(), connected: Arc::default() }
+        let to = Service::Delivery;
+        Self { network, to, waiting: Arc::default(), connected: Arc::default() }
+    }
+
+    /// The same for a service.
+    pub(super) fn of(&self, to: Service) -> Self {
+        Self { to, ..self.clone() }
     }
 
     /// Puts the request again and again; returns only when the network will never take it. Who
@@ -45,7 +53,7 @@ impl Asker {
         let mut repeat_ms = REQUEST_RETRY_MS;
         let mut refused = 0;
         loop {
-            let wait = match self.network.request(id, request).await {
+            let wait = match self.network.request(self.to, id, request).await {
                 Ok(()) => {
                     let wait = Duration::from_millis(repeat_ms);
                     repeat_ms = (repeat_ms * 2).min(REPEAT_MS_MAX);

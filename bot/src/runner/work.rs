@@ -12,6 +12,7 @@ use mls_core::address::RoomAddress;
 use mls_core::delivery::DeliveryError;
 use mls_core::limits::REQUEST_RETRY_MS;
 use mls_core::member::{Input, KeyPackageUpload, OutgoingMessage};
+use mls_core::service::Service;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Digest, Request, RequestId};
 use tokio::sync::mpsc;
@@ -56,7 +57,7 @@ pub(super) struct Work {
     asker: Asker,
     tasks: JoinSet<()>,
     reports: mpsc::Sender<Report>,
-    requests: HashMap<RequestId, AbortHandle>,
+    requests: HashMap<RequestId, (Service, AbortHandle)>,
     /// Messages that wait, by room; the first is being posted. The member bounds them.
     posts: HashMap<RoomAddress, VecDeque<Post>>,
     uploads: HashSet<Digest>,
@@ -100,12 +101,14 @@ impl Work {
         self.asker.reconnected();
     }
 
-    /// Puts a request until [`Work::answered`] ends it; one that is being put already is left.
-    pub(super) fn request(&mut self, id: RequestId, mut request: Request) {
-        if self.requests.contains_key(&id) {
-            return;
+    /// Puts a request until [`Work::answered`] ends it; one that is being put to this service already is left.
+    pub(super) fn request(&mut self, to: Service, id: RequestId, mut request: Request) {
+        match self.requests.get(&id) {
+            Some((before, _)) if *before == to => return,
+            Some((_, task)) => task.abort(),
+            None => {}
         }
-        let (asker, name) = (self.asker.clone(), id.clone());
+        let (asker, name) = (self.asker.of(to), id.clone());
         let task = self.spawn(async move {
             let refusal = match store_parts(&asker, &mut request).await {
                 Ok(()) => asker.repeat(&name, &request).await,
@@ -116,7 +119,7 @@ impl Work {
             };
             Report::NotAsked(name, refusal)
         });
-        self.requests.insert(id, task);
+        self.requests.insert(id, (to, task));
     }
 
     /// Takes an answer in: what the member is to be told now, if anything.
@@ -126,9 +129,9 @@ impl Work {
         reply: Result<Answer, Refusal>,
     ) -> Option<Input> {
         let reply = self.asker.answered(&id, reply)?;
-        if let Some(task) = self.requests.remove(&id) {
-            task.abort();
-        }
+        let asked = self.requests.remove(&id);
+        let from = asked.as_ref().map_or(Service::Delivery, |(service, _)| *service);
+        asked.iter().for_each(|(_, task)| task.abort());
         let mut answer = match reply {
             Ok(answer) => answer,
             Err(refusal) => return Some(Input::Answer(id, Err(refusal))),
@@ -139,13 +142,13 @@ impl Work {
         if self.fetches >= FETCHES_MAX {
             return Some(Input::Answer(id, Err(Refusal::Unavailable(REQUEST_RETRY_MS))));
         }
-        self.fetch_answer(id, answer);
+        self.fetch_answer(from, id, answer);
         None
     }
 
-    fn fetch_answer(&mut self, id: RequestId, mut answer: Answer) {
+    fn fetch_answer(&mut self, from: Service, id: RequestId, mut answer: Answer) {
         self.fetches += 1;
-        let asker = self.asker.clone();
+        let asker = self.asker.of(from);
         self.spawn(async move {
             let fetched = fetch_parts(&asker, answer.parts_mut()).await;
             let reply = fetched.map(|()| answer).map_err(|error| {

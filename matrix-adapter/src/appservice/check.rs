@@ -11,7 +11,6 @@ use super::invitation::Invitations;
 use super::server;
 use super::setup::AppserviceSetup;
 use super::versions::versions;
-use crate::mapping::namespace::REGISTRATION_ID;
 
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub async fn check(setup: &AppserviceSetup) -> Vec<Finding> {
             return vec![finding(fault, "correct `listen`")];
         }
     };
-    let found = ping(&homeserver).await;
+    let found = ping(&homeserver, setup.registration_id()).await;
     stop.send_replace(true);
     if let Some(serving) = serving {
         serving.abort();
@@ -80,13 +79,15 @@ async fn whoami(homeserver: &Homeserver) -> Result<(), Finding> {
 }
 
 /// The homeserver calls us back (Matrix client-server API, `POST /appservice/{id}/ping`).
-async fn ping(homeserver: &Homeserver) -> Result<(), Finding> {
-    let path = ["_matrix", "client", "v1", "appservice", REGISTRATION_ID, "ping"];
+async fn ping(homeserver: &Homeserver, id: &str) -> Result<(), Finding> {
+    let path = ["_matrix", "client", "v1", "appservice", id, "ping"];
     let request = HomeserverRequest::new(Method::POST, &path);
     let answer = homeserver.send(request.body(json!({ "transaction_id": "check" }))).await;
     let Err(error) = answer else { return Ok(()) };
     let mend = match &error {
-        e if e.is("M_FORBIDDEN") => "the `id` in registration.yaml must be mls-bridge",
+        e if e.is("M_FORBIDDEN") => {
+            "the `id` in registration.yaml must be the one that `mls-bridge init` wrote"
+        }
         e if e.is("M_URL_NOT_SET") => "set `url` in registration.yaml",
         e if e.is("M_BAD_STATUS") => {
             "make hs_token the same in registration.yaml and mls-bridge.toml, and look that \

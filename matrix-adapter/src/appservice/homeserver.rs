@@ -198,6 +198,7 @@ mod tests {
             as_token: Zeroizing::new("a".to_owned()),
             hs_token: Zeroizing::new("h".to_owned()),
             sender_localpart: "mls".to_owned(),
+            has_rooms: true,
         };
         let homeserver = Homeserver::new(&setup).unwrap();
         assert_eq!(

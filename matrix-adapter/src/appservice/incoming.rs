@@ -188,6 +188,7 @@ mod tests {
             as_token: Zeroizing::new("as".to_owned()),
             hs_token: Zeroizing::new("hs".to_owned()),
             sender_localpart: "mls".to_owned(),
+            has_rooms: true,
         };
         let homeserver = Arc::new(Homeserver::new(&setup).unwrap());
         let (stop, stopped) = watch::channel(false);

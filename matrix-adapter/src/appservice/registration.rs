@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::setup::AppserviceSetup;
-use crate::mapping::namespace::{ALIAS_PREFIX, GHOST_PREFIX, REGISTRATION_ID};
+use crate::mapping::namespace::{ALIAS_PREFIX, GHOST_PREFIX};
 
 /// The text of `registration.yaml`; `url` is where the homeserver reaches [`AppserviceSetup::listen`].
 ///
@@ -13,12 +13,17 @@ pub fn registration(setup: &AppserviceSetup, url: &Url) -> String {
     let server = escaped(&setup.server_name);
     let (as_token, hs_token) = (quoted(&setup.as_token), quoted(&setup.hs_token));
     let (url, sender) = (quoted(url.as_str()), quoted(&setup.sender_localpart));
-    let users = quoted(&format!("^@{GHOST_PREFIX}.*:{server}$"));
-    let aliases = quoted(&format!("^#{ALIAS_PREFIX}.*:{server}$"));
+    let reserved = |prefix: String| match setup.has_rooms {
+        true => format!("[{{exclusive: true, regex: {}}}]", quoted(&prefix)),
+        false => "[]".to_owned(),
+    };
+    let users = reserved(format!("^@{GHOST_PREFIX}.*:{server}$"));
+    let aliases = reserved(format!("^#{ALIAS_PREFIX}.*:{server}$"));
+    let id = setup.registration_id();
     format!(
         "# Names the bridge to the homeserver; keep it secret. In homeserver.yaml:\n\
          #   app_service_config_files: [/path/to/registration.yaml]\n\
-         id: {REGISTRATION_ID}\n\
+         id: {id}\n\
          url: {url}\n\
          as_token: {as_token}\n\
          hs_token: {hs_token}\n\
@@ -27,10 +32,8 @@ pub fn registration(setup: &AppserviceSetup, url: &Url) -> String {
          receive_ephemeral: false\n\
          io.element.msc4190: true\n\
          namespaces:\n\
-         \x20 users:\n\
-         \x20   - {{exclusive: true, regex: {users}}}\n\
-         \x20 aliases:\n\
-         \x20   - {{exclusive: true, regex: {aliases}}}\n\
+         \x20 users: {users}\n\
+         \x20 aliases: {aliases}\n\
          \x20 rooms: []\n"
     )
 }
@@ -66,6 +69,7 @@ mod tests {
             as_token: Zeroizing::new("as'token".to_owned()),
             hs_token: Zeroizing::new("hs".to_owned()),
             sender_localpart: "mls".to_owned(),
+            has_rooms: true,
         };
         let text = registration(&setup, &Url::parse("http://127.0.0.1:29400").unwrap());
         for line in [
@@ -73,9 +77,14 @@ mod tests {
             "as_token: 'as''token'",
             "sender_localpart: 'mls'",
             "io.element.msc4190: true",
-            "    - {exclusive: true, regex: '^@mls_.*:example\\.org\\:8448$'}",
-            "    - {exclusive: true, regex: '^#mls_.*:example\\.org\\:8448$'}",
+            "  users: [{exclusive: true, regex: '^@mls_.*:example\\.org\\:8448$'}]",
+            "  aliases: [{exclusive: true, regex: '^#mls_.*:example\\.org\\:8448$'}]",
         ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        let alone = AppserviceSetup { has_rooms: false, ..setup };
+        let text = registration(&alone, &Url::parse("http://127.0.0.1:29400").unwrap());
+        for line in ["id: mls-bridge-authority", "  users: []", "  aliases: []"] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
     }

@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::mapping::namespace::{AUTHORITY_REGISTRATION_ID, REGISTRATION_ID};
+
 /// What the hub's connection starts from; both tokens are those of the registration file.
 #[derive(Clone)]
 pub struct AppserviceSetup {
@@ -24,6 +26,15 @@ pub struct AppserviceSetup {
     pub hs_token: Zeroizing<String>,
     /// Localpart of the hub's own account, such as `mls`.
     pub sender_localpart: String,
+    /// Whether it makes rooms and ghosts: an authority that runs alone answers requests only.
+    pub has_rooms: bool,
+}
+
+impl AppserviceSetup {
+    /// The `id` in its registration file, unique at its homeserver.
+    pub(super) fn registration_id(&self) -> &'static str {
+        if self.has_rooms { REGISTRATION_ID } else { AUTHORITY_REGISTRATION_ID }
+    }
 }
 
 impl fmt::Debug for AppserviceSetup {

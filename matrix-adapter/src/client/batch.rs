@@ -1,11 +1,14 @@
 //! From the events of one answer of /sync to the inputs of a member: who may say what.
 
+use std::sync::Arc;
+
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::member::{Input, ReceivedMessage};
 use mls_core::wire::{Reply, RequestId};
 use ruma::{OwnedUserId, RoomId};
 
 use super::control_room::ControlRoom;
+use super::control_rooms::ControlRooms;
 use crate::mapping::namespace::{
     ANSWER, HANDSHAKE, OUR_EVENTS, ROOM_ENCRYPTED, ROOM_MEMBER, ROOM_MESSAGE, STICKER,
 };
@@ -14,32 +17,35 @@ use crate::mapping::{DecodeError, answer, application_message, ghost, notice};
 
 /// Judges events for one member.
 pub(super) struct Reader<'a> {
-    /// The hub: nobody else's handshakes, answers and Welcomes count.
+    /// The hub: nobody else's handshakes and Welcomes count.
     pub(super) hub: &'a OwnedUserId,
-    /// Answers count there only.
-    pub(super) control: &'a ControlRoom,
+    /// Answers count there only, of whom each is with.
+    pub(super) controls: &'a ControlRooms,
 }
 
 impl Reader<'_> {
     /// The input in an event of a room's timeline, if it is one for us.
     pub(super) fn timeline_event(&self, room: &RoomId, event: RoomEvent) -> Option<Input> {
         let from_hub = event.sender == self.hub.as_str();
+        let control = self.controls.at(room);
+        let answerer = control.as_ref().filter(|with| event.sender == with.whom().as_str());
         let read = match event.event_type.as_str() {
             ROOM_ENCRYPTED => self.message(room, &event),
             HANDSHAKE if from_hub => notice::decode(HANDSHAKE, event.content).map(Input::Notice),
-            ANSWER if from_hub && self.control.room().as_deref() == Some(room) => {
+            ANSWER if answerer.is_some() => {
+                let control = answerer?;
                 return logged(answer::decode(event.content), &event.sender)
-                    .and_then(|(id, reply)| self.answer(id, reply));
+                    .and_then(|(id, reply)| answered(control, id, reply));
             }
             HANDSHAKE | ANSWER => {
                 tracing::warn!(%room, sender = event.sender, "only the hub may send {}", event.event_type);
                 return None;
             }
             ROOM_MEMBER => {
-                let of_hub = event.state_key.as_deref() == Some(self.hub.as_str());
-                if of_hub && self.control.room().as_deref() == Some(room) {
-                    self.control.doubt();
-                }
+                let of = |with: &&Arc<ControlRoom>| {
+                    event.state_key.as_deref() == Some(with.whom().as_str())
+                };
+                control.iter().filter(of).for_each(|with| with.doubt());
                 return None;
             }
             ROOM_MESSAGE | STICKER => Ok(Input::CleartextInRoom {
@@ -63,15 +69,6 @@ impl Reader<'_> {
         logged(read, &event.sender)
     }
 
-    fn answer(&self, id: RequestId, reply: Reply) -> Option<Input> {
-        let Some(answer) = self.control.sealer.open(&id, reply) else {
-            tracing::warn!(id, "an answer cannot be opened; the request is repeated");
-            return None;
-        };
-        self.control.answered(&id);
-        Some(Input::Answer(id, answer))
-    }
-
     fn message(&self, room: &RoomId, event: &RoomEvent) -> Result<Input, DecodeError> {
         let (message, checkpoint) = application_message::decode(event.content.clone())?;
         Ok(Input::Message(ReceivedMessage {
@@ -90,6 +87,15 @@ impl Reader<'_> {
         }
         UserId::matrix(sender).ok()
     }
+}
+
+fn answered(control: &ControlRoom, id: RequestId, reply: Reply) -> Option<Input> {
+    let Some(answer) = control.sealer.open(&id, reply) else {
+        tracing::warn!(id, "an answer cannot be opened; the request is repeated");
+        return None;
+    };
+    control.answered(&id);
+    Some(Input::Answer(id, answer))
 }
 
 fn logged<T>(read: Result<T, DecodeError>, sender: &str) -> Option<T> {
@@ -113,6 +119,7 @@ mod tests {
     use ruma::OwnedRoomId;
     use serde_json::{Value, json};
 
+    use super::super::control_rooms::Known;
     use super::*;
     use crate::mapping::namespace::{WELCOME, algorithm};
 
@@ -143,8 +150,11 @@ mod tests {
     fn only_the_hub_speaks_for_the_hub_and_answers_only_in_the_control_room() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
         let room: OwnedRoomId = "!control:hs".try_into().unwrap();
-        let control = ControlRoom::new(hub.clone(), sealer(), Some(room.clone()), String::new());
-        let reader = Reader { hub: &hub, control: &control };
+        let sealer = sealer();
+        sealer.use_authority("@authority:hs", None);
+        let known = Known { hub: Some(room), authority: Some("!authority:hs".try_into().unwrap()) };
+        let controls = ControlRooms::new(hub.clone(), sealer, known, String::new());
+        let reader = Reader { hub: &hub, controls: &controls };
         let id = "id".to_owned();
         let refusal = answer::encode(&id, &Reply::Refused(Refusal::NotOpened));
         let foreign = answer::encode(&id, &Reply::Sealed(vec![7; 156]));
@@ -153,6 +163,10 @@ mod tests {
             ("!control:hs", ANSWER, "@mls:hs", &foreign, false),
             ("!control:hs", ANSWER, "@mallory:hs", &refusal, false),
             ("!other:hs", ANSWER, "@mls:hs", &refusal, false),
+            ("!authority:hs", ANSWER, "@authority:hs", &refusal, true),
+            ("!authority:hs", ANSWER, "@mls:hs", &refusal, false),
+            ("!control:hs", ANSWER, "@authority:hs", &refusal, false),
+            ("!authority:hs", HANDSHAKE, "@authority:hs", &handshake(), false),
             ("!other:hs", HANDSHAKE, "@mls:hs", &handshake(), true),
             ("!other:hs", HANDSHAKE, "@mls:other", &handshake(), false),
             ("!other:hs", HANDSHAKE, "@mls:hs", &json!({"v": 1}), false),
@@ -172,8 +186,9 @@ mod tests {
     fn a_ghost_is_nobodys_account() {
         let hub: OwnedUserId = "@mls:hs".try_into().unwrap();
         let room: OwnedRoomId = "!r:hs".try_into().unwrap();
-        let control = ControlRoom::new(hub.clone(), sealer(), None, String::new());
-        let reader = Reader { hub: &hub, control: &control };
+        let known = Known { hub: None, authority: None };
+        let controls = ControlRooms::new(hub.clone(), sealer(), known, String::new());
+        let reader = Reader { hub: &hub, controls: &controls };
         for (sender, expected) in [
             ("@bob:hs", UserId::matrix("@bob:hs").ok()),
             ("@mls_juliet=40x:hs", None),

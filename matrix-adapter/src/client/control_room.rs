@@ -1,4 +1,5 @@
-//! The control room: a direct room of this account and the hub, in which requests are answered.
+//! A control room: a direct room of this account and the hub, or the authority, in which requests are answered.
+//! What is said here of the hub holds of either.
 //!
 //! The hub is invited by `createRoom` itself, for a later `/invite` counts against the hub's own
 //! limit. It is written to only once the hub is in: before that, it would not see the event.
@@ -69,6 +70,11 @@ impl ControlRoom {
             nonce,
             invitations: AtomicU32::new(0),
         }
+    }
+
+    /// With whom it is.
+    pub(super) fn whom(&self) -> &OwnedUserId {
+        &self.hub
     }
 
     /// The room, if there is one.

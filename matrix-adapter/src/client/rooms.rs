@@ -62,7 +62,7 @@ impl SyncLoop {
         let events = parse_events(left.timeline.events.iter().map(|raw| raw.json().get()));
         self.timeline(room, events, inputs).await?;
         self.seen.left(room);
-        self.control.left(room);
+        self.controls.left(room);
         inputs.push(Input::RoomLeft(RoomAddress::matrix(room.as_str())));
         Ok(())
     }
@@ -91,8 +91,7 @@ impl SyncLoop {
         prev_batch: String,
         is_new: bool,
     ) -> Result<Vec<RoomEvent>, DeliveryError> {
-        let is_control = self.control.room().as_ref() == Some(room);
-        if !is_control && !self.is_our_room(room).await? {
+        if self.controls.at(room).is_none() && !self.is_our_room(room).await? {
             return Ok(Vec::new());
         }
         let since = self.since.as_deref();

@@ -20,6 +20,8 @@ pub struct ClientSetup {
     pub since: Option<String>,
     /// The last [`Batch::control_room`].
     pub control_room: Option<String>,
+    /// The last [`Batch::authority_room`].
+    pub authority_room: Option<String>,
 }
 
 /// What one /sync brought.
@@ -33,6 +35,8 @@ pub struct Batch {
     pub since: String,
     /// The control room, once there is one: commit it too.
     pub control_room: Option<String>,
+    /// The same with the authority, where that is a service of its own.
+    pub authority_room: Option<String>,
     /// Fire it after the commit; dropped, the same batch comes again.
     pub done: oneshot::Sender<()>,
 }

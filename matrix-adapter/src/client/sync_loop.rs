@@ -14,7 +14,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::Reader;
-use super::control_room::ControlRoom;
+use super::control_rooms::{ControlRooms, Known};
 use super::seen::{Seen, marks_our_room};
 use super::{Batch, homeserver_error, parse_event, sync_filter};
 use crate::homeserver_error::{HomeserverError, refused};
@@ -28,7 +28,7 @@ pub(super) struct SyncLoop {
     pub(super) client: Client,
     pub(super) user: OwnedUserId,
     pub(super) hub: OwnedUserId,
-    pub(super) control: Arc<ControlRoom>,
+    pub(super) controls: Arc<ControlRooms>,
     pub(super) since: Option<String>,
     batches: mpsc::Sender<Batch>,
     pub(super) seen: Seen,
@@ -36,8 +36,8 @@ pub(super) struct SyncLoop {
     pub(super) failures: HashMap<OwnedRoomId, u32>,
     /// Whether the last /sync worked and its batch was taken.
     connected: bool,
-    /// The control room that the last batch named.
-    told_control: Option<OwnedRoomId>,
+    /// The control rooms that the last batch named.
+    told: Known,
 }
 
 impl SyncLoop {
@@ -46,14 +46,14 @@ impl SyncLoop {
         client: Client,
         user: OwnedUserId,
         hub: OwnedUserId,
-        control: Arc<ControlRoom>,
+        controls: Arc<ControlRooms>,
         since: Option<String>,
         batches: mpsc::Sender<Batch>,
     ) -> Self {
-        let told_control = control.room();
+        let told = controls.known();
         let (seen, failures) = (Seen::default(), HashMap::new());
         let connected = false;
-        Self { client, user, hub, control, since, batches, seen, failures, connected, told_control }
+        Self { client, user, hub, controls, since, batches, seen, failures, connected, told }
     }
 
     /// Runs until stopped, until nobody takes batches, or until the session is refused.
@@ -95,21 +95,28 @@ impl SyncLoop {
         let response = self.sync().await?;
         let next = response.next_batch.clone();
         let (inputs, invitations) = self.read(response).await?;
-        let control = self.control.room();
-        if inputs.is_empty() && invitations.is_empty() && control == self.told_control {
+        let known = self.controls.known();
+        if inputs.is_empty() && invitations.is_empty() && known == self.told {
             self.since = Some(next);
             return Ok(());
         }
         let (done, taken) = oneshot::channel();
-        let control_room = control.as_ref().map(ToString::to_string);
-        let batch = Batch { inputs, invitations, since: next.clone(), control_room, done };
+        let named = |room: &Option<OwnedRoomId>| room.as_ref().map(ToString::to_string);
+        let batch = Batch {
+            inputs,
+            invitations,
+            since: next.clone(),
+            control_room: named(&known.hub),
+            authority_room: named(&known.authority),
+            done,
+        };
         if self.batches.send(batch).await.is_err() {
             return Ok(());
         }
         let not_taken = DeliveryError::Later { after_ms: None, why: "a batch was dropped".into() };
         taken.await.map_err(|_| not_taken)?;
         self.connected = true;
-        self.told_control = control;
+        self.told = known;
         self.since = Some(next);
         Ok(())
     }
@@ -160,7 +167,7 @@ impl SyncLoop {
 
     /// Who judges events.
     pub(super) fn reader(&self) -> Reader<'_> {
-        Reader { hub: &self.hub, control: &self.control }
+        Reader { hub: &self.hub, controls: &self.controls }
     }
 }
 

@@ -52,6 +52,7 @@ async fn connect(
         .unwrap(),
         since: Some("s1".to_owned()),
         control_room: None,
+        authority_room: None,
     };
     Connection::connect(setup).await.unwrap()
 }

@@ -39,6 +39,8 @@ pub const VERSION: u64 = 1;
 
 /// The `id` of the application service in its registration file.
 pub const REGISTRATION_ID: &str = "mls-bridge";
+/// The same of an authority that runs alone.
+pub const AUTHORITY_REGISTRATION_ID: &str = "mls-bridge-authority";
 /// The one device of the hub and of each ghost: without one, Synapse forgets transaction ids at
 /// a restart.
 pub const APPSERVICE_DEVICE: &str = "MLSBRIDGE";

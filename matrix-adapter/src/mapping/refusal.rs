@@ -1,5 +1,6 @@
 //! `Refusal` as JSON: `{code, …}`, codes in snake case.
 
+use mls_core::service::ServiceAddress;
 use mls_core::wire::refusal::Refusal;
 use serde_json::Value;
 
@@ -29,6 +30,11 @@ impl JsonForm for Refusal {
             }
             Self::NotOpened => object([code("not_opened")]),
             Self::RoomOrders => object([code("room_orders")]),
+            Self::Elsewhere(address) => object([
+                code("elsewhere"),
+                ("matrix", address.matrix.to_json()),
+                ("xmpp", address.xmpp.to_json()),
+            ]),
         }
     }
 
@@ -50,6 +56,10 @@ impl JsonForm for Refusal {
             "unavailable" => Self::Unavailable(fields.take("retry_after_ms")?),
             "not_opened" => Self::NotOpened,
             "room_orders" => Self::RoomOrders,
+            "elsewhere" => Self::Elsewhere(ServiceAddress {
+                matrix: fields.take("matrix")?,
+                xmpp: fields.take("xmpp")?,
+            }),
             // A newer hub's code must end the request too.
             other => Self::NotAllowed(format!("the hub refuses with {other:?}")),
         })

@@ -2,6 +2,7 @@
 
 use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::identity::TrustAnchor;
+use mls_core::service::ServiceAddress;
 use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::handshake::SealedHandshake;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
@@ -64,6 +65,7 @@ fn answers() -> Vec<Reply> {
         Refusal::Unavailable(100),
         Refusal::NotOpened,
         Refusal::RoomOrders,
+        Refusal::Elsewhere(ServiceAddress { matrix: Some("@a:b".into()), xmpp: None }),
     ];
     let sealed = [Reply::Sealed(vec![5; 156])];
     let refused = refused.into_iter().map(Reply::Refused);

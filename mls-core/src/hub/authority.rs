@@ -8,8 +8,9 @@ use mls_rs_core::crypto::{SignaturePublicKey, SignatureSecretKey};
 use zeroize::Zeroizing;
 
 use super::fetch_revocations;
+use super::keys::HubKeys;
 use super::turn::{Stop, Turn, machine, not_allowed};
-use super::{Hub, HubSetup};
+use super::{Hub, HubSetup, Roles};
 use crate::authority::{Authority, AuthorityError};
 use crate::crypto::Crypto;
 use crate::engine::sha256;
@@ -78,16 +79,25 @@ pub struct RootChange {
 
 impl Hub {
     /// How the root of the authority in `setup` differs from the one that members of the hub in `store`
-    /// have pinned; not at all where it was never opened.
+    /// have pinned; not at all where it was never opened, or certifies nobody.
     pub fn root_change(
         store: Arc<dyn Store>,
         setup: &HubSetup,
     ) -> Result<Option<RootChange>, StoreError> {
+        if !setup.roles.certifies() {
+            return Ok(None);
+        }
         let store = Overlay::new(store);
         let (pinned, new) = (pinned_root(&store)?, root_of(&store, setup)?);
         let pinned = pinned.filter(|pinned| new.as_ref() != Some(pinned));
         let new = new.map(|new| sha256(&new));
         Ok(pinned.map(|pinned| RootChange { pinned: sha256(&pinned), new }))
+    }
+
+    /// The roots (X.509, DER) that members of this authority pin: the current one first; none where it certifies
+    /// nobody.
+    pub fn roots(&self, now_ms: u64) -> Vec<Vec<u8>> {
+        roots(&self.keys, now_ms)
     }
 
     /// What members pin of the authority in `store`, as in [`TrustAnchor::fingerprint`]; none before the first
@@ -212,16 +222,25 @@ impl Turn<'_> {
     /// The trust anchors, for each of our domains: the current root, then those that were replaced and
     /// under which a certificate may still be valid.
     pub(super) fn anchors(&self) -> Vec<TrustAnchor> {
-        let keys = self.keys;
-        let former = keys.former_roots.iter().filter(|root| self.now_ms < root.until_ms);
-        let former = former.map(|root| root.certificate.0.as_slice());
         let domains = self.setup.domains();
-        std::iter::once(keys.authority.anchor())
-            .chain(former)
-            .flat_map(|root| domains.iter().map(|domain| (domain.clone(), root.to_vec())))
+        let roots = match &self.setup.roles {
+            Roles::Delivery { roots, .. } => roots.clone(),
+            Roles::Both | Roles::Authentication { .. } => roots(self.keys, self.now_ms),
+        };
+        roots
+            .into_iter()
+            .flat_map(|root| domains.iter().map(move |domain| (domain.clone(), root.clone())))
             .map(|(domain, certificate)| TrustAnchor { domain, certificate })
             .collect()
     }
+}
+
+/// What members pin: the current root, then those that were replaced and under which a certificate may still be
+/// valid.
+fn roots(keys: &HubKeys, now_ms: u64) -> Vec<Vec<u8>> {
+    let former = keys.former_roots.iter().filter(|root| now_ms < root.until_ms);
+    let former = former.map(|root| root.certificate.0.clone());
+    keys.authority.iter().map(|own| own.anchor().to_vec()).chain(former).collect()
 }
 
 /// A token that is away comes back; who asks is told, and all else goes on.

@@ -38,7 +38,7 @@ impl Turn<'_> {
         if signed.list.is_empty() || signed.outdated || age_ms >= REVOCATION_LIST_LIFETIME_MS / 2 {
             let number = signed.number.saturating_add(1);
             let revoked = certificates(self.store, self.now_ms)?;
-            let list = self.keys.authority.sign_revocations(revoked, number, self.now_ms);
+            let list = self.authority()?.sign_revocations(revoked, number, self.now_ms);
             let list = list.map_err(not_signed)?;
             signed = SignedList { number, made_ms: self.now_ms, outdated: false, list };
             self.store.write(SPACE, CURRENT, &signed)?;

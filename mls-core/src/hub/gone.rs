@@ -159,10 +159,11 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether the homeserver's word is the last one about an account.
+    /// Whether the homeserver's word is the last one about an account, and ours follows from it.
     pub(super) fn is_told_of(&self, user: &UserId) -> bool {
         let own = self.setup.matrix.as_ref().and_then(|hub| hub.split_once(':'));
-        user.network() == Network::Matrix && own.is_some_and(|(_, own)| user.domain() == own)
+        let certifies = self.keys.authority.is_some() && user.network() == Network::Matrix;
+        certifies && own.is_some_and(|(_, own)| user.domain() == own)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
-use super::OperatorOrder;
+use super::{OperatorOrder, RevokedList};
 use crate::address::{RoomAddress, UserId};
 use crate::checkpoint::CheckpointBytes;
 use crate::wire::claim_key_packages::ClaimedClient;
@@ -51,6 +51,9 @@ pub enum Input {
     },
     /// The operator wants something, on the hub's own machine; answered in the outcome.
     Operator(OperatorOrder),
+    /// An authority that is another process says who is revoked: a list that was verified
+    /// ([`RevokedList::verify`]).
+    Revoked(RevokedList),
     /// Time passed; send one each minute.
     Tick,
     /// The moment that [`super::Hub::due_ms`] names has come.

@@ -154,7 +154,7 @@ impl Turn<'_> {
     /// Signs, and logs what was signed: no certificate leaves without its entry.
     fn sign_credential(&self, request: CertificateRequest) -> Result<Answer, Stop> {
         let (key, client) = (sha256(request.key()), request.client.clone());
-        let issued = self.keys.authority.issue(self.crypto, request, self.now_ms);
+        let issued = self.authority()?.issue(self.crypto, request, self.now_ms);
         let chain = issued.map_err(not_signed)?;
         self.store.write(KEY_OWNER, &key.0, &client)?;
         self.log_issued(chain.first().map(Vec::as_slice).unwrap_or_default())?;

@@ -35,8 +35,8 @@ pub(super) struct HubKeys {
     pub(super) current: KeySet,
     /// Those that were replaced, the newest first.
     pub(super) former: Vec<KeySet>,
-    /// What signs credentials.
-    pub(super) authority: Authority,
+    /// What signs credentials; nothing where another process does.
+    pub(super) authority: Option<Authority>,
     /// Its roots that were replaced, the newest first.
     pub(super) former_roots: Vec<FormerRoot>,
 }
@@ -86,7 +86,8 @@ impl HubKeys {
             .collect::<Result<Vec<_>, _>>()?;
         former.reverse();
         let current = KeySet::open(store, crypto, &name, newest)?;
-        let authority = authority::open(store, crypto, setup)?;
+        let certifies = setup.roles.certifies();
+        let authority = certifies.then(|| authority::open(store, crypto, setup)).transpose()?;
         Ok(Self { current, former, authority, former_roots: authority::former(store)? })
     }
 

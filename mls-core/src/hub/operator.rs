@@ -9,6 +9,7 @@ use super::revocation::{self, RevokedBy, is_revoked, revoked_by};
 use super::turn::Turn;
 use crate::address::{ClientId, UserId};
 use crate::limits::REVOKED_LISTED_MAX;
+use crate::overlay::Overlay;
 use crate::store::StoreError;
 
 /// What an operator wants.
@@ -88,6 +89,7 @@ impl Turn<'_> {
         if let Some(why) = self.refuses(order)? {
             return Ok(OperatorAnswer::Refused(why));
         }
+        self.revoked_changed |= matches!(order, OperatorOrder::Revoke(_) | OperatorOrder::Undo(_));
         match order {
             OperatorOrder::Revoke(Whom::Client(client)) => self.revoke_client(client),
             OperatorOrder::Revoke(Whom::User(user)) => self.revoke_user(user),
@@ -97,12 +99,17 @@ impl Turn<'_> {
                 self.look_soon(user);
                 Ok(OperatorAnswer::Done(OrderDone { devices: Vec::new(), groups: 0 }))
             }
-            OperatorOrder::List => self.list().map(OperatorAnswer::Listed),
+            OperatorOrder::List => revoked_entries(self.store).map(OperatorAnswer::Listed),
         }
     }
 
     /// One sentence that says why an order is not followed.
     fn refuses(&self, order: &OperatorOrder) -> Result<Option<String>, StoreError> {
+        if *order != OperatorOrder::List && !self.setup.roles.certifies() {
+            let why =
+                "the authority is another process, and says who is revoked: give it this order";
+            return Ok(Some(why.to_owned()));
+        }
         let whom = match order {
             OperatorOrder::Revoke(whom) | OperatorOrder::Undo(whom) => whom,
             OperatorOrder::LookAt(user) if !self.is_told_of(user) => {
@@ -183,18 +190,19 @@ impl Turn<'_> {
         devices.iter().try_for_each(|client| revocation::lift(self.store, client))?;
         Ok(OperatorAnswer::Done(OrderDone { devices, groups: 0 }))
     }
+}
 
-    fn list(&self) -> Result<Vec<RevokedEntry>, StoreError> {
-        let users = revocation::users(self.store, REVOKED_LISTED_MAX)?;
-        let user =
-            |(user, at_ms)| RevokedEntry { whom: Whom::User(user), by: RevokedBy::Operator, at_ms };
-        let mut entries: Vec<_> = users.into_iter().map(user).collect();
-        let rest = REVOKED_LISTED_MAX.saturating_sub(entries.len());
-        let devices = revocation::devices(self.store, None, rest)?;
-        let device = |(client, by, at_ms)| RevokedEntry { whom: Whom::Client(client), by, at_ms };
-        entries.extend(devices.into_iter().map(device));
-        Ok(entries)
-    }
+/// Who is revoked: accounts first, at most [`REVOKED_LISTED_MAX`].
+pub(super) fn revoked_entries(store: &Overlay) -> Result<Vec<RevokedEntry>, StoreError> {
+    let users = revocation::users(store, REVOKED_LISTED_MAX)?;
+    let user =
+        |(user, at_ms)| RevokedEntry { whom: Whom::User(user), by: RevokedBy::Operator, at_ms };
+    let mut entries: Vec<_> = users.into_iter().map(user).collect();
+    let rest = REVOKED_LISTED_MAX.saturating_sub(entries.len());
+    let devices = revocation::devices(store, None, rest)?;
+    let device = |(client, by, at_ms)| RevokedEntry { whom: Whom::Client(client), by, at_ms };
+    entries.extend(devices.into_iter().map(device));
+    Ok(entries)
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ impl Turn<'_> {
                 | Request::IssueCredential(_)
                 | Request::RevokeDevice(_)
         );
+        self.refuse_others(&request)?;
         let answer = self.answer(asked, request)?;
         if let (true, Some(answer)) = (remembered, &answer) {
             self.remember(asked, answer)?;

@@ -87,13 +87,21 @@ impl Turn<'_> {
             }
             return Ok(0);
         }
-        let at_ms = self.now_ms;
+        self.revoked_changed = true;
         let certificates = self.running_certificates(client)?;
-        record::write(self.store, client, at_ms, by, certificates)?;
-        fetch_revocations::outdate(self.store)?;
-        let entry = Revoked { client: client.clone(), serial: None, at_ms, reason: by.reason() };
-        transparency::append(self.store, at_ms, &LogEntry::Revoked(entry))?;
+        record::write(self.store, client, self.now_ms, by, certificates)?;
+        if self.keys.authority.is_some() {
+            self.publish_revoked(client, by)?;
+        }
         self.propose_removal_everywhere(client)
+    }
+
+    /// The list of revoked certificates says too little from now on, and the log tells the device's user.
+    fn publish_revoked(&self, client: &ClientId, by: &RevokedBy) -> Result<(), StoreError> {
+        fetch_revocations::outdate(self.store)?;
+        let at_ms = self.now_ms;
+        let entry = Revoked { client: client.clone(), serial: None, at_ms, reason: by.reason() };
+        transparency::append(self.store, at_ms, &LogEntry::Revoked(entry)).map(drop)
     }
 
     fn propose_removal_everywhere(&mut self, client: &ClientId) -> Result<u32, StoreError> {

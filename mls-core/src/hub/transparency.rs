@@ -142,7 +142,7 @@ impl Turn<'_> {
         self.store.write(STATE, STATE_KEY, &LogState { size, time_ms })?;
         let root = tlog_tiles::tree_hash(size, &Tree(self.store)).map_err(machine)?;
         let head = TreeHead { size, root: Digest(root.0), time_ms };
-        self.keys.authority.sign_tree_head(head).map_err(not_signed)
+        self.authority()?.sign_tree_head(head).map_err(not_signed)
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Turn<'a> {
     pub(super) effects: Vec<Effect>,
     /// Rooms that this input says are lost.
     pub(super) lost_rooms: Vec<RoomAddress>,
+    /// Others are revoked now than before.
+    pub(super) revoked_changed: bool,
 }
 
 /// Why a request goes no further.

@@ -5,10 +5,11 @@ use super::key_packages::Fill;
 use super::requests::Purpose;
 use crate::limits::{HUB_INFO_AGAIN_MS, HUB_INFO_AT_ONCE_MS, HUB_KEYS_AGAIN_MS};
 use crate::policy::CIPHER_SUITES;
+use crate::service::Service;
 use crate::store::{Space, StoreError};
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, GroupId, Request};
+use crate::wire::{Answer, GroupId, Request, RequestId};
 
 const HUB: Space = "hub";
 const PIN: &[u8] = b"pin";
@@ -119,8 +120,11 @@ impl Member {
         self.anchors_of_hub(info)
     }
 
-    /// The hub cannot open a request: its keys may be new. They are asked for, now and then.
-    pub(super) fn ask_for_new_keys(&mut self) -> Result<(), StoreError> {
+    /// A service cannot open this request: its keys may be new. They are asked for, now and then.
+    pub(super) fn ask_for_new_keys(&mut self, id: &RequestId) -> Result<(), StoreError> {
+        if self.service_of(id)? == Service::Authentication {
+            return self.ask_authority();
+        }
         let asked_ms: u64 = self.overlay.read(HUB, ASKED)?.unwrap_or(0);
         let asking = self.is_asking(|purpose| *purpose == Purpose::HubInfo);
         if asking || self.now_ms.saturating_sub(asked_ms) < HUB_KEYS_AGAIN_MS {
@@ -131,7 +135,7 @@ impl Member {
 }
 
 /// Checks that we can work with this hub.
-fn usable(answer: Answer) -> Result<HubInfo, String> {
+pub(super) fn usable(answer: Answer) -> Result<HubInfo, String> {
     let Answer::HubInfo(info) = answer else {
         return Err("it answered something else than who it is".to_owned());
     };

@@ -87,6 +87,7 @@ impl Member {
                 member.anchors_of_hub(&hub)?;
             }
         }
+        member.open_authority()?;
         let writes = member.overlay.take_writes();
         Ok((member, writes))
     }

@@ -5,13 +5,14 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::EventRecord;
 use crate::address::RoomAddress;
 use crate::checkpoint::CheckpointBytes;
+use crate::service::Service;
 use crate::wire::{Digest, GroupId, Request, RequestId};
 
 /// One thing to do; all but events are repeated by [`super::Member::pending`] until confirmed.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Ask the hub; confirmed by the answer.
-    Request(RequestId, Request),
+    /// Ask this service; confirmed by the answer.
+    Request(Service, RequestId, Request),
     /// Post a message into a room of our own network.
     Send(OutgoingMessage),
     /// Put key packages where our network keeps them: the homeserver, or the hub's pool and PEP.

@@ -1,4 +1,4 @@
-//! The durable outbox of requests to the hub: a request stays until it is answered.
+//! The durable outbox of requests to the hub and the authority: a request stays until it is answered.
 //!
 //! Its id is derived from the client, a number that is never given twice, and the request; it
 //! is stored with the request, so a repeat is the same request under the same id.
@@ -13,6 +13,7 @@ use crate::address::RoomAddress;
 use crate::engine::sha256_parts;
 use crate::limits::REQUEST_RETRY_MS;
 use crate::overlay::{Overlay, decode};
+use crate::service::Service;
 use crate::store::{Space, StoreError};
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Digest, GroupId, Request, RequestId};
@@ -64,6 +65,8 @@ pub(super) enum Purpose {
     LogLeaves = 72u8,
     /// To read what it holds in this user's name.
     OwnEntries = 73u8,
+    /// To pin the authority, which is a service of its own.
+    AuthorityInfo = 90u8,
 }
 
 /// A request as it is stored.
@@ -100,13 +103,14 @@ pub(super) fn open(overlay: &Overlay) -> Result<Requests, StoreError> {
 }
 
 impl Member {
-    /// Asks the hub; the request is repeated until it is answered.
+    /// Asks the service whose it is to answer; the request is repeated until it is answered.
     pub(super) fn request(
         &mut self,
         purpose: Purpose,
         request: Request,
     ) -> Result<RequestId, StoreError> {
-        let known = request == Request::HubInfo || self.need_hub()?.is_some();
+        let to = self.service_for(&purpose, &request)?;
+        let known = request == Request::HubInfo || self.needs(to)?;
         let number = self.counters.next_request(&self.overlay)?;
         let stored = Stored { purpose, request };
         let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
@@ -121,9 +125,9 @@ impl Member {
             wait_ms: REQUEST_RETRY_MS,
         };
         self.requests.insert(id.clone(), in_flight);
-        // Where the hub is not known, nothing can be sealed to it: it goes when the hub is pinned.
+        // Where the service is not known, nothing can be sealed to it: it goes when that is pinned.
         if known {
-            self.outputs.push(Output::Request(id.clone(), stored.request));
+            self.outputs.push(Output::Request(to, id.clone(), stored.request));
         }
         Ok(id)
     }
@@ -135,8 +139,17 @@ impl Member {
 
     /// A stored request, by its id.
     pub(super) fn stored_request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
-        let stored = self.overlay.read::<Stored>(REQUEST, id.as_bytes())?;
-        Ok(stored.map(|stored| stored.request))
+        Ok(self.stored(id)?.map(|stored| stored.request))
+    }
+
+    /// To whom a request that waits for its answer goes.
+    pub(super) fn service_of(&self, id: &RequestId) -> Result<Service, StoreError> {
+        let stored = self.stored(id)?;
+        stored.map_or(Ok(Service::Delivery), |it| self.service_for(&it.purpose, &it.request))
+    }
+
+    fn stored(&self, id: &RequestId) -> Result<Option<Stored>, StoreError> {
+        self.overlay.read(REQUEST, id.as_bytes())
     }
 
     /// Forgets a request, answered or no longer wanted.
@@ -179,15 +192,21 @@ impl Member {
             }
         }
         for id in self.requests_where(|in_flight| in_flight.next_ms <= now_ms) {
-            let Some(request) = self.stored_request(&id)? else { continue };
-            if request != Request::HubInfo && self.need_hub()?.is_none() {
+            let Some(stored) = self.stored(&id)? else { continue };
+            let silent = self.requests.get(&id).is_some_and(|asked| asked.wait_ms >= RETRY_MAX_MS);
+            let mut to = self.service_for(&stored.purpose, &stored.request)?;
+            if silent && to == Service::Authentication {
+                self.doubt_authority();
+                to = self.service_for(&stored.purpose, &stored.request)?;
+            }
+            if stored.request != Request::HubInfo && !self.needs(to)? {
                 continue;
             }
             if let Some(in_flight) = self.requests.get_mut(&id) {
                 in_flight.next_ms = now_ms.saturating_add(in_flight.wait_ms);
                 in_flight.wait_ms = in_flight.wait_ms.saturating_mul(2).min(RETRY_MAX_MS);
             }
-            self.outputs.push(Output::Request(id, request));
+            self.outputs.push(Output::Request(to, id, stored.request));
         }
         Ok(())
     }
@@ -201,7 +220,7 @@ impl Member {
         }
     }
 
-    /// What waits goes again now: to a hub that is pinned, or whose keys are new.
+    /// What waits goes again now: to a service that is pinned, or whose keys are new.
     pub(super) fn hurry_all_requests(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
         self.requests.values_mut().for_each(|in_flight| in_flight.next_ms = now_ms);
@@ -211,22 +230,27 @@ impl Member {
     /// All requests that wait for an answer.
     pub(super) fn pending_requests(&self) -> Result<Vec<Output>, StoreError> {
         let mut outputs = Vec::new();
-        let known = self.hub()?.is_some();
         for id in self.requests_where(|_| true) {
-            let request = self.stored_request(&id)?;
-            if let Some(request) = request.filter(|r| known || *r == Request::HubInfo) {
-                outputs.push(Output::Request(id, request));
+            let Some(Stored { purpose, request }) = self.stored(&id)? else { continue };
+            let to = self.service_for(&purpose, &request)?;
+            if request == Request::HubInfo || self.knows(to)? {
+                outputs.push(Output::Request(to, id, request));
             }
         }
         Ok(outputs)
     }
 
-    /// The hub answered. An answer to nothing that we asked is ignored.
+    /// A service answered. An answer to nothing that we asked is ignored.
     pub(super) fn answered(
         &mut self,
         id: &RequestId,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
+        if let Err(Refusal::Elsewhere(address)) = &result
+            && self.is_sent_on(id, address)?
+        {
+            return Ok(());
+        }
         let Some(in_flight) = self.requests.get_mut(id) else { return Ok(()) };
         if let Err(Refusal::RateLimited(wait_ms) | Refusal::Unavailable(wait_ms)) = &result {
             in_flight.next_ms = self.now_ms.saturating_add((*wait_ms).max(WAIT_MIN_MS));
@@ -234,7 +258,7 @@ impl Member {
         }
         if result == Err(Refusal::NotOpened) {
             in_flight.next_ms = self.now_ms.saturating_add(in_flight.wait_ms);
-            return self.ask_for_new_keys();
+            return self.ask_for_new_keys(id);
         }
         let purpose = in_flight.purpose.clone();
         match purpose {
@@ -255,6 +279,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         match purpose {
             Purpose::HubInfo => self.hub_info_answered(result),
+            Purpose::AuthorityInfo => self.authority_info_answered(result),
             Purpose::Intent(number) => self.intent_answered(number, asked, result),
             Purpose::GroupInfo(group) => self.group_info_answered(&group, result),
             Purpose::Handshakes(group) => self.handshakes_answered(&group, result),

@@ -12,6 +12,7 @@ use crate::address::UserId;
 use crate::crypto::Crypto;
 use crate::engine::{EngineError, sha256_parts};
 use crate::limits::REQUEST_RETRY_MS;
+use crate::service::Service;
 use crate::wire::refusal::Refusal;
 use crate::wire::sealed::RequestEnvelope;
 use crate::wire::{Answer, Reply, Request, RequestId};
@@ -22,7 +23,7 @@ const SEED_BYTES: usize = 32;
 #[derive(Debug, Error)]
 pub enum SealError {
     /// Who the hub is has to be asked first.
-    #[error("the hub's seal key is not known yet")]
+    #[error("the seal key of whom is asked is not known yet")]
     NoKey,
     /// The hub's key cannot be used, or the crypto provider failed.
     #[error(transparent)]
@@ -45,10 +46,28 @@ struct Inner {
 
 #[derive(Default)]
 struct Shared {
-    /// The hub's public seal key.
+    hub: Way,
+    authority: Way,
+    /// Where the authority is, where that is not the hub.
+    authority_at: Option<String>,
+}
+
+/// The way to one service.
+#[derive(Default)]
+struct Way {
+    /// Its public seal key.
     key: Option<Vec<u8>>,
     /// The last request that was not sealed.
     in_clear: Option<RequestId>,
+}
+
+impl Shared {
+    fn way(&mut self, to: Service) -> &mut Way {
+        match to {
+            Service::Delivery => &mut self.hub,
+            Service::Authentication => &mut self.authority,
+        }
+    }
 }
 
 impl Sealer {
@@ -58,24 +77,41 @@ impl Sealer {
         Ok(Self(Arc::new(Inner { account, seed, shared: Mutex::default() })))
     }
 
-    /// From now on requests are sealed to this key; its signature was checked.
+    /// From now on requests to the hub are sealed to this key; its signature was checked.
     pub fn use_key(&self, seal_key: &[u8]) {
-        self.shared().key = Some(seal_key.to_vec());
+        self.shared().hub.key = Some(seal_key.to_vec());
     }
 
-    /// The request as it travels: sealed, but for the one that asks for the hub's keys.
-    pub fn seal(&self, id: &RequestId, request: &Request) -> Result<RequestEnvelope, SealError> {
+    /// The authority is a service of its own, at this address; its key, as soon as that is known and checked.
+    pub fn use_authority(&self, address: &str, seal_key: Option<&[u8]>) {
+        let mut shared = self.shared();
+        shared.authority_at = Some(address.to_owned());
+        shared.authority.key = seal_key.map(<[u8]>::to_vec);
+    }
+
+    /// Where the authority is, in this account's network, where it is a service of its own: it answers too.
+    pub fn authority_at(&self) -> Option<String> {
+        self.shared().authority_at.clone()
+    }
+
+    /// The request as it travels: sealed, but for the one that asks for a service's keys.
+    pub fn seal(
+        &self,
+        to: Service,
+        id: &RequestId,
+        request: &Request,
+    ) -> Result<RequestEnvelope, SealError> {
         if *request == Request::HubInfo {
-            self.shared().in_clear = Some(id.clone());
+            self.shared().way(to).in_clear = Some(id.clone());
             return Ok(RequestEnvelope::HubInfo);
         }
-        let public = self.shared().key.clone().ok_or(SealError::NoKey)?;
+        let public = self.shared().way(to).key.clone().ok_or(SealError::NoKey)?;
         let key = self.answer_key(id);
         let sealed = hub_key::seal(&public, id, &self.0.account, request, key)?;
         Ok(RequestEnvelope::Sealed(sealed))
     }
 
-    /// What the hub answered; nothing if this is not from the hub, or to an earlier process.
+    /// What a service answered; nothing if this is from nobody who was asked, or to an earlier process.
     ///
     /// Of what comes in clear only the answer to the one request in clear counts, and that a
     /// request did not get through: whether the hub refuses it is a sealed answer.
@@ -87,7 +123,9 @@ impl Sealer {
                 Reply::Sealed(_) => None,
             },
             Reply::Ok(answer @ Answer::HubInfo(_)) => {
-                (self.shared().in_clear.as_ref() == Some(id)).then_some(Ok(answer))
+                let shared = self.shared();
+                let asked = [&shared.hub.in_clear, &shared.authority.in_clear];
+                asked.contains(&&Some(id.clone())).then_some(Ok(answer))
             }
             Reply::Ok(_) => None,
             Reply::Refused(refusal) if is_of_the_way(&refusal) => Some(Err(refusal)),
@@ -132,6 +170,8 @@ mod tests {
     use super::*;
     use crate::wire::find_group::FindGroup;
 
+    const HUB: Service = Service::Delivery;
+
     fn find() -> Request {
         Request::FindGroup(FindGroup { room: crate::address::RoomAddress::matrix("!a:a.org") })
     }
@@ -141,10 +181,12 @@ mod tests {
         let alice = UserId::matrix("@alice:a.org").unwrap();
         let (sealer, id) =
             (Sealer::new(alice.clone(), &Crypto::system()).unwrap(), "r1".to_owned());
-        assert!(matches!(sealer.seal(&id, &find()), Err(SealError::NoKey)));
+        assert!(matches!(sealer.seal(HUB, &id, &find()), Err(SealError::NoKey)));
         let hub = SealKeyPair::generate(&Crypto::system()).unwrap();
         sealer.clone().use_key(hub.public());
-        let RequestEnvelope::Sealed(sealed) = sealer.seal(&id, &find()).unwrap() else { panic!() };
+        let RequestEnvelope::Sealed(sealed) = sealer.seal(HUB, &id, &find()).unwrap() else {
+            panic!()
+        };
         let (request, key) = hub.open(&sealed, &id, &alice).unwrap();
         assert_eq!(request, find());
         let answer =
@@ -157,7 +199,9 @@ mod tests {
             "of another process"
         );
         // A repeat has the same key, so a late answer to the first still opens.
-        let RequestEnvelope::Sealed(again) = sealer.seal(&id, &find()).unwrap() else { panic!() };
+        let RequestEnvelope::Sealed(again) = sealer.seal(HUB, &id, &find()).unwrap() else {
+            panic!()
+        };
         assert_eq!(hub.open(&again, &id, &UserId::matrix("@alice:a.org").unwrap()).unwrap().1, key);
     }
 
@@ -166,7 +210,7 @@ mod tests {
         let sealer =
             Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
         let id = "r1".to_owned();
-        assert_eq!(sealer.seal(&id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
+        assert_eq!(sealer.seal(HUB, &id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
         assert_eq!(sealer.open(&id, Reply::Ok(Answer::Done)), None);
         let way = Refusal::NotOpened;
         assert_eq!(sealer.open(&id, Reply::Refused(way.clone())), Some(Err(way)));

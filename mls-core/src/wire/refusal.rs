@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use thiserror::Error;
 
 use super::Digest;
+use crate::service::ServiceAddress;
 
 /// Whose fault it was follows from the variant; `why` is one sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error, MlsSize, MlsEncode, MlsDecode)]
@@ -52,6 +53,9 @@ pub enum Refusal {
     /// No hub orders the group now, until an admin hands it back.
     #[error("its room orders the group, and no hub does")]
     RoomOrders = 14u8,
+    /// The other service of the domain answers that, and is there.
+    #[error("another service answers that: it is at {0}")]
+    Elsewhere(ServiceAddress) = 15u8,
 }
 
 #[cfg(test)]

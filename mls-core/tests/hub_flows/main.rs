@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; clippy sees only #[test] functions as tests"
 )]
 
+mod apart;
 mod blobs;
 mod branching;
 mod claims;

@@ -84,6 +84,7 @@ fn setup(authority: &Option<Authority>) -> HubSetup {
         matrix: Some("@mls:a.org".to_owned()),
         xmpp: Some("mls.x.org".to_owned()),
         authority: authority.clone(),
+        ..HubSetup::default()
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) type Copied = (RoomAddress, UserId, Vec<u8>);
 /// The hub under test.
 pub(crate) struct World {
     pub(crate) now: u64,
+    setup: HubSetup,
     store: MemoryStore,
     hub: Hub,
     /// The store of the hub that is opened anew before each input.
@@ -42,19 +43,24 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::after(&[])
+        Self::of(setup())
+    }
+
+    /// A hub with a setup of its own.
+    pub(crate) fn of(setup: HubSetup) -> Self {
+        Self::after(setup, &[])
     }
 
     /// A hub that finds these writes in its store.
-    fn after(journal: &[Write]) -> Self {
+    fn after(setup: HubSetup, journal: &[Write]) -> Self {
         let (store, twin) = (MemoryStore::default(), MemoryStore::default());
         store.apply(journal);
-        let (hub, writes) = Hub::open(Arc::new(store.clone()), setup()).unwrap();
+        let (hub, writes) = Hub::open(Arc::new(store.clone()), setup.clone()).unwrap();
         store.apply(&writes);
         let journal = [journal, &writes].concat();
         twin.apply(&journal);
         let (requests, effects) = (0, Vec::new());
-        Self { now: NOW, store, hub, twin, twin_works: true, requests, journal, effects }
+        Self { now: NOW, setup, store, hub, twin, twin_works: true, requests, journal, effects }
     }
 
     /// A copy of the hub's store as it is now.
@@ -65,7 +71,7 @@ impl World {
     /// The hub of a backup, without a twin, at the time of this one.
     pub(crate) fn restored(&self, backup: &[Write]) -> Self {
         let (now, requests) = (self.now, self.requests);
-        Self { now, requests, twin_works: false, ..Self::after(backup) }
+        Self { now, requests, twin_works: false, ..Self::after(self.setup.clone(), backup) }
     }
 
     /// Without a twin, for now.
@@ -80,7 +86,7 @@ impl World {
 
     /// Opens the hub anew.
     pub(crate) fn restart(&mut self) {
-        let (hub, writes) = Hub::open(Arc::new(self.store.clone()), setup()).unwrap();
+        let (hub, writes) = Hub::open(Arc::new(self.store.clone()), self.setup.clone()).unwrap();
         assert!(writes.is_empty(), "an opened hub changes nothing");
         self.hub = hub;
     }
@@ -94,7 +100,7 @@ impl World {
             self.twin.apply(&outcome.writes);
         } else {
             let twin = &self.twin;
-            let (mut hub, writes) = Hub::open(Arc::new(twin.clone()), setup()).unwrap();
+            let (mut hub, writes) = Hub::open(Arc::new(twin.clone()), self.setup.clone()).unwrap();
             assert!(writes.is_empty(), "an opened hub changes nothing");
             let same = hub.handle(self.now, input).unwrap();
             twin.apply(&same.writes);
@@ -251,7 +257,7 @@ pub(crate) fn relayed(effect: Effect) -> Copied {
     }
 }
 
-fn setup() -> HubSetup {
+pub(crate) fn setup() -> HubSetup {
     HubSetup {
         matrix: Some("@mls:example.org".to_owned()),
         xmpp: Some("mls.example.org".to_owned()),

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking; clippy sees only #[test] functions as tests"
 )]
 
+mod apart;
 mod attacks;
 mod authorities;
 mod blobs;
@@ -47,5 +48,6 @@ mod signature_keys;
 mod starting_anew;
 mod story;
 mod suites;
+mod two_services;
 mod unheard;
 mod user_identity;

@@ -10,11 +10,13 @@ use mls_core::hub::{self, Hub, HubSetup, ReplyTo};
 use mls_core::member::{
     Command, Confirmation, Durability, Event, Input, Member, Output, ReceivedMessage,
 };
+use mls_core::service::Service;
 use mls_core::store::{MemoryStore, Write};
 use mls_core::wire::{Digest, Request};
 use mls_rs_codec::MlsEncode;
 
 use crate::handshake_keys::HandshakeKeys;
+use crate::two_services::Apart;
 
 /// When the tests begin: some day in 2027.
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
@@ -88,6 +90,8 @@ pub(crate) struct World {
     pub(crate) keys: HandshakeKeys,
     /// Requests and answers travel sealed, and here is all of it that servers see.
     pub(crate) servers_see: Option<Vec<Vec<u8>>>,
+    /// The authority, where it is a service of its own.
+    pub(crate) authority: Option<Apart>,
     commands: u64,
 }
 
@@ -120,6 +124,7 @@ impl World {
             publishing: BTreeMap::new(),
             keys: HandshakeKeys::default(),
             servers_see: None,
+            authority: None,
             commands: 0,
         };
         for (account, device) in devices {
@@ -246,7 +251,10 @@ impl World {
     pub(crate) fn act(&mut self, index: usize, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Request(id, request) => self.ask(index, id, request),
+                Output::Request(Service::Delivery, id, request) => self.ask(index, id, request),
+                Output::Request(Service::Authentication, id, request) => {
+                    self.ask_authority(index, &id, &request);
+                }
                 Output::Send(message) => {
                     let (room, sender) = (message.room.clone(), self.user(index));
                     self.give(index, Input::Confirmed(Confirmation::Sent(message.id)));
@@ -280,7 +288,8 @@ impl World {
         let input = match &mut self.servers_see {
             Some(seen) => {
                 self.keys.learn(&request);
-                let sealed = self.nodes[index].member.sealer().seal(&id, &request).unwrap();
+                let sealer = self.nodes[index].member.sealer();
+                let sealed = sealer.seal(Service::Delivery, &id, &request).unwrap();
                 seen.push(sealed.mls_encode_to_vec().unwrap());
                 hub::Input::asked(from, reply_to, id, sealed)
             }

@@ -24,6 +24,7 @@ fn replace_root(world: &mut World) {
         matrix: Some("@mls:a.org".to_owned()),
         xmpp: Some("mls.x.org".to_owned()),
         authority: Some(given),
+        ..HubSetup::default()
     };
     let store = Arc::new(world.hub_store.clone());
     let writes = Hub::replace_root(store.clone(), &setup, world.now_ms).unwrap();

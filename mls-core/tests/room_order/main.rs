@@ -25,6 +25,9 @@ mod servers;
 #[allow(dead_code, reason = "the world of another test")]
 #[path = "../member_flows/story.rs"]
 mod story;
+#[allow(dead_code, reason = "the world of another test")]
+#[path = "../member_flows/two_services.rs"]
+mod two_services;
 
 mod apart;
 mod bounds;

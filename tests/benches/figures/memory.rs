@@ -93,7 +93,7 @@ fn commit(world: &mut World, group: GroupId) -> Request {
     let now_ms = world.now_ms;
     let outputs = world.nodes[0].member.handle(now_ms, input).unwrap().outputs;
     let mut requests = outputs.into_iter().filter_map(|output| match output {
-        Output::Request(_, request @ Request::SubmitCommit(_)) => Some(request),
+        Output::Request(_, _, request @ Request::SubmitCommit(_)) => Some(request),
         _ => None,
     });
     requests.next().expect("the commit is submitted at once")

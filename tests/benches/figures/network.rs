@@ -15,7 +15,7 @@ impl World {
     pub(super) fn act(&mut self, index: usize, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Request(id, request) => self.ask(index, id, request),
+                Output::Request(_, id, request) => self.ask(index, id, request),
                 Output::Send(message) => {
                     self.give(index, Input::Confirmed(Confirmation::Sent(message.id)));
                 }

@@ -7,17 +7,19 @@ use super::{DOMAIN, Ports, ROOMS};
 use crate::error::RigError;
 
 /// Writes prosody.cfg.lua into `folder` and returns its path.
-pub(super) fn write(folder: &Path, ports: Ports, bridge: &Path) -> Result<PathBuf, RigError> {
+pub(super) fn write(folder: &Path, ports: Ports, bridges: &[&Path]) -> Result<PathBuf, RigError> {
     let data = folder.join("data");
     fs::create_dir_all(&data).map_err(RigError::file("make", &data))?;
     let path = folder.join("prosody.cfg.lua");
-    let text = text(folder, ports, &bridge.join("prosody.cfg.lua"));
+    let text = text(folder, ports, bridges);
     fs::write(&path, text).map_err(RigError::file("write", &path))?;
     Ok(path)
 }
 
-fn text(folder: &Path, ports: Ports, component: &Path) -> String {
-    let (folder, component) = (folder.display(), component.display());
+fn text(folder: &Path, ports: Ports, bridges: &[&Path]) -> String {
+    let folder = folder.display();
+    let include = |bridge: &&Path| format!("Include \"{}/prosody.cfg.lua\"\n", bridge.display());
+    let components: String = bridges.iter().map(include).collect();
     let Ports { client, component: component_port } = ports;
     let root = rustix::process::geteuid().is_root();
     format!(
@@ -54,7 +56,6 @@ VirtualHost "{DOMAIN}"
 Component "{ROOMS}" "muc"
   modules_enabled = {{ "muc_mam" }}
 
-Include "{component}"
-"#
+{components}"#
     )
 }

@@ -14,18 +14,25 @@ use crate::secret::random_hex;
 pub(super) fn write(
     folder: &Path,
     port: u16,
-    bridge: &Path,
+    bridges: &[&Path],
     secret: &str,
 ) -> Result<PathBuf, RigError> {
     fs::create_dir_all(folder).map_err(RigError::file("make", folder))?;
     let seed = hex::decode(random_hex(32)?).unwrap_or_default();
     save(folder, "signing.key", &format!("ed25519 a_rig {}\n", STANDARD_NO_PAD.encode(seed)))?;
     save(folder, "log.yaml", &log_config(folder))?;
-    save(folder, "homeserver.yaml", &homeserver(folder, port, bridge, secret)?)
+    save(folder, "homeserver.yaml", &homeserver(folder, port, bridges, secret)?)
 }
 
-fn homeserver(folder: &Path, port: u16, bridge: &Path, secret: &str) -> Result<String, RigError> {
-    let (folder, bridge) = (folder.display(), bridge.display());
+fn homeserver(
+    folder: &Path,
+    port: u16,
+    bridges: &[&Path],
+    secret: &str,
+) -> Result<String, RigError> {
+    let folder = folder.display();
+    let named = |bridge: &&Path| format!("\"{}/registration.yaml\"", bridge.display());
+    let registrations = bridges.iter().map(named).collect::<Vec<_>>().join(", ");
     let (macaroon, form) = (random_hex(16)?, random_hex(16)?);
     Ok(format!(
         r#"server_name: "{SERVER_NAME}"
@@ -49,7 +56,7 @@ report_stats: false
 suppress_key_server_warning: true
 trusted_key_servers: []
 federation_domain_whitelist: []
-app_service_config_files: ["{bridge}/registration.yaml"]
+app_service_config_files: [{registrations}]
 "#
     ))
 }

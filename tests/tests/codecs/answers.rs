@@ -1,6 +1,7 @@
 //! Strategies for what a hub says: answers, refusals and notices, of every kind.
 
 use mls_core::identity::TrustAnchor;
+use mls_core::service::ServiceAddress;
 use mls_core::wire::device_waiting::DeviceWaiting;
 use mls_core::wire::handshake::SealedHandshake;
 use mls_core::wire::hub_info::{FormerKeys, HubInfo, SuiteSender, SuiteSignature};
@@ -41,6 +42,8 @@ pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u64>().prop_map(Refusal::Unavailable),
         Just(Refusal::NotOpened),
         Just(Refusal::RoomOrders),
+        (of(text()), of(text()))
+            .prop_map(|(matrix, xmpp)| { Refusal::Elsewhere(ServiceAddress { matrix, xmpp }) }),
     ]
 }
 

@@ -4,6 +4,7 @@ use matrix_adapter::client::{Batch, ClientSetup, Connection, LoginRequest, Sessi
 use mls_core::address::UserId;
 use mls_core::member::Input;
 use mls_core::seal::Sealer;
+use mls_core::service::Service;
 use mls_core::wire::{Request, RequestId};
 use tests::bot::Account;
 use tests::deadline::STEP;
@@ -47,6 +48,7 @@ impl Device {
             .map_err(failed)?,
             since: None,
             control_room: None,
+            authority_room: None,
         };
         Ok(Self { setup, session, runtime, live: None })
     }
@@ -59,6 +61,7 @@ impl Device {
             sealer: self.setup.sealer.clone(),
             since: self.setup.since.clone(),
             control_room: self.setup.control_room.clone(),
+            authority_room: None,
         };
         self.live = Some(self.runtime.block_on(Connection::connect(setup)).map_err(failed)?);
         Ok(())
@@ -73,9 +76,14 @@ impl Device {
     }
 
     /// Puts a request.
-    pub(crate) fn request(&self, id: &RequestId, request: &Request) -> Result<(), RigError> {
+    pub(crate) fn request(
+        &self,
+        to: Service,
+        id: &RequestId,
+        request: &Request,
+    ) -> Result<(), RigError> {
         let (connection, _) = self.live.as_ref().ok_or_else(|| failed("not connected"))?;
-        self.runtime.block_on(connection.request(id, request)).map_err(failed)
+        self.runtime.block_on(connection.request(to, id, request)).map_err(failed)
     }
 
     /// Takes batches until `enough` of their inputs are there.

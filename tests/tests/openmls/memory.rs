@@ -163,7 +163,7 @@ impl World {
     fn act(&mut self, index: usize, output: Output) {
         let user = self.nodes[index].client.user();
         match output {
-            Output::Request(id, request) => {
+            Output::Request(_, id, request) => {
                 let reply_to = ReplyTo::Jid(index.to_string());
                 let input = RequestInput { from: user, reply_to, id, request };
                 self.queue.push_back(Task::ToHub(hub::Input::Request(input)));

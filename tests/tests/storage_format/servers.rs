@@ -14,7 +14,7 @@ impl World {
     pub(crate) fn act(&mut self, index: usize, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Request(id, request) => self.ask(index, id, request),
+                Output::Request(_, id, request) => self.ask(index, id, request),
                 Output::Send(message) => self.send(index, message),
                 Output::UploadKeyPackages(upload) if index == BOB => {
                     let package = |(_, bytes): (Vec<u8>, Vec<u8>)| KeyPackageBytes(bytes);

@@ -3,6 +3,7 @@
 use mls_core::delivery::DeliveryError;
 use mls_core::limits::{INLINE_BYTES_MAX, KEY_PACKAGES_PER_PUBLISH_MAX};
 use mls_core::member::KeyPackageUpload;
+use mls_core::service::Service;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, KeyPackageCount, PublishKeyPackages};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request};
@@ -56,7 +57,7 @@ impl Connection {
     ) -> Result<KeyPackageCount, DeliveryError> {
         let request = Request::PublishKeyPackages(request);
         let id = id.to_owned();
-        let sealed = self.setup.sealer.seal(&id, &request)?;
+        let sealed = self.setup.sealer.seal(Service::Delivery, &id, &request)?;
         let answer = self.session.answer_to(iq::request(&self.setup.hub, &id, &sealed)).await?;
         let read = iq::read_answer(&answer);
         match read.map(|reply| self.setup.sealer.open(&id, reply)) {

@@ -175,9 +175,14 @@ impl Worker {
     fn on_iq(&mut self, iq: &Element) {
         match iq.attr("type") {
             Some("get" | "set") => self.answers.push(answer(iq)),
-            _ if iq.attr("from") == Some(&self.setup.hub) => self.on_answer(iq),
+            _ if self.is_service(iq.attr("from")) => self.on_answer(iq),
             _ => {}
         }
+    }
+
+    /// The hub, or the authority where that is a service of its own.
+    fn is_service(&self, from: Option<&str>) -> bool {
+        from == Some(&self.setup.hub) || from.map(str::to_owned) == self.setup.sealer.authority_at()
     }
 
     fn on_answer(&mut self, iq: &Element) {

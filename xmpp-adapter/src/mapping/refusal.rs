@@ -1,6 +1,7 @@
 //! Refusals: our condition inside an RFC 6120 error, so that a client without MLS also understands.
 
 use minidom::Element;
+use mls_core::service::ServiceAddress;
 use mls_core::wire::refusal::Refusal;
 
 use super::element::{Broken, Build, Fields, ours};
@@ -40,7 +41,14 @@ fn parts(refusal: &Refusal) -> (&'static str, &'static str, Element) {
         Refusal::Unavailable(ms) => ("wait", "resource-constraint", wait("unavailable", *ms)),
         Refusal::NotOpened => ("modify", "not-acceptable", ours("not-opened")),
         Refusal::RoomOrders => ("cancel", "not-allowed", ours("room-orders")),
+        Refusal::Elsewhere(address) => ("cancel", "item-not-found", elsewhere(address)),
     }
+}
+
+fn elsewhere(address: &ServiceAddress) -> Element {
+    let named = [("matrix", &address.matrix), ("xmpp", &address.xmpp)];
+    let named = named.into_iter().filter_map(|(name, at)| at.as_ref().map(|at| (name, at)));
+    named.fold(ours("elsewhere"), |element, (name, at)| element.with(name, at))
 }
 
 fn wait(name: &str, after_ms: u64) -> Element {
@@ -74,6 +82,10 @@ fn from_xml(fields: Fields<'_>) -> Result<Refusal, Broken> {
         "unavailable" => Refusal::Unavailable(fields.number("retry-after-ms")?),
         "not-opened" => Refusal::NotOpened,
         "room-orders" => Refusal::RoomOrders,
+        "elsewhere" => Refusal::Elsewhere(ServiceAddress {
+            matrix: fields.optional_attr("matrix")?.map(str::to_owned),
+            xmpp: fields.optional_attr("xmpp")?.map(str::to_owned),
+        }),
         name => return Err(fields.broken(format!("{name} is no known refusal"))),
     })
 }
@@ -101,6 +113,7 @@ mod tests {
             (Refusal::Unavailable(15000), "resource-constraint"),
             (Refusal::NotOpened, "not-acceptable"),
             (Refusal::RoomOrders, "not-allowed"),
+            (Refusal::Elsewhere(ServiceAddress::default()), "item-not-found"),
         ];
         for (refusal, condition) in refusals {
             let iq = Element::bare("iq", CLIENT).with("type", "error").holding(to_xml(&refusal));

@@ -81,7 +81,7 @@ impl World {
 
     fn output(&mut self, output: Output) {
         match output {
-            Output::Request(id, request) => {
+            Output::Request(_, id, request) => {
                 let reply_to = ReplyTo::ControlRoom("!control".to_owned());
                 self.ask(Input::Request(RequestInput { from: alice(), reply_to, id, request }));
             }

@@ -7,6 +7,7 @@ use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::GroupId;
 use mls_core::wire::blob::{BlobChunk, BlobRef, Part};
 use mls_core::wire::fetch_group_info::GroupState;
+use mls_core::wire::fetch_revocations::RevocationList;
 use mls_core::wire::register_group::RegisterGroup;
 use tokio::time::{Instant, timeout};
 
@@ -65,6 +66,25 @@ fn message(room: &str, number: u8) -> OutgoingMessage {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_another_service_answers_is_put_there_and_no_more_to_the_first() {
+    let mut bench = Bench::new(|_, _| Ok(()));
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::FetchRevocations);
+    assert_eq!(bench.next_call().await, "request r1");
+    for _ in 0..2 {
+        bench.work.request(Service::Authentication, "r1".to_owned(), Request::FetchRevocations);
+    }
+    for _ in 0..3 {
+        assert_eq!(bench.next_call().await, "request r1 of the authority");
+    }
+    // What is too large for the answer lies at the service that answers.
+    let list = Part::Blob(BlobRef { hash: Digest([7; 32]), size: 9 });
+    let answer = Answer::Revocations(RevocationList { list });
+    assert!(bench.work.answered("r1".to_owned(), Ok(answer)).is_none());
+    let call = bench.next_call().await;
+    assert!(call.starts_with("request blob-") && call.ends_with(" of the authority"), "{call}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_of_one_room_stay_in_order_and_a_busy_room_delays_no_other() {
     let busy = |call: &Call, before| match call.contains("!busy") {
         true if before < 3 => later(),
@@ -90,8 +110,8 @@ async fn messages_of_one_room_stay_in_order_and_a_busy_room_delays_no_other() {
 #[tokio::test(start_paused = true)]
 async fn a_request_is_put_under_the_same_id_until_it_is_answered() {
     let mut bench = Bench::new(|_, before| if before == 0 { later() } else { Ok(()) });
-    bench.work.request("r1".to_owned(), Request::HubInfo);
-    bench.work.request("r1".to_owned(), Request::HubInfo);
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::HubInfo);
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::HubInfo);
     let start = Instant::now();
     let mut seconds = Vec::new();
     for _ in 0..4 {
@@ -110,7 +130,7 @@ async fn a_request_is_put_under_the_same_id_until_it_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_reconnection_puts_unanswered_requests_again_at_once() {
     let mut bench = Bench::new(|_, _| Ok(()));
-    bench.work.request("r1".to_owned(), Request::HubInfo);
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::HubInfo);
     bench.next_call().await;
     tokio::time::advance(Duration::from_secs(1)).await;
     let start = Instant::now();
@@ -123,7 +143,7 @@ async fn a_reconnection_puts_unanswered_requests_again_at_once() {
 async fn a_request_that_the_network_keeps_refusing_ends_as_a_refusal() {
     let why = || DeliveryError::Refused { why: "no such room".to_owned() };
     let mut bench = Bench::new(move |_, _| Err(why()));
-    bench.work.request("r1".to_owned(), Request::HubInfo);
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::HubInfo);
     let Report::NotAsked(id, refusal) = bench.next_report().await else { panic!("no refusal") };
     bench.work.not_asked(&id);
     assert_eq!(refusal, Refusal::Invalid("no such room".to_owned()));
@@ -136,7 +156,7 @@ async fn a_large_part_is_stored_before_its_request_is_put() {
     let tree = vec![7; INLINE_BYTES_MAX];
     let handshake_key = HandshakeKey::from_exported(&[5; LENGTH]).unwrap();
     let request = RegisterGroup { group_info: vec![1].into(), tree: tree.into(), handshake_key };
-    bench.work.request("r1".to_owned(), Request::RegisterGroup(request));
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::RegisterGroup(request));
     for _ in 0..2 {
         let call = bench.next_call().await;
         let id = call.strip_prefix("request ").unwrap().to_owned();

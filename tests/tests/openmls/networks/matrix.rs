@@ -7,6 +7,7 @@ use mls_core::address::{RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{KeyPackageUpload, OutgoingMessage};
 use mls_core::seal::Sealer;
+use mls_core::service::Service;
 use mls_core::wire::Request;
 use tests::bot::Account;
 use tests::error::RigError;
@@ -36,8 +37,14 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Matrix>, RigErro
     let client = user.device(&session.device_id).map_err(failed)?;
     let hub = format!("@mls:{}", user.domain());
     let sealer = Sealer::new(client.user(), &mls_core::crypto::Crypto::system()).map_err(failed)?;
-    let setup =
-        ClientSetup { session, hub, sealer: sealer.clone(), since: None, control_room: None };
+    let setup = ClientSetup {
+        session,
+        hub,
+        sealer: sealer.clone(),
+        since: None,
+        control_room: None,
+        authority_room: None,
+    };
     let (connection, mut batches) = runtime.block_on(Connection::connect(setup)).map_err(failed)?;
     let (sender, incoming) = channel();
     runtime.spawn(async move {
@@ -54,7 +61,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Matrix>, RigErro
 
 impl Net for Matrix {
     fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
-        self.runtime.block_on(self.connection.request(&id.to_owned(), request))
+        self.runtime.block_on(self.connection.request(Service::Delivery, &id.to_owned(), request))
     }
 
     fn upload(

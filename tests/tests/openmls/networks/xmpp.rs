@@ -6,6 +6,7 @@ use mls_core::address::{RoomAddress, UserId};
 use mls_core::delivery::DeliveryError;
 use mls_core::member::{KeyPackageUpload, OutgoingMessage};
 use mls_core::seal::Sealer;
+use mls_core::service::Service;
 use mls_core::wire::Request;
 use tests::bot::Account;
 use tests::error::RigError;
@@ -56,7 +57,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Xmpp>, RigError>
 
 impl Net for Xmpp {
     fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
-        self.runtime.block_on(self.connection.request(&id.to_owned(), request))
+        self.runtime.block_on(self.connection.request(Service::Delivery, &id.to_owned(), request))
     }
 
     fn upload(

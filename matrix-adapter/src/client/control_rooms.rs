@@ -1,0 +1,126 @@
+//! The control rooms of this account: one with the hub, and one with the authority where that is a service of
+//! its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mls_core::delivery::DeliveryError;
+use mls_core::seal::{SealError, Sealer};
+use mls_core::service::Service;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+
+use super::control_room::ControlRoom;
+use super::parse;
+
+/// Shared by the requests and the /sync loop.
+pub(super) struct ControlRooms {
+    hub: Arc<ControlRoom>,
+    authority: Mutex<Authority>,
+    sealer: Sealer,
+    nonce: String,
+}
+
+/// What is known of the way to the authority.
+struct Authority {
+    /// The room known from an earlier connection, as long as nobody asked for it.
+    room: Option<OwnedRoomId>,
+    control: Option<Arc<ControlRoom>>,
+}
+
+/// The rooms, as they are to be known after a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) hub: Option<OwnedRoomId>,
+    pub(super) authority: Option<OwnedRoomId>,
+}
+
+impl ControlRooms {
+    /// The rooms known from an earlier connection, if any. The nonce is this connection's alone.
+    pub(super) fn new(hub: OwnedUserId, sealer: Sealer, known: Known, nonce: String) -> Self {
+        let room = ControlRoom::new(hub, sealer.clone(), known.hub, nonce.clone());
+        let authority = Mutex::new(Authority { room: known.authority, control: None });
+        Self { hub: Arc::new(room), authority, sealer, nonce }
+    }
+
+    /// The one with a service.
+    pub(super) fn with(&self, service: Service) -> Result<Arc<ControlRoom>, DeliveryError> {
+        match service {
+            Service::Delivery => Ok(Arc::clone(&self.hub)),
+            Service::Authentication => match self.with_authority()? {
+                Some(control) => Ok(control),
+                None => Err(SealError::NoKey.into()),
+            },
+        }
+    }
+
+    /// That room, if it is one of ours.
+    pub(super) fn at(&self, room: &RoomId) -> Option<Arc<ControlRoom>> {
+        self.all().into_iter().find(|control| control.room().as_deref() == Some(room))
+    }
+
+    /// We are no longer in `room`: if it was one of them, another is made when needed.
+    pub(super) fn left(&self, room: &RoomId) {
+        self.all().iter().for_each(|control| control.left(room));
+    }
+
+    /// The rooms that there are.
+    pub(super) fn known(&self) -> Known {
+        let authority = self.with_authority().ok().flatten();
+        Known { hub: self.hub.room(), authority: authority.and_then(|control| control.room()) }
+    }
+
+    fn all(&self) -> Vec<Arc<ControlRoom>> {
+        let authority = self.with_authority().ok().flatten();
+        std::iter::once(Arc::clone(&self.hub)).chain(authority).collect()
+    }
+
+    /// The one with the authority that the member goes by now, if that is a service of its own.
+    fn with_authority(&self) -> Result<Option<Arc<ControlRoom>>, DeliveryError> {
+        let Some(address) = self.sealer.authority_at() else { return Ok(None) };
+        let user: OwnedUserId = parse(&address, "the authority")?;
+        let mut authority = self.authority.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(control) = authority.control.as_ref().filter(|control| *control.whom() == user)
+        {
+            return Ok(Some(Arc::clone(control)));
+        }
+        let (sealer, room) = (self.sealer.clone(), authority.room.take());
+        let control = Arc::new(ControlRoom::new(user, sealer, room, self.nonce.clone()));
+        authority.control = Some(Arc::clone(&control));
+        Ok(Some(control))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mls_core::address::UserId;
+    use mls_core::crypto::Crypto;
+
+    use super::*;
+
+    fn room(id: &str) -> OwnedRoomId {
+        id.try_into().unwrap()
+    }
+
+    #[test]
+    fn the_authoritys_control_room_is_there_when_the_member_knows_it_and_another_for_another() {
+        let alice = UserId::matrix("@alice:hs").unwrap();
+        let sealer = Sealer::new(alice, &Crypto::system()).unwrap();
+        let known = Known { hub: Some(room("!hub:hs")), authority: Some(room("!a:hs")) };
+        let hub = "@mls:hs".try_into().unwrap();
+        let rooms = ControlRooms::new(hub, sealer.clone(), known.clone(), String::new());
+        assert!(rooms.with(Service::Authentication).is_err());
+        assert!(rooms.at(&room("!a:hs")).is_none() && rooms.at(&room("!hub:hs")).is_some());
+        sealer.use_authority("@authority:hs", None);
+        assert_eq!(rooms.known(), known);
+        let control = rooms.at(&room("!a:hs")).unwrap();
+        assert_eq!(control.whom().as_str(), "@authority:hs");
+        assert!(Arc::ptr_eq(&control, &rooms.with(Service::Authentication).unwrap()));
+        rooms.left(&room("!a:hs"));
+        assert_eq!(rooms.known(), Known { authority: None, ..known });
+        sealer.use_authority("@moved:hs", None);
+        let moved = rooms.with(Service::Authentication).unwrap();
+        assert_eq!((moved.whom().as_str(), moved.room()), ("@moved:hs", None));
+        sealer.use_authority("no user", None);
+        assert!(rooms.with(Service::Authentication).is_err());
+        assert!(rooms.with(Service::Delivery).is_ok());
+    }
+}

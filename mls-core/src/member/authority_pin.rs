@@ -1,0 +1,195 @@
+//! The authority, where it is a service of its own: the hub says where, and is believed for nothing else.
+//!
+//! What it says of itself must name a root that this device goes by; what it certifies must lead there, as ever.
+//! Its keys are pinned at first use, like the hub's.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::Member;
+use super::hub_pin::usable;
+use super::requests::Purpose;
+use crate::address::Network;
+use crate::limits::{DAY_MS, HUB_KEYS_AGAIN_MS};
+use crate::service::{Service, ServiceAddress};
+use crate::store::{Space, StoreError};
+use crate::wire::hub_info::HubInfo;
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, GroupId, Request, RequestId};
+
+const SPACE: Space = "authority";
+/// Where it is, in our network.
+const ADDRESS: &[u8] = b"address";
+/// Who it is.
+const PIN: &[u8] = b"pin";
+/// When the address last changed, when it was last asked who it is, and when people were last told that it cannot
+/// be used; in milliseconds since 1970.
+const MOVED: &[u8] = b"moved";
+const ASKED: &[u8] = b"asked";
+const TOLD: &[u8] = b"told";
+
+/// Who it is, and where.
+#[derive(Debug, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+struct AuthorityPin {
+    address: String,
+    info: HubInfo,
+}
+
+impl Member {
+    /// What its store knows of the authority.
+    pub(super) fn open_authority(&self) -> Result<(), StoreError> {
+        if let Some(address) = self.authority_address()? {
+            let pin = self.authority_pin()?;
+            self.sealer.use_authority(&address, pin.as_ref().map(|pin| &*pin.info.seal_key));
+        }
+        Ok(())
+    }
+
+    /// To whom a request goes.
+    pub(super) fn service_for(
+        &self,
+        purpose: &Purpose,
+        request: &Request,
+    ) -> Result<Service, StoreError> {
+        let apart = *purpose == Purpose::AuthorityInfo
+            || request.service() == Some(Service::Authentication)
+                && self.authority_address()?.is_some();
+        Ok(if apart { Service::Authentication } else { Service::Delivery })
+    }
+
+    /// Whether a service is pinned.
+    pub(super) fn knows(&self, service: Service) -> Result<bool, StoreError> {
+        match service {
+            Service::Delivery => Ok(self.hub()?.is_some()),
+            Service::Authentication => Ok(self.authority_pin()?.is_some()),
+        }
+    }
+
+    /// The same; one that is not pinned is asked who it is.
+    pub(super) fn needs(&mut self, service: Service) -> Result<bool, StoreError> {
+        match service {
+            Service::Delivery => Ok(self.need_hub()?.is_some()),
+            Service::Authentication if self.authority_pin()?.is_some() => Ok(true),
+            Service::Authentication => self.ask_authority().map(|()| false),
+        }
+    }
+
+    /// A request was refused, for another service answers it, which is at `address`. Whether it goes there.
+    pub(super) fn is_sent_on(
+        &mut self,
+        id: &RequestId,
+        address: &ServiceAddress,
+    ) -> Result<bool, StoreError> {
+        let asked = self.stored_request(id)?.and_then(|request| request.service());
+        let there = address.on(self.client.network()).filter(|there| self.is_of_own_domain(there));
+        let (Some(Service::Authentication), Some(there)) = (asked, there) else {
+            return Ok(false);
+        };
+        let known = self.authority_address()?;
+        if known.as_deref() == Some(there) {
+            // Late, of the hub.
+            return Ok(true);
+        }
+        // Two services may name each other.
+        let moved_ms: u64 = self.overlay.read(SPACE, MOVED)?.unwrap_or(0);
+        if known.is_some() && self.now_ms.abs_diff(moved_ms) < HUB_KEYS_AGAIN_MS {
+            self.doubt_authority();
+            return Ok(true);
+        }
+        self.overlay.write(SPACE, MOVED, &self.now_ms)?;
+        self.overlay.write(SPACE, ADDRESS, &there.to_owned())?;
+        self.open_authority()?;
+        self.hurry_all_requests().map(|()| true)
+    }
+
+    /// It does not answer: the hub is to say where it is now.
+    pub(super) fn doubt_authority(&self) {
+        self.overlay.delete(SPACE, ADDRESS);
+    }
+
+    /// Asks the authority who it is, where it was not asked just before.
+    pub(super) fn ask_authority(&mut self) -> Result<(), StoreError> {
+        let asked_ms: u64 = self.overlay.read(SPACE, ASKED)?.unwrap_or(0);
+        let recent = self.now_ms.abs_diff(asked_ms) < HUB_KEYS_AGAIN_MS;
+        if recent || self.is_asking(|purpose| *purpose == Purpose::AuthorityInfo) {
+            return Ok(());
+        }
+        self.request(Purpose::AuthorityInfo, Request::HubInfo).map(drop)
+    }
+
+    /// The authority said who it is.
+    pub(super) fn authority_info_answered(
+        &mut self,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        self.overlay.write(SPACE, ASKED, &self.now_ms)?;
+        let Some(address) = self.authority_address()? else { return Ok(()) };
+        let said = result.map_err(|refusal| refusal.to_string()).and_then(usable);
+        let judged = match said {
+            Ok(info) => self.judge_authority(&info)?.map(|()| info),
+            Err(why) => Err(why),
+        };
+        match judged {
+            Ok(info) => {
+                self.overlay.write(SPACE, PIN, &AuthorityPin { address, info })?;
+                self.open_authority()?;
+                self.hurry_all_requests()
+            }
+            Err(why) => self.tell_of_authority(&address, &why),
+        }
+    }
+
+    /// Whether this can be the authority of our domain, and the one that was pinned there.
+    fn judge_authority(&self, info: &HubInfo) -> Result<Result<(), String>, StoreError> {
+        let own = self.own_authority()?;
+        let known = |named| own.as_ref().is_some_and(|own| own.known.0.contains(named));
+        if !info.anchors.iter().any(known) {
+            return Ok(Err("it names no root that this device goes by".to_owned()));
+        }
+        let Some(AuthorityPin { info: pinned, .. }) = self.authority_pin()? else {
+            return Ok(Ok(()));
+        };
+        let same = info.receipt_key == pinned.receipt_key && info.seal_key == pinned.seal_key;
+        Ok(match same || info.takes_the_place_of(&pinned) {
+            true => Ok(()),
+            false => Err("its keys are others, for which those known have not signed".to_owned()),
+        })
+    }
+
+    /// People should know why this device gets no certificate.
+    fn tell_of_authority(&mut self, address: &str, why: &str) -> Result<(), StoreError> {
+        let told_ms: u64 = self.overlay.read(SPACE, TOLD)?.unwrap_or(0);
+        if self.now_ms.abs_diff(told_ms) < DAY_MS {
+            return Ok(());
+        }
+        self.overlay.write(SPACE, TOLD, &self.now_ms)?;
+        let text = format!(
+            "{address}, which the hub names as the authority of this domain, is not used: {why}"
+        );
+        self.warn(&GroupId(Vec::new()), text)
+    }
+
+    fn authority_address(&self) -> Result<Option<String>, StoreError> {
+        self.overlay.read(SPACE, ADDRESS)
+    }
+
+    /// Who is at its address.
+    fn authority_pin(&self) -> Result<Option<AuthorityPin>, StoreError> {
+        let address = self.authority_address()?;
+        let pin: Option<AuthorityPin> = self.overlay.read(SPACE, PIN)?;
+        Ok(pin.filter(|pin| Some(&pin.address) == address.as_ref()))
+    }
+
+    /// A hub cannot send its members to another domain.
+    fn is_of_own_domain(&self, address: &str) -> bool {
+        let user = self.client.user();
+        let domain = match user.network() {
+            Network::Matrix => address.strip_prefix('@').and_then(|user| user.split_once(':')),
+            Network::Xmpp => address.split_once('.'),
+        };
+        domain.is_some_and(|(_, domain)| domain == user.domain())
+    }
+}
+
+#[cfg(test)]
+crate::codec_properties::hold!(AuthorityPin);
