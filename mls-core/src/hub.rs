@@ -187,7 +187,7 @@ impl Hub {
             Input::DevicesListed(listed) => turn.devices_listed(&listed),
             Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
             Input::Operator(order) => turn.operator(&order).map(|answer| operator = Some(answer)),
-            Input::Tick => turn.sweep().and_then(|()| turn.look_at_accounts()),
+            Input::Tick => turn.tick(),
             Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);

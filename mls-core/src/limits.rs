@@ -74,6 +74,9 @@ pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
 /// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the
 /// hub, and are removed, but no list says so.
 pub const REVOKED_CERTIFICATES_MAX: usize = 50_000;
+/// Lists of revoked certificates, one of each issuer: of the key that signs now, and of those before it under which
+/// certificates may still be valid.
+pub const REVOCATION_LISTS_MAX: usize = 4;
 /// Accounts and devices together that an operator is shown as revoked.
 pub const REVOKED_LISTED_MAX: usize = 100_000;
 /// Accounts of which the hub asks the homeserver at once, each minute, which devices they have.

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking; clippy sees only #[test] functions as tests"
 )]
 
+mod another_intermediate;
 mod attacks;
 mod authorities;
 mod blobs;
