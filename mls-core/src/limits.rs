@@ -57,6 +57,8 @@ pub const CERTIFICATE_BYTES_MAX: usize = 2 * 1024;
 pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 /// After a refusal no certificate is asked for again before this.
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
+/// A device that knows that it is revoked asks again after this, for that may have been undone.
+pub const REVOKED_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 /// Groups that are renewed at once where a device renews its keys everywhere.

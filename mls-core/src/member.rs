@@ -63,6 +63,7 @@ mod opening;
 mod outcome;
 mod output;
 mod own_identity;
+mod own_revocation;
 mod parent_copy;
 pub mod passive_client;
 mod pending_proposals;

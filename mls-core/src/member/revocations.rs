@@ -70,7 +70,8 @@ impl Member {
         if !newer {
             return Ok(());
         }
-        self.take_revocations(read(&self.overlay)?, news)
+        self.take_revocations(read(&self.overlay)?, news)?;
+        self.look_for_own_revocation()
     }
 
     /// Holds the lists against all groups, where they have `news`; members whom they are the first to name are told
@@ -111,7 +112,9 @@ impl Member {
         group: &GroupId,
         clients: &[ClientId],
     ) -> Result<(), StoreError> {
-        for client in clients {
+        // Of this device it is told elsewhere, once for all groups.
+        let own = self.client.clone();
+        for client in clients.iter().filter(|client| **client != own) {
             let text = format!(
                 "{client} was revoked: what it says is not its user's word any more; the hub has it removed"
             );

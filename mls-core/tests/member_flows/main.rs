@@ -31,6 +31,7 @@ mod membership_log;
 mod network;
 mod new_root;
 mod operations;
+mod own_revocation;
 mod power;
 mod psks;
 mod races;

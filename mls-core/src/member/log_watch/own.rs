@@ -192,6 +192,7 @@ impl Member {
     fn tell_of_own_revoked(&mut self, revoked: &Revoked, asked: Asked) -> Result<(), StoreError> {
         match asked {
             Asked::Before => Ok(()),
+            _ if revoked.client == self.client && self.is_known_revoked()? => Ok(()),
             _ => self.warn(&nowhere(), format!("{} of this user was revoked", revoked.client)),
         }
     }
