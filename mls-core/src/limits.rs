@@ -115,6 +115,8 @@ pub const LOG_PROVEN_MAX: usize = 25_000;
 pub const LOG_OWN_LEAVES_MAX: usize = 10_000;
 /// Keys for which a device remembers that it asked for a certificate; looked through at once.
 pub const LOG_ASKED_KEYS_MAX: usize = 10_000;
+/// Forks of such a log that a device remembers.
+pub const LOG_FORKS_KEPT_MAX: usize = 16;
 /// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
 pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
 /// Replaced roots of an authority whose certificates may still be valid, beside the current one.

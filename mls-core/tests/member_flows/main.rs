@@ -24,6 +24,7 @@ mod handshake_keys;
 mod hub_keys;
 mod junk;
 mod knocking;
+mod log_fork;
 mod log_watch;
 mod lone_devices;
 mod membership;

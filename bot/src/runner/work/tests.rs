@@ -7,6 +7,8 @@ use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::GroupId;
 use mls_core::wire::blob::{BlobChunk, BlobRef, Part};
 use mls_core::wire::fetch_group_info::GroupState;
+use mls_core::wire::fetch_log_leaves::{FetchLogLeaves, LogLeaves};
+use mls_core::wire::fetch_tree_head::FetchTreeHead;
 use mls_core::wire::register_group::RegisterGroup;
 use tokio::time::{Instant, timeout};
 
@@ -128,6 +130,25 @@ async fn a_request_that_the_network_keeps_refusing_ends_as_a_refusal() {
     bench.work.not_asked(&id);
     assert_eq!(refusal, Refusal::Invalid("no such room".to_owned()));
     assert!(bench.work.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_reading_of_the_log_who_did_not_ask_for_it() {
+    let mut bench = Bench::new(|_, _| Ok(()));
+    let page = Request::FetchLogLeaves(FetchLogLeaves { from: 0, size: 1_000_000 });
+    bench.work.request("page".to_owned(), page);
+    assert!(bench.work.is_idle() && bench.work.is_reading_log());
+    bench.work.request("r1".to_owned(), Request::HubInfo);
+    assert!(!bench.work.is_idle());
+    bench.work.answered("r1".to_owned(), Ok(Answer::Done));
+    assert!(bench.work.is_idle() && bench.work.is_reading_log());
+    let leaves = LogLeaves { leaves: Vec::new() };
+    bench.work.answered("page".to_owned(), Ok(Answer::LogLeaves(leaves)));
+    assert!(bench.work.is_idle() && !bench.work.is_reading_log());
+    // One that the network refuses is not waited for either.
+    bench.work.request("head".to_owned(), Request::FetchTreeHead(FetchTreeHead { since_size: 0 }));
+    bench.work.not_asked(&"head".to_owned());
+    assert!(bench.work.is_idle() && !bench.work.is_reading_log());
 }
 
 #[tokio::test(start_paused = true)]
