@@ -121,7 +121,7 @@ fn a_third_person_is_convinced(rig: &Rig, bot: &Bot, fork: &Value) -> Result<(),
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success() && said.contains("the evidence holds"), "{checked:?}");
     let authorities = bot.command(json!({"command": "authorities"}))?;
-    let root = authorities["authorities"][0]["known"][0]["fingerprint"].as_str();
+    let root = authorities.pointer("/authorities/0/known/0/fingerprint").and_then(Value::as_str);
     let shown = readable_fingerprint(root.unwrap_or_default());
     assert!(said.contains(&shown), "{said} does not name the root {shown}");
     let line = fork["evidence"].as_str().unwrap_or_default();
@@ -141,7 +141,7 @@ fn goes_on_by_a_persons_word(bot: &Bot, second: &Value) -> Result<(), RigError> 
         let log = &answer["log"];
         log["forked"] == false && log["read"] == log["size"] && !asked(answer, "here").is_empty()
     })?;
-    let forks = &followed["log"]["forks"];
-    assert!(forks[0]["accepted"].is_u64(), "both heads are kept: {forks}");
+    let accepted = followed.pointer("/log/forks/0/accepted");
+    assert!(accepted.is_some_and(Value::is_u64), "both heads are kept: {followed}");
     Ok(())
 }
