@@ -118,6 +118,7 @@ fn where_it_was_not_removed_its_leaf_is_renewed_when_it_is_given_back() {
     for index in [0, 1] {
         assert_eq!(standing(&world, index, 1), Standing::Revoked, "{index}");
     }
+    assert_eq!(told(&world, 1).len(), 1, "not of itself as of a member: {:?}", told(&world, 1));
     order(&mut world, OperatorOrder::Undo, 1);
     world.now_ms += REVOKED_AGAIN_MS;
     // Each group at its own time within the hour.
