@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::authorities::Trust;
 use crate::branching::Branch;
+use crate::certificates::Certificates;
 use crate::group_actions::{Propose, Psk, ReInit, Revoke, Rotate, Settings};
 use crate::identities::{Identity, Verify};
 use crate::knocking::{Knock, Knocker};
@@ -114,7 +115,9 @@ pub enum Action {
     /// The authority puts every certificate that it signs, and every revocation, into a log that only grows.
     /// This device follows that log, reads all of it, and holds what is in your name against what it has asked
     /// for. Compare the root with what others see of a log of the same size: it must be the same.
-    Certificates,
+    /// Of a log that forked this device follows nothing, until you accept the one that came (--accept-log): ask the
+    /// authority's operator first, for it hides something, or was restored from an old copy.
+    Certificates(Certificates),
     /// Go by other authorities of a domain, after their fingerprints were compared
     ///
     /// Whose certificates stand for a domain is learnt at first use. Where a hub or a group names others

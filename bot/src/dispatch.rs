@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::certificates::{self, Certificates};
 use crate::chat::chat;
 use crate::command_line::{Action, CommandLine, Login, Send};
 use crate::exit::Exit;
@@ -32,6 +33,9 @@ pub async fn perform(line: CommandLine) -> Result<(), Exit> {
 }
 
 async fn act(line: CommandLine, screen: Screen) -> Result<(), Exit> {
+    if let Action::Certificates(Certificates { check: Some(file), .. }) = &line.action {
+        return Ok(screen.show(&Line::EvidenceHolds { text: certificates::check(file)? })?);
+    }
     let folder: PathBuf = line.profile.ok_or_else(|| {
         Exit::Usage("--profile DIR is missing: the folder of one device's session and keys".into())
     })?;

@@ -147,7 +147,7 @@ impl Bot {
     }
 
     /// Has the device look into the authority's log, where that was not done just now: what it finds comes as
-    /// events, and with [`Bot::settled`] all is seen.
+    /// events, and with [`Bot::log_read`] all is seen.
     pub async fn look_into_log(&self) -> Result<(), RunError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::LookIntoLog(reply), answer).await
@@ -200,10 +200,16 @@ impl Bot {
         self.ask(Ask::Verification(user, reply), answer).await
     }
 
-    /// Waits until the connection is there and nothing is under way.
+    /// Waits until the connection is there and nothing is under way, but for the reading of the authority's log.
     pub async fn settled(&self) -> Result<(), RunError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::Settled(reply), answer).await
+    }
+
+    /// Waits until that is read too, which may be long: 500 entries an answer.
+    pub async fn log_read(&self) -> Result<(), RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::LogRead(reply), answer).await
     }
 
     /// Ends, after the last event was marked as seen. An error says why it had ended by itself.

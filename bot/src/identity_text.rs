@@ -1,17 +1,17 @@
-//! What people carry from one device to another as one line of text: a name, a version, and base64url.
+//! What people carry from one device to another, or to each other, as one line of text: a name, a version, and base64url.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use mls_core::transparency::LogEvidence;
 use mls_core::user_identity::{DeviceRequest, DeviceStatement, ScannedKeys};
 use mls_rs_codec::{MlsDecode, MlsEncode};
-
-/// A longer line is none of ours.
-const LINE_BYTES_MAX: usize = 8 * 1024;
 
 /// Something that travels as a line.
 pub(crate) trait Carried: MlsEncode + MlsDecode {
     /// Begins the line.
     const NAME: &'static str;
+    /// A longer line is none of ours.
+    const LINE_BYTES_MAX: usize = 8 * 1024;
 
     /// The line.
     fn to_line(&self) -> String {
@@ -23,7 +23,7 @@ pub(crate) trait Carried: MlsEncode + MlsDecode {
     /// Reads a line; the error is one sentence.
     fn from_line(line: &str) -> Result<Self, String> {
         let wrong = || format!("this is no line that begins with {}:0: and is whole", Self::NAME);
-        let line = Some(line.trim()).filter(|line| line.len() <= LINE_BYTES_MAX);
+        let line = Some(line.trim()).filter(|line| line.len() <= Self::LINE_BYTES_MAX);
         let rest = line.and_then(|line| line.strip_prefix(Self::NAME)?.strip_prefix(":0:"));
         let bytes = rest.and_then(|rest| BASE64_URL_SAFE_NO_PAD.decode(rest).ok());
         let bytes = bytes.ok_or_else(wrong)?;
@@ -43,6 +43,12 @@ impl Carried for DeviceStatement {
 
 impl Carried for ScannedKeys {
     const NAME: &'static str = "mls-verify";
+}
+
+impl Carried for LogEvidence {
+    const NAME: &'static str = "mls-log-evidence";
+    /// Two heads, and up to four certificates with each.
+    const LINE_BYTES_MAX: usize = 32 * 1024;
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod request;
 
 pub use alarm::AlarmLine;
 pub use authority_line::{AuthorityLine, CertificateLine};
-pub use certificate_line::{EntryLine, LogLine};
+pub use certificate_line::{EntryLine, ForkLine, HeadLine, LogLine};
 pub use group_line::{AnchorLine, GroupLine, MemberLine, RoomLine};
 pub use identity_line::{IdentityLine, SeenKeyLine};
 pub use line::Line;

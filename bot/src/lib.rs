@@ -29,6 +29,7 @@
 //! ```
 
 pub mod branching;
+pub mod certificates;
 pub mod chat;
 pub mod command_line;
 pub mod dispatch;

@@ -13,6 +13,7 @@ use mls_core::wire::GroupId;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::authorities;
+use crate::certificates::{self, Certificates};
 use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
 use crate::group_actions;
@@ -29,6 +30,8 @@ use crate::user;
 const CONNECT_WAIT: Duration = Duration::from_secs(30);
 /// How long what follows from a finished command may take before we leave it to the next time.
 const SETTLE_WAIT: Duration = Duration::from_secs(5);
+/// And how long the reading of the authority's log, where nobody asked for that.
+const LOG_WAIT: Duration = Duration::from_secs(1);
 /// Digits of a whole group id.
 const GROUP_DIGITS: usize = 2 * mls_core::policy::GROUP_ID_BYTES;
 /// Entries of the membership log that are read at once.
@@ -65,7 +68,7 @@ impl OneShot {
             Action::Groups => self.groups().await?,
             Action::Members(group) => self.members(&group.group).await?,
             Action::Authorities => self.authorities().await?,
-            Action::Certificates => self.certificates().await?,
+            Action::Certificates(wanted) => self.certificates(&wanted).await?,
             Action::Log(group) => self.log(&group.group).await?,
             Action::Join => self.join().await?,
             Action::Identity { what: None } => self.identity(IdentityWish::Show).await?,
@@ -76,7 +79,8 @@ impl OneShot {
                 self.fulfil(command).await?;
             }
         }
-        self.settle().await
+        self.settle().await?;
+        self.read_log(LOG_WAIT).await
     }
 
     async fn command(&self, action: Action) -> Result<Command, Exit> {
@@ -205,6 +209,17 @@ impl OneShot {
     async fn settle(&mut self) -> Result<(), Exit> {
         // What is still under way then goes on at the next connection.
         let _ = timeout(SETTLE_WAIT.min(self.left()), self.bot.settled()).await;
+        self.show_waiting().await
+    }
+
+    /// Lets the reading of the authority's log go on for so long. It may have a million entries: what is left is
+    /// read by later runs, or by one that stays.
+    async fn read_log(&mut self, wait: Duration) -> Result<(), Exit> {
+        let _ = timeout(wait.min(self.left()), self.bot.log_read()).await;
+        self.show_waiting().await
+    }
+
+    async fn show_waiting(&mut self) -> Result<(), Exit> {
         while let Ok(Some(record)) = timeout(Duration::ZERO, self.bot.next_event()).await {
             self.screen.show(&Line::from(&record))?;
         }
@@ -240,11 +255,18 @@ impl OneShot {
         Ok(self.screen.show(&Line::authorities(None, &self.bot.authorities().await?))?)
     }
 
-    async fn certificates(&mut self) -> Result<(), Exit> {
+    async fn certificates(&mut self, wanted: &Certificates) -> Result<(), Exit> {
         self.settle().await?;
+        if let Some(typed) = &wanted.accept_log {
+            let (log, _) = self.bot.certificates().await?;
+            return self.fulfil(certificates::accept(typed, log.as_ref())?).await;
+        }
         self.bot.look_into_log().await?;
-        self.settle().await?;
+        self.read_log(SETTLE_WAIT).await?;
         let (log, own) = self.bot.certificates().await?;
+        if let Some(file) = &wanted.evidence {
+            certificates::write_evidence(file, log.as_ref())?;
+        }
         Ok(self.screen.show(&Line::certificates(None, log.as_ref(), &own))?)
     }
 

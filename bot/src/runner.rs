@@ -67,6 +67,7 @@ pub(crate) struct Runner {
     publishing: Option<CommandId>,
     publish_at: Option<Instant>,
     settling: Vec<oneshot::Sender<()>>,
+    reading: Vec<oneshot::Sender<()>>,
     stopping: bool,
     /// When the database's log was last emptied.
     tidied: Instant,
@@ -99,6 +100,7 @@ impl Runner {
             publishing: None,
             publish_at: None,
             settling: Vec::new(),
+            reading: Vec::new(),
             stopping: false,
             tidied: Instant::now(),
             looked: Instant::now(),
@@ -230,6 +232,7 @@ impl Runner {
                     let _ = reply.send(self.member.verification(&user)?);
                 }
                 Ask::Settled(reply) => self.settling.push(reply),
+                Ask::LogRead(reply) => self.reading.push(reply),
                 Ask::Seen(number) => self.seen = self.seen.max(Some(number)),
                 Ask::Stop => self.stopping = true,
             }
@@ -370,10 +373,13 @@ impl Runner {
     }
 
     fn after_each(&mut self) {
-        if self.connected && self.work.is_idle() {
-            for reply in self.settling.drain(..) {
-                let _ = reply.send(());
-            }
+        if !self.connected || !self.work.is_idle() {
+            return;
+        }
+        let log_is_read = !self.work.is_reading_log();
+        let reading = if log_is_read { std::mem::take(&mut self.reading) } else { Vec::new() };
+        for reply in self.settling.drain(..).chain(reading) {
+            let _ = reply.send(());
         }
     }
 }

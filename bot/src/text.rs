@@ -101,6 +101,7 @@ pub fn render(line: &Line) -> String {
         Line::DeviceCertified { client, time, .. } => certificates::device(client, *time),
         Line::DeviceInOneGroupOnly { client, group, .. } => certificates::lone(client, group),
         Line::Certificates { log, entries, .. } => certificates::all(log.as_ref(), entries),
+        Line::EvidenceHolds { text } => plain(text),
         Line::Error { why, .. } => format!("error: {}", plain(why)),
         Line::Membership(entry) => membership::render(entry),
         Line::Identity(line) => identity::render(line),

@@ -198,7 +198,7 @@ impl Hub {
             Input::Expelled { room, user } => listed::put_out(turn.store, &room, &user, now_ms),
             Input::Operator(order) => turn.operator(&order).map(|answer| operator = Some(answer)),
             Input::Revoked(list) => turn.take_revoked(&list),
-            Input::Tick => turn.sweep().and_then(|()| turn.look_at_accounts()),
+            Input::Tick => turn.tick(),
             Input::Due => turn.release_due(),
         };
         let effects = std::mem::take(&mut turn.effects);

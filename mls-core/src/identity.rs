@@ -22,7 +22,7 @@ use thiserror::Error;
 pub use self::anchors::{FINGERPRINT_DIGITS, TrustAnchor, TrustAnchors, readable_fingerprint};
 pub(crate) use self::certificate::check_path;
 pub use self::certificate::{Certificate, CertificateError, is_anchor, public_key_of};
-pub use self::leaf::{Standing, check_chain, check_leaf, check_leaf_against};
+pub use self::leaf::{Standing, check_chain, check_leaf, check_leaf_against, is_revoked};
 pub use self::revocations::{ListInfo, NoRevocationList, Revocations};
 use crate::address::ClientId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};

@@ -57,6 +57,8 @@ pub const CERTIFICATE_BYTES_MAX: usize = 2 * 1024;
 pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 /// After a refusal no certificate is asked for again before this.
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
+/// A device that knows that it is revoked asks again after this, for that may have been undone.
+pub const REVOKED_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 /// Groups that are renewed at once where a device renews its keys everywhere.
@@ -74,6 +76,9 @@ pub const REVOKED_DEVICES_PER_USER_MAX: usize = 1024;
 /// Certificates that a list of revoked ones names: about 40 bytes each. Those beyond it count no more for the
 /// hub, and are removed, but no list says so.
 pub const REVOKED_CERTIFICATES_MAX: usize = 50_000;
+/// Lists of revoked certificates, one of each issuer: of the key that signs now, and of those before it under which
+/// certificates may still be valid.
+pub const REVOCATION_LISTS_MAX: usize = 4;
 /// Accounts and devices together that an operator is shown as revoked.
 pub const REVOKED_LISTED_MAX: usize = 100_000;
 /// Accounts of which the hub asks the homeserver at once, each minute, which devices they have.
@@ -110,6 +115,8 @@ pub const LOG_PROVEN_MAX: usize = 25_000;
 pub const LOG_OWN_LEAVES_MAX: usize = 10_000;
 /// Keys for which a device remembers that it asked for a certificate; looked through at once.
 pub const LOG_ASKED_KEYS_MAX: usize = 10_000;
+/// Forks of such a log that a device remembers.
+pub const LOG_FORKS_KEPT_MAX: usize = 16;
 /// Entries of such a log in one answer to `FetchOwnEntries`, as far as they fit.
 pub const LOG_ENTRIES_PER_FETCH_MAX: usize = 50;
 /// Replaced roots of an authority whose certificates may still be valid, beside the current one.

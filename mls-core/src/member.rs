@@ -64,6 +64,7 @@ mod opening;
 mod outcome;
 mod output;
 mod own_identity;
+mod own_revocation;
 mod parent_copy;
 pub mod passive_client;
 mod pending_proposals;
@@ -112,7 +113,9 @@ pub use event::{
 pub use exporter::ExportedSecret;
 pub use identity_command::{IdentityCommand, VerifyUser};
 pub use input::{Confirmation, Input, ReceivedMessage};
-pub use log_watch::{Asked, DeviceCertified, LogSummary, LoggedEntry, NotAsked, NotLogged};
+pub use log_watch::{
+    Asked, DeviceCertified, KeptFork, LogSummary, LoggedEntry, NotAsked, NotLogged,
+};
 pub use lone_devices::LoneDevice;
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
 pub use outcome::{Durability, Outcome};

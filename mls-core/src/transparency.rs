@@ -11,12 +11,14 @@
 //! ([`crate::hub`]). The hashing and the proofs are `tlog_tiles`'.
 
 mod entry;
+mod evidence;
 mod frontier;
 mod proof;
 mod tree_head;
 mod view;
 
 pub use entry::{Issued, LogEntry, LogLeaf, RevocationReason, Revoked, SerialNumber, user_label};
+pub use evidence::{HeadSigner, LogEvidence, LogEvidenceError, ShownHead};
 pub use frontier::{Frontier, OwnLeaf};
 pub use proof::{check_consistency, check_inclusion};
 pub(crate) use proof::{hash_of, proof_from};

@@ -51,7 +51,7 @@ use fetch_group_info::{FetchGroupInfo, GroupState};
 use fetch_handshakes::{FetchHandshakes, Handshakes};
 use fetch_log_leaves::{FetchLogLeaves, LogLeaves};
 use fetch_own_entries::{FetchOwnEntries, OwnEntries};
-use fetch_revocations::RevocationList;
+use fetch_revocations::RevocationLists;
 use fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
 use fetch_welcomes::{FetchWelcomes, Welcomes};
 use find_group::{FindGroup, GroupFound};
@@ -177,7 +177,7 @@ pub enum Answer {
     /// To `IssueCredential`.
     Credential(IssuedCredential) = 31u8,
     /// To `FetchRevocations`.
-    Revocations(RevocationList) = 33u8,
+    Revocations(RevocationLists) = 33u8,
     /// To `FetchTreeHead`.
     TreeHead(FetchedTreeHead) = 70u8,
     /// To `ProveCertificate`.
@@ -249,7 +249,7 @@ impl Answer {
         match self {
             Self::GroupInfo(a) => vec![&mut a.group_info, &mut a.tree],
             Self::Handshakes(a) => a.handshakes.iter_mut().map(|h| &mut h.message).collect(),
-            Self::Revocations(a) => vec![&mut a.list],
+            Self::Revocations(a) => a.lists.iter_mut().collect(),
             Self::Welcomes(a) => a.welcomes.iter_mut().flat_map(Welcome::parts_mut).collect(),
             _ => Vec::new(),
         }

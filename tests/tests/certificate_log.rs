@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
+use mls_core::identity::readable_fingerprint;
 use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::deadline;
 use tests::error::RigError;
 use tests::group::Group;
-use tests::rig::{Options, own, shared};
+use tests::rig::{Options, Rig, own, shared};
 
 /// The answer to `certificates`, once it is as wanted.
 fn certificates(bot: &Bot, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value, RigError> {
@@ -97,7 +99,49 @@ fn a_hub_that_shows_two_versions_of_its_log_is_found_out_on_both_networks() -> R
             })?;
             assert!(seen["log"]["size"].as_u64() >= with_hers, "the first is kept: {seen}");
             bot.wait_for("the alarm", |event| event["event"] == "log_forked")?;
+            a_third_person_is_convinced(rig, bot, &seen["log"]["forks"][0])?;
+            goes_on_by_a_persons_word(bot, &seen["log"]["forks"][0]["second"])?;
         }
-        Ok(())
+        let group = Group::form(&alice, &[&bob])?;
+        group.say(&alice, &[&bob], "the log went astray, and we go on")
     })
+}
+
+/// What one of them has in hand is checked by the program alone, without a profile.
+fn a_third_person_is_convinced(rig: &Rig, bot: &Bot, fork: &Value) -> Result<(), RigError> {
+    let file = rig.keeper().folder().join(format!("evidence of {}", bot.account.address));
+    fs::write(&file, fork["evidence"].as_str().unwrap_or_default())
+        .map_err(RigError::file("write", &file))?;
+    let check = |file: &Path| {
+        let output =
+            Command::new(bot.program()).args(["certificates", "--check"]).arg(file).output();
+        output.map_err(RigError::io("cannot start mls-bot"))
+    };
+    let checked = check(&file)?;
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && said.contains("the evidence holds"), "{checked:?}");
+    let authorities = bot.command(json!({"command": "authorities"}))?;
+    let root = authorities.pointer("/authorities/0/known/0/fingerprint").and_then(Value::as_str);
+    let shown = readable_fingerprint(root.unwrap_or_default());
+    assert!(said.contains(&shown), "{said} does not name the root {shown}");
+    let line = fork["evidence"].as_str().unwrap_or_default();
+    fs::write(&file, &line[..line.len() - 8]).map_err(RigError::file("write", &file))?;
+    assert!(!check(&file)?.status.success(), "what was cut convinces");
+    Ok(())
+}
+
+/// The log that came is followed from then on, and read to its end.
+fn goes_on_by_a_persons_word(bot: &Bot, second: &Value) -> Result<(), RigError> {
+    bot.command(json!({"command": "accept_log", "root": second["root"]}))?;
+    bot.wait_for("a loud word", |event| {
+        event["event"] == "warning"
+            && event["text"].as_str().is_some_and(|text| text.contains("BY A PERSON'S WORD"))
+    })?;
+    let followed = certificates(bot, "the log that came, read to its end", |answer| {
+        let log = &answer["log"];
+        log["forked"] == false && log["read"] == log["size"] && !asked(answer, "here").is_empty()
+    })?;
+    let accepted = followed.pointer("/log/forks/0/accepted");
+    assert!(accepted.is_some_and(Value::is_u64), "both heads are kept: {followed}");
+    Ok(())
 }

@@ -75,6 +75,35 @@ fn devices_of_a_revoked_account_stay_out_until_the_administrator_undoes_it() -> 
     })
 }
 
+#[test]
+fn a_revoked_device_learns_of_it_and_goes_on_by_itself_when_that_is_undone() -> Result<(), RigError>
+{
+    shared(|rig| {
+        let (alice, bob) = rig.pair("backalice", "backbob")?;
+        let carol = rig.matrix_bot("backcarol")?;
+        let group = Group::form(&alice, &[&bob, &carol])?;
+        group.converge_to(&[&alice, &bob, &carol], 3)?;
+        for revoked in [&bob, &carol] {
+            let client = revoked.client()?;
+            revoke(rig, &[&client])?;
+            group.wait_removed(revoked)?;
+            // Lists are asked for when a device connects.
+            revoked.quit()?;
+            revoked.start()?;
+            warned(revoked, "this device was revoked")?;
+            revoke(rig, &["--undo", &client])?;
+            revoked.quit()?;
+            revoked.start()?;
+            warned(revoked, "this device counts again")?;
+            group.invite(&alice, &[revoked])?;
+            group.say(revoked, &[&alice], &format!("{client} is here again"))?;
+            let leaf = group.leaf(&alice, revoked)?;
+            assert!(leaf["certified_until"].is_u64() && leaf["revoked"] == false, "{leaf}");
+        }
+        Ok(())
+    })
+}
+
 /// Two looks of the hub at an account, a minute apart, each with a tick of a minute.
 const TWO_LOOKS: Duration = Duration::from_secs(300);
 

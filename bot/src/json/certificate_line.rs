@@ -1,8 +1,10 @@
 //! What is printed of the authority's log of certificates.
 
-use mls_core::member::{Asked, LogSummary, LoggedEntry};
-use mls_core::transparency::LogEntry;
+use mls_core::member::{Asked, KeptFork, LogSummary, LoggedEntry};
+use mls_core::transparency::{LogEntry, SignedTreeHead};
 use serde::Serialize;
+
+use crate::identity_text::Carried;
 
 /// The log, as far as this device has followed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,8 +17,36 @@ pub struct LogLine {
     pub time: u64,
     /// Entries that were looked through for this user's.
     pub read: u64,
-    /// Whether the authority showed two logs.
+    /// Whether the authority showed two logs, and nobody has accepted the second: nothing is followed.
     pub forked: bool,
+    /// All forks that this device has found, the oldest first.
+    pub forks: Vec<ForkLine>,
+}
+
+/// Two heads of the log that do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForkLine {
+    /// When it was found, in milliseconds since 1970.
+    pub found: u64,
+    /// When a person had this device follow the second, in milliseconds since 1970; null where nobody did.
+    pub accepted: Option<u64>,
+    /// The one that was known.
+    pub first: HeadLine,
+    /// The one that came.
+    pub second: HeadLine,
+    /// Both with what shows who signed them, as `certificates --check` takes it.
+    pub evidence: String,
+}
+
+/// A head of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeadLine {
+    /// Its entries.
+    pub size: u64,
+    /// Its Merkle tree hash, in hex.
+    pub root: String,
+    /// When the authority signed that, in milliseconds since 1970.
+    pub time: u64,
 }
 
 /// What the authority did in the name of this user.
@@ -46,7 +76,27 @@ impl From<&LogSummary> for LogLine {
             time: head.time_ms,
             read: log.read,
             forked: log.fork.is_some(),
+            forks: log.forks.iter().map(ForkLine::from).collect(),
         }
+    }
+}
+
+impl From<&KeptFork> for ForkLine {
+    fn from(fork: &KeptFork) -> Self {
+        Self {
+            found: fork.found_ms,
+            accepted: fork.accepted_ms,
+            first: HeadLine::from(&fork.evidence.first.head),
+            second: HeadLine::from(&fork.evidence.second.head),
+            evidence: fork.evidence.to_line(),
+        }
+    }
+}
+
+impl From<&SignedTreeHead> for HeadLine {
+    fn from(signed: &SignedTreeHead) -> Self {
+        let head = &signed.head;
+        Self { size: head.size, root: head.root.to_string(), time: head.time_ms }
     }
 }
 

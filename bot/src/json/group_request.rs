@@ -18,8 +18,9 @@ use crate::knocking;
 use crate::user;
 
 /// Names of these commands.
-pub(super) const NAMES: [&str; 13] = [
+pub(super) const NAMES: [&str; 14] = [
     "trust",
+    "accept_log",
     "revoke",
     "settings",
     "hold_psk",
@@ -54,6 +55,11 @@ pub(super) enum GroupRequest {
         anchors_add: Vec<Anchor>,
         #[serde(default)]
         anchors_remove: Vec<Fingerprint>,
+    },
+    AcceptLog {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        root: Fingerprint,
     },
     Revoke {
         #[serde(rename = "id")]
@@ -247,6 +253,7 @@ impl GroupRequest {
                 Command::ChangeSettings(SettingsCommand { group: group.0, settings })
             }
             Self::Revoke { client, .. } => Command::RevokeDevice(client.0),
+            Self::AcceptLog { root, .. } => Command::AcceptLog(root.0),
             Self::Trust { domain, certificates, .. } => {
                 let anchor = |certificate: Hex| TrustAnchor {
                     domain: domain.clone(),

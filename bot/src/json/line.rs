@@ -280,6 +280,11 @@ pub enum Line {
         /// What it holds in this user's name.
         entries: Vec<EntryLine>,
     },
+    /// Evidence about a log that somebody handed over holds.
+    EvidenceHolds {
+        /// The sentence that says what it shows, and what is left to compare.
+        text: String,
+    },
     /// A line without an id that was not understood, or something that went wrong without a
     /// command.
     Error {

@@ -315,6 +315,7 @@ mod tests {
             r#"{"id":"28","command":"trust","domain":"d","certificates":["00ff"]}"#,
             r#"{"id":"29","command":"authorities"}"#,
             r#"{"id":"31","command":"certificates"}"#,
+            r#"{"id":"35","command":"accept_log","root":"abababababababababababababababababababababababababababababababab"}"#,
             r#"{"id":"30","command":"revoke","client":"matrix:u/a:m/PHONE"}"#,
             r#"{"id":"32","command":"identity_create","replace":true}"#,
             r#"{"id":"33","command":"verify","user":"b@d","digits":"12345"}"#,

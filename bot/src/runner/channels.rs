@@ -47,8 +47,10 @@ pub(crate) enum Ask {
     SignDevice(DeviceRequest, oneshot::Sender<Result<DeviceStatement, SignDeviceError>>),
     /// What is to be compared with a user.
     Verification(UserId, oneshot::Sender<Result<Verification, VerificationError>>),
-    /// Answered when the connection is there and nothing is under way.
+    /// Answered when the connection is there and nothing is under way, but for the reading of the log.
     Settled(oneshot::Sender<()>),
+    /// Answered when that is done too.
+    LogRead(oneshot::Sender<()>),
     /// The user has seen the events up to this number.
     Seen(u64),
     /// End.

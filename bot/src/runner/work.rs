@@ -58,6 +58,8 @@ pub(super) struct Work {
     tasks: JoinSet<()>,
     reports: mpsc::Sender<Report>,
     requests: HashMap<RequestId, (Service, AbortHandle)>,
+    /// Those of them that read the authority's log, which may be long, and for which nobody waits.
+    of_log: HashSet<RequestId>,
     /// Messages that wait, by room; the first is being posted. The member bounds them.
     posts: HashMap<RoomAddress, VecDeque<Post>>,
     uploads: HashSet<Digest>,
@@ -74,6 +76,7 @@ impl Work {
             tasks: JoinSet::new(),
             reports,
             requests: HashMap::new(),
+            of_log: HashSet::new(),
             posts: HashMap::new(),
             uploads: HashSet::new(),
             rooms: HashSet::new(),
@@ -87,13 +90,18 @@ impl Work {
         self.tasks.shutdown().await;
     }
 
-    /// Nothing is being done.
+    /// Nothing is being done but reading the log.
     pub(super) fn is_idle(&self) -> bool {
-        self.requests.is_empty()
+        self.requests.len() == self.of_log.len()
             && self.posts.is_empty()
             && self.uploads.is_empty()
             && self.rooms.is_empty()
             && self.fetches == 0
+    }
+
+    /// The log is being read.
+    pub(super) fn is_reading_log(&self) -> bool {
+        !self.of_log.is_empty()
     }
 
     /// The connection is there again.
@@ -107,6 +115,9 @@ impl Work {
             Some((before, _)) if *before == to => return,
             Some((_, task)) => task.abort(),
             None => {}
+        }
+        if reads_log(&request) {
+            self.of_log.insert(id.clone());
         }
         let (asker, name) = (self.asker.of(to), id.clone());
         let task = self.spawn(async move {
@@ -129,7 +140,7 @@ impl Work {
         reply: Result<Answer, Refusal>,
     ) -> Option<Input> {
         let reply = self.asker.answered(&id, reply)?;
-        let asked = self.requests.remove(&id);
+        let asked = self.forget_request(&id);
         let from = asked.as_ref().map_or(Service::Delivery, |(service, _)| *service);
         asked.iter().for_each(|(_, task)| task.abort());
         let mut answer = match reply {
@@ -233,7 +244,12 @@ impl Work {
 
     /// A request that the network will never take.
     pub(super) fn not_asked(&mut self, id: &RequestId) {
-        self.requests.remove(id);
+        self.forget_request(id);
+    }
+
+    fn forget_request(&mut self, id: &RequestId) -> Option<(Service, AbortHandle)> {
+        self.of_log.remove(id);
+        self.requests.remove(id)
     }
 
     fn spawn(&mut self, task: impl Future<Output = Report> + Send + 'static) -> AbortHandle {
@@ -245,6 +261,17 @@ impl Work {
             let _ = reports.send(task.await).await;
         })
     }
+}
+
+/// Whether a request follows the authority's log.
+fn reads_log(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::FetchTreeHead(_)
+            | Request::FetchLogLeaves(_)
+            | Request::FetchOwnEntries(_)
+            | Request::ProveCertificate(_)
+    )
 }
 
 /// Tries until it is done or refused.

@@ -43,7 +43,7 @@ pub(super) fn render(alarm: &AlarmLine) -> String {
         AlarmLine::LogForked { first, second, .. } => format!(
             "ALARM: the authority showed two logs of certificates, of {first} and of {second} entries: it hides \
              something, or was restored from an old copy. Ask its operator, and compare keys with people over \
-             another way"
+             another way; `certificates` shows both, and how to go on"
         ),
         AlarmLine::NotAsked { index, key, .. } => format!(
             "ALARM: the authority certified a key in the name of this device that this device never had (entry \

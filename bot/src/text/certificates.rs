@@ -1,6 +1,6 @@
 //! The authority's log of certificates, for people.
 
-use crate::json::{EntryLine, LogLine};
+use crate::json::{EntryLine, ForkLine, HeadLine, LogLine};
 
 use super::{plain, short, who};
 
@@ -18,7 +18,32 @@ pub(super) fn all(log: Option<&LogLine>, entries: &[EntryLine]) -> String {
         log.read,
         plain(&log.root)
     );
-    std::iter::once(head).chain(entries.iter().map(one)).collect::<Vec<_>>().join("\n")
+    let forks = log.forks.iter().map(fork);
+    let lines = std::iter::once(head).chain(forks).chain(entries.iter().map(one));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Both heads of a fork, and what can be done about it.
+fn fork(fork: &ForkLine) -> String {
+    let ForkLine { found, accepted, first, second, .. } = fork;
+    let what_now = match accepted {
+        Some(when) => format!("by your word of {} this device follows the second", at(*when)),
+        None => format!(
+            "ask the authority's operator which is right, and show both to others: `certificates --evidence FILE`; \
+             to follow the second: `certificates --accept-log {}`",
+            plain(&second.root)
+        ),
+    };
+    format!(
+        "FORK found at {}: {}\n      and {}\n      {what_now}",
+        at(*found),
+        words(first),
+        words(second)
+    )
+}
+
+fn words(head: &HeadLine) -> String {
+    format!("{} entries at {}, root {}", head.size, at(head.time), plain(&head.root))
 }
 
 fn one(entry: &EntryLine) -> String {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::json::{
-    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, IdentityLine, LogLine,
-    MemberLine, MembershipLine, RoomLine,
+    AlarmLine, AuthorityLine, CertificateLine, ChangeLine, EntryLine, ForkLine, HeadLine,
+    IdentityLine, LogLine, MemberLine, MembershipLine, RoomLine,
 };
 
 const GROUP: &str = "000102030405060708090a0b0c0d0e0f";
@@ -61,8 +61,22 @@ fn every_line_reads_as_pinned() {
         identity: if admin { "verified" } else { "unsigned" },
         identity_key: None,
     };
-    let log =
-        LogLine { size: 9, root: "ab".repeat(32), time: 1_700_000_000_500, read: 9, forked: false };
+    let head = |root: &str| HeadLine { size: 9, root: root.repeat(32), time: 1_700_000_000_500 };
+    let fork = |accepted| ForkLine {
+        found: 1_700_000_000_500,
+        accepted,
+        first: head("ab"),
+        second: head("cd"),
+        evidence: "mls-log-evidence:0:AAAA".into(),
+    };
+    let log = LogLine {
+        size: 9,
+        root: "ab".repeat(32),
+        time: 1_700_000_000_500,
+        read: 9,
+        forked: true,
+        forks: vec![fork(Some(1_700_000_100_000)), fork(None)],
+    };
     let entry = |index: u64, asked: &'static str| EntryLine {
         index,
         what: "issued",

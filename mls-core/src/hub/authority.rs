@@ -165,7 +165,7 @@ pub(super) fn open(
     Ok(authority)
 }
 
-/// What another key has signed for a while to come says nothing of what this one signs.
+/// The list that another key has signed says nothing of what this one signs.
 fn note_signer(store: &Overlay, authority: &Authority) -> Result<(), StoreError> {
     let signer = authority.chain().first().map(|own| sha256(own));
     if store.read::<Digest>(SPACE, SIGNER)? == signer {
@@ -174,7 +174,7 @@ fn note_signer(store: &Overlay, authority: &Authority) -> Result<(), StoreError>
     if let Some(signer) = signer {
         store.write(SPACE, SIGNER, &signer)?;
     }
-    fetch_revocations::outdate(store)
+    fetch_revocations::retire(store)
 }
 
 /// Roots that were replaced, the newest first.

@@ -6,8 +6,15 @@ use crate::limits::SWEEP_ENTRIES_MAX;
 use crate::store::StoreError;
 
 impl Turn<'_> {
+    /// A minute passed.
+    pub(super) fn tick(&mut self) -> Result<(), StoreError> {
+        self.sweep()?;
+        self.renew_revocations()?;
+        self.look_at_accounts()
+    }
+
     /// Takes away what ended, within a bound; the rest goes with the next tick.
-    pub(super) fn sweep(&mut self) -> Result<(), StoreError> {
+    fn sweep(&mut self) -> Result<(), StoreError> {
         self.rates.forget_full(self.now_ms);
         for ended in take_due(self.store, self.now_ms, SWEEP_ENTRIES_MAX)? {
             match ended {

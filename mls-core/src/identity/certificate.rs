@@ -114,18 +114,15 @@ pub fn is_anchor(der: &[u8]) -> bool {
 }
 
 /// Whether a chain leads to one of `anchors` (certificates in DER) at a time, and no list takes its leaf
-/// back. A list that another key has signed says nothing about it: an authority that changes its intermediate
-/// may keep its name.
+/// back. A list that another key has signed says nothing about it, and webpki takes the first one of the issuer's
+/// name: an authority that changes its intermediate may keep that, so each list is held against it alone.
 pub(crate) fn check_path<'a>(
     chain: &CertificateChain,
     anchors: impl IntoIterator<Item = &'a [u8]>,
     time_s: u64,
     revocations: &Revocations,
 ) -> Result<(), CertificateError> {
-    let path = |error: webpki::Error| match error {
-        webpki::Error::CertRevoked => CertificateError::Revoked,
-        error => CertificateError::Path(error.to_string()),
-    };
+    let path = |error: webpki::Error| CertificateError::Path(error.to_string());
     let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
     let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
     let leaf = EndEntityCert::try_from(leaf).map_err(path)?;
@@ -137,15 +134,15 @@ pub(crate) fn check_path<'a>(
         leaf.verify_for_usage(ALGORITHMS, &anchors, between, time, usage, revocation, None)
             .map(drop)
     };
-    let lists = revocations.lists();
-    match RevocationOptionsBuilder::new(&lists) {
-        Ok(options) => match verify(Some(lenient(options))) {
-            Err(webpki::Error::InvalidCrlSignatureForPublicKey) => verify(None),
-            judged => judged,
-        },
-        Err(_) => verify(None),
+    verify(None).map_err(path)?;
+    for list in revocations.naming(leaf.serial()) {
+        if let Ok(options) = RevocationOptionsBuilder::new(&[list])
+            && verify(Some(lenient(options))) == Err(webpki::Error::CertRevoked)
+        {
+            return Err(CertificateError::Revoked);
+        }
     }
-    .map_err(path)
+    Ok(())
 }
 
 /// A list that is old still says what it says; that a newer one is missing is told to people. Whom no list

@@ -65,10 +65,29 @@ pub fn check_chain(
     anchors: &[TrustAnchor],
     time_s: u64,
 ) -> Result<(), CertificateError> {
-    let domain = Certificate::of(chain)?.client.user().domain();
-    let own = anchors.iter().filter(|anchor| anchor.domain == domain);
-    let own = own.map(|anchor| anchor.certificate.as_slice());
-    check_path(chain, own, time_s, &Revocations::none())
+    let certificate = Certificate::of(chain)?;
+    check_path(chain, of_own_domain(&certificate, anchors), time_s, &Revocations::none())
+}
+
+/// Whether an authority of its own domain has taken a chain's leaf back, by these lists.
+pub fn is_revoked(
+    chain: &CertificateChain,
+    anchors: &[TrustAnchor],
+    revocations: &Revocations,
+) -> bool {
+    let Ok(certificate) = Certificate::of(chain) else { return false };
+    let own = of_own_domain(&certificate, anchors);
+    let judged = check_path(chain, own, certificate.not_before_s, revocations);
+    judged == Err(CertificateError::Revoked)
+}
+
+fn of_own_domain<'a>(
+    certificate: &Certificate,
+    anchors: &'a [TrustAnchor],
+) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let domain = certificate.client.user().domain();
+    let own = move |anchor: &&TrustAnchor| anchor.domain == domain;
+    anchors.iter().filter(own).map(|anchor| anchor.certificate.as_slice())
 }
 
 /// Whether a leaf's credential is in itself what it must be.

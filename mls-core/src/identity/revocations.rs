@@ -7,6 +7,7 @@ use mls_rs_core::identity::{Credential, SigningIdentity};
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
+use x509_parser::oid_registry::OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -26,6 +27,8 @@ pub struct Revocations(Vec<CertRevocationList<'static>>);
 /// What a list says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListInfo {
+    /// Tells its issuer from every other: SHA-256 of the name and the authority key identifier.
+    pub issuer: Digest,
     /// Grows with each list of one authority.
     pub number: u64,
     /// Until when a newer one must have come, in seconds since 1970.
@@ -42,8 +45,16 @@ impl Revocations {
 
     /// One list, DER.
     pub fn from_der(der: &[u8]) -> Result<Self, NoRevocationList> {
-        let list = OwnedCertRevocationList::from_der(der).map_err(|_| NoRevocationList)?;
-        Ok(Self(vec![list.into()]))
+        Self::from_ders([der])
+    }
+
+    /// Lists of several issuers, DER: each says something of its own issuer's certificates only.
+    pub fn from_ders<'a>(
+        lists: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, NoRevocationList> {
+        let read = |der| OwnedCertRevocationList::from_der(der).map(CertRevocationList::from);
+        let lists: Result<_, _> = lists.into_iter().map(read).collect();
+        lists.map(Self).map_err(|_| NoRevocationList)
     }
 
     /// Whether a list names the serial number of a leaf's certificate. That its own authority signed the list is
@@ -53,15 +64,18 @@ impl Revocations {
             return false;
         };
         let Ok(certificate) = Certificate::of(chain) else { return false };
-        let named = |list: &CertRevocationList<'_>| {
-            list.find_serial(&certificate.serial).is_ok_and(|found| found.is_some())
-        };
-        self.0.iter().any(named)
+        self.naming(&certificate.serial).next().is_some()
     }
 
-    /// The lists, for webpki.
-    pub(super) fn lists(&self) -> Vec<&CertRevocationList<'static>> {
-        self.0.iter().collect()
+    /// The lists that name a serial number.
+    pub(super) fn naming<'a>(
+        &'a self,
+        serial: &'a [u8],
+    ) -> impl Iterator<Item = &'a CertRevocationList<'static>> {
+        let named = |list: &&CertRevocationList<'_>| {
+            list.find_serial(serial).is_ok_and(|found| found.is_some())
+        };
+        self.0.iter().filter(named)
     }
 }
 
@@ -73,9 +87,14 @@ impl ListInfo {
         let serials = list.iter_revoked_certificates().map(|one| one.raw_serial().to_vec());
         let serials: Vec<Vec<u8>> = serials.collect();
         let entries = sha256_parts(&serials.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let of_key = OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER;
+        let key = list.extensions().iter().find(|one| one.oid == of_key).map(|one| one.value);
+        let issuer = sha256_parts(&[list.issuer().as_raw(), key.unwrap_or_default()]);
         let next = list.next_update().and_then(|time| u64::try_from(time.timestamp()).ok());
         match (number, next) {
-            (Some(number), Some(next_update_s)) => Ok(Self { number, next_update_s, entries }),
+            (Some(number), Some(next_update_s)) => {
+                Ok(Self { issuer, number, next_update_s, entries })
+            }
             _ => Err(NoRevocationList),
         }
     }

@@ -110,6 +110,7 @@ impl Member {
                     | Command::RotateEverywhere
                     | Command::TrustAnchors(_)
                     | Command::RevokeDevice(_)
+                    | Command::AcceptLog(_)
                     | Command::Identity(_)
                     | Command::Join(_)
                     | Command::Knock(_),

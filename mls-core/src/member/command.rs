@@ -6,9 +6,9 @@ use mls_rs_core::psk::PreSharedKey;
 use super::{DomainAnchorsCommand, IdentityCommand};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::group_settings::Settings;
-use crate::wire::GroupId;
 use crate::wire::create_room::CreateRoom;
 use crate::wire::knock::DenyKnock;
+use crate::wire::{Digest, GroupId};
 
 /// Chosen by the caller; every command ends in one `CommandDone` or `CommandFailed` with it.
 pub type CommandId = String;
@@ -65,6 +65,8 @@ pub enum Command {
     TrustAnchors(DomainAnchorsCommand) = 32u8,
     /// Take another device of this user out of everything, for good.
     RevokeDevice(ClientId) = 33u8,
+    /// Follow the log of certificates that came where the known one forked, and whose head has this root.
+    AcceptLog(Digest) = 34u8,
     /// Ask the admins of a room's group to be let in.
     Knock(RoomAddress) = 60u8,
     /// Say no to who knocked, as an admin; an Invite says yes.
@@ -98,6 +100,7 @@ impl Command {
             | Self::RotateEverywhere
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
+            | Self::AcceptLog(_)
             | Self::Identity(_)
             | Self::Join(_)
             | Self::Knock(_) => None,
@@ -128,6 +131,7 @@ impl Command {
             | Self::RotateEverywhere
             | Self::TrustAnchors(_)
             | Self::RevokeDevice(_)
+            | Self::AcceptLog(_)
             | Self::Identity(_)
             | Self::Join(_)
             | Self::Knock(_) => return self,

@@ -16,7 +16,7 @@ use super::pinned_anchors::DomainAnchors;
 use super::requests::Purpose;
 use crate::authority::request_certificate;
 use crate::identity::{Certificate, CertificateError, check_chain};
-use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS};
+use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS, REVOKED_AGAIN_MS};
 use crate::policy::KEY_PACKAGE_LEFT_MS;
 use crate::store::StoreError;
 use crate::wire::issue_credential::{IssueCredential, IssuedCredential, proof_of};
@@ -97,7 +97,7 @@ impl Member {
         }
         for suite in SCHEMES {
             let purpose = Purpose::Credential(suite.into());
-            if self.is_fresh(self.keys.of(suite)) || self.is_asking(|asked| *asked == purpose) {
+            if self.is_fresh(self.keys.of(suite))? || self.is_asking(|asked| *asked == purpose) {
                 continue;
             }
             let key = self.keys.of(suite).clone();
@@ -107,8 +107,9 @@ impl Member {
     }
 
     /// Whether a key has a certificate that need not be renewed yet.
-    pub(super) fn is_fresh(&self, key: &SignatureKey) -> bool {
-        key.renew_at_ms().is_some_and(|at_ms| self.now_ms < at_ms)
+    pub(super) fn is_fresh(&self, key: &SignatureKey) -> Result<bool, StoreError> {
+        let young = key.renew_at_ms().is_some_and(|at_ms| self.now_ms < at_ms);
+        Ok(young && !self.is_taken_back(key)?)
     }
 
     /// What stood in the way of a certificate may be gone.
@@ -154,14 +155,18 @@ impl Member {
             // The answer was on its way for longer than that.
             Err(_) if ended => self.want_credentials()?,
             Err(why) => {
-                self.patience.again_ms = self.now_ms.saturating_add(CREDENTIAL_AGAIN_MS);
+                let known = self.is_known_revoked()?;
+                let wait_ms = if known { REVOKED_AGAIN_MS } else { CREDENTIAL_AGAIN_MS };
+                self.patience.again_ms = self.now_ms.saturating_add(wait_ms);
                 if self.is_over(self.keys.of(suite)) {
                     self.keys.uncertify(&self.overlay, suite)?;
                     self.engine = self.engine_of(SUITE);
                 }
-                let text =
-                    format!("this device gets no certificate of its domain's authority: {why}");
-                self.warn(&GroupId(Vec::new()), text)?;
+                if !known {
+                    let text =
+                        format!("this device gets no certificate of its domain's authority: {why}");
+                    self.warn(&GroupId(Vec::new()), text)?;
+                }
             }
         }
         self.lose_patience()
@@ -185,13 +190,14 @@ impl Member {
             Ok(certificate) => certificate,
             Err(why) => return Ok(Err(why)),
         };
-        let first = key.certified_at_ms().is_none();
+        let (first, taken_back) = (key.certified_at_ms().is_none(), self.is_taken_back(key)?);
         self.keys.certify(&self.overlay, suite, issued.chain, &certificate, self.now_ms)?;
         self.engine = self.engine_of(SUITE);
-        if first {
+        if first || taken_back {
             self.outdate_key_packages(suite)?;
+            self.patience.waiting |= taken_back;
         }
-        Ok(Ok(()))
+        self.look_whether_given_back().map(Ok)
     }
 
     /// Whether a certificate is what was asked for a key, and its authority the one that is pinned.

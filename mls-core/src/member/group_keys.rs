@@ -121,7 +121,11 @@ impl Member {
         let first = self.record(group).is_some_and(|record| record.update_before_message)
             && !self.is_ordered_by_room(group);
         let next = if first { self.group_keys(group)?.next } else { None };
-        Ok(Changes { key: next.filter(|key| self.is_fresh(key)), ..Changes::default() })
+        let key = match next {
+            Some(next) if self.is_fresh(&next)? => Some(next),
+            _ => None,
+        };
+        Ok(Changes { key, ..Changes::default() })
     }
 
     /// A group that this device made in another's place has its leaf with the key of that.
@@ -178,7 +182,7 @@ impl Member {
         suite: CipherSuite,
     ) -> Result<Option<SignatureKey>, StoreError> {
         let next = self.next_key(group, suite)?;
-        if !self.is_certified_by_hub()? || self.is_fresh(&next) {
+        if !self.is_certified_by_hub()? || self.is_fresh(&next)? {
             return Ok(Some(next));
         }
         let purpose = Purpose::GroupCredential(group.clone());
@@ -195,8 +199,12 @@ impl Member {
             let keys: GroupKeys = decode(GROUP_KEYS, &value)?;
             let group = GroupId(group);
             let purpose = Purpose::GroupCredential(group.clone());
-            let Some(current) = keys.current.filter(|key| !self.is_fresh(key)) else { continue };
-            let Some(record) = self.record(&group) else { continue };
+            let (Some(current), Some(record)) = (keys.current, self.record(&group)) else {
+                continue;
+            };
+            if self.is_fresh(&current)? {
+                continue;
+            }
             let suite = CipherSuite::from(record.suite);
             if !self.is_asking(|asked| *asked == purpose) {
                 self.ask_for_credential(purpose, suite, &current)?;
@@ -233,6 +241,7 @@ impl Member {
         }
         match self.intents.values().find(changes).map(|intent| intent.number) {
             Some(number) => self.fail(number, why),
+            None if self.is_known_revoked()? => Ok(()),
             None => self.warn(group, why),
         }
     }

@@ -5,6 +5,7 @@
 //! what convinces others is kept. The log is the hub's, and so is the authority; but what the hub has signed
 //! once it cannot take back.
 
+mod fork;
 mod head;
 mod leaves;
 mod own;
@@ -12,6 +13,7 @@ mod proofs;
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+pub use self::fork::KeptFork;
 pub use self::own::{Asked, DeviceCertified, LoggedEntry, NotAsked};
 pub use self::proofs::NotLogged;
 pub(super) use self::proofs::SeenCertificate;
@@ -61,13 +63,16 @@ pub struct LogSummary {
     /// Two heads that do not go together, if the log forked; [`TwoHeads::verify`] tells whether they convince
     /// others too.
     pub fork: Option<TwoHeads>,
+    /// All forks that this device has found, the oldest first; a person accepted those before [`LogSummary::fork`].
+    pub forks: Vec<KeptFork>,
 }
 
 impl Member {
     /// The authority's log, where this device has looked into it.
     pub fn certificate_log(&self) -> Result<Option<LogSummary>, StoreError> {
         let Watch { head, frontier, fork, .. } = self.watch()?;
-        Ok(head.map(|head| LogSummary { head, read: frontier.size(), fork }))
+        let forks = self.kept_forks()?;
+        Ok(head.map(|head| LogSummary { head, read: frontier.size(), fork, forks }))
     }
 
     fn watch(&self) -> Result<Watch, StoreError> {

@@ -1,39 +1,30 @@
-//! The list of revoked certificates of this device's authority: fetched now and then, kept, and held against
-//! the leaves of all groups.
+//! The lists of revoked certificates of this device's authority: fetched now and then, kept ([`lists`]), and held
+//! against the leaves of all groups.
 //!
 //! What a group takes does not depend on it, for members hold different lists at one time; the hub refuses
 //! what brings a revoked device in, and has it removed. Until then people are told, and this device adds none.
 
-use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+mod lists;
 
+pub(super) use self::lists::open;
+use self::lists::{Taken, newest_until_s, read, take};
 use super::requests::Purpose;
 use super::{Member, loaded::Loaded};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::identity::{
-    CertificateError, IdentityError, ListInfo, Revocations, check_leaf_against, client_id,
+    CertificateError, IdentityError, Revocations, check_leaf_against, client_id,
 };
-use crate::limits::{DAY_MS, REVOCATIONS_AGAIN_MS};
-use crate::overlay::Overlay;
-use crate::store::{Space, StoreError};
+use crate::limits::{DAY_MS, REVOCATION_LISTS_MAX, REVOCATIONS_AGAIN_MS};
+use crate::store::StoreError;
+use crate::wire::blob::Part;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId, Request};
 
-const LIST: Space = "revocations";
-const KEY: &[u8] = b"list";
+const OLDER_LIST: &str =
+    "the hub shows an older list of revoked certificates than before: it is not used";
 const NO_FRESH_LIST: &str =
     "the hub gives no fresh list of revoked certificates: who was revoked lately is not known";
-
-/// The list as it is stored.
-#[derive(Clone, Debug, MlsSize, MlsEncode, MlsDecode)]
-#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-struct StoredList {
-    number: u64,
-    next_update_s: u64,
-    /// X.509 CRL, DER.
-    #[mls_codec(with = "mls_rs_codec::byte_vec")]
-    list: Vec<u8>,
-}
 
 /// What is remembered in memory.
 #[derive(Debug, Default)]
@@ -46,16 +37,8 @@ pub(super) struct KnownRevocations {
     told_old_ms: u64,
 }
 
-/// The list that a store holds.
-pub(super) fn open(overlay: &Overlay) -> Result<KnownRevocations, StoreError> {
-    let stored: Option<StoredList> = overlay.read(LIST, KEY)?;
-    let list = stored.map(|stored| Revocations::from_der(&stored.list)).transpose();
-    let list = list.map_err(|e| StoreError(format!("{LIST}: {e}")))?.unwrap_or_default();
-    Ok(KnownRevocations { list, ..KnownRevocations::default() })
-}
-
 impl Member {
-    /// Asks for the list, where it was not asked for lately.
+    /// Asks for the lists, where it was not asked for lately.
     pub(super) fn want_revocations(&mut self) -> Result<(), StoreError> {
         if self.hub()?.is_none() || !self.is_certified_by_hub()? {
             return Ok(());
@@ -69,39 +52,30 @@ impl Member {
         self.request(Purpose::Revocations, Request::FetchRevocations).map(drop)
     }
 
-    /// The hub gave the list, which must not be older than the one that is known.
+    /// The hub gave the lists; each must not be older than the one that is known of its issuer.
     pub(super) fn revocations_answered(
         &mut self,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
         let Ok(Answer::Revocations(answer)) = result else { return Ok(()) };
-        let Some(list) = answer.list.inline() else { return Ok(()) };
-        let known: Option<StoredList> = self.overlay.read(LIST, KEY)?;
-        let number = known.as_ref().map_or(0, |known| known.number);
-        match (ListInfo::of(list), Revocations::from_der(list)) {
-            (Ok(info), Ok(_)) if info.number == number => Ok(()),
-            (Ok(info), Ok(read)) if info.number > number => {
-                let known = known.and_then(|known| ListInfo::of(&known.list).ok());
-                // Most lists are made because the one before gets old.
-                let news = known.is_none_or(|known| known.entries != info.entries);
-                self.keep_revocations(info, list)?;
-                self.take_revocations(read, news)
+        let (mut newer, mut news) = (false, false);
+        for list in answer.lists.iter().take(REVOCATION_LISTS_MAX).filter_map(Part::inline) {
+            match take(&self.overlay, self.now_ms, list)? {
+                Taken::Known => {}
+                Taken::Newer { says_more } => (newer, news) = (true, news | says_more),
+                Taken::Older => self.warn(&nowhere(), OLDER_LIST)?,
+                Taken::Broken(error) => self.warn(&nowhere(), format!("the hub: {error}"))?,
             }
-            (Ok(_), Ok(_)) => self.warn(
-                &nowhere(),
-                "the hub shows an older list of revoked certificates than before: it is not used",
-            ),
-            (Err(error), _) | (_, Err(error)) => self.warn(&nowhere(), format!("the hub: {error}")),
         }
+        if !newer {
+            return Ok(());
+        }
+        self.take_revocations(read(&self.overlay)?, news)?;
+        self.look_for_own_revocation()
     }
 
-    fn keep_revocations(&self, info: ListInfo, list: &[u8]) -> Result<(), StoreError> {
-        let ListInfo { number, next_update_s, .. } = info;
-        let stored = StoredList { number, next_update_s, list: list.to_vec() };
-        self.overlay.write(LIST, KEY, &stored)
-    }
-
-    /// Holds a list against all groups, where it has `news`; members that it is the first to name are told of.
+    /// Holds the lists against all groups, where they have `news`; members whom they are the first to name are told
+    /// of.
     fn take_revocations(&mut self, read: Revocations, news: bool) -> Result<(), StoreError> {
         let before = std::mem::replace(&mut self.revocations.list, read);
         self.revocations.silent_since_ms = None;
@@ -138,7 +112,9 @@ impl Member {
         group: &GroupId,
         clients: &[ClientId],
     ) -> Result<(), StoreError> {
-        for client in clients {
+        // Of this device it is told elsewhere, once for all groups.
+        let own = self.client.clone();
+        for client in clients.iter().filter(|client| **client != own) {
             let text = format!(
                 "{client} was revoked: what it says is not its user's word any more; the hub has it removed"
             );
@@ -149,8 +125,8 @@ impl Member {
 
     /// A list whose time is over, and in whose place none came though it was asked for.
     fn tell_of_old_list(&mut self) -> Result<(), StoreError> {
-        let stored: Option<StoredList> = self.overlay.read(LIST, KEY)?;
-        if stored.is_none_or(|stored| stored.next_update_s >= self.now_ms / 1000) {
+        let until_s = newest_until_s(&self.overlay)?;
+        if until_s.is_none_or(|until_s| until_s >= self.now_ms / 1000) {
             self.revocations.silent_since_ms = None;
             return Ok(());
         }
@@ -180,6 +156,3 @@ fn revoked(loaded: &Loaded, list: &Revocations) -> Vec<ClientId> {
 fn nowhere() -> GroupId {
     GroupId(Vec::new())
 }
-
-#[cfg(test)]
-crate::codec_properties::hold!(StoredList);

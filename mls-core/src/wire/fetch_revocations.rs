@@ -4,13 +4,15 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::blob::Part;
 
-/// The list; for every account.
+/// The lists; for every account.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-pub struct RevocationList {
-    /// An X.509 CRL, DER (RFC 5280 5), signed by the key that signs certificates.
-    pub list: Part,
+pub struct RevocationLists {
+    /// X.509 CRLs, DER (RFC 5280 5): the one of the key that signs certificates now, then the last one of each
+    /// former key under which certificates may still be valid; at most
+    /// [`REVOCATION_LISTS_MAX`](crate::limits::REVOCATION_LISTS_MAX).
+    pub lists: Vec<Part>,
 }
 
 #[cfg(test)]
-crate::codec_properties::hold!(RevocationList);
+crate::codec_properties::hold!(RevocationLists);

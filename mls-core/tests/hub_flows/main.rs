@@ -34,6 +34,7 @@ mod requests;
 mod restarting;
 mod returning;
 mod revocation;
+mod revocation_lists;
 mod revoked_by_operator;
 mod roots;
 mod settings;

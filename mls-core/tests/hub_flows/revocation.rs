@@ -89,7 +89,7 @@ pub(crate) fn assert_refused<T: std::fmt::Debug>(result: Result<T, Refusal>, wor
 pub(crate) fn list(world: &mut World, to: &Device) -> (ListInfo, Revocations) {
     match world.request(&to.user(), Request::FetchRevocations) {
         Ok(Answer::Revocations(answer)) => {
-            let der = answer.list.inline().unwrap().to_vec();
+            let der = answer.lists[0].inline().unwrap().to_vec();
             (ListInfo::of(&der).unwrap(), Revocations::from_der(&der).unwrap())
         }
         other => panic!("{other:?}"),

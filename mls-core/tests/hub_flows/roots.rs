@@ -8,33 +8,25 @@ use mls_core::address::{ClientId, UserId};
 use mls_core::authority::{
     Authority, AuthorityKey, AuthorityKeyError, KeyAlgorithm, request_certificate,
 };
-use mls_core::bridge_group::BridgeGroup;
 use mls_core::crypto::Crypto;
 use mls_core::engine::{self, sha256};
 use mls_core::hub::{
-    AnswerEffect, Effect, Hub, HubSetup, Input, OperatorOrder, Reply, ReplyTo, RequestInput,
-    RootChange, Whom,
+    AnswerEffect, Effect, Hub, HubSetup, Input, Reply, ReplyTo, RequestInput, RootChange,
 };
-use mls_core::identity::{
-    Certificate, ListInfo, Revocations, Standing, TrustAnchor, TrustAnchors, check_chain,
-    check_leaf_against,
-};
+use mls_core::identity::{TrustAnchor, check_chain};
 use mls_core::limits::FORMER_ROOTS_MAX;
 use mls_core::policy::CREDENTIAL_LIFETIME_MS;
 use mls_core::store::{MemoryStore, StoreError};
-use mls_core::wire::blob::Part;
-use mls_core::wire::create_room::RoomCreated;
-use mls_core::wire::fetch_revocations::RevocationList;
+use mls_core::wire::fetch_revocations::RevocationLists;
 use mls_core::wire::fetch_tree_head::FetchTreeHead;
 use mls_core::wire::hub_info::HubInfo;
 use mls_core::wire::issue_credential::{IssueCredential, proof_of};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request};
 use mls_rs_core::crypto::{SignaturePublicKey, SignatureSecretKey};
-use mls_rs_core::identity::{CertificateChain, Credential, SigningIdentity};
 use rcgen::{CertifiedIssuer, PKCS_ECDSA_P256_SHA256};
 
-use crate::device::{SUITE, bridge_group};
+use crate::device::SUITE;
 use crate::operator::{FileKey, Issuer, at, below, file_key, given, key, root, signs};
 use crate::world::NOW;
 
@@ -67,15 +59,15 @@ impl AuthorityKey for Token {
 }
 
 /// A hub that is opened anew for everything, with a device that asks it for certificates.
-struct Operated {
-    store: MemoryStore,
-    now: u64,
+pub(crate) struct Operated {
+    pub(crate) store: MemoryStore,
+    pub(crate) now: u64,
     device: (SignatureSecretKey, SignaturePublicKey),
     requests: u32,
 }
 
 /// A new intermediate under a root.
-fn intermediate(root: &Issuer) -> Option<Authority> {
+pub(crate) fn intermediate(root: &Issuer) -> Option<Authority> {
     Some(given(below(root, signs("online")), &[root]).unwrap())
 }
 
@@ -88,7 +80,7 @@ fn setup(authority: &Option<Authority>) -> HubSetup {
     }
 }
 
-fn juliet() -> ClientId {
+pub(crate) fn juliet() -> ClientId {
     UserId::xmpp("juliet@x.org").unwrap().device("00000000000000aa").unwrap()
 }
 
@@ -97,12 +89,12 @@ fn is_good(chain: &[Vec<u8>], anchors: &[TrustAnchor], now: u64) -> bool {
 }
 
 impl Operated {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let device = Crypto::system().generate_signature_key(SUITE).unwrap();
         Self { store: MemoryStore::default(), now: NOW, device, requests: 0 }
     }
 
-    fn open(&self, authority: &Option<Authority>) -> Result<Hub, StoreError> {
+    pub(crate) fn open(&self, authority: &Option<Authority>) -> Result<Hub, StoreError> {
         let (hub, writes) = Hub::open(Arc::new(self.store.clone()), setup(authority))?;
         self.store.apply(&writes);
         Ok(hub)
@@ -136,7 +128,7 @@ impl Operated {
         }
     }
 
-    fn info(&mut self, authority: &Option<Authority>) -> HubInfo {
+    pub(crate) fn info(&mut self, authority: &Option<Authority>) -> HubInfo {
         let mut hub = self.open(authority).unwrap();
         match self.ask(&mut hub, Request::HubInfo) {
             Ok(Answer::HubInfo(info)) => info,
@@ -148,17 +140,25 @@ impl Operated {
         self.info(authority).anchors
     }
 
-    /// The list of revoked certificates, DER.
-    fn revocations(&mut self, authority: &Option<Authority>) -> Result<Vec<u8>, Refusal> {
+    /// The lists of revoked certificates, DER.
+    pub(crate) fn revocations(
+        &mut self,
+        authority: &Option<Authority>,
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
         let mut hub = self.open(authority).unwrap();
         match self.ask(&mut hub, Request::FetchRevocations)? {
-            Answer::Revocations(RevocationList { list: Part::Inline(list) }) => Ok(list),
+            Answer::Revocations(RevocationLists { lists }) => {
+                Ok(lists.iter().map(|part| part.inline().unwrap().to_vec()).collect())
+            }
             other => panic!("{other:?}"),
         }
     }
 
     /// A certificate for a fresh key of the device.
-    fn certificate(&mut self, authority: &Option<Authority>) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub(crate) fn certificate(
+        &mut self,
+        authority: &Option<Authority>,
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
         let (secret, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
         let request = request_certificate(&juliet(), SUITE, &secret, &public).unwrap();
         let proof = engine::sign(SUITE, &self.device.0, &proof_of(&request)).unwrap();
@@ -331,48 +331,4 @@ fn while_the_key_is_away_devices_are_told_to_come_again_and_all_else_goes_on() {
     hub.now += DAY_MS;
     let list = hub.revocations(&authority);
     assert!(matches!(list, Err(Refusal::Unavailable(_))), "{list:?}");
-}
-
-#[test]
-fn what_was_revoked_under_a_former_intermediate_stands_in_the_list_of_the_next() {
-    let (mut hub, root) = (Operated::new(), root());
-    let (first, second) = (intermediate(&root), intermediate(&root));
-    let chain: CertificateChain = hub.certificate(&first).unwrap().into();
-    let key = Certificate::of(&chain).unwrap().key;
-    let leaf = SigningIdentity::new(Credential::X509(chain), key.into());
-    let names = |list: &[u8]| Revocations::from_der(list).unwrap().names(&leaf);
-    assert!(!names(&hub.revocations(&first).unwrap()));
-    let mut opened = hub.open(&first).unwrap();
-    let order = OperatorOrder::Revoke(Whom::Client(juliet()));
-    let outcome = opened.handle(hub.now, Input::Operator(order)).unwrap();
-    hub.store.apply(&outcome.writes);
-    for authority in [&first, &second] {
-        assert!(names(&hub.revocations(authority).unwrap()));
-        let refused = hub.certificate(authority).unwrap_err();
-        assert!(refused.to_string().contains("administrator"), "{refused}");
-    }
-}
-
-#[test]
-fn another_intermediate_signs_the_list_anew_which_says_nothing_of_older_certificates() {
-    let (mut hub, root) = (Operated::new(), root());
-    let (first, second) = (intermediate(&root), intermediate(&root));
-    let chain: CertificateChain = hub.certificate(&first).unwrap().into();
-    let number = |list: &[u8]| ListInfo::of(list).unwrap().number;
-    let before = hub.revocations(&first).unwrap();
-    assert_eq!(hub.revocations(&first).unwrap(), before, "it is good for a while");
-    let after = hub.revocations(&second).unwrap();
-    assert_eq!(number(&after), number(&before) + 1);
-    // Both intermediates have the same name.
-    let key = Certificate::of(&chain).unwrap().key;
-    let leaf = SigningIdentity::new(Credential::X509(chain), key.into());
-    let info = hub.info(&second);
-    let anchors = TrustAnchors(info.anchors.clone());
-    let rooms = RoomCreated { matrix_room: None, muc: None };
-    let group = BridgeGroup { anchors, ..bridge_group(&info, &rooms, &juliet().user()) };
-    for list in [before, after] {
-        let list = Revocations::from_der(&list).unwrap();
-        let standing = check_leaf_against(&leaf, &group, None, &list);
-        assert!(matches!(standing, Ok(Standing::Vouched { .. })), "{standing:?}");
-    }
 }

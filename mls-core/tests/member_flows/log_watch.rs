@@ -15,7 +15,7 @@ use crate::story::{ALICE, BOB, JULIET};
 const TABLET: (&str, &str) = ("@alice:a.org", "TABLET");
 
 /// These look, with so much time passed that they may.
-fn look(world: &mut World, indexes: &[usize]) {
+pub(crate) fn look(world: &mut World, indexes: &[usize]) {
     world.now_ms += LOG_AGAIN_MS;
     for index in indexes {
         world.give(*index, Input::LookIntoLog);
@@ -23,7 +23,7 @@ fn look(world: &mut World, indexes: &[usize]) {
     world.run();
 }
 
-fn alarms(world: &World, index: usize) -> Vec<(GroupId, Alarm)> {
+pub(crate) fn alarms(world: &World, index: usize) -> Vec<(GroupId, Alarm)> {
     let alarm = |event: &Event| match event {
         Event::Alarm(told) => Some((told.group.clone(), told.alarm.clone())),
         _ => None,
@@ -158,7 +158,7 @@ fn a_member_whose_certificate_the_hub_does_not_prove_is_pointed_out_and_each_is_
 }
 
 /// Alice's phone has looked into the log of a hub that then goes on from an old copy, and looks again.
-fn forked(devices_after: usize) -> World {
+pub(crate) fn forked(devices_after: usize) -> World {
     let (mut world, _) = World::group(&[ALICE, BOB, JULIET]);
     let old = world.hub_writes.clone();
     world.add(TABLET.0, TABLET.1);

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking; clippy sees only #[test] functions as tests"
 )]
 
+mod another_intermediate;
 mod apart;
 mod attacks;
 mod authorities;
@@ -24,6 +25,7 @@ mod handshake_keys;
 mod hub_keys;
 mod junk;
 mod knocking;
+mod log_fork;
 mod log_watch;
 mod lone_devices;
 mod membership;
@@ -31,6 +33,7 @@ mod membership_log;
 mod network;
 mod new_root;
 mod operations;
+mod own_revocation;
 mod power;
 mod psks;
 mod races;

@@ -9,7 +9,7 @@ use crate::network::World;
 use crate::story::{ALICE, BOB, JULIET};
 
 /// Alice's other device.
-const TABLET: (&str, &str) = (ALICE.0, "TABLET");
+pub(crate) const TABLET: (&str, &str) = (ALICE.0, "TABLET");
 
 #[test]
 fn a_lost_device_is_out_of_every_group_and_reads_nothing_that_is_said_afterwards() {
@@ -55,7 +55,7 @@ fn only_another_device_of_the_same_user_can_be_revoked() {
 }
 
 /// The handshakes that would remove somebody come to nobody.
-fn lose_handshakes(world: &mut World) {
+pub(crate) fn lose_handshakes(world: &mut World) {
     world.tamper = Box::new(|_, input| {
         !matches!(
             input,
@@ -64,12 +64,12 @@ fn lose_handshakes(world: &mut World) {
     });
 }
 
-fn standing(world: &World, index: usize, of: usize) -> Standing {
+pub(crate) fn standing(world: &World, index: usize, of: usize) -> Standing {
     let members = world.nodes[index].member.groups().unwrap().remove(0).members;
     members.into_iter().find(|m| m.client == world.nodes[of].client).unwrap().standing
 }
 
-fn ask_for_list(world: &mut World) {
+pub(crate) fn ask_for_list(world: &mut World) {
     world.now_ms += REVOCATIONS_AGAIN_MS;
     for index in 0..world.nodes.len() {
         world.give(index, Input::LookForRevocations);

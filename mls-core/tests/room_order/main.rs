@@ -31,6 +31,7 @@ mod two_services;
 
 mod apart;
 mod bounds;
+mod coming_back;
 mod disorder;
 mod handing_back;
 mod races;

@@ -7,16 +7,18 @@ use mls_core::identity::{Standing, TrustAnchor, TrustAnchors};
 use mls_core::member::{
     Alarm, AlarmEvent, AnchorSource, AnchorsChanged, Asked, ChangeKind, CommandDone, CommandFailed,
     DeviceCertified, DeviceWaiting, DomainAnchors, EpochEvent, Event, EventRecord, GroupSummary,
-    HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KnockDeniedEvent,
-    KnockedEvent, LogForked, LoneDevice, MemberSummary, MembershipChange, MembershipEntry,
-    MessageEvent, MessagesMissing, NamedAnchor, NotAsked, NotLogged, OtherStateSeen, Proposer,
-    RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable, UnsignedDevice,
-    VerifiedUserChanged, WarningEvent,
+    HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KeptFork,
+    KnockDeniedEvent, KnockedEvent, LogForked, LoneDevice, MemberSummary, MembershipChange,
+    MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked, NotLogged,
+    OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable,
+    UnsignedDevice, VerifiedUserChanged, WarningEvent,
 };
 use mls_core::transparency::{
-    Issued, LogEntry, RevocationReason, Revoked, SerialNumber, SignedTreeHead, TreeHead, TwoHeads,
+    HeadSigner, Issued, LogEntry, LogEvidence, RevocationReason, Revoked, SerialNumber, ShownHead,
+    SignedTreeHead, TreeHead, TwoHeads,
 };
 use mls_core::user_identity::{DeviceRequest, DeviceStatement, Ed25519Key, SeenKey, Verification};
+use mls_core::wire::issue_credential::CertificateBytes;
 use mls_core::wire::{Digest, GroupId};
 
 use super::*;
@@ -225,6 +227,7 @@ fn every_answer_has_its_pinned_line() {
         Line::Identity(IdentityLine::verification(Some("6".into()), &seen)),
         Line::Membership(MembershipLine::new(&group(), &logged())),
         Line::CommandFailed { n: None, id: "8".into(), why: "too many commands wait".into() },
+        Line::EvidenceHolds { text: "the evidence holds".into() },
         Line::Error { why: "missing field `id`".into(), line: Some("{\"text\":\"1\"}".into()) },
         Line::Error { why: "the server is away".into(), line: None },
     ];
@@ -237,8 +240,21 @@ fn log() -> LogSummary {
     LogSummary {
         head: head.clone(),
         read: 9,
-        fork: Some(TwoHeads { first: head.clone(), second: head }),
+        fork: Some(TwoHeads { first: head.clone(), second: head.clone() }),
+        forks: vec![KeptFork {
+            evidence: LogEvidence {
+                domain: "xmpp.example".into(),
+                first: shown(head.clone()),
+                second: shown(head),
+            },
+            found_ms: 1_700_000_000_000,
+            accepted_ms: None,
+        }],
     }
+}
+
+fn shown(head: SignedTreeHead) -> ShownHead {
+    ShownHead { head, signer: HeadSigner { root: CertificateBytes(vec![1]), chain: vec![] } }
 }
 
 fn own_entries() -> [LoggedEntry; 2] {

@@ -7,7 +7,9 @@ use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
 use mls_core::wire::GroupId;
 use mls_core::wire::blob::{BlobChunk, BlobRef, Part};
 use mls_core::wire::fetch_group_info::GroupState;
-use mls_core::wire::fetch_revocations::RevocationList;
+use mls_core::wire::fetch_log_leaves::{FetchLogLeaves, LogLeaves};
+use mls_core::wire::fetch_revocations::RevocationLists;
+use mls_core::wire::fetch_tree_head::FetchTreeHead;
 use mls_core::wire::register_group::RegisterGroup;
 use tokio::time::{Instant, timeout};
 
@@ -78,7 +80,7 @@ async fn a_request_that_another_service_answers_is_put_there_and_no_more_to_the_
     }
     // What is too large for the answer lies at the service that answers.
     let list = Part::Blob(BlobRef { hash: Digest([7; 32]), size: 9 });
-    let answer = Answer::Revocations(RevocationList { list });
+    let answer = Answer::Revocations(RevocationLists { lists: vec![list] });
     assert!(bench.work.answered("r1".to_owned(), Ok(answer)).is_none());
     let call = bench.next_call().await;
     assert!(call.starts_with("request blob-") && call.ends_with(" of the authority"), "{call}");
@@ -148,6 +150,26 @@ async fn a_request_that_the_network_keeps_refusing_ends_as_a_refusal() {
     bench.work.not_asked(&id);
     assert_eq!(refusal, Refusal::Invalid("no such room".to_owned()));
     assert!(bench.work.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_reading_of_the_log_who_did_not_ask_for_it() {
+    let mut bench = Bench::new(|_, _| Ok(()));
+    let page = Request::FetchLogLeaves(FetchLogLeaves { from: 0, size: 1_000_000 });
+    bench.work.request(Service::Authentication, "page".to_owned(), page);
+    assert!(bench.work.is_idle() && bench.work.is_reading_log());
+    bench.work.request(Service::Delivery, "r1".to_owned(), Request::HubInfo);
+    assert!(!bench.work.is_idle());
+    bench.work.answered("r1".to_owned(), Ok(Answer::Done));
+    assert!(bench.work.is_idle() && bench.work.is_reading_log());
+    let leaves = LogLeaves { leaves: Vec::new() };
+    bench.work.answered("page".to_owned(), Ok(Answer::LogLeaves(leaves)));
+    assert!(bench.work.is_idle() && !bench.work.is_reading_log());
+    // One that the network refuses is not waited for either.
+    let head = Request::FetchTreeHead(FetchTreeHead { since_size: 0 });
+    bench.work.request(Service::Authentication, "head".to_owned(), head);
+    bench.work.not_asked(&"head".to_owned());
+    assert!(bench.work.is_idle() && !bench.work.is_reading_log());
 }
 
 #[tokio::test(start_paused = true)]

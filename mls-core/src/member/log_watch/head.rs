@@ -4,14 +4,13 @@ use mls_rs_core::crypto::SignaturePublicKey;
 use mls_rs_core::identity::Credential;
 
 use super::super::Member;
-use super::super::alarm::{Alarm, LogForked};
 use super::super::keys::SUITE;
 use super::super::requests::Purpose;
 use super::{Watch, nowhere};
-use crate::identity::public_key_of;
 use crate::store::StoreError;
-use crate::transparency::{LogError, LogView, SignedTreeHead};
+use crate::transparency::{HeadSigner, LogError, LogView, SignedTreeHead};
 use crate::wire::fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
+use crate::wire::issue_credential::CertificateBytes;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Request};
 
@@ -47,57 +46,44 @@ impl Member {
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
         let Ok(Answer::TreeHead(fetched)) = result else { return Ok(()) };
+        let Some((signer, key)) = self.signer_of(&fetched.head)? else {
+            return self.head_is_unsigned();
+        };
         let mut watch = self.watch()?;
-        match self.follow_head(&watch, fetched)? {
+        match follow_head(&watch, fetched, &key) {
             Ok(head) => {
                 self.log.unsigned = 0;
+                self.keep_signer(&signer)?;
                 if watch.head.is_none() {
                     watch.since = head.head.size;
                 }
                 watch.head = Some(head);
                 self.read_leaves(watch)
             }
-            Err(LogError::Signature) => self.head_is_unsigned(),
-            Err(LogError::Forked(two)) => {
-                let (first, second) = (two.first.head.size, two.second.head.size);
-                watch.fork = Some(*two);
-                self.save_watch(&watch)?;
-                self.alarm(&nowhere(), Alarm::LogForked(LogForked { first, second }))
-            }
+            Err(LogError::Forked(two)) => self.log_forked(watch, *two, signer),
             Err(error) => self.warn(&nowhere(), format!("the hub: {error}")),
         }
     }
 
-    /// The head, if it follows the known one.
-    fn follow_head(
+    /// Who signed a head, of those who may: whoever certified this device, and the roots that it goes by.
+    fn signer_of(
         &self,
-        watch: &Watch,
-        fetched: FetchedTreeHead,
-    ) -> Result<Result<SignedTreeHead, LogError>, StoreError> {
-        let FetchedTreeHead { head, consistency } = fetched;
-        let signers = self.log_signers()?;
-        let signed = |key: &&SignaturePublicKey| head.verify(key).is_ok();
-        let Some(signer) = signers.iter().find(signed) else {
-            return Ok(Err(LogError::Signature));
-        };
-        let view = match &watch.head {
-            None => LogView::first(head, signer),
-            Some(known) => LogView::kept(known.clone()).advance(head, &consistency, signer),
-        };
-        Ok(view.map(|view| view.head().clone()))
-    }
-
-    /// The keys that may have signed: of whoever certified this device, and of the roots that it goes by.
-    fn log_signers(&self) -> Result<Vec<SignaturePublicKey>, StoreError> {
-        let mut certificates = Vec::new();
-        if let Credential::X509(chain) = self.keys.of(SUITE).identity().credential {
-            certificates.extend(chain.get(1).map(|issuer| issuer.to_vec()));
+        head: &SignedTreeHead,
+    ) -> Result<Option<(HeadSigner, SignaturePublicKey)>, StoreError> {
+        let Some(own) = self.own_authority()? else { return Ok(None) };
+        let mut chain = Vec::new();
+        if let Credential::X509(certificates) = self.keys.of(SUITE).identity().credential {
+            chain.extend(certificates.iter().map(|one| CertificateBytes(one.to_vec())));
         }
-        if let Some(own) = self.own_authority()? {
-            certificates.extend(own.known.0.into_iter().map(|anchor| anchor.certificate));
-        }
-        let keys = certificates.iter().filter_map(|der| public_key_of(der).ok());
-        Ok(keys.map(SignaturePublicKey::from).collect())
+        let roots = own.known.0.iter().map(|anchor| CertificateBytes(anchor.certificate.clone()));
+        let signers = roots.flat_map(|root| {
+            [chain.clone(), Vec::new()].map(|chain| HeadSigner { root: root.clone(), chain })
+        });
+        let signed = |signer: HeadSigner| {
+            let key = signer.key(&own.domain).ok()?;
+            head.verify(&key).is_ok().then_some((signer, key))
+        };
+        Ok(signers.filter(|signer| signer.chain.len() != 1).find_map(signed))
     }
 
     /// Perhaps the authority has a new intermediate, whose certificate comes with the next of this device.
@@ -113,4 +99,18 @@ impl Member {
         let key = self.keys.of(SUITE).clone();
         self.ask_for_credential(purpose, SUITE, &key).map(drop)
     }
+}
+
+/// The head, if it follows the known one.
+fn follow_head(
+    watch: &Watch,
+    fetched: FetchedTreeHead,
+    signer: &SignaturePublicKey,
+) -> Result<SignedTreeHead, LogError> {
+    let FetchedTreeHead { head, consistency } = fetched;
+    let view = match &watch.head {
+        None => LogView::first(head, signer),
+        Some(known) => LogView::kept(known.clone()).advance(head, &consistency, signer),
+    };
+    view.map(|view| view.head().clone())
 }

@@ -14,7 +14,7 @@ use super::{Watch, nowhere};
 use crate::address::ClientId;
 use crate::engine::sha256;
 use crate::limits::{LOG_ASKED_KEYS_MAX, LOG_OWN_LEAVES_MAX};
-use crate::overlay::decode;
+use crate::overlay::{Overlay, decode};
 use crate::policy::CREDENTIAL_LIFETIME_MS;
 use crate::store::{Space, StoreError};
 use crate::transparency::{Issued, LogEntry, Revoked};
@@ -78,6 +78,14 @@ pub struct DeviceCertified {
     pub client: ClientId,
     /// When, by the hub's clock in milliseconds since 1970.
     pub at_ms: u64,
+}
+
+/// Deletes all entries: those of another log are to be read.
+pub(super) fn forget_entries(overlay: &Overlay) -> Result<(), StoreError> {
+    for (place, _) in overlay.scan(ENTRY, &[], &[], LOG_OWN_LEAVES_MAX)? {
+        overlay.delete(ENTRY, &place);
+    }
+    Ok(())
 }
 
 impl Member {
@@ -192,6 +200,7 @@ impl Member {
     fn tell_of_own_revoked(&mut self, revoked: &Revoked, asked: Asked) -> Result<(), StoreError> {
         match asked {
             Asked::Before => Ok(()),
+            _ if revoked.client == self.client && self.is_known_revoked()? => Ok(()),
             _ => self.warn(&nowhere(), format!("{} of this user was revoked", revoked.client)),
         }
     }

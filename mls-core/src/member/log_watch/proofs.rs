@@ -24,7 +24,7 @@ use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Digest, GroupId, Request};
 
 /// Hashes of certificates that were looked for in the log, and when.
-const PROVEN: Space = "log_proven";
+pub(super) const PROVEN: Space = "log_proven";
 
 /// A member's certificate, to be looked for in the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, MlsSize, MlsEncode, MlsDecode)]

@@ -91,7 +91,8 @@ impl Member {
     fn take_back(&mut self, group: &GroupId, change: &Change) -> Result<(), StoreError> {
         let pending = self.record(group).and_then(|record| record.pending.clone());
         let won = |pending: &PendingCommit| change.adopted.iter().any(|n| n.id == pending.hash);
-        if pending.is_some_and(|pending| !won(&pending)) {
+        // A way back is made in the hub's state, and the hub says what becomes of it.
+        if pending.is_some_and(|pending| !pending.external && !won(&pending)) {
             self.commit_lost(group)?;
         }
         if change.undone.is_empty() {

@@ -1,0 +1,104 @@
+//! Coming back into a group whose room ordered it meanwhile.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mls_core::bridge_group::Order;
+use mls_core::hub;
+use mls_core::limits::{HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
+use mls_core::member::{Command, Event, Input};
+use mls_core::wire::Request;
+
+use crate::handing_back::{by_room, hand_back, orders};
+use crate::network::Task;
+use crate::room::{Room, one_network, order_by_room};
+
+#[test]
+fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itself() {
+    let mut room = Room::new(3);
+    let group = room.group.clone();
+    // What Bob commits never comes to Carol.
+    room.cut(&[0, 0, 1]);
+    room.rotate(1);
+    room.world.run();
+    room.hub_is_back();
+    let id = hand_back(&mut room.world, 0, &group);
+    room.world.run();
+    room.world.assert_done(0, &id);
+    room.world.pass(HANDED_BACK_WAIT_MS / 1000 - 60);
+    assert_eq!(orders(&room.world, 2), Order::Room);
+    room.world.pass(60 + HOUSEKEEPING_MS / 1000 + 60);
+    room.assert_agree(&[0, 1, 2]);
+    room.heal(3);
+    room.say(2, "here again");
+    room.world.run();
+    room.world.pass(5);
+    assert!((0..3).all(|index| room.world.heard(index).contains(&"TABLET: here again".to_owned())));
+    assert!(room.world.warnings(2).is_empty(), "{:?}", room.world.warnings(2));
+}
+
+#[test]
+fn a_way_back_that_is_under_way_outlives_what_the_room_brings_meanwhile() {
+    let (mut world, group) = by_room(3);
+    // Bob's commit comes to Carol when hers from outside is on its way.
+    let late = Rc::new(RefCell::new(Vec::new()));
+    let kept = Rc::clone(&late);
+    world.tamper = Box::new(move |index, input| {
+        let of_room = index == 2 && matches!(input, Input::Message(_));
+        if of_room {
+            kept.borrow_mut().push(input.clone());
+        }
+        !of_room
+    });
+    world.command(1, Command::Rotate(group.clone()));
+    world.run();
+    let id = hand_back(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &id);
+    let back = world.command(2, Command::Rejoin(group.clone()));
+    let submits = |task: &Task| match task {
+        Task::ToHub(hub::Input::Request(asked)) => {
+            matches!(asked.request, Request::SubmitCommit(_))
+        }
+        _ => false,
+    };
+    while !world.queue.iter().any(submits) {
+        assert!(world.step(), "no commit was made");
+    }
+    let submission: Vec<_> = std::mem::take(&mut world.queue).into();
+    world.tamper = Box::new(|_, _| true);
+    for commit in late.take() {
+        world.give(2, commit);
+    }
+    world.run();
+    assert_eq!(orders(&world, 2), Order::Hub, "she has come to the hub's state");
+    world.queue.extend(submission);
+    world.run();
+    world.assert_done(2, &back);
+    world.assert_agree(&group, &[0, 1, 2]);
+    assert!(world.warnings(2).is_empty(), "{:?}", world.warnings(2));
+}
+
+#[test]
+fn who_lost_the_state_before_it_heard_that_the_room_orders_the_group_comes_back_when_a_hub_does() {
+    let (mut world, group) = one_network(3);
+    world.nodes[2].away = true;
+    order_by_room(&mut world, 0, &group);
+    world.run();
+    world.lose(2, &["group_state", "epoch", "journal"]);
+    world.come_back(2);
+    world.run();
+    let told = "an admin has to hand it back to the hub";
+    assert!(world.warnings(2).iter().any(|w| w.contains(told)), "{:?}", world.warnings(2));
+    let said = world.say(2, &group, "does anybody hear?");
+    world.run();
+    world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+    let removed = world.nodes[2].events.iter().any(|event| matches!(event, Event::Removed(_)));
+    assert!(!removed, "it has a leaf");
+    assert!(world.failure(2, &said).contains(told), "no command waits for ever");
+    let id = hand_back(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &id);
+    world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
