@@ -100,6 +100,14 @@ impl Record {
         !way_back.any(|point| self.lineage.was_in(device, &sent.group, point))
     }
 
+    /// The last epoch that a device has with a state on another branch, in which something was sent by a room's
+    /// order.
+    pub(super) fn parted_from(&self, device: Device, sent: &Sent) -> Option<u64> {
+        let point = sent.point.as_ref().filter(|_| sent.leaf_by_room.is_some())?;
+        let mut way_back = self.lineage.way_back(&sent.group, point);
+        way_back.find(|point| self.lineage.was_in(device, &sent.group, point)).map(|point| point.0)
+    }
+
     /// Whether a room took back the state in which the one was sent before the other was: then each comes when
     /// its branch is known.
     pub(crate) fn are_on_two_branches(&self, one: &Digest, other: &Digest) -> bool {

@@ -30,13 +30,18 @@ pub(crate) struct Followed {
 impl Followed {
     /// Whether what was made in an epoch comes too late to be followed.
     fn is_late(&self, epoch: u64, now_ms: u64) -> bool {
-        let mut later = self.entered.range(epoch.saturating_add(1)..);
         let far = self
             .entered
             .keys()
             .next_back()
             .is_some_and(|highest| epoch.saturating_add(ROOM_REWIND_EPOCHS) < *highest);
-        far || later.any(|(_, at_ms)| at_ms.saturating_add(ROOM_REWIND_MS) <= now_ms)
+        far || self.went_on_long_ago(epoch, now_ms)
+    }
+
+    /// Whether the device went further than an epoch so long ago that states of beside its way are deleted.
+    fn went_on_long_ago(&self, epoch: u64, now_ms: u64) -> bool {
+        let mut later = self.entered.range(epoch.saturating_add(1)..);
+        later.any(|(_, at_ms)| at_ms.saturating_add(ROOM_REWIND_MS) <= now_ms)
     }
 
     /// Who is in it.
@@ -147,7 +152,10 @@ impl Record {
         self.came.insert((device, message), now_ms);
         let Some(sent) = self.messages.get(&message) else { return };
         let Some(followed) = self.followed.get(&(device, sent.group.clone())) else { return };
-        if !followed.is_late(sent.epoch, now_ms) {
+        // A message of a branch is read with the states of that, of which the first is as old as the ways apart.
+        let parted = self.parted_from(device, sent).filter(|_| !sent.commit);
+        let deleted = parted.is_some_and(|epoch| followed.went_on_long_ago(epoch, now_ms));
+        if !deleted && !followed.is_late(sent.epoch, now_ms) {
             return;
         }
         match sent.commit {
