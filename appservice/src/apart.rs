@@ -8,7 +8,7 @@ mod publish;
 use mls_core::hub;
 use mls_core::identity::is_anchor;
 
-pub use follow::{Followed, Found, follow};
+pub use follow::{Found, Listed, follow};
 pub use publish::{Publisher, REVOKED, ROOTS, publishes};
 
 use crate::authority::pem::read_certificates;

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mls_core::delivery::DeliveryError;
-use mls_core::hub::{HubSetup, Input, RevokedList};
+use mls_core::hub::{HubSetup, Input};
 use mls_core::store::StoreError;
 use storage::Database;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet, block_in_place};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::apart::Publisher;
+use crate::apart::{Listed, Publisher};
 use crate::carrier::{Carrier, Delivery};
 use crate::lanes::{Attempt, backoff};
 use crate::limits::{
@@ -39,7 +39,7 @@ pub struct Runtime<C> {
     deliveries: mpsc::Receiver<Delivery>,
     orders: mpsc::Receiver<Ordered>,
     /// What an authority that is another process says; nothing comes where there is none.
-    lists: mpsc::Receiver<RevokedList>,
+    lists: mpsc::Receiver<Listed>,
     /// Writes for a delivery service that is another process.
     publisher: Option<Publisher>,
     decision: Decision,
@@ -57,7 +57,7 @@ pub enum Beside {
     /// This process is both.
     Nobody,
     /// The authority's lists of who is revoked come here.
-    Authority(mpsc::Receiver<RevokedList>),
+    Authority(mpsc::Receiver<Listed>),
     /// What is for the delivery service goes there.
     Delivery(Publisher),
 }
@@ -68,7 +68,7 @@ enum Work {
     Delivered(Delivery),
     Ordered(Ordered),
     Finished(Box<Finished>),
-    Revoked(RevokedList),
+    Revoked(Listed),
     Tick,
     /// The hub wanted to be called now.
     Due,
@@ -200,7 +200,10 @@ impl<C: Carrier> Runtime<C> {
                             }
                         }
                     }
-                    Work::Revoked(list) => decision.decide(Input::Revoked(list))?,
+                    Work::Revoked(Listed { list, done }) => {
+                        decision.decide(Input::Revoked(list))?;
+                        answers.push(done);
+                    }
                     Work::Tick => decision.decide(Input::Tick)?,
                     Work::Due => decision.decide(Input::Due)?,
                 }
@@ -209,7 +212,7 @@ impl<C: Carrier> Runtime<C> {
         })?;
         tracing::debug!(pieces, waiting = decision.lanes.len(), "committed");
         ended.into_iter().for_each(|number| decision.lanes.done(number));
-        // An adapter that is gone needs no answer.
+        // Who is gone needs no answer.
         for done in answers {
             let _ = done.send(());
         }
@@ -217,19 +220,21 @@ impl<C: Carrier> Runtime<C> {
             let _ = done.send(answer);
         }
         self.together = self.together.saturating_mul(2).min(GROUP_COMMIT_MAX);
-        self.publish();
+        self.publish(ticks);
         if ticks {
             self.keep_house();
         }
         Ok(())
     }
 
-    /// Tells a delivery service that is another process who is revoked, where others are than before or it is time.
-    fn publish(&mut self) {
+    /// Tells a delivery service that is another process who is revoked: at once where others are than before, and
+    /// with a tick where it is time.
+    fn publish(&mut self, ticks: bool) {
         let changed = self.decision.take_revoked_changed();
-        let Some(publisher) = self.publisher.as_mut().filter(|it| changed || it.is_due()) else {
-            return;
-        };
+        let wanted = |it: &&mut Publisher| changed || (ticks && it.is_due());
+        let Some(publisher) = self.publisher.as_mut().filter(wanted) else { return };
+        // What cannot be written now is tried again with the next tick.
+        publisher.outdate();
         let decision = &mut self.decision;
         let written = block_in_place(|| {
             let list = decision.signed_revoked_list().map_err(|error| error.to_string())?;

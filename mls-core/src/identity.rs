@@ -20,8 +20,8 @@ use mls_rs_core::identity::{
 use thiserror::Error;
 
 pub use self::anchors::{FINGERPRINT_DIGITS, TrustAnchor, TrustAnchors, readable_fingerprint};
-pub(crate) use self::certificate::check_path;
 pub use self::certificate::{Certificate, CertificateError, is_anchor, public_key_of};
+pub(crate) use self::certificate::{check_path, issuer_key};
 pub use self::leaf::{Standing, check_chain, check_leaf, check_leaf_against, is_revoked};
 pub use self::revocations::{ListInfo, NoRevocationList, Revocations};
 use crate::address::ClientId;

@@ -10,10 +10,11 @@ use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::crypto::Crypto;
 use mls_core::identity::{
     Certificate, CertificateError, IdentityError, ListInfo, Revocations, Standing, TrustAnchor,
-    TrustAnchors, check_leaf, check_leaf_against, client_id, credential,
+    TrustAnchors, check_leaf, check_leaf_against, client_id, credential, public_key_of,
 };
 use mls_core::policy::{CIPHER_SUITES, CREDENTIAL_LIFETIME_MS};
-use mls_core::transparency::RevocationReason;
+use mls_core::transparency::{HeadSigner, RevocationReason};
+use mls_core::wire::issue_credential::CertificateBytes;
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey, SignatureSecretKey};
 use mls_rs_core::identity::{CertificateChain, Credential, SigningIdentity};
 
@@ -292,4 +293,21 @@ fn a_list_that_another_signed_revokes_nothing() {
     let forged = list(&authority(), 1, &[&leaf]);
     assert!(check_leaf_against(&leaf, &group, None, &forged).is_ok());
     assert!(Revocations::from_der(b"no list").is_err() && ListInfo::of(b"no list").is_err());
+}
+
+#[test]
+fn who_signed_a_head_is_told_by_the_path_and_not_by_what_else_is_in_the_chain() {
+    let authority = authority();
+    let (secret, public) = Crypto::system().generate_signature_key(ED25519).unwrap();
+    let mut chain = issue(&authority, &alice(), ED25519, &secret, &public);
+    // One for her own key, where that of the issuer is looked for.
+    let own = chain.first().unwrap().clone();
+    chain.insert(1, own);
+    let signer = HeadSigner {
+        root: CertificateBytes(authority.anchor().to_vec()),
+        chain: chain.into_iter().map(CertificateBytes).collect(),
+    };
+    let root = public_key_of(authority.anchor()).unwrap();
+    assert_eq!(signer.key("example.org").unwrap(), SignaturePublicKey::from(root));
+    assert!(signer.key("capulet.example").is_err());
 }

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use mls_core::hub::RevokedList;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::block_in_place;
 use tokio::time::interval;
 
 use crate::authority::{date, now_ms};
@@ -20,90 +22,142 @@ pub enum Found {
     Fault(String),
 }
 
+/// A list on its way to the hub.
+#[derive(Debug)]
+pub struct Listed {
+    /// The list.
+    pub list: RevokedList,
+    /// Tells that it was followed and that is stored; dropped when it is not, and then the list comes again.
+    pub done: oneshot::Sender<()>,
+}
+
 /// What was found last, so that nothing is said or done twice.
 #[derive(Debug, Default)]
-pub struct Followed {
-    bytes: Vec<u8>,
+struct Followed {
+    /// The file whose list the hub has followed, and when that list was made.
+    kept: Option<(Stamp, u64)>,
     said: String,
+}
+
+/// By what a file that was written anew is told from the former one, without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    /// When it was written last, in seconds and nanoseconds since 1970.
+    written: (i64, i64),
 }
 
 impl Found {
     /// Reads the file.
     pub fn look(file: &Path, roots: &[Vec<u8>]) -> Self {
-        read(file).map_or_else(Self::Fault, |bytes| Self::of(file, &bytes, roots))
+        match open(file) {
+            Ok((opened, _)) => Self::of(file, opened, roots),
+            Err(why) => Self::Fault(why),
+        }
     }
 
-    fn of(file: &Path, bytes: &[u8], roots: &[Vec<u8>]) -> Self {
-        match RevokedList::verify(bytes, roots, now_ms()) {
-            Ok(list) => Self::List(list),
-            Err(error) => Self::Fault(format!("{}: {error}", file.display())),
-        }
+    fn of(file: &Path, opened: File, roots: &[Vec<u8>]) -> Self {
+        let read = read(file, opened).and_then(|bytes| {
+            RevokedList::verify(&bytes, roots, now_ms())
+                .map_err(|error| format!("{}: {error}", file.display()))
+        });
+        read.map_or_else(Self::Fault, Self::List)
     }
 
     /// What people have to hear of it, if anything.
     pub fn fault(&self) -> Option<String> {
         match self {
             Self::Fault(why) => Some(why.clone()),
-            Self::List(list) if is_old(list.made_ms) => Some(format!(
-                "the list of who is revoked was made on {}, and none came for an hour: look that the \
-                 authority runs, and that what it writes gets here",
-                date(list.made_ms)
-            )),
-            Self::List(_) => None,
+            Self::List(list) => too_old(list.made_ms),
+        }
+    }
+
+    fn list(self) -> Option<RevokedList> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::Fault(_) => None,
         }
     }
 }
 
 impl Followed {
-    /// Looks at the file: a list that was not seen before; what is wrong is logged once.
-    fn look(&mut self, file: &Path, roots: &[Vec<u8>]) -> Option<RevokedList> {
-        let read = read(file);
-        let news = read.as_ref().is_ok_and(|bytes| *bytes != self.bytes);
-        let found = match &read {
-            Ok(bytes) => Found::of(file, bytes, roots),
-            Err(why) => Found::Fault(why.clone()),
+    /// Looks at the file: a list that the hub has not followed yet; what is wrong is logged once.
+    fn look(&mut self, file: &Path, roots: &[Vec<u8>]) -> Option<(Stamp, RevokedList)> {
+        let (fault, news) = match open(file) {
+            Err(why) => (Some(why), None),
+            Ok((opened, stamp)) => match self.kept.filter(|(kept, _)| *kept == stamp) {
+                Some((_, made_ms)) => (too_old(made_ms), None),
+                None => {
+                    let found = Found::of(file, opened, roots);
+                    (found.fault(), found.list().map(|list| (stamp, list)))
+                }
+            },
         };
-        let said = found.fault().unwrap_or_default();
+        let said = fault.unwrap_or_default();
         if said != self.said && !said.is_empty() {
             tracing::warn!("the authority's list: {said}");
         }
         self.said = said;
-        match found {
-            Found::List(list) if news => {
-                self.bytes = read.unwrap_or_default();
-                Some(list)
-            }
-            _ => None,
-        }
+        news
     }
 }
 
-/// Hands each list on, as long as somebody takes them.
-pub async fn follow(file: &Path, roots: &[Vec<u8>], lists: mpsc::Sender<RevokedList>) {
+/// Hands each list on, until one is followed, as long as somebody takes them.
+///
+/// Needs a tokio runtime of several threads: a look blocks its thread.
+pub async fn follow(file: &Path, roots: &[Vec<u8>], lists: mpsc::Sender<Listed>) {
     let (mut followed, mut look) = (Followed::default(), interval(REVOKED_LIST_LOOK));
     loop {
         tokio::select! {
             _ = look.tick() => {}
             () = lists.closed() => return,
         }
-        if let Some(list) = followed.look(file, roots)
-            && lists.send(list).await.is_err()
-        {
+        let Some((stamp, list)) = block_in_place(|| followed.look(file, roots)) else { continue };
+        let (made_ms, (done, kept)) = (list.made_ms, oneshot::channel());
+        if lists.send(Listed { list, done }).await.is_err() {
             return;
+        }
+        // What was not stored is handed on again with the next look.
+        if kept.await.is_ok() {
+            followed.kept = Some((stamp, made_ms));
         }
     }
 }
 
-fn is_old(made_ms: u64) -> bool {
-    now_ms().saturating_sub(made_ms) > REVOKED_LIST_OLD_MS
+fn too_old(made_ms: u64) -> Option<String> {
+    let old = now_ms().saturating_sub(made_ms) > REVOKED_LIST_OLD_MS;
+    old.then(|| {
+        format!(
+            "the list of who is revoked was made on {}, and none came for an hour: look that the \
+             authority runs, and that what it writes gets here",
+            date(made_ms)
+        )
+    })
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
+fn open(file: &Path) -> Result<(File, Stamp), String> {
     let failed = |error| format!("{}: {error}", file.display());
+    let opened = File::open(file).map_err(failed)?;
+    let found = opened.metadata().map_err(failed)?;
+    let written = (found.mtime(), found.mtime_nsec());
+    Ok((opened, Stamp { inode: found.ino(), bytes: found.len(), written }))
+}
+
+fn read(file: &Path, opened: File) -> Result<Vec<u8>, String> {
     let longest = u64::try_from(REVOKED_LIST_BYTES_MAX).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(failed)?;
-    opened.take(longest).read_to_end(&mut bytes).map_err(failed)?;
+    let more = longest.saturating_add(1);
+    opened
+        .take(more)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    if bytes.len() > REVOKED_LIST_BYTES_MAX {
+        return Err(format!(
+            "{} is too long for a list of who is revoked: more than {longest} bytes",
+            file.display()
+        ));
+    }
     Ok(bytes)
 }
 
@@ -142,7 +196,9 @@ mod tests {
         assert!(publisher.is_due());
         publisher.write(&hub.signed_revoked_list(now_ms).unwrap()).unwrap();
         assert!(!publisher.is_due());
-        assert_eq!(followed.look(&file, &roots).unwrap().made_ms, now_ms);
+        assert_eq!(followed.look(&file, &roots).unwrap().1.made_ms, now_ms);
+        let (stamp, list) = followed.look(&file, &roots).expect("again, until it was followed");
+        followed.kept = Some((stamp, list.made_ms));
         assert!(followed.look(&file, &roots).is_none(), "twice");
         says(&followed, "");
         // Of another authority, and cut short.
@@ -152,12 +208,22 @@ mod tests {
         fs::write(&file, "half of it").unwrap();
         assert!(followed.look(&file, &roots).is_none());
         says(&followed, "no list");
+        let long = File::create(&file).unwrap();
+        long.set_len(u64::try_from(REVOKED_LIST_BYTES_MAX).unwrap() + 1).unwrap();
+        assert!(followed.look(&file, &roots).is_none());
+        says(&followed, "too long");
         publisher.write(&hub.signed_revoked_list(now_ms + 1).unwrap()).unwrap();
-        assert_eq!(followed.look(&file, &roots).unwrap().made_ms, now_ms + 1);
+        assert_eq!(followed.look(&file, &roots).unwrap().1.made_ms, now_ms + 1);
         publisher
             .write(&hub.signed_revoked_list(now_ms - REVOKED_LIST_OLD_MS - 1000).unwrap())
             .unwrap();
-        assert!(followed.look(&file, &roots).is_some(), "the hub knows which of two is newer");
+        let (stamp, old) = followed.look(&file, &roots).expect("the hub knows which is newer");
         says(&followed, "none came for an hour");
+        followed.kept = Some((stamp, old.made_ms));
+        followed.said.clear();
+        assert!(followed.look(&file, &roots).is_none());
+        says(&followed, "none came for an hour");
+        publisher.outdate();
+        assert!(publisher.is_due());
     }
 }

@@ -41,6 +41,11 @@ impl Publisher {
         self.written.is_none_or(|written| written.elapsed() >= REVOKED_LIST_AGAIN)
     }
 
+    /// The list says too little, until it is written.
+    pub fn outdate(&mut self) {
+        self.written = None;
+    }
+
     /// Writes the list.
     pub fn write(&mut self, list: &[u8]) -> io::Result<()> {
         put(&self.folder.join(REVOKED), list)?;

@@ -1,7 +1,7 @@
 //! What `init` must know, from the command line or asked on the terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use matrix_adapter::is_protected;
 use url::Url;
@@ -89,9 +89,21 @@ impl Answers {
         if matrix.is_none() && xmpp.is_none() {
             return Err(InitError::NoNetwork);
         }
-        let published = given.published.clone().unwrap_or_else(|| PathBuf::from("authority"));
+        let published = match &given.published {
+            Some(folder) => absolute(folder)?,
+            None => PathBuf::from("authority"),
+        };
         Ok(Self { role: given.role, published, matrix, xmpp })
     }
+}
+
+/// A folder that was typed means the same from everywhere: in the configuration it would be one beside that.
+fn absolute(folder: &Path) -> Result<PathBuf, InitError> {
+    std::path::absolute(folder).map_err(|source| InitError::File {
+        what: "find the folder",
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// What a service is called by default: a localpart, or a component before its server's domain.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Ask, CONFIG, HOMESERVER, InitError, PROSODY, REGISTRATION, init};
 use crate::command_line::{InitArguments, InitRole};
@@ -74,6 +74,18 @@ fn the_files_fit_together_are_private_and_hold_no_gap() {
     assert!(prosody.contains("\nComponent \"mls.example.net\"\n"));
     assert!(prosody.contains(&format!("component_secret = \"{}\"", xmpp.secret.reveal())));
     assert!(read(&out, HOMESERVER).contains(out.join(REGISTRATION).to_str().unwrap()));
+}
+
+#[test]
+fn the_authoritys_folder_is_the_one_that_was_typed_wherever_the_configuration_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let published = Some(PathBuf::from("authority/published"));
+    let given = InitArguments { role: InitRole::Delivery, published, ..both(folder.path()) };
+    init(&given, &mut Script::default()).unwrap();
+    let config = Config::load(&folder.path().join(CONFIG)).unwrap();
+    let Roles::Delivery(authority) = &config.roles else { panic!("another role") };
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(authority.roots, here.join("authority/published/roots.pem"));
 }
 
 #[test]

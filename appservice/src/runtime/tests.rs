@@ -1,6 +1,7 @@
 //! Nothing that was acknowledged is lost, nothing overtakes within a lane, whatever fails when.
 
 mod alice;
+mod publish;
 
 use std::collections::VecDeque;
 use std::future::pending;

@@ -90,7 +90,7 @@ impl Reader<'_> {
 }
 
 fn answered(control: &ControlRoom, id: RequestId, reply: Reply) -> Option<Input> {
-    let Some(answer) = control.sealer.open(&id, reply) else {
+    let Some(answer) = control.sealer.open(control.service, &id, reply) else {
         tracing::warn!(id, "an answer cannot be opened; the request is repeated");
         return None;
     };
@@ -112,10 +112,11 @@ fn logged<T>(read: Result<T, DecodeError>, sender: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use mls_core::seal::Sealer;
+    use mls_core::service::Service;
     use mls_core::wire::handshake::SealedHandshake;
     use mls_core::wire::refusal::Refusal;
     use mls_core::wire::welcome_waiting::WelcomeWaiting;
-    use mls_core::wire::{GroupId, Notice};
+    use mls_core::wire::{GroupId, Notice, Request};
     use ruma::OwnedRoomId;
     use serde_json::{Value, json};
 
@@ -152,11 +153,14 @@ mod tests {
         let room: OwnedRoomId = "!control:hs".try_into().unwrap();
         let sealer = sealer();
         sealer.use_authority("@authority:hs", None);
+        let (asked, not_opened) = ("asked".to_owned(), Reply::Refused(Refusal::NotOpened));
+        sealer.seal(Service::Authentication, &asked, &Request::HubInfo).unwrap();
+        let to_authority = answer::encode(&asked, &not_opened);
         let known = Known { hub: Some(room), authority: Some("!authority:hs".try_into().unwrap()) };
         let controls = ControlRooms::new(hub.clone(), sealer, known, String::new());
         let reader = Reader { hub: &hub, controls: &controls };
         let id = "id".to_owned();
-        let refusal = answer::encode(&id, &Reply::Refused(Refusal::NotOpened));
+        let refusal = answer::encode(&id, &not_opened);
         let foreign = answer::encode(&id, &Reply::Sealed(vec![7; 156]));
         for (place, event_type, sender, content, counts) in [
             ("!control:hs", ANSWER, "@mls:hs", &refusal, true),
@@ -164,6 +168,8 @@ mod tests {
             ("!control:hs", ANSWER, "@mallory:hs", &refusal, false),
             ("!other:hs", ANSWER, "@mls:hs", &refusal, false),
             ("!authority:hs", ANSWER, "@authority:hs", &refusal, true),
+            ("!authority:hs", ANSWER, "@authority:hs", &to_authority, true),
+            ("!control:hs", ANSWER, "@mls:hs", &to_authority, false),
             ("!authority:hs", ANSWER, "@mls:hs", &refusal, false),
             ("!control:hs", ANSWER, "@authority:hs", &refusal, false),
             ("!authority:hs", HANDSHAKE, "@authority:hs", &handshake(), false),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use matrix_sdk::Client;
 use mls_core::delivery::DeliveryError;
 use mls_core::seal::Sealer;
+use mls_core::service::Service;
 use ruma::api::client::membership::invite_user::v3 as invite_user;
 use ruma::api::client::room::create_room::v3 as create_room;
 use ruma::serde::Raw;
@@ -31,6 +32,8 @@ const ANSWERED_MAX: usize = 4096;
 
 /// Shared by the requests and the /sync loop.
 pub(super) struct ControlRoom {
+    /// Which of the two answers here.
+    pub(super) service: Service,
     hub: OwnedUserId,
     /// Seals requests, and opens answers.
     pub(super) sealer: Sealer,
@@ -55,12 +58,14 @@ enum HubIs {
 impl ControlRoom {
     /// The room known from an earlier connection, if any. The nonce is this connection's alone.
     pub(super) fn new(
+        service: Service,
         hub: OwnedUserId,
         sealer: Sealer,
         room: Option<OwnedRoomId>,
         nonce: String,
     ) -> Self {
         Self {
+            service,
             hub,
             sealer,
             room: Mutex::new(room),
@@ -200,8 +205,10 @@ mod tests {
         let sealer =
             Sealer::new(UserId::matrix("@a:hs").unwrap(), &mls_core::crypto::Crypto::system())
                 .unwrap();
-        let connection =
-            |nonce: &str| ControlRoom::new(hub.clone(), sealer.clone(), None, nonce.to_owned());
+        let connection = |nonce: &str| {
+            let (hub, sealer) = (hub.clone(), sealer.clone());
+            ControlRoom::new(Service::Delivery, hub, sealer, None, nonce.to_owned())
+        };
         let (first, second) = (connection("1"), connection("2"));
         let before = first.transaction_id("id");
         assert_eq!(first.transaction_id("id"), before);

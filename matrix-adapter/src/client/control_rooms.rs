@@ -36,7 +36,8 @@ pub(super) struct Known {
 impl ControlRooms {
     /// The rooms known from an earlier connection, if any. The nonce is this connection's alone.
     pub(super) fn new(hub: OwnedUserId, sealer: Sealer, known: Known, nonce: String) -> Self {
-        let room = ControlRoom::new(hub, sealer.clone(), known.hub, nonce.clone());
+        let (service, to_hub) = (Service::Delivery, sealer.clone());
+        let room = ControlRoom::new(service, hub, to_hub, known.hub, nonce.clone());
         let authority = Mutex::new(Authority { room: known.authority, control: None });
         Self { hub: Arc::new(room), authority, sealer, nonce }
     }
@@ -83,7 +84,8 @@ impl ControlRooms {
             return Ok(Some(Arc::clone(control)));
         }
         let (sealer, room) = (self.sealer.clone(), authority.room.take());
-        let control = Arc::new(ControlRoom::new(user, sealer, room, self.nonce.clone()));
+        let (service, nonce) = (Service::Authentication, self.nonce.clone());
+        let control = Arc::new(ControlRoom::new(service, user, sealer, room, nonce));
         authority.control = Some(Arc::clone(&control));
         Ok(Some(control))
     }

@@ -128,7 +128,7 @@ impl Turn<'_> {
         }
         match (order, whom) {
             (OperatorOrder::Undo(_), whom) => self.refuses_undo(whom),
-            (_, Whom::Client(client)) if !self.has_seen(client)? => Ok(Some(format!(
+            (_, Whom::Client(client)) if !self.may_be(client)? => Ok(Some(format!(
                 "this hub never saw a device {client}: look at its id again, as `mls-bot members GROUP` shows it"
             ))),
             _ => Ok(None),

@@ -14,7 +14,7 @@ pub(super) use record::{certificates, devices, lift, lift_user, user_since_ms, u
 
 use super::issue_credential::certified_devices;
 use super::turn::{Stop, Turn, not_allowed};
-use super::{fetch_revocations, group_record, idle, leaves, transparency};
+use super::{Roles, fetch_revocations, group_record, idle, leaves, transparency};
 use crate::address::{ClientId, UserId};
 use crate::overlay::Overlay;
 use crate::store::StoreError;
@@ -63,10 +63,12 @@ impl Turn<'_> {
         let why = match revoked_by(self.store, client)? {
             None => return Ok(()),
             Some(RevokedBy::OperatorOfUser) => {
-                format!("{user} is revoked by the administrator of this hub, who alone can undo it")
+                format!(
+                    "{user} is revoked by the administrator of its domain, who alone can undo it"
+                )
             }
             Some(RevokedBy::Operator) => format!(
-                "{client} is revoked by the administrator of this hub: ask them, or log in anew, as another device"
+                "{client} is revoked by the administrator of its domain: ask them, or log in anew, as another device"
             ),
             Some(RevokedBy::Gone) => format!(
                 "{client} is revoked, for its homeserver did not list it any more: log in anew, as another device"
@@ -80,6 +82,16 @@ impl Turn<'_> {
 
     /// Takes a device out of everything; once. In how many groups its removal is proposed.
     pub(super) fn revoke(&mut self, client: &ClientId, by: &RevokedBy) -> Result<u32, StoreError> {
+        self.revoke_at(client, by, self.now_ms)
+    }
+
+    /// The same, of a device that is revoked since `at_ms`.
+    pub(super) fn revoke_at(
+        &mut self,
+        client: &ClientId,
+        by: &RevokedBy,
+        at_ms: u64,
+    ) -> Result<u32, StoreError> {
         if let Some((former, _)) = record::of_device(self.store, client)? {
             // What the operator says of the device itself outlasts what they say of its account.
             if (&former, by) == (&RevokedBy::OperatorOfUser, &RevokedBy::Operator) {
@@ -89,7 +101,7 @@ impl Turn<'_> {
         }
         self.revoked_changed = true;
         let certificates = self.running_certificates(client)?;
-        record::write(self.store, client, self.now_ms, by, certificates)?;
+        record::write(self.store, client, at_ms, by, certificates)?;
         if self.keys.authority.is_some() {
             self.publish_revoked(client, by)?;
         }
@@ -128,8 +140,12 @@ impl Turn<'_> {
         Ok(known)
     }
 
-    /// Whether the hub ever saw the device: one that never showed itself is more likely a slip of the pen.
-    pub(super) fn has_seen(&self, device: &ClientId) -> Result<bool, StoreError> {
+    /// Whether there may be such a device: one that never showed itself here is more likely a slip of the pen. An
+    /// authority alone meets only devices that it certifies, and has to take the word of who names another.
+    pub(super) fn may_be(&self, device: &ClientId) -> Result<bool, StoreError> {
+        if matches!(self.setup.roles, Roles::Authentication { .. }) {
+            return Ok(true);
+        }
         let known = self.known_devices(&device.user())?.contains(device);
         Ok(known || is_revoked(self.store, device)?)
     }

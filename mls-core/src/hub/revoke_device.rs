@@ -26,7 +26,7 @@ impl Turn<'_> {
             return Err(invalid("a device is revoked from another one: log this one out"));
         }
         self.refuse_revoked(by)?;
-        if !self.has_seen(device)? {
+        if !self.may_be(device)? {
             let why = format!("this hub never saw a device {device}: look at its id again");
             return Err(invalid(why));
         }

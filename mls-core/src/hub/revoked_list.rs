@@ -13,7 +13,7 @@ use super::operator::revoked_entries;
 use super::{Hub, RevokedEntry};
 use crate::authority::{AuthorityError, suite_of};
 use crate::engine;
-use crate::identity::{CertificateError, Revocations, check_path, public_key_of};
+use crate::identity::{CertificateError, issuer_key, public_key_of};
 use crate::limits::{CERTIFICATE_BYTES_MAX, CERTIFICATES_PER_CHAIN_MAX, CLOCK_SKEW_MS};
 use crate::store::StoreError;
 use crate::wire::issue_credential::CertificateBytes;
@@ -81,7 +81,10 @@ impl RevokedList {
         let chain: Vec<Vec<u8>> = signed.chain.into_iter().map(|one| one.0).collect();
         let key = public_key_of(chain.first().ok_or(CertificateError::Chain)?)?;
         let (chain, roots) = (CertificateChain::from(chain), roots.iter().map(Vec::as_slice));
-        check_path(&chain, roots, now_ms / 1000, &Revocations::none())?;
+        // Every device has a certificate that leads to the root: this one must be for the key that issued it.
+        if issuer_key(&chain, roots, now_ms / 1000)? != key {
+            return Err(RevokedListError::Signature);
+        }
         let key = SignaturePublicKey::from(key);
         let bytes = signed_bytes(&signed.list)?;
         engine::verify(suite_of(&key), &key, &signed.signature, &bytes)
@@ -112,3 +115,39 @@ fn signed_bytes(list: &RevokedList) -> Result<Vec<u8>, RevokedListError> {
 
 #[cfg(test)]
 crate::codec_properties::hold!(RevokedList, SignedList);
+
+#[cfg(test)]
+mod tests {
+    use mls_rs_core::crypto::CipherSuite;
+
+    use super::*;
+    use crate::address::UserId;
+    use crate::authority::{Authority, CertificateRequest, request_certificate};
+    use crate::crypto::Crypto;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    #[test]
+    fn a_device_that_the_authority_certified_signs_no_list() {
+        let (crypto, suite) = (Crypto::system(), CipherSuite::CURVE25519_AES128);
+        let (authority, _) = Authority::make(&crypto, "of example.org").unwrap();
+        let roots = [authority.anchor().to_vec()];
+        let (secret, public) = crypto.generate_signature_key(suite).unwrap();
+        let client = UserId::matrix("@mallory:example.org").unwrap().device("PHONE").unwrap();
+        let asked = request_certificate(&client, suite, &secret, &public).unwrap();
+        let asked = CertificateRequest::from_der(&asked).unwrap();
+        let mallorys = authority.issue(&crypto, asked, NOW_MS).unwrap();
+        let list = RevokedList { made_ms: NOW_MS, entries: Vec::new() };
+        let bytes = signed_bytes(&list).unwrap();
+        let signed = |chain: Vec<Vec<u8>>, signature| {
+            let chain = chain.into_iter().map(CertificateBytes).collect();
+            SignedList { list: list.clone(), chain, signature }.mls_encode_to_vec().unwrap()
+        };
+        let good =
+            signed(authority.own_chain(NOW_MS).unwrap(), authority.sign_bytes(&bytes).unwrap());
+        assert_eq!(RevokedList::verify(&good, &roots, NOW_MS).unwrap(), list);
+        let forged = signed(mallorys, engine::sign(suite, &secret, &bytes).unwrap());
+        let refused = RevokedList::verify(&forged, &roots, NOW_MS);
+        assert!(matches!(refused, Err(RevokedListError::Signature)));
+    }
+}

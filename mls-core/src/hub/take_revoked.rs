@@ -13,6 +13,11 @@ use crate::store::{Space, StoreError};
 const SPACE: Space = "revoked_list";
 /// When the list was made that was followed last.
 const MADE: &[u8] = b"made";
+/// Nothing, by account: a list named it. What the hub noted by itself, before another process was the authority, no
+/// list lifts by being silent about it.
+const LISTED_USER: Space = "revoked_list_user";
+/// The same of devices, by client.
+const LISTED_DEVICE: Space = "revoked_list_device";
 
 impl Turn<'_> {
     /// Follows a list, which was verified, unless it followed a later one. Of accounts of other domains its
@@ -29,11 +34,13 @@ impl Turn<'_> {
         for entry in ours {
             match &entry.whom {
                 Whom::User(user) => {
-                    self.revoke_account(user)?;
+                    self.revoke_account(user, entry.at_ms)?;
+                    self.note(LISTED_USER, user.as_str())?;
                     users.insert(user.clone());
                 }
                 Whom::Client(client) => {
-                    self.revoke(client, &entry.by)?;
+                    self.revoke_at(client, &entry.by, entry.at_ms)?;
+                    self.note(LISTED_DEVICE, client.as_str())?;
                     clients.insert(client.clone());
                 }
             }
@@ -46,31 +53,64 @@ impl Turn<'_> {
     }
 
     /// The authority says it of the account; which devices it has, the hub knows for itself.
-    fn revoke_account(&mut self, user: &UserId) -> Result<(), StoreError> {
+    fn revoke_account(&mut self, user: &UserId, at_ms: u64) -> Result<(), StoreError> {
         for client in self.known_devices(user)? {
-            self.revoke(&client, &RevokedBy::OperatorOfUser)?;
+            self.revoke_at(&client, &RevokedBy::OperatorOfUser, at_ms)?;
         }
         match revocation::user_since_ms(self.store, user)? {
             Some(_) => Ok(()),
-            None => revocation::write_user(self.store, user, self.now_ms),
+            None => revocation::write_user(self.store, user, at_ms),
         }
     }
 
+    /// Once, for a list is the whole state and comes every few minutes.
+    fn note(&self, space: Space, name: &str) -> Result<(), StoreError> {
+        if self.store.get(space, name.as_bytes())?.is_none() {
+            self.store.put(space, name.as_bytes(), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Whom an earlier list named and this one does not: they may come again. An account gives back the devices that
+    /// were revoked for it.
     fn lift_others(
         &self,
         users: &BTreeSet<UserId>,
         clients: &BTreeSet<ClientId>,
     ) -> Result<(), StoreError> {
-        for (user, _) in revocation::users(self.store, usize::MAX)? {
+        for name in self.noted(LISTED_USER)? {
+            let Ok(user) = UserId::parse(&name) else { continue };
             if !users.contains(&user) {
-                revocation::lift_user(self.store, &user);
+                self.store.delete(LISTED_USER, name.as_bytes());
+                self.lift_account(&user, clients)?;
             }
         }
-        for (client, ..) in revocation::devices(self.store, None, usize::MAX)? {
+        for name in self.noted(LISTED_DEVICE)? {
+            let Ok(client) = ClientId::parse(&name) else { continue };
             if !clients.contains(&client) && !users.contains(&client.user()) {
+                self.store.delete(LISTED_DEVICE, name.as_bytes());
                 revocation::lift(self.store, &client)?;
             }
         }
         Ok(())
+    }
+
+    fn lift_account(&self, user: &UserId, but: &BTreeSet<ClientId>) -> Result<(), StoreError> {
+        revocation::lift_user(self.store, user);
+        for (client, by, _) in revocation::devices(self.store, Some(user), usize::MAX)? {
+            if by == RevokedBy::OperatorOfUser && !but.contains(&client) {
+                revocation::lift(self.store, &client)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn noted(&self, space: Space) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        self.store.each(space, &[], |key, _| {
+            names.extend(std::str::from_utf8(key).map(str::to_owned));
+            Ok(true)
+        })?;
+        Ok(names)
     }
 }

@@ -5,11 +5,12 @@
 //! nothing. The path is validated by webpki, never by hand.
 
 use mls_rs_core::identity::CertificateChain;
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor as Anchor};
 use thiserror::Error;
 use webpki::{
     EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
-    RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert, aws_lc_rs,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath, anchor_from_trusted_cert,
+    aws_lc_rs,
 };
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -113,6 +114,64 @@ pub fn is_anchor(der: &[u8]) -> bool {
     signs && anchor_from_trusted_cert(&CertificateDer::from(der)).is_ok()
 }
 
+/// What a path is judged by.
+struct Judged<'a> {
+    leaf: EndEntityCert<'a>,
+    /// The rest of the chain, in any order, and not all of it needed.
+    between: &'a [CertificateDer<'a>],
+    /// Where it may end, twice.
+    roots: &'a [CertificateDer<'a>],
+    anchors: Vec<Anchor<'a>>,
+}
+
+impl Judged<'_> {
+    fn path(
+        &self,
+        time_s: u64,
+        revocation: Option<RevocationOptions<'_>>,
+    ) -> Result<VerifiedPath<'_>, webpki::Error> {
+        let (time, usage) = (unix_time(time_s), KeyUsage::client_auth());
+        let (anchors, between) = (&self.anchors, self.between);
+        self.leaf.verify_for_usage(ALGORITHMS, anchors, between, time, usage, revocation, None)
+    }
+
+    /// The public key's bits of whoever issued the leaf.
+    fn issuer(&self, path: &VerifiedPath<'_>) -> Result<Vec<u8>, CertificateError> {
+        if let Some(issuer) = path.intermediate_certificates().next() {
+            return public_key_of(&issuer.der());
+        }
+        let place = self.anchors.iter().position(|anchor| anchor == path.anchor());
+        public_key_of(place.and_then(|at| self.roots.get(at)).ok_or(CertificateError::Chain)?)
+    }
+}
+
+fn judge<'a, T>(
+    chain: &CertificateChain,
+    anchors: impl IntoIterator<Item = &'a [u8]>,
+    judge: impl FnOnce(&Judged<'_>) -> Result<T, CertificateError>,
+) -> Result<T, CertificateError> {
+    let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
+    let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
+    let leaf = EndEntityCert::try_from(leaf).map_err(no_path)?;
+    let roots: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
+    let anchors = roots.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
+    judge(&Judged { leaf, between, roots: &roots, anchors: anchors.map_err(no_path)? })
+}
+
+fn no_path(error: webpki::Error) -> CertificateError {
+    CertificateError::Path(error.to_string())
+}
+
+/// The public key's bits of whoever issued a chain's leaf, where the chain leads to one of `anchors` (certificates
+/// in DER) at a time. Of the path that was found, for a chain may hold other certificates beside it.
+pub(crate) fn issuer_key<'a>(
+    chain: &CertificateChain,
+    anchors: impl IntoIterator<Item = &'a [u8]>,
+    time_s: u64,
+) -> Result<Vec<u8>, CertificateError> {
+    judge(chain, anchors, |judged| judged.issuer(&judged.path(time_s, None).map_err(no_path)?))
+}
+
 /// Whether a chain leads to one of `anchors` (certificates in DER) at a time, and no list takes its leaf
 /// back. A list that another key has signed says nothing about it, and webpki takes the first one of the issuer's
 /// name: an authority that changes its intermediate may keep that, so each list is held against it alone.
@@ -122,27 +181,17 @@ pub(crate) fn check_path<'a>(
     time_s: u64,
     revocations: &Revocations,
 ) -> Result<(), CertificateError> {
-    let path = |error: webpki::Error| CertificateError::Path(error.to_string());
-    let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from(one.as_ref())).collect();
-    let (leaf, between) = chain.split_first().ok_or(CertificateError::Chain)?;
-    let leaf = EndEntityCert::try_from(leaf).map_err(path)?;
-    let anchors: Vec<_> = anchors.into_iter().map(CertificateDer::from).collect();
-    let anchors = anchors.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>();
-    let anchors = anchors.map_err(path)?;
-    let verify = |revocation: Option<RevocationOptions<'_>>| {
-        let (time, usage) = (unix_time(time_s), KeyUsage::client_auth());
-        leaf.verify_for_usage(ALGORITHMS, &anchors, between, time, usage, revocation, None)
-            .map(drop)
-    };
-    verify(None).map_err(path)?;
-    for list in revocations.naming(leaf.serial()) {
-        if let Ok(options) = RevocationOptionsBuilder::new(&[list])
-            && verify(Some(lenient(options))) == Err(webpki::Error::CertRevoked)
-        {
-            return Err(CertificateError::Revoked);
+    judge(chain, anchors, |judged| {
+        judged.path(time_s, None).map_err(no_path)?;
+        for list in revocations.naming(judged.leaf.serial()) {
+            if let Ok(options) = RevocationOptionsBuilder::new(&[list])
+                && let Err(webpki::Error::CertRevoked) = judged.path(time_s, Some(lenient(options)))
+            {
+                return Err(CertificateError::Revoked);
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// A list that is old still says what it says; that a newer one is missing is told to people. Whom no list

@@ -90,16 +90,16 @@ impl Member {
             // Late, of the hub.
             return Ok(true);
         }
-        // Two services may name each other.
-        let moved_ms: u64 = self.overlay.read(SPACE, MOVED)?.unwrap_or(0);
-        if known.is_some() && self.now_ms.abs_diff(moved_ms) < HUB_KEYS_AGAIN_MS {
+        // Two services may name each other. What is refused just after a move waits for its next repeat.
+        let moved_ms: Option<u64> = self.overlay.read(SPACE, MOVED)?;
+        if moved_ms.is_some_and(|moved_ms| self.now_ms.abs_diff(moved_ms) < HUB_KEYS_AGAIN_MS) {
             self.doubt_authority();
             return Ok(true);
         }
         self.overlay.write(SPACE, MOVED, &self.now_ms)?;
         self.overlay.write(SPACE, ADDRESS, &there.to_owned())?;
         self.open_authority()?;
-        self.hurry_all_requests().map(|()| true)
+        self.hurry_to_authority().map(|()| true)
     }
 
     /// It does not answer: the hub is to say where it is now.
@@ -133,7 +133,7 @@ impl Member {
             Ok(info) => {
                 self.overlay.write(SPACE, PIN, &AuthorityPin { address, info })?;
                 self.open_authority()?;
-                self.hurry_all_requests()
+                self.hurry_to_authority()
             }
             Err(why) => self.tell_of_authority(&address, &why),
         }

@@ -145,7 +145,7 @@ impl Member {
         let ended = self.has_ended(&result);
         let taken = match result {
             Ok(Answer::Credential(issued)) => self.take_credential(suite, issued)?,
-            Ok(_) => Err("the hub answered something else than a certificate".to_owned()),
+            Ok(_) => Err("the authority answered something else than a certificate".to_owned()),
             Err(refusal) => Err(refusal.to_string()),
         };
         match taken {

@@ -229,7 +229,7 @@ impl Member {
                 Ok(()) => return self.group_credential_came(group),
                 Err(why) => why,
             },
-            Ok(_) => "the hub answered something else than a certificate".to_owned(),
+            Ok(_) => "the authority answered something else than a certificate".to_owned(),
             Err(refusal) => refusal.to_string(),
         };
         let why = format!("no certificate for this group's key: {why}");

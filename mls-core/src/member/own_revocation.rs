@@ -16,8 +16,8 @@ use crate::wire::GroupId;
 const TOLD: Space = "own_revocation";
 const KEY: &[u8] = b"told";
 const REVOKED: &str = "this device was revoked: its groups remove it, and it gets no certificate. If that was not to be, \
-                       ask the administrator of your hub to undo it: this device then goes on by itself. If it was \
-                       revoked by another device of yours, log in anew, as another device";
+                       ask who administers your domain's authority to undo it: this device then goes on by itself. \
+                       If it was revoked by another device of yours, log in anew, as another device";
 const GIVEN_BACK: &str = "this device counts again: it has another certificate, and renews its leaves and key packages with it; \
                           into groups that have removed it somebody has to invite it";
 

@@ -194,6 +194,7 @@ impl Member {
         for id in self.requests_where(|in_flight| in_flight.next_ms <= now_ms) {
             let Some(stored) = self.stored(&id)? else { continue };
             let silent = self.requests.get(&id).is_some_and(|asked| asked.wait_ms >= RETRY_MAX_MS);
+            // What the hub does not answer says nothing of the authority.
             let mut to = self.service_for(&stored.purpose, &stored.request)?;
             if silent && to == Service::Authentication {
                 self.doubt_authority();
@@ -225,6 +226,18 @@ impl Member {
         let now_ms = self.now_ms;
         self.requests.values_mut().for_each(|in_flight| in_flight.next_ms = now_ms);
         self.repeat_requests()
+    }
+
+    /// The same, where the authority is at a new address or says who it is: how long it was silent before counts no more.
+    pub(super) fn hurry_to_authority(&mut self) -> Result<(), StoreError> {
+        for id in self.requests_where(|_| true) {
+            if self.service_of(&id)? == Service::Authentication
+                && let Some(in_flight) = self.requests.get_mut(&id)
+            {
+                in_flight.wait_ms = REQUEST_RETRY_MS;
+            }
+        }
+        self.hurry_all_requests()
     }
 
     /// All requests that wait for an answer.

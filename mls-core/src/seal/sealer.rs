@@ -111,11 +111,16 @@ impl Sealer {
         Ok(RequestEnvelope::Sealed(sealed))
     }
 
-    /// What a service answered; nothing if this is from nobody who was asked, or to an earlier process.
+    /// What `by` answered; nothing if this is from nobody who was asked, or to an earlier process.
     ///
-    /// Of what comes in clear only the answer to the one request in clear counts, and that a
-    /// request did not get through: whether the hub refuses it is a sealed answer.
-    pub fn open(&self, id: &RequestId, reply: Reply) -> Option<Result<Answer, Refusal>> {
+    /// Of what comes in clear only the answer to the one request in clear counts, of the service that was
+    /// asked, and that a request did not get through: whether a service refuses it is a sealed answer.
+    pub fn open(
+        &self,
+        by: Service,
+        id: &RequestId,
+        reply: Reply,
+    ) -> Option<Result<Answer, Refusal>> {
         match reply {
             Reply::Sealed(sealed) => match self.answer_key(id).open(id, &sealed).ok()? {
                 Reply::Ok(answer) => Some(Ok(answer)),
@@ -123,14 +128,21 @@ impl Sealer {
                 Reply::Sealed(_) => None,
             },
             Reply::Ok(answer @ Answer::HubInfo(_)) => {
-                let shared = self.shared();
-                let asked = [&shared.hub.in_clear, &shared.authority.in_clear];
-                asked.contains(&&Some(id.clone())).then_some(Ok(answer))
+                (self.asked_in_clear(id) == Some(by)).then_some(Ok(answer))
             }
             Reply::Ok(_) => None,
+            Reply::Refused(_) if self.asked_in_clear(id).is_some_and(|asked| asked != by) => None,
             Reply::Refused(refusal) if is_of_the_way(&refusal) => Some(Err(refusal)),
             Reply::Refused(_) => Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))),
         }
+    }
+
+    /// Who was asked this in clear.
+    fn asked_in_clear(&self, id: &RequestId) -> Option<Service> {
+        let mut shared = self.shared();
+        [Service::Delivery, Service::Authentication]
+            .into_iter()
+            .find(|to| shared.way(*to).in_clear.as_ref() == Some(id))
     }
 
     fn answer_key(&self, id: &RequestId) -> AnswerKey {
@@ -169,8 +181,10 @@ mod tests {
     use super::super::hub_key::SealKeyPair;
     use super::*;
     use crate::wire::find_group::FindGroup;
+    use crate::wire::hub_info::HubInfo;
 
     const HUB: Service = Service::Delivery;
+    const AUTHORITY: Service = Service::Authentication;
 
     fn find() -> Request {
         Request::FindGroup(FindGroup { room: crate::address::RoomAddress::matrix("!a:a.org") })
@@ -191,10 +205,10 @@ mod tests {
         assert_eq!(request, find());
         let answer =
             Reply::Sealed(key.seal(&Crypto::system(), &id, &Reply::Ok(Answer::Done)).unwrap());
-        assert_eq!(sealer.open(&id, answer.clone()), Some(Ok(Answer::Done)));
-        assert_eq!(sealer.open(&"r2".to_owned(), answer.clone()), None);
+        assert_eq!(sealer.open(HUB, &id, answer.clone()), Some(Ok(Answer::Done)));
+        assert_eq!(sealer.open(HUB, &"r2".to_owned(), answer.clone()), None);
         assert_eq!(
-            Sealer::new(alice, &Crypto::system()).unwrap().open(&id, answer),
+            Sealer::new(alice, &Crypto::system()).unwrap().open(HUB, &id, answer),
             None,
             "of another process"
         );
@@ -211,10 +225,44 @@ mod tests {
             Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
         let id = "r1".to_owned();
         assert_eq!(sealer.seal(HUB, &id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
-        assert_eq!(sealer.open(&id, Reply::Ok(Answer::Done)), None);
+        assert_eq!(sealer.open(HUB, &id, Reply::Ok(Answer::Done)), None);
         let way = Refusal::NotOpened;
-        assert_eq!(sealer.open(&id, Reply::Refused(way.clone())), Some(Err(way)));
-        let said = sealer.open(&id, Reply::Refused(Refusal::UnknownGroup));
+        assert_eq!(sealer.open(HUB, &id, Reply::Refused(way.clone())), Some(Err(way)));
+        let said = sealer.open(HUB, &id, Reply::Refused(Refusal::UnknownGroup));
         assert_eq!(said, Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))));
+    }
+
+    fn info() -> HubInfo {
+        HubInfo {
+            receipt_key: Vec::new(),
+            seal_key: Vec::new(),
+            seal_signature: Vec::new(),
+            senders: Vec::new(),
+            former: Vec::new(),
+            hub_matrix: None,
+            hub_xmpp: None,
+            anchors: Vec::new(),
+            inline_bytes_max: 0,
+            versions: Vec::new(),
+            recovering: false,
+        }
+    }
+
+    #[test]
+    fn who_a_service_is_only_that_service_says() {
+        let sealer =
+            Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
+        let info = Reply::Ok(Answer::HubInfo(info()));
+        let refused = Reply::Refused(Refusal::NotOpened);
+        for (asked, other) in [(HUB, AUTHORITY), (AUTHORITY, HUB)] {
+            let id = format!("{asked:?}");
+            sealer.seal(asked, &id, &Request::HubInfo).unwrap();
+            for reply in [&info, &refused] {
+                assert_eq!(sealer.open(other, &id, reply.clone()), None);
+                assert!(sealer.open(asked, &id, reply.clone()).is_some());
+            }
+        }
+        // Nobody was asked that.
+        assert_eq!(sealer.open(HUB, &"r1".to_owned(), info), None);
     }
 }

@@ -3,12 +3,11 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::SignaturePublicKey;
-use mls_rs_core::identity::CertificateChain;
 use thiserror::Error;
 
 use super::{LogError, SignedTreeHead, TreeHead, TwoHeads};
 use crate::engine::sha256;
-use crate::identity::{Certificate, CertificateError, TrustAnchor, check_chain, public_key_of};
+use crate::identity::{Certificate, CertificateError, issuer_key, public_key_of};
 use crate::wire::Digest;
 use crate::wire::issue_credential::CertificateBytes;
 
@@ -86,19 +85,17 @@ impl LogEvidence {
 impl HeadSigner {
     /// The key, if the certificates show that an authority with this root for this domain has it.
     pub fn key(&self, domain: &str) -> Result<SignaturePublicKey, CertificateError> {
-        let chain: Vec<_> = self.chain.iter().map(|one| one.0.clone()).collect();
-        let issuer = match chain.get(1) {
-            Some(issuer) => {
-                let certificate = self.root.0.clone();
-                let anchor = TrustAnchor { domain: domain.to_owned(), certificate };
-                let chain = CertificateChain::from(chain.clone());
+        let key = match self.chain.as_slice() {
+            [] => public_key_of(&self.root.0)?,
+            chain => {
+                let chain = chain.iter().map(|one| one.0.clone()).collect::<Vec<_>>().into();
+                let leaf = Certificate::of(&chain)?;
+                let root = Some(&*self.root.0).filter(|_| leaf.client.user().domain() == domain);
                 // As of its beginning: how long ago the heads were signed says nothing about who did.
-                check_chain(&chain, &[anchor], Certificate::of(&chain)?.not_before_s)?;
-                issuer
+                issuer_key(&chain, root, leaf.not_before_s)?
             }
-            None => &self.root.0,
         };
-        public_key_of(issuer).map(SignaturePublicKey::from)
+        Ok(SignaturePublicKey::from(key))
     }
 }
 

@@ -154,6 +154,51 @@ fn the_hub_of_another_authority_revokes_nobody_by_itself() {
     }
 }
 
+#[test]
+fn a_device_that_an_authority_alone_never_saw_is_revoked_by_its_user_and_by_the_operator() {
+    let mut two = Two::new();
+    let mut phone = Device::new("bob@example.org", "00000000000000b0");
+    let mut laptop = Device::new("bob@example.org", "00000000000000b1");
+    let alice = two.hub.group_with(&mut [&mut phone, &mut laptop]);
+    two.hub.take_effects();
+    certify(&mut two.authority, &phone).unwrap();
+    // The laptop has a basic credential.
+    let revoked = two.authority.request(&phone.user(), revocation(&phone, &laptop.id));
+    assert_eq!(revoked, Ok(Answer::Done));
+    two.carry();
+    assert_eq!(two.hub.take_posts(&room()).len(), 1, "its removal is proposed");
+    let of_other = two.authority.request(&phone.user(), revocation(&phone, &alice.id));
+    assert_refused(of_other, "cannot revoke");
+    two.order(OperatorOrder::Revoke(Whom::Client(alice.id.clone())));
+    two.carry();
+    assert_eq!(two.hub.take_posts(&room()).len(), 1, "Alice's too");
+}
+
+#[test]
+fn what_was_revoked_before_the_two_were_parted_stays_so_until_a_list_named_it_and_does_no_more() {
+    let mut both = World::alone();
+    let mut laptop = Device::new("bob@example.org", "00000000000000b1");
+    both.group_with(&mut [&mut laptop]);
+    let at_ms = both.now;
+    let carol = RevokedEntry { at_ms, ..revoked("carol@example.org") };
+    let whom = Whom::Client(laptop.id.clone());
+    let laptop = RevokedEntry { whom, by: RevokedBy::Operator, at_ms };
+    for entry in [&carol, &laptop] {
+        let done = both.order(OperatorOrder::Revoke(entry.whom.clone()));
+        assert!(matches!(done, OperatorAnswer::Done(_)), "{done:?}");
+    }
+    let mut two = Two::new();
+    two.hub = two.hub.restored(&both.backup());
+    two.carry();
+    let listed = two.hub.order(OperatorOrder::List);
+    assert_eq!(listed, OperatorAnswer::Listed(vec![carol.clone(), laptop.clone()]));
+    two.order(OperatorOrder::Revoke(carol.whom.clone()));
+    two.carry();
+    two.order(OperatorOrder::Undo(carol.whom));
+    two.carry();
+    assert_eq!(two.hub.order(OperatorOrder::List), OperatorAnswer::Listed(vec![laptop]));
+}
+
 fn revoked(user: &str) -> RevokedEntry {
     let user = UserId::from_human(user).unwrap();
     RevokedEntry { whom: Whom::User(user), by: RevokedBy::Operator, at_ms: NOW }
@@ -162,9 +207,10 @@ fn revoked(user: &str) -> RevokedEntry {
 #[test]
 fn an_older_list_and_accounts_of_other_domains_count_nothing() {
     let mut two = Two::new();
-    let entries = vec![revoked("bob@example.org"), revoked("@carol:elsewhere.org")];
+    let bob = RevokedEntry { at_ms: NOW - 1000, ..revoked("bob@example.org") };
+    let entries = vec![bob.clone(), revoked("@carol:elsewhere.org")];
     two.hub.happen(Input::Revoked(RevokedList { made_ms: NOW, entries }));
-    let bob = OperatorAnswer::Listed(vec![revoked("bob@example.org")]);
+    let bob = OperatorAnswer::Listed(vec![bob]);
     assert_eq!(two.hub.order(OperatorOrder::List), bob);
     for made_ms in [NOW - 1, NOW] {
         two.hub.happen(Input::Revoked(RevokedList { made_ms, entries: Vec::new() }));

@@ -6,7 +6,8 @@ use mls_core::group_settings::Settings;
 use mls_core::hub::{self, Hub, HubSetup};
 use mls_core::member::{Command, Input, SettingsCommand};
 use mls_core::service::ServiceAddress;
-use mls_core::wire::Request;
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, Request};
 
 use crate::network::{START_MS, World};
 use crate::story::{ALICE, BOB, JULIET};
@@ -109,4 +110,58 @@ fn a_device_whose_authority_falls_silent_asks_the_hub_who_may_answer_itself_now(
         let waiting = world.nodes[index].member.pending().unwrap();
         assert!(waiting.is_empty(), "{waiting:?}");
     }
+}
+
+#[test]
+fn an_authority_that_is_silent_for_long_is_asked_for_at_the_hub_now_and_then_until_it_answers() {
+    let root = root();
+    let mut world = World::apart(&[ALICE], &root, &root);
+    world.authority.as_mut().unwrap().silent = true;
+    world.now_ms += mls_core::limits::REVOCATIONS_AGAIN_MS * 2;
+    world.give(0, Input::LookForRevocations);
+    // To this one it has not even said who it is.
+    world.add(JULIET.0, JULIET.1);
+    world.pass(60);
+    world.hub_inputs.clear();
+    world.pass(1800);
+    // A handful of requests of each, each once in some minutes.
+    let asked = world.hub_inputs.iter().filter(|input| matches!(input, hub::Input::Sealed(_)));
+    let asked = asked.count();
+    assert!((2..=100).contains(&asked), "{asked}");
+    let fetches =
+        |world: &World| world.asked_authority(|request| *request == Request::FetchRevocations).0;
+    let before = fetches(&world);
+    world.pass(600);
+    assert!(fetches(&world) > before, "the authority was not asked again");
+    world.authority.as_mut().unwrap().silent = false;
+    world.pass(600);
+    for index in 0..2 {
+        let waiting = world.nodes[index].member.pending().unwrap();
+        assert!(waiting.is_empty(), "{waiting:?}");
+    }
+    let tea = world.found(1);
+    world.invite_all(1, &tea);
+    world.pass(30);
+    assert_eq!(world.certified(1), 2);
+}
+
+#[test]
+fn two_services_that_name_each_other_move_a_device_once_a_minute_at_most() {
+    let root = root();
+    let mut world = World::apart(&[], &root, &root);
+    world.tamper = Box::new(|_, input| {
+        if let Input::Answer(_, result @ Ok(Answer::Credential(_))) = input {
+            *result = Err(Refusal::Elsewhere(address("@mls:a.org", "mls.x.org")));
+        }
+        true
+    });
+    world.add(ALICE.0, ALICE.1);
+    world.pass(300);
+    let (asked, requests) = world.asked_authority(is_for_certificate);
+    assert_eq!(requests, 2, "one a suite");
+    assert!((2 * requests..=6 * requests).contains(&asked), "{asked}");
+    world.tamper = Box::new(|_, _| true);
+    world.pass(300);
+    let waiting = world.nodes[0].member.pending().unwrap();
+    assert!(waiting.is_empty(), "{waiting:?}");
 }

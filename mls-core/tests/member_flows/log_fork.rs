@@ -3,6 +3,7 @@
 use mls_core::member::{Alarm, Asked, Command};
 use mls_core::policy::CREDENTIAL_RENEW_MS;
 use mls_core::store::{MemoryStore, Store, Write};
+use mls_core::transparency::{LogError, LogEvidenceError};
 use mls_core::wire::Digest;
 
 use crate::log_watch::{alarms, forked, look};
@@ -33,7 +34,8 @@ fn both_heads_are_kept_with_what_shows_a_third_person_who_signed_them() {
         assert_eq!(fork.evidence.roots(), [anchor.fingerprint()]);
         let mut forged = fork.evidence.clone();
         forged.second.head.head.root.0[0] ^= 1;
-        assert!(forged.verify().is_err());
+        let unsigned = forged.verify().unwrap_err();
+        assert!(matches!(unsigned, LogEvidenceError::Head(LogError::Signature)), "{unsigned}");
     }
 }
 

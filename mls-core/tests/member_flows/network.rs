@@ -343,7 +343,7 @@ impl World {
         self.hub_store.apply(&outcome.writes);
         self.hub_writes.extend(outcome.writes);
         for effect in outcome.effects {
-            self.carry_out(effect);
+            self.carry_out(Service::Delivery, effect);
         }
     }
 }

@@ -3,6 +3,7 @@
 use mls_core::address::{Network, RoomAddress, UserId};
 use mls_core::hub::{self, Effect, Reply, ReplyTo};
 use mls_core::member::{Confirmation, Input, KeyPackageUpload, ReceivedMessage};
+use mls_core::service::Service;
 use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use mls_core::wire::create_room::RoomCreated;
 use mls_core::wire::publish_key_packages::{KeyPackageBytes, PublishKeyPackages};
@@ -85,7 +86,8 @@ impl World {
         }
     }
 
-    pub(crate) fn carry_out(&mut self, effect: Effect) {
+    /// What one of the two services has done.
+    pub(crate) fn carry_out(&mut self, by: Service, effect: Effect) {
         match effect {
             Effect::Answer(answer) => {
                 let (ReplyTo::ControlRoom(to) | ReplyTo::Jid(to)) = answer.to;
@@ -93,7 +95,7 @@ impl World {
                 let mut result = match answer.reply {
                     Reply::Ok(answer) if self.servers_see.is_none() => Ok(answer),
                     Reply::Refused(refusal) if self.servers_see.is_none() => Err(refusal),
-                    reply => match self.nodes[index].member.sealer().open(&answer.id, reply) {
+                    reply => match self.nodes[index].member.sealer().open(by, &answer.id, reply) {
                         Some(result) => result,
                         None => return,
                     },

@@ -96,7 +96,7 @@ impl World {
                         let said = hub::DeviceKey { job: query.job, result: Ok(Some(key)) };
                         inputs.push(hub::Input::DeviceKey(said));
                     }
-                    other => self.carry_out(other),
+                    other => self.carry_out(Service::Authentication, other),
                 }
             }
         }

@@ -75,7 +75,8 @@ impl HubDoor {
                 (id, read.map_err(|e| unread(format!("{e} in {text}")))?)
             }
         };
-        sealer.open(&id, reply).ok_or_else(|| unread("it does not open".to_owned()))
+        let answer = sealer.open(Service::Delivery, &id, reply);
+        answer.ok_or_else(|| unread("it does not open".to_owned()))
     }
 
     /// A request that must be refused; returns the refusal.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use minidom::Element;
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::member::{Input, ReceivedMessage};
+use mls_core::service::Service;
 use mls_core::wire::Notice;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{interval, timeout};
@@ -173,23 +174,21 @@ impl Worker {
     }
 
     fn on_iq(&mut self, iq: &Element) {
-        match iq.attr("type") {
-            Some("get" | "set") => self.answers.push(answer(iq)),
-            _ if self.is_service(iq.attr("from")) => self.on_answer(iq),
-            _ => {}
+        if matches!(iq.attr("type"), Some("get" | "set")) {
+            self.answers.push(answer(iq));
+            return;
+        }
+        let authority = self.setup.sealer.authority_at();
+        if let Some(by) = service_of(iq.attr("from"), &self.setup.hub, authority.as_deref()) {
+            self.on_answer(by, iq);
         }
     }
 
-    /// The hub, or the authority where that is a service of its own.
-    fn is_service(&self, from: Option<&str>) -> bool {
-        from == Some(&self.setup.hub) || from.map(str::to_owned) == self.setup.sealer.authority_at()
-    }
-
-    fn on_answer(&mut self, iq: &Element) {
+    fn on_answer(&mut self, by: Service, iq: &Element) {
         // Ids of our own begin with a dot; their askers have given up.
         let Some(id) = iq.attr("id").filter(|id| !id.starts_with('.')) else { return };
         match iq::read_answer(iq) {
-            Ok(reply) => match self.setup.sealer.open(&id.to_owned(), reply) {
+            Ok(reply) => match self.setup.sealer.open(by, &id.to_owned(), reply) {
                 Some(answer) => self.inputs.push(Input::Answer(id.to_owned(), answer)),
                 None => tracing::warn!(id, "an answer cannot be opened; the request is repeated"),
             },
@@ -330,6 +329,17 @@ impl Worker {
     }
 }
 
+/// Which service this is the address of: the hub, or the authority where that is a service of its own.
+///
+/// A stanza without `from` is of the account itself, at its server (RFC 6120 8.1.2.1): it is of no service.
+fn service_of(from: Option<&str>, hub: &str, authority: Option<&str>) -> Option<Service> {
+    match from? {
+        from if from == hub => Some(Service::Delivery),
+        from if Some(from) == authority => Some(Service::Authentication),
+        _ => None,
+    }
+}
+
 /// Whether a message says to be of the hub.
 fn is_notice(message: &Element) -> bool {
     !matches!(notice_from_message(message), Err(Unread::NotMine))
@@ -360,4 +370,26 @@ fn answer(iq: &Element) -> Element {
 fn now_ms() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_answers_from_its_own_address_and_a_stanza_without_one_is_no_services() {
+        let apart = Some("authority.x.org");
+        for (from, authority, service) in [
+            (Some("mls.x.org"), None, Some(Service::Delivery)),
+            (Some("mls.x.org"), apart, Some(Service::Delivery)),
+            (Some("authority.x.org"), apart, Some(Service::Authentication)),
+            (Some("authority.x.org"), None, None),
+            (Some("juliet@x.org"), apart, None),
+            (None, apart, None),
+            (None, None, None),
+        ] {
+            let found = service_of(from, "mls.x.org", authority);
+            assert_eq!(found, service, "{from:?}, with an authority at {authority:?}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Member {
         })
     }
 
-    /// The hub gave the head.
+    /// The authority gave the head.
     pub(in super::super) fn tree_head_answered(
         &mut self,
         result: Result<Answer, Refusal>,
@@ -61,7 +61,7 @@ impl Member {
                 self.read_leaves(watch)
             }
             Err(LogError::Forked(two)) => self.log_forked(watch, *two, signer),
-            Err(error) => self.warn(&nowhere(), format!("the hub: {error}")),
+            Err(error) => self.warn(&nowhere(), format!("the authority: {error}")),
         }
     }
 
@@ -90,7 +90,7 @@ impl Member {
     fn head_is_unsigned(&mut self) -> Result<(), StoreError> {
         self.log.unsigned = self.log.unsigned.saturating_add(1);
         if self.log.unsigned > 1 {
-            return self.warn(&nowhere(), format!("the hub: {}", LogError::Signature));
+            return self.warn(&nowhere(), format!("the authority: {}", LogError::Signature));
         }
         let purpose = Purpose::Credential(SUITE.into());
         if self.is_asking(|asked| *asked == purpose) {
