@@ -15,7 +15,7 @@ use crate::wire::issue_credential::CertificateBytes;
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct LogEvidence {
-    /// The domain, as in [`TrustAnchor::domain`].
+    /// The domain, as in [`TrustAnchor::domain`](crate::identity::TrustAnchor::domain).
     pub domain: String,
     /// The one that was known.
     pub first: ShownHead,
@@ -74,7 +74,7 @@ impl LogEvidence {
         TwoHeads { first: self.first.head.clone(), second: self.second.head.clone() }
     }
 
-    /// Fingerprints of the roots, as in [`TrustAnchor::fingerprint`]; one, unless the authority changed it between.
+    /// Fingerprints of the roots, as in [`TrustAnchor::fingerprint`](crate::identity::TrustAnchor::fingerprint); one, unless the authority changed it between.
     pub fn roots(&self) -> Vec<Digest> {
         let mut roots = vec![sha256(&self.first.signer.root.0), sha256(&self.second.signer.root.0)];
         roots.dedup();
