@@ -74,7 +74,8 @@ impl LogEvidence {
         TwoHeads { first: self.first.head.clone(), second: self.second.head.clone() }
     }
 
-    /// Fingerprints of the roots, as in [`TrustAnchor::fingerprint`](crate::identity::TrustAnchor::fingerprint); one, unless the authority changed it between.
+    /// Fingerprints of the roots, as in [`TrustAnchor::fingerprint`](crate::identity::TrustAnchor::fingerprint);
+    /// one, unless the authority changed it between.
     pub fn roots(&self) -> Vec<Digest> {
         let mut roots = vec![sha256(&self.first.signer.root.0), sha256(&self.second.signer.root.0)];
         roots.dedup();
