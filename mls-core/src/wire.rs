@@ -80,6 +80,13 @@ use welcome_waiting::WelcomeWaiting;
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct GroupId(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
 
+impl GroupId {
+    /// No group in particular: what is told concerns all of them.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+}
+
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]

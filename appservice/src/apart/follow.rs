@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use mls_core::hub::RevokedList;
+use mls_core::limits::REVOKED_LISTED_MAX;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::block_in_place;
 use tokio::time::interval;
@@ -69,7 +70,7 @@ impl Found {
     pub fn fault(&self) -> Option<String> {
         match self {
             Self::Fault(why) => Some(why.clone()),
-            Self::List(list) => too_old(list.made_ms),
+            Self::List(list) => too_old(list.made_ms).or_else(|| full(list)),
         }
     }
 
@@ -132,6 +133,16 @@ fn too_old(made_ms: u64) -> Option<String> {
             "the list of who is revoked was made on {}, and none came for an hour: look that the \
              authority runs, and that what it writes gets here",
             date(made_ms)
+        )
+    })
+}
+
+/// A list that has no room for more may lack some who are revoked.
+fn full(list: &RevokedList) -> Option<String> {
+    (list.entries.len() >= REVOKED_LISTED_MAX).then(|| {
+        format!(
+            "the list of who is revoked has {REVOKED_LISTED_MAX} names, which is all it can have: whoever is \
+             revoked beyond that is kept out by the authority alone, when a certificate ends"
         )
     })
 }

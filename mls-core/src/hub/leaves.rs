@@ -75,7 +75,7 @@ fn groups_page(
     from: &[u8],
     limit: usize,
 ) -> Result<Vec<GroupId>, StoreError> {
-    let prefix = group_key(user, &GroupId(Vec::new()));
+    let prefix = group_key(user, &GroupId::none());
     let found = store.scan(GROUPS, &prefix, from, limit)?;
     let id = |key: &[u8]| GroupId(key.get(prefix.len()..).unwrap_or_default().to_vec());
     Ok(found.iter().map(|(key, _)| id(key)).collect())

@@ -166,7 +166,7 @@ impl Member {
         let text = format!(
             "{address}, which the hub names as the authority of this domain, is not used: {why}"
         );
-        self.warn(&GroupId(Vec::new()), text)
+        self.warn(&GroupId::none(), text)
     }
 
     fn authority_address(&self) -> Result<Option<String>, StoreError> {

@@ -165,7 +165,7 @@ impl Member {
                 if !known {
                     let text =
                         format!("this device gets no certificate of its domain's authority: {why}");
-                    self.warn(&GroupId(Vec::new()), text)?;
+                    self.warn(&GroupId::none(), text)?;
                 }
             }
         }

@@ -61,25 +61,24 @@ impl Member {
 
     /// The hub, which is pinned, said again who it is.
     fn hub_again(&mut self, pinned: &HubInfo, info: &HubInfo) -> Result<(), StoreError> {
-        let nowhere = GroupId(Vec::new());
         if info.receipt_key == pinned.receipt_key {
             // Other networks, other bounds; its senders are those that were pinned.
             if info.seal_key != pinned.seal_key {
                 let text = "the hub, or a server before it, shows another seal key beside the receipt \
                             key that this device knows: it is not used";
-                return self.warn(&nowhere, text);
+                return self.warn(&GroupId::none(), text);
             }
             return self.anchors_of_hub(info);
         }
         if !info.takes_the_place_of(pinned) || !info.has_good_seal_key() {
             let text = "the hub shows another key, and the one that this device knows has not signed \
                         for it: it is not believed";
-            return self.warn(&nowhere, text);
+            return self.warn(&GroupId::none(), text);
         }
         self.pin(info)?;
         self.hurry_all_requests()?;
         self.touched.extend(self.groups.keys().cloned());
-        self.warn(&nowhere, "the hub has a new key, for which its old one has signed")
+        self.warn(&GroupId::none(), "the hub has a new key, for which its old one has signed")
     }
 
     /// The hub said who it is.
@@ -100,7 +99,7 @@ impl Member {
             Err(why) => {
                 let text = format!("the hub cannot be used: {why}");
                 self.fail_waiting_creates(&text)?;
-                return self.warn(&GroupId(Vec::new()), text);
+                return self.warn(&GroupId::none(), text);
             }
         }
         self.hurry_all_requests()?;

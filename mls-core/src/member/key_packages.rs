@@ -193,7 +193,7 @@ impl Member {
                 "the homeserver gives no one-time key packages back: up to {staying} from before stay \
                  there, each until it is used or has ended"
             );
-            self.warn(&GroupId(Vec::new()), text)?;
+            self.warn(&GroupId::none(), text)?;
         }
         self.fill_pools(Fill::Whole)
     }

@@ -279,6 +279,7 @@ impl Member {
         self.gaps.forget_group(group);
         self.forget_previous(group);
         self.forget_room_order(group)?;
+        self.forget_past_room_order(group);
         self.forget_ratchet(group);
         self.forget_handshake_keys(group)?;
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;

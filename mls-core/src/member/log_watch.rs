@@ -20,7 +20,6 @@ pub(super) use self::proofs::SeenCertificate;
 use super::Member;
 use crate::store::{Space, StoreError};
 use crate::transparency::{Frontier, OwnLeaf, SignedTreeHead, TwoHeads};
-use crate::wire::GroupId;
 
 const WATCH: Space = "log_watch";
 const KEY: &[u8] = b"watch";
@@ -82,11 +81,6 @@ impl Member {
     fn save_watch(&self, watch: &Watch) -> Result<(), StoreError> {
         self.overlay.write(WATCH, KEY, watch)
     }
-}
-
-/// No group in particular.
-fn nowhere() -> GroupId {
-    GroupId(Vec::new())
 }
 
 #[cfg(test)]

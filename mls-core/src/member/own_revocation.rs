@@ -46,7 +46,7 @@ impl Member {
         }
         if !self.is_known_revoked()? {
             self.overlay.write(TOLD, KEY, &self.now_ms)?;
-            self.warn(&nowhere(), REVOKED)?;
+            self.warn(&GroupId::none(), REVOKED)?;
         }
         self.want_credentials()
     }
@@ -57,7 +57,7 @@ impl Member {
             return Ok(());
         }
         self.overlay.delete(TOLD, KEY);
-        self.warn(&nowhere(), GIVEN_BACK)
+        self.warn(&GroupId::none(), GIVEN_BACK)
     }
 
     fn is_any_taken_back(&self) -> Result<bool, StoreError> {
@@ -68,9 +68,4 @@ impl Member {
         }
         Ok(false)
     }
-}
-
-/// No group in particular.
-fn nowhere() -> GroupId {
-    GroupId(Vec::new())
 }

@@ -205,8 +205,15 @@ impl Member {
             let by = self.client.clone();
             self.removed(group, by)?;
         } else if out {
-            // The state that is there stays: a refusal proves nothing.
-            self.change_record(group, |record| record.rejoin = None)?;
+            // The state that is there stays: a refusal proves nothing. Asked again now and then, told once.
+            let again_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
+            self.change_record(group, |record| {
+                record.rejoin = None;
+                if rejoin.intent.is_none() {
+                    record.shut_out = true;
+                    record.commit_after_ms = again_ms;
+                }
+            })?;
         } else {
             let after_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
             self.change_record(group, |record| {
@@ -222,7 +229,7 @@ impl Member {
                 self.touched.insert(group.clone());
                 self.fail(number, format!("no way back into the group: {why}"))
             }
-            None if never_joined => Ok(()),
+            None if never_joined || (out && record.shut_out) => Ok(()),
             None => self.warn(group, format!("no way back into the group: {why}")),
         }
     }

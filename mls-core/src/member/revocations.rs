@@ -63,8 +63,8 @@ impl Member {
             match take(&self.overlay, self.now_ms, list)? {
                 Taken::Known => {}
                 Taken::Newer { says_more } => (newer, news) = (true, news | says_more),
-                Taken::Older => self.warn(&nowhere(), OLDER_LIST)?,
-                Taken::Broken(error) => self.warn(&nowhere(), format!("the hub: {error}"))?,
+                Taken::Older => self.warn(&GroupId::none(), OLDER_LIST)?,
+                Taken::Broken(error) => self.warn(&GroupId::none(), format!("the hub: {error}"))?,
             }
         }
         if !newer {
@@ -136,7 +136,7 @@ impl Member {
             return Ok(());
         }
         self.revocations.told_old_ms = self.now_ms;
-        self.warn(&nowhere(), NO_FRESH_LIST)
+        self.warn(&GroupId::none(), NO_FRESH_LIST)
     }
 }
 
@@ -150,9 +150,4 @@ fn revoked(loaded: &Loaded, list: &Revocations) -> Vec<ClientId> {
         matches!(judged, Err(IdentityError::Certificate(CertificateError::Revoked)))
     });
     proven.filter_map(|identity| client_id(identity).ok()).collect()
-}
-
-/// No group in particular.
-fn nowhere() -> GroupId {
-    GroupId(Vec::new())
 }

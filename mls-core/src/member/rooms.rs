@@ -165,7 +165,7 @@ impl Member {
     /// A room without a group cannot be entered: perhaps its invitation comes after the Welcome.
     fn not_invited(&mut self, room: &RoomAddress, why: String) -> Result<(), StoreError> {
         if self.welcomes.is_empty() {
-            return self.warn(&GroupId(Vec::new()), why);
+            return self.warn(&GroupId::none(), why);
         }
         let tell_ms = self.now_ms.saturating_add(INVITATION_WAIT_MS);
         self.uninvited.entry(room.clone()).or_insert(Uninvited { tell_ms, why });
@@ -178,7 +178,7 @@ impl Member {
         let due: Vec<_> =
             self.uninvited.extract_if(.., |_, uninvited| uninvited.tell_ms <= now_ms).collect();
         for (_, uninvited) in due {
-            self.warn(&GroupId(Vec::new()), uninvited.why)?;
+            self.warn(&GroupId::none(), uninvited.why)?;
         }
         Ok(())
     }

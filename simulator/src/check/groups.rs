@@ -110,7 +110,7 @@ impl World {
         let mut views = Vec::new();
         for (device, node) in self.nodes.iter().enumerate().filter(|(d, _)| self.counts(*d)) {
             let summaries = node.member.groups()?.into_iter();
-            if self.is_shut_out(device) {
+            if self.is_shut_out(device) || self.is_told_that_it_ended(device, group) {
                 continue;
             }
             for summary in summaries.filter(|summary| summary.group == *group) {
@@ -140,6 +140,12 @@ impl World {
             seen.warnings.iter().any(|warning| warning.starts_with("a commit (seq "))
         };
         self.record.shut_out && self.record.seen.get(&device).is_some_and(told)
+    }
+
+    /// Whether only the hub's word could tell the device that the group is over, as the handshakes that prove it
+    /// are not kept any more: it keeps what it has.
+    fn is_told_that_it_ended(&self, device: Device, group: &GroupId) -> bool {
+        self.record.seen.get(&device).is_some_and(|seen| seen.told_ended.contains(group))
     }
 
     fn client(&self, device: Device) -> Option<ClientId> {

@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     /// What could not be read: group, epoch, why, and since when the device was in the group.
     pub(crate) unreadable: Vec<(GroupId, u64, String, Option<u64>)>,
     pub(crate) warnings: Vec<String>,
+    /// Groups of which the hub told it that they have ended, where nothing proved that.
+    pub(crate) told_ended: BTreeSet<GroupId>,
     /// Groups of which it was told that they have fallen apart.
     pub(crate) fell_apart: Vec<GroupId>,
     /// Groups that it has ever been in.
@@ -74,7 +76,13 @@ impl Record {
                 let since = seen.since.get(&bad.group).copied();
                 seen.unreadable.push((bad.group, bad.epoch, bad.why, since));
             }
-            Event::Warning(warning) => self.device(device).warnings.push(warning.text),
+            Event::Warning(warning) => {
+                let seen = self.device(device);
+                if warning.text.contains("put out: it has ended") {
+                    seen.told_ended.insert(warning.group);
+                }
+                seen.warnings.push(warning.text);
+            }
             // The hub has one authority, always the same.
             Event::AnchorsChanged(changed) => {
                 self.device(device).warnings.push(format!("{changed:?}"));

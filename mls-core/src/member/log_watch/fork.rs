@@ -5,14 +5,14 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::super::Member;
 use super::super::alarm::{Alarm, LogForked};
+use super::Watch;
 use super::own::forget_entries;
 use super::proofs::PROVEN;
-use super::{Watch, nowhere};
 use crate::limits::{LOG_FORKS_KEPT_MAX, LOG_PROVEN_MAX};
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
 use crate::transparency::{Frontier, HeadSigner, LogEvidence, ShownHead, TwoHeads};
-use crate::wire::Digest;
+use crate::wire::{Digest, GroupId};
 
 /// [`KeptFork`]s, by the time at which they were found.
 const FORK: Space = "log_fork";
@@ -52,7 +52,7 @@ impl Member {
         self.keep_fork(&two, signer)?;
         watch.fork = Some(two);
         self.save_watch(&watch)?;
-        self.alarm(&nowhere(), Alarm::LogForked(LogForked { first, second }))
+        self.alarm(&GroupId::none(), Alarm::LogForked(LogForked { first, second }))
     }
 
     fn keep_fork(&self, two: &TwoHeads, signer: HeadSigner) -> Result<(), StoreError> {
@@ -109,7 +109,7 @@ impl Member {
             two.second.head.in_words(),
             two.first.head.in_words(),
         );
-        self.warn(&nowhere(), text)?;
+        self.warn(&GroupId::none(), text)?;
         self.look_into_log(0)?;
         self.done(number, None)
     }

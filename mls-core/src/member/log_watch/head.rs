@@ -6,13 +6,13 @@ use mls_rs_core::identity::Credential;
 use super::super::Member;
 use super::super::keys::SUITE;
 use super::super::requests::Purpose;
-use super::{Watch, nowhere};
+use super::Watch;
 use crate::store::StoreError;
 use crate::transparency::{HeadSigner, LogError, LogView, SignedTreeHead};
 use crate::wire::fetch_tree_head::{FetchTreeHead, FetchedTreeHead};
 use crate::wire::issue_credential::CertificateBytes;
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, Request};
+use crate::wire::{Answer, GroupId, Request};
 
 impl Member {
     /// Asks how far the log goes, where that was not asked for within this time.
@@ -61,7 +61,7 @@ impl Member {
                 self.read_leaves(watch)
             }
             Err(LogError::Forked(two)) => self.log_forked(watch, *two, signer),
-            Err(error) => self.warn(&nowhere(), format!("the authority: {error}")),
+            Err(error) => self.warn(&GroupId::none(), format!("the authority: {error}")),
         }
     }
 
@@ -90,7 +90,7 @@ impl Member {
     fn head_is_unsigned(&mut self) -> Result<(), StoreError> {
         self.log.unsigned = self.log.unsigned.saturating_add(1);
         if self.log.unsigned > 1 {
-            return self.warn(&nowhere(), format!("the authority: {}", LogError::Signature));
+            return self.warn(&GroupId::none(), format!("the authority: {}", LogError::Signature));
         }
         let purpose = Purpose::Credential(SUITE.into());
         if self.is_asking(|asked| *asked == purpose) {

@@ -2,13 +2,13 @@
 
 use super::super::Member;
 use super::super::requests::Purpose;
-use super::{Watch, nowhere};
+use super::Watch;
 use crate::limits::LOG_OWN_LEAVES_MAX;
 use crate::store::StoreError;
 use crate::transparency::{Frontier, user_label};
 use crate::wire::fetch_log_leaves::FetchLogLeaves;
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, Request};
+use crate::wire::{Answer, GroupId, Request};
 
 const OTHER_LOG: &str = "the hub shows other entries of the log of certificates than those that it signed for: \
                          it may hide some; they are read anew";
@@ -26,7 +26,7 @@ impl Member {
         if !watch.frontier.is_tree_of(&head).unwrap_or_default() {
             (watch.frontier, watch.own) = (Frontier::default(), Vec::new());
             self.save_watch(&watch)?;
-            return self.warn(&nowhere(), OTHER_LOG);
+            return self.warn(&GroupId::none(), OTHER_LOG);
         }
         self.save_watch(&watch)?;
         self.read_own_entries(&watch)?;
@@ -54,12 +54,12 @@ impl Member {
                     watch.own.truncate(LOG_OWN_LEAVES_MAX);
                     let text =
                         "the log of certificates has more entries of this user than are looked at";
-                    self.warn(&nowhere(), text)?;
+                    self.warn(&GroupId::none(), text)?;
                 }
                 self.read_leaves(watch)
             }
             // Nothing, or more than there is.
-            Ok(_) => self.warn(&nowhere(), OTHER_LOG),
+            Ok(_) => self.warn(&GroupId::none(), OTHER_LOG),
             // Of a page that was asked for twice, or what is kept is damaged: from the beginning, next time.
             Err(_) => {
                 (watch.frontier, watch.own) = (Frontier::default(), Vec::new());

@@ -10,7 +10,7 @@ use super::super::alarm::Alarm;
 use super::super::keys::SignatureKey;
 use super::super::requests::Purpose;
 use super::super::{Event, Member};
-use super::{Watch, nowhere};
+use super::Watch;
 use crate::address::ClientId;
 use crate::engine::sha256;
 use crate::limits::{LOG_ASKED_KEYS_MAX, LOG_OWN_LEAVES_MAX};
@@ -20,7 +20,7 @@ use crate::store::{Space, StoreError};
 use crate::transparency::{Issued, LogEntry, Revoked};
 use crate::wire::fetch_own_entries::{FetchOwnEntries, OwnEntry};
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, Digest, Request};
+use crate::wire::{Answer, Digest, GroupId, Request};
 
 /// Entries of this user, by their place in the log.
 const ENTRY: Space = "log_own";
@@ -144,7 +144,7 @@ impl Member {
         match watch.own.len() {
             0 => Ok(()),
             left if left < before => self.read_own_entries(&watch),
-            _ => self.warn(&nowhere(), HIDDEN),
+            _ => self.warn(&GroupId::none(), HIDDEN),
         }
     }
 
@@ -182,7 +182,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         let (client, key, at_ms) = (issued.client.clone(), issued.key, issued.at_ms);
         if asked == Asked::Nowhere {
-            return self.alarm(&nowhere(), Alarm::NotAsked(NotAsked { index, key, at_ms }));
+            return self.alarm(&GroupId::none(), Alarm::NotAsked(NotAsked { index, key, at_ms }));
         }
         let device = client.as_str().as_bytes().to_vec();
         if client == self.client || self.overlay.get(DEVICE, &device)?.is_some() {
@@ -201,7 +201,9 @@ impl Member {
         match asked {
             Asked::Before => Ok(()),
             _ if revoked.client == self.client && self.is_known_revoked()? => Ok(()),
-            _ => self.warn(&nowhere(), format!("{} of this user was revoked", revoked.client)),
+            _ => {
+                self.warn(&GroupId::none(), format!("{} of this user was revoked", revoked.client))
+            }
         }
     }
 }

@@ -127,6 +127,11 @@ impl Member {
         self.overlay.put(BY_ROOM_BEFORE, &group.0, Vec::new());
     }
 
+    /// Forgets that, with the group.
+    pub(in super::super) fn forget_past_room_order(&self, group: &GroupId) {
+        self.overlay.delete(BY_ROOM_BEFORE, &group.0);
+    }
+
     /// Whether a commit in the room may be of a branch from when that ordered the group. Members who hear nothing
     /// of the others can make it as long as they like.
     pub(super) fn was_ordered_by_room(&self, group: &GroupId) -> Result<bool, StoreError> {
