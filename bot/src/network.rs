@@ -75,7 +75,7 @@ impl Network {
     /// Puts a request to a service; the answer comes in a batch.
     pub(crate) async fn request(
         &self,
-        to: Service,
+        to: &Service,
         id: &str,
         request: &Request,
     ) -> Result<(), DeliveryError> {
@@ -86,6 +86,7 @@ impl Network {
             Self::Fake(fake) => match to {
                 Service::Delivery => fake.call(format!("request {id}")),
                 Service::Authentication => fake.call(format!("request {id} of the authority")),
+                Service::OtherHub(at) => fake.call(format!("request {id} of {at}")),
             },
         }
     }

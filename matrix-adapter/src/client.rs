@@ -98,7 +98,7 @@ impl Connection {
     /// answered in between; the service answers one id once, however many events ask.
     pub async fn request(
         &self,
-        to: Service,
+        to: &Service,
         id: &RequestId,
         request: &Request,
     ) -> Result<(), DeliveryError> {
@@ -160,6 +160,7 @@ impl Connection {
     /// had ended by itself.
     pub async fn stop(mut self) -> Result<(), DeliveryError> {
         self.stop.send_replace(true);
+        control_rooms::leave(&self.client, self.controls.take_others(true)).await;
         (&mut self.task).await.unwrap_or(Ok(()))
     }
 

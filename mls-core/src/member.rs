@@ -61,6 +61,7 @@ mod lone_devices;
 mod membership_log;
 mod one_commit;
 mod opening;
+mod other_hub;
 mod outcome;
 mod output;
 mod own_identity;
@@ -118,6 +119,7 @@ pub use log_watch::{
 };
 pub use lone_devices::LoneDevice;
 pub use membership_log::{ChangeKind, MembershipChange, MembershipEntry, Proposer};
+pub use other_hub::AskAuthorities;
 pub use outcome::{Durability, Outcome};
 pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 pub use own_identity::{IdentitySummary, SignDeviceError};

@@ -4,6 +4,7 @@
 //! out as [`Batch`]es, each stored by the caller before the next. The stream is TLS, except to
 //! this machine itself. Rooms are entered without history and caught up from their archives.
 
+mod iqs;
 mod key_packages;
 mod login;
 mod staying;
@@ -128,7 +129,7 @@ impl Connection {
     /// [`Input::Answer`]; one that gets lost is asked for again by the member.
     pub async fn request(
         &self,
-        to: Service,
+        to: &Service,
         id: &RequestId,
         request: &Request,
     ) -> Result<(), DeliveryError> {
@@ -137,6 +138,7 @@ impl Connection {
         let at = match to {
             Service::Delivery => self.setup.hub.clone(),
             Service::Authentication => sealer.authority_at().ok_or(SealError::NoKey)?,
+            Service::OtherHub(address) => normalised(address)?,
         };
         Ok(self.session.send(&iq::request(&at, id, &sealed)).await?)
     }

@@ -53,7 +53,7 @@ impl Asker {
         let mut repeat_ms = REQUEST_RETRY_MS;
         let mut refused = 0;
         loop {
-            let wait = match self.network.request(self.to, id, request).await {
+            let wait = match self.network.request(&self.to, id, request).await {
                 Ok(()) => {
                     let wait = Duration::from_millis(repeat_ms);
                     repeat_ms = (repeat_ms * 2).min(REPEAT_MS_MAX);

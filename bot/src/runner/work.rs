@@ -119,7 +119,7 @@ impl Work {
         if reads_log(&request) {
             self.of_log.insert(id.clone());
         }
-        let (asker, name) = (self.asker.of(to), id.clone());
+        let (asker, name) = (self.asker.of(to.clone()), id.clone());
         let task = self.spawn(async move {
             let refusal = match store_parts(&asker, &mut request).await {
                 Ok(()) => asker.repeat(&name, &request).await,
@@ -141,7 +141,7 @@ impl Work {
     ) -> Option<Input> {
         let reply = self.asker.answered(&id, reply)?;
         let asked = self.forget_request(&id);
-        let from = asked.as_ref().map_or(Service::Delivery, |(service, _)| *service);
+        let from = asked.as_ref().map_or(Service::Delivery, |(service, _)| service.clone());
         asked.iter().for_each(|(_, task)| task.abort());
         let mut answer = match reply {
             Ok(answer) => answer,

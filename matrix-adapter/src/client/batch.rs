@@ -90,7 +90,7 @@ impl Reader<'_> {
 }
 
 fn answered(control: &ControlRoom, id: RequestId, reply: Reply) -> Option<Input> {
-    let Some(answer) = control.sealer.open(control.service, &id, reply) else {
+    let Some(answer) = control.sealer.open(&control.service, &id, reply) else {
         tracing::warn!(id, "an answer cannot be opened; the request is repeated");
         return None;
     };
@@ -154,7 +154,7 @@ mod tests {
         let sealer = sealer();
         sealer.use_authority("@authority:hs", None);
         let (asked, not_opened) = ("asked".to_owned(), Reply::Refused(Refusal::NotOpened));
-        sealer.seal(Service::Authentication, &asked, &Request::HubInfo).unwrap();
+        sealer.seal(&Service::Authentication, &asked, &Request::HubInfo).unwrap();
         let to_authority = answer::encode(&asked, &not_opened);
         let known = Known { hub: Some(room), authority: Some("!authority:hs".try_into().unwrap()) };
         let controls = ControlRooms::new(hub.clone(), sealer, known, String::new());

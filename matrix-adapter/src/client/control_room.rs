@@ -1,5 +1,5 @@
-//! A control room: a direct room of this account and the hub, or the authority, in which requests are answered.
-//! What is said here of the hub holds of either.
+//! A control room: a direct room of this account and the hub, the authority, or the hub of another domain, in which
+//! requests are answered. What is said here of the hub holds of each.
 //!
 //! The hub is invited by `createRoom` itself, for a later `/invite` counts against the hub's own
 //! limit. It is written to only once the hub is in: before that, it would not see the event.
@@ -32,7 +32,7 @@ const ANSWERED_MAX: usize = 4096;
 
 /// Shared by the requests and the /sync loop.
 pub(super) struct ControlRoom {
-    /// Which of the two answers here.
+    /// Who answers here.
     pub(super) service: Service,
     hub: OwnedUserId,
     /// Seals requests, and opens answers.
@@ -107,6 +107,11 @@ impl ControlRoom {
             answered.clear();
         }
         *answered.entry(id.to_owned()).or_default() += 1;
+    }
+
+    /// Whether anything was answered here.
+    pub(super) fn has_answered(&self) -> bool {
+        !lock(&self.answered).is_empty()
     }
 
     /// The transaction id of a request: its id, this connection, and how often it was answered.

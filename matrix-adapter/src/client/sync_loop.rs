@@ -14,7 +14,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::Reader;
-use super::control_rooms::{ControlRooms, Known};
+use super::control_rooms::{self, ControlRooms, Known};
 use super::seen::{Seen, marks_our_room};
 use super::{Batch, homeserver_error, parse_event, sync_filter};
 use crate::homeserver_error::{HomeserverError, refused};
@@ -118,6 +118,7 @@ impl SyncLoop {
         self.connected = true;
         self.told = known;
         self.since = Some(next);
+        control_rooms::leave(&self.client, self.controls.take_others(false)).await;
         Ok(())
     }
 

@@ -109,6 +109,7 @@ impl Member {
                     | Command::PublishKeyPackages
                     | Command::RotateEverywhere
                     | Command::TrustAnchors(_)
+                    | Command::AskAuthorities(_)
                     | Command::RevokeDevice(_)
                     | Command::AcceptLog(_)
                     | Command::Identity(_)
@@ -178,6 +179,7 @@ impl Member {
         self.survey_devices()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
+        self.give_up_other_hubs()?;
         self.keep_house()?;
         let now_ms = self.now_ms;
         let waiting: Vec<_> = self.intents.values().filter_map(|i| i.group().cloned()).collect();

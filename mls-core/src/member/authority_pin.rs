@@ -8,9 +8,8 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::Member;
 use super::hub_pin::usable;
 use super::requests::Purpose;
-use crate::address::Network;
 use crate::limits::{DAY_MS, HUB_KEYS_AGAIN_MS};
-use crate::service::{Service, ServiceAddress};
+use crate::service::{Service, ServiceAddress, domain_of_service};
 use crate::store::{Space, StoreError};
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
@@ -51,6 +50,9 @@ impl Member {
         purpose: &Purpose,
         request: &Request,
     ) -> Result<Service, StoreError> {
+        if let Purpose::OtherHub(asked) = purpose {
+            return Ok(Service::OtherHub(asked.address.clone()));
+        }
         let apart = *purpose == Purpose::AuthorityInfo
             || request.service() == Some(Service::Authentication)
                 && self.authority_address()?.is_some();
@@ -58,16 +60,18 @@ impl Member {
     }
 
     /// Whether a service is pinned.
-    pub(super) fn knows(&self, service: Service) -> Result<bool, StoreError> {
+    pub(super) fn knows(&self, service: &Service) -> Result<bool, StoreError> {
         match service {
+            Service::OtherHub(_) => Ok(false),
             Service::Delivery => Ok(self.hub()?.is_some()),
             Service::Authentication => Ok(self.authority_pin()?.is_some()),
         }
     }
 
     /// The same; one that is not pinned is asked who it is.
-    pub(super) fn needs(&mut self, service: Service) -> Result<bool, StoreError> {
+    pub(super) fn needs(&mut self, service: &Service) -> Result<bool, StoreError> {
         match service {
+            Service::OtherHub(_) => Ok(false),
             Service::Delivery => Ok(self.need_hub()?.is_some()),
             Service::Authentication if self.authority_pin()?.is_some() => Ok(true),
             Service::Authentication => self.ask_authority().map(|()| false),
@@ -183,11 +187,7 @@ impl Member {
     /// A hub cannot send its members to another domain.
     fn is_of_own_domain(&self, address: &str) -> bool {
         let user = self.client.user();
-        let domain = match user.network() {
-            Network::Matrix => address.strip_prefix('@').and_then(|user| user.split_once(':')),
-            Network::Xmpp => address.split_once('.'),
-        };
-        domain.is_some_and(|(_, domain)| domain == user.domain())
+        domain_of_service(user.network(), address) == Some(&*user.domain())
     }
 }
 

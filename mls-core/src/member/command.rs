@@ -3,7 +3,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::psk::PreSharedKey;
 
-use super::{DomainAnchorsCommand, IdentityCommand};
+use super::{AskAuthorities, DomainAnchorsCommand, IdentityCommand};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::group_settings::Settings;
 use crate::wire::create_room::CreateRoom;
@@ -63,6 +63,8 @@ pub enum Command {
     RotateEverywhere = 80u8,
     /// Go by these authorities of a domain from now on, and by no others.
     TrustAnchors(DomainAnchorsCommand) = 32u8,
+    /// Ask another domain's own hub which authorities that domain has.
+    AskAuthorities(AskAuthorities) = 91u8,
     /// Take another device of this user out of everything, for good.
     RevokeDevice(ClientId) = 33u8,
     /// Follow the log of certificates that came where the known one forked, and whose head has this root.
@@ -99,6 +101,7 @@ impl Command {
             | Self::PublishKeyPackages
             | Self::RotateEverywhere
             | Self::TrustAnchors(_)
+            | Self::AskAuthorities(_)
             | Self::RevokeDevice(_)
             | Self::AcceptLog(_)
             | Self::Identity(_)
@@ -130,6 +133,7 @@ impl Command {
             | Self::PublishKeyPackages
             | Self::RotateEverywhere
             | Self::TrustAnchors(_)
+            | Self::AskAuthorities(_)
             | Self::RevokeDevice(_)
             | Self::AcceptLog(_)
             | Self::Identity(_)

@@ -202,6 +202,7 @@ impl Member {
         match (refused, self.intents.get(&number).map(|intent| intent.command.clone())) {
             (Some(why), _) => self.fail(number, why),
             (None, Some(Command::TrustAnchors(wanted))) => self.trust_anchors(number, &wanted),
+            (None, Some(Command::AskAuthorities(wanted))) => self.ask_other_hub(number, wanted),
             (None, Some(Command::AcceptLog(root))) => self.accept_log(number, root),
             (None, Some(Command::Identity(said))) => self.identity_command(number, said),
             (None, _) => Ok(()),

@@ -9,10 +9,12 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::event::AnchorsChanged;
 use super::{Event, Member};
+use crate::address::Network;
 use crate::bridge_group::BridgeGroup;
 use crate::identity::{TrustAnchor, TrustAnchors, is_anchor};
 use crate::limits::{ANCHORS_MAX, DOMAINS_PINNED_MAX};
 use crate::overlay::decode;
+use crate::service::domain_of_service;
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
 use crate::wire::hub_info::HubInfo;
@@ -79,24 +81,41 @@ impl Member {
     /// The hub names the anchors of its domains.
     pub(super) fn anchors_of_hub(&mut self, info: &HubInfo) -> Result<(), StoreError> {
         for (domain, named) in by_domain(&info.anchors) {
-            let Some(pinned) = self.domain_anchors(&domain)? else {
-                let source =
-                    if info.is_of(&domain) { AnchorSource::Hub } else { AnchorSource::Group };
-                self.pin_anchors(&self.first_use(&domain, &named, source, true))?;
-                continue;
-            };
-            let offered = if pinned.knows_just(&named) { TrustAnchors::default() } else { named };
-            let news = !offered.0.is_empty() && offered != pinned.offered;
-            if offered == pinned.offered && pinned.issued_by_hub {
-                continue;
-            }
-            let changed = DomainAnchors { offered, issued_by_hub: true, ..pinned };
-            self.pin_anchors(&changed)?;
-            if news {
-                self.tell_of_anchors(&changed.known, &changed.offered, &domain, None)?;
-            }
+            let source = if info.is_of(&domain) { AnchorSource::Hub } else { AnchorSource::Group };
+            self.anchors_named(&domain, named, source, true)?;
         }
         Ok(())
+    }
+
+    /// A hub names the anchors of a domain: they are pinned where none are; others than those are offered.
+    pub(super) fn anchors_named(
+        &mut self,
+        domain: &str,
+        named: TrustAnchors,
+        source: AnchorSource,
+        by_our_hub: bool,
+    ) -> Result<(), StoreError> {
+        let Some(pinned) = self.domain_anchors(domain)? else {
+            return self.pin_anchors(&self.first_use(domain, &named, source, by_our_hub));
+        };
+        let same = pinned.knows_just(&named);
+        let offered = if same { TrustAnchors::default() } else { named };
+        let news = !offered.0.is_empty() && offered != pinned.offered;
+        // What another hub vouched for the domain's own may confirm.
+        let vouched = same && pinned.source == AnchorSource::Group;
+        let changed = DomainAnchors {
+            offered,
+            source: if vouched { source } else { pinned.source },
+            issued_by_hub: pinned.issued_by_hub || by_our_hub,
+            ..pinned.clone()
+        };
+        if changed != pinned {
+            self.pin_anchors(&changed)?;
+        }
+        match news {
+            true => self.tell_of_anchors(&changed.known, &changed.offered, domain, None),
+            false => Ok(()),
+        }
     }
 
     /// A group names anchors: those of a domain that is not known are pinned, others are held against
@@ -229,9 +248,14 @@ impl DomainAnchors {
 impl HubInfo {
     /// Whether it is the domain's own hub: its addresses are that domain's.
     fn is_of(&self, domain: &str) -> bool {
-        let matrix = self.hub_matrix.as_deref().and_then(|user| user.split_once(':'));
-        let xmpp = self.hub_xmpp.as_deref().and_then(|component| component.split_once('.'));
-        matrix.into_iter().chain(xmpp).any(|(_, own)| own == domain)
+        [Network::Matrix, Network::Xmpp].into_iter().any(|network| {
+            self.address_on(network).and_then(|at| domain_of_service(network, at)) == Some(domain)
+        })
+    }
+
+    /// The anchors that it names for a domain.
+    pub(super) fn anchors_for(&self, domain: &str) -> Option<TrustAnchors> {
+        by_domain(&self.anchors).into_iter().find_map(|(of, named)| (of == domain).then_some(named))
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::log_watch::SeenCertificate;
+use super::other_hub::OtherHub;
 use super::{Member, Output};
 use crate::address::RoomAddress;
 use crate::engine::sha256_parts;
@@ -67,6 +68,8 @@ pub(super) enum Purpose {
     OwnEntries = 73u8,
     /// To pin the authority, which is a service of its own.
     AuthorityInfo = 90u8,
+    /// To learn the authorities of another domain, for a command.
+    OtherHub(OtherHub) = 91u8,
 }
 
 /// A request as it is stored.
@@ -110,7 +113,7 @@ impl Member {
         request: Request,
     ) -> Result<RequestId, StoreError> {
         let to = self.service_for(&purpose, &request)?;
-        let known = request == Request::HubInfo || self.needs(to)?;
+        let known = request == Request::HubInfo || self.needs(&to)?;
         let number = self.counters.next_request(&self.overlay)?;
         let stored = Stored { purpose, request };
         let bytes = stored.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
@@ -135,6 +138,11 @@ impl Member {
     /// Whether something is being asked for this purpose.
     pub(super) fn is_asking(&self, wanted: impl Fn(&Purpose) -> bool) -> bool {
         self.requests.values().any(|in_flight| wanted(&in_flight.purpose))
+    }
+
+    /// What is being asked for certain purposes.
+    pub(super) fn asked_for<T>(&self, wanted: impl Fn(&Purpose) -> Option<T>) -> Vec<T> {
+        self.requests.values().filter_map(|in_flight| wanted(&in_flight.purpose)).collect()
     }
 
     /// A stored request, by its id.
@@ -200,7 +208,7 @@ impl Member {
                 self.doubt_authority();
                 to = self.service_for(&stored.purpose, &stored.request)?;
             }
-            if stored.request != Request::HubInfo && !self.needs(to)? {
+            if stored.request != Request::HubInfo && !self.needs(&to)? {
                 continue;
             }
             if let Some(in_flight) = self.requests.get_mut(&id) {
@@ -246,7 +254,7 @@ impl Member {
         for id in self.requests_where(|_| true) {
             let Some(Stored { purpose, request }) = self.stored(&id)? else { continue };
             let to = self.service_for(&purpose, &request)?;
-            if request == Request::HubInfo || self.knows(to)? {
+            if request == Request::HubInfo || self.knows(&to)? {
                 outputs.push(Output::Request(to, id, request));
             }
         }
@@ -293,6 +301,7 @@ impl Member {
         match purpose {
             Purpose::HubInfo => self.hub_info_answered(result),
             Purpose::AuthorityInfo => self.authority_info_answered(result),
+            Purpose::OtherHub(asked) => self.other_hub_answered(&asked, result),
             Purpose::Intent(number) => self.intent_answered(number, asked, result),
             Purpose::GroupInfo(group) => self.group_info_answered(&group, result),
             Purpose::Handshakes(group) => self.handshakes_answered(&group, result),

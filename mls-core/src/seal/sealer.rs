@@ -1,5 +1,6 @@
 //! A member's way to its hub: seals each request, opens each answer.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,13 +12,15 @@ use super::{KEY_BYTES, hub_key};
 use crate::address::UserId;
 use crate::crypto::Crypto;
 use crate::engine::{EngineError, sha256_parts};
-use crate::limits::REQUEST_RETRY_MS;
+use crate::limits::{OTHER_HUBS_MAX, REQUEST_RETRY_MS};
 use crate::service::Service;
 use crate::wire::refusal::Refusal;
 use crate::wire::sealed::RequestEnvelope;
 use crate::wire::{Answer, Reply, Request, RequestId};
 
 const SEED_BYTES: usize = 32;
+/// Services whose last request in clear is remembered: hub, authority, and other hubs.
+const IN_CLEAR_MAX: usize = 2 + OTHER_HUBS_MAX;
 
 /// Why a request cannot be sealed.
 #[derive(Debug, Error)]
@@ -46,27 +49,36 @@ struct Inner {
 
 #[derive(Default)]
 struct Shared {
-    hub: Way,
-    authority: Way,
+    /// The hub's public seal key.
+    hub_key: Option<Vec<u8>>,
+    /// The same of the authority, where that is not the hub.
+    authority_key: Option<Vec<u8>>,
     /// Where the authority is, where that is not the hub.
     authority_at: Option<String>,
-}
-
-/// The way to one service.
-#[derive(Default)]
-struct Way {
-    /// Its public seal key.
-    key: Option<Vec<u8>>,
-    /// The last request that was not sealed.
-    in_clear: Option<RequestId>,
+    /// The last request in clear to each who was asked so, the oldest first.
+    in_clear: VecDeque<(Service, RequestId)>,
 }
 
 impl Shared {
-    fn way(&mut self, to: Service) -> &mut Way {
+    fn key(&self, to: &Service) -> Option<&[u8]> {
         match to {
-            Service::Delivery => &mut self.hub,
-            Service::Authentication => &mut self.authority,
+            Service::Delivery => self.hub_key.as_deref(),
+            Service::Authentication => self.authority_key.as_deref(),
+            Service::OtherHub(_) => None,
         }
+    }
+
+    fn note_in_clear(&mut self, to: &Service, id: &RequestId) {
+        self.in_clear.retain(|(asked, _)| asked != to);
+        if self.in_clear.len() >= IN_CLEAR_MAX {
+            self.in_clear.pop_front();
+        }
+        self.in_clear.push_back((to.clone(), id.clone()));
+    }
+
+    /// Who was asked this in clear.
+    fn asked_in_clear(&self, id: &RequestId) -> Option<&Service> {
+        self.in_clear.iter().find_map(|(asked, last)| (last == id).then_some(asked))
     }
 }
 
@@ -79,14 +91,14 @@ impl Sealer {
 
     /// From now on requests to the hub are sealed to this key; its signature was checked.
     pub fn use_key(&self, seal_key: &[u8]) {
-        self.shared().hub.key = Some(seal_key.to_vec());
+        self.shared().hub_key = Some(seal_key.to_vec());
     }
 
     /// The authority is a service of its own, at this address; its key, as soon as that is known and checked.
     pub fn use_authority(&self, address: &str, seal_key: Option<&[u8]>) {
         let mut shared = self.shared();
         shared.authority_at = Some(address.to_owned());
-        shared.authority.key = seal_key.map(<[u8]>::to_vec);
+        shared.authority_key = seal_key.map(<[u8]>::to_vec);
     }
 
     /// Where the authority is, in this account's network, where it is a service of its own: it answers too.
@@ -94,18 +106,24 @@ impl Sealer {
         self.shared().authority_at.clone()
     }
 
+    /// Whether the hub of another domain at this address was asked who it is.
+    pub fn asks_other_hub(&self, address: &str) -> bool {
+        let is = |asked: &Service| matches!(asked, Service::OtherHub(at) if at == address);
+        self.shared().in_clear.iter().any(|(asked, _)| is(asked))
+    }
+
     /// The request as it travels: sealed, but for the one that asks for a service's keys.
     pub fn seal(
         &self,
-        to: Service,
+        to: &Service,
         id: &RequestId,
         request: &Request,
     ) -> Result<RequestEnvelope, SealError> {
         if *request == Request::HubInfo {
-            self.shared().way(to).in_clear = Some(id.clone());
+            self.shared().note_in_clear(to, id);
             return Ok(RequestEnvelope::HubInfo);
         }
-        let public = self.shared().way(to).key.clone().ok_or(SealError::NoKey)?;
+        let public = self.shared().key(to).map(<[u8]>::to_vec).ok_or(SealError::NoKey)?;
         let key = self.answer_key(id);
         let sealed = hub_key::seal(&public, id, &self.0.account, request, key)?;
         Ok(RequestEnvelope::Sealed(sealed))
@@ -117,10 +135,11 @@ impl Sealer {
     /// asked, and that a request did not get through: whether a service refuses it is a sealed answer.
     pub fn open(
         &self,
-        by: Service,
+        by: &Service,
         id: &RequestId,
         reply: Reply,
     ) -> Option<Result<Answer, Refusal>> {
+        let asked = self.shared().asked_in_clear(id).cloned();
         match reply {
             Reply::Sealed(sealed) => match self.answer_key(id).open(id, &sealed).ok()? {
                 Reply::Ok(answer) => Some(Ok(answer)),
@@ -128,21 +147,15 @@ impl Sealer {
                 Reply::Sealed(_) => None,
             },
             Reply::Ok(answer @ Answer::HubInfo(_)) => {
-                (self.asked_in_clear(id) == Some(by)).then_some(Ok(answer))
+                (asked.as_ref() == Some(by)).then_some(Ok(answer))
             }
             Reply::Ok(_) => None,
-            Reply::Refused(_) if self.asked_in_clear(id).is_some_and(|asked| asked != by) => None,
+            Reply::Refused(_) if asked.as_ref().is_some_and(|asked| asked != by) => None,
+            // It was asked nothing else.
+            Reply::Refused(_) if asked.is_none() && matches!(by, Service::OtherHub(_)) => None,
             Reply::Refused(refusal) if is_of_the_way(&refusal) => Some(Err(refusal)),
             Reply::Refused(_) => Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))),
         }
-    }
-
-    /// Who was asked this in clear.
-    fn asked_in_clear(&self, id: &RequestId) -> Option<Service> {
-        let mut shared = self.shared();
-        [Service::Delivery, Service::Authentication]
-            .into_iter()
-            .find(|to| shared.way(*to).in_clear.as_ref() == Some(id))
     }
 
     fn answer_key(&self, id: &RequestId) -> AnswerKey {
@@ -186,6 +199,10 @@ mod tests {
     const HUB: Service = Service::Delivery;
     const AUTHORITY: Service = Service::Authentication;
 
+    fn other(address: &str) -> Service {
+        Service::OtherHub(address.to_owned())
+    }
+
     fn find() -> Request {
         Request::FindGroup(FindGroup { room: crate::address::RoomAddress::matrix("!a:a.org") })
     }
@@ -195,25 +212,25 @@ mod tests {
         let alice = UserId::matrix("@alice:a.org").unwrap();
         let (sealer, id) =
             (Sealer::new(alice.clone(), &Crypto::system()).unwrap(), "r1".to_owned());
-        assert!(matches!(sealer.seal(HUB, &id, &find()), Err(SealError::NoKey)));
+        assert!(matches!(sealer.seal(&HUB, &id, &find()), Err(SealError::NoKey)));
         let hub = SealKeyPair::generate(&Crypto::system()).unwrap();
         sealer.clone().use_key(hub.public());
-        let RequestEnvelope::Sealed(sealed) = sealer.seal(HUB, &id, &find()).unwrap() else {
+        let RequestEnvelope::Sealed(sealed) = sealer.seal(&HUB, &id, &find()).unwrap() else {
             panic!()
         };
         let (request, key) = hub.open(&sealed, &id, &alice).unwrap();
         assert_eq!(request, find());
         let answer =
             Reply::Sealed(key.seal(&Crypto::system(), &id, &Reply::Ok(Answer::Done)).unwrap());
-        assert_eq!(sealer.open(HUB, &id, answer.clone()), Some(Ok(Answer::Done)));
-        assert_eq!(sealer.open(HUB, &"r2".to_owned(), answer.clone()), None);
+        assert_eq!(sealer.open(&HUB, &id, answer.clone()), Some(Ok(Answer::Done)));
+        assert_eq!(sealer.open(&HUB, &"r2".to_owned(), answer.clone()), None);
         assert_eq!(
-            Sealer::new(alice, &Crypto::system()).unwrap().open(HUB, &id, answer),
+            Sealer::new(alice, &Crypto::system()).unwrap().open(&HUB, &id, answer),
             None,
             "of another process"
         );
         // A repeat has the same key, so a late answer to the first still opens.
-        let RequestEnvelope::Sealed(again) = sealer.seal(HUB, &id, &find()).unwrap() else {
+        let RequestEnvelope::Sealed(again) = sealer.seal(&HUB, &id, &find()).unwrap() else {
             panic!()
         };
         assert_eq!(hub.open(&again, &id, &UserId::matrix("@alice:a.org").unwrap()).unwrap().1, key);
@@ -224,11 +241,11 @@ mod tests {
         let sealer =
             Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
         let id = "r1".to_owned();
-        assert_eq!(sealer.seal(HUB, &id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
-        assert_eq!(sealer.open(HUB, &id, Reply::Ok(Answer::Done)), None);
+        assert_eq!(sealer.seal(&HUB, &id, &Request::HubInfo).unwrap(), RequestEnvelope::HubInfo);
+        assert_eq!(sealer.open(&HUB, &id, Reply::Ok(Answer::Done)), None);
         let way = Refusal::NotOpened;
-        assert_eq!(sealer.open(HUB, &id, Reply::Refused(way.clone())), Some(Err(way)));
-        let said = sealer.open(HUB, &id, Reply::Refused(Refusal::UnknownGroup));
+        assert_eq!(sealer.open(&HUB, &id, Reply::Refused(way.clone())), Some(Err(way)));
+        let said = sealer.open(&HUB, &id, Reply::Refused(Refusal::UnknownGroup));
         assert_eq!(said, Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))));
     }
 
@@ -254,15 +271,43 @@ mod tests {
             Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
         let info = Reply::Ok(Answer::HubInfo(info()));
         let refused = Reply::Refused(Refusal::NotOpened);
-        for (asked, other) in [(HUB, AUTHORITY), (AUTHORITY, HUB)] {
-            let id = format!("{asked:?}");
-            sealer.seal(asked, &id, &Request::HubInfo).unwrap();
+        let pairs = [
+            (HUB, AUTHORITY),
+            (AUTHORITY, HUB),
+            (other("mls.y.org"), HUB),
+            (HUB, other("mls.y.org")),
+            (other("mls.z.org"), other("mls.y.org")),
+        ];
+        for (asked, other) in pairs {
+            let id = format!("{asked:?} {other:?}");
+            sealer.seal(&asked, &id, &Request::HubInfo).unwrap();
             for reply in [&info, &refused] {
-                assert_eq!(sealer.open(other, &id, reply.clone()), None);
-                assert!(sealer.open(asked, &id, reply.clone()).is_some());
+                assert_eq!(sealer.open(&other, &id, reply.clone()), None);
+                assert!(sealer.open(&asked, &id, reply.clone()).is_some());
             }
         }
         // Nobody was asked that.
-        assert_eq!(sealer.open(HUB, &"r1".to_owned(), info), None);
+        assert_eq!(sealer.open(&HUB, &"r1".to_owned(), info), None);
+    }
+    #[test]
+    fn the_hub_of_another_domain_is_asked_who_it_is_and_answers_nothing_else() {
+        let alice = UserId::xmpp("alice@a.org").unwrap();
+        let sealer = Sealer::new(alice, &Crypto::system()).unwrap();
+        sealer.use_key(SealKeyPair::generate(&Crypto::system()).unwrap().public());
+        let (other, id) = (other("mls.y.org"), "r1".to_owned());
+        assert!(matches!(sealer.seal(&other, &id, &find()), Err(SealError::NoKey)));
+        assert!(!sealer.asks_other_hub("mls.y.org"));
+        sealer.seal(&HUB, &id, &find()).unwrap();
+        // What the hub was asked it cannot refuse.
+        let refused = Reply::Refused(Refusal::NotOpened);
+        assert_eq!(sealer.open(&other, &id, refused.clone()), None);
+        assert!(sealer.open(&HUB, &id, refused).is_some());
+        sealer.seal(&other, &"r2".to_owned(), &Request::HubInfo).unwrap();
+        assert!(sealer.asks_other_hub("mls.y.org"));
+        for one in 0..IN_CLEAR_MAX {
+            let at = Service::OtherHub(format!("mls.z{one}.org"));
+            sealer.seal(&at, &"r3".to_owned(), &Request::HubInfo).unwrap();
+        }
+        assert!(!sealer.asks_other_hub("mls.y.org"), "the oldest is forgotten");
     }
 }

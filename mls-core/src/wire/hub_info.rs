@@ -2,6 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use crate::address::Network;
 use crate::identity::TrustAnchor;
 
 /// What a hub says of itself.
@@ -34,6 +35,16 @@ pub struct HubInfo {
     pub versions: Vec<u8>,
     /// It is reading its own receipts back after a restore and takes no commits.
     pub recovering: bool,
+}
+
+impl HubInfo {
+    /// Where it says that it is, in a network.
+    pub fn address_on(&self, network: Network) -> Option<&str> {
+        match network {
+            Network::Matrix => self.hub_matrix.as_deref(),
+            Network::Xmpp => self.hub_xmpp.as_deref(),
+        }
+    }
 }
 
 /// Keys of a hub that others have replaced.

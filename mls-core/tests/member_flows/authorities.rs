@@ -17,7 +17,7 @@ use crate::story::{ALICE, BOB, JULIET};
 const LONG_MS: u64 = 2 * 24 * 3600 * 1000;
 
 /// An authority of nobody's.
-fn stranger(domain: &str) -> TrustAnchor {
+pub(crate) fn stranger(domain: &str) -> TrustAnchor {
     let (authority, _) = Authority::make(&Crypto::system(), "a stranger").unwrap();
     TrustAnchor { domain: domain.to_owned(), certificate: authority.anchor().to_vec() }
 }
@@ -32,13 +32,13 @@ fn name_instead(world: &mut World, certificate: Vec<u8>) {
     });
 }
 
-fn own_authority(world: &World, index: usize) -> DomainAnchors {
+pub(crate) fn own_authority(world: &World, index: usize) -> DomainAnchors {
     let own = world.user(index).domain();
     let all = world.nodes[index].member.authorities().unwrap();
     all.into_iter().find(|known| known.domain == own).unwrap()
 }
 
-fn changes(world: &World, index: usize) -> Vec<AnchorsChanged> {
+pub(crate) fn changes(world: &World, index: usize) -> Vec<AnchorsChanged> {
     let changed = |event: &Event| match event {
         Event::AnchorsChanged(changed) => Some(changed.clone()),
         _ => None,
@@ -46,7 +46,7 @@ fn changes(world: &World, index: usize) -> Vec<AnchorsChanged> {
     world.nodes[index].events.iter().filter_map(changed).collect()
 }
 
-fn trust(world: &mut World, index: usize, anchors: Vec<TrustAnchor>) -> String {
+pub(crate) fn trust(world: &mut World, index: usize, anchors: Vec<TrustAnchor>) -> String {
     let domain = anchors[0].domain.clone();
     let command = DomainAnchorsCommand { domain, anchors: TrustAnchors(anchors) };
     let id = world.command(index, Command::TrustAnchors(command));
@@ -54,7 +54,7 @@ fn trust(world: &mut World, index: usize, anchors: Vec<TrustAnchor>) -> String {
     id
 }
 
-fn print(anchors: &[TrustAnchor]) -> Vec<Digest> {
+pub(crate) fn print(anchors: &[TrustAnchor]) -> Vec<Digest> {
     anchors.iter().map(TrustAnchor::fingerprint).collect()
 }
 

@@ -33,6 +33,7 @@ mod membership_log;
 mod network;
 mod new_root;
 mod operations;
+mod other_hub;
 mod own_revocation;
 mod power;
 mod psks;

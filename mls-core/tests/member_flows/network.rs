@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) servers_see: Option<Vec<Vec<u8>>>,
     /// The authority, where it is a service of its own.
     pub(crate) authority: Option<Apart>,
+    /// The hubs of other domains.
+    pub(crate) other_hubs: Vec<Apart>,
     commands: u64,
 }
 
@@ -125,6 +127,7 @@ impl World {
             keys: HandshakeKeys::default(),
             servers_see: None,
             authority: None,
+            other_hubs: Vec::new(),
             commands: 0,
         };
         for (account, device) in devices {
@@ -252,9 +255,7 @@ impl World {
         for output in outputs {
             match output {
                 Output::Request(Service::Delivery, id, request) => self.ask(index, id, request),
-                Output::Request(Service::Authentication, id, request) => {
-                    self.ask_authority(index, &id, &request);
-                }
+                Output::Request(to, id, request) => self.ask_apart(&to, index, &id, &request),
                 Output::Send(message) => {
                     let (room, sender) = (message.room.clone(), self.user(index));
                     self.give(index, Input::Confirmed(Confirmation::Sent(message.id)));
@@ -289,7 +290,7 @@ impl World {
             Some(seen) => {
                 self.keys.learn(&request);
                 let sealer = self.nodes[index].member.sealer();
-                let sealed = sealer.seal(Service::Delivery, &id, &request).unwrap();
+                let sealed = sealer.seal(&Service::Delivery, &id, &request).unwrap();
                 seen.push(sealed.mls_encode_to_vec().unwrap());
                 hub::Input::asked(from, reply_to, id, sealed)
             }
@@ -343,7 +344,7 @@ impl World {
         self.hub_store.apply(&outcome.writes);
         self.hub_writes.extend(outcome.writes);
         for effect in outcome.effects {
-            self.carry_out(Service::Delivery, effect);
+            self.carry_out(&Service::Delivery, effect);
         }
     }
 }

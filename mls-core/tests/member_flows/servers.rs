@@ -86,8 +86,8 @@ impl World {
         }
     }
 
-    /// What one of the two services has done.
-    pub(crate) fn carry_out(&mut self, by: Service, effect: Effect) {
+    /// What a service has done.
+    pub(crate) fn carry_out(&mut self, by: &Service, effect: Effect) {
         match effect {
             Effect::Answer(answer) => {
                 let (ReplyTo::ControlRoom(to) | ReplyTo::Jid(to)) = answer.to;

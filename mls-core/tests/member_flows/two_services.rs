@@ -14,8 +14,9 @@ use mls_core::wire::Request;
 
 use crate::network::{Task, World};
 
-/// The authority and what it was asked.
+/// A service beside the hub, and what it was asked.
 pub(crate) struct Apart {
+    at: ServiceAddress,
     hub: Hub,
     store: MemoryStore,
     /// By request id, as often as they came.
@@ -53,7 +54,8 @@ impl World {
         let delivery = address("@mls:a.org", "mls.x.org");
         let roles = Roles::Authentication { delivery: delivery.clone() };
         let (hub, store) = open(of_authority(), Some(signs.clone()), roles);
-        world.authority = Some(Apart { hub, store, asked: Vec::new(), silent: false });
+        let at = of_authority();
+        world.authority = Some(Apart { at, hub, store, asked: Vec::new(), silent: false });
         let roots = vec![known.anchor().to_vec()];
         let roles = Roles::Delivery { authority: of_authority(), roots };
         (world.hub, world.hub_store) = open(delivery, None, roles);
@@ -67,15 +69,34 @@ impl World {
         world
     }
 
-    /// The authority is asked, and answers at once.
-    pub(crate) fn ask_authority(&mut self, index: usize, id: &str, request: &Request) {
+    /// The hub of another domain, which serves both networks there.
+    pub(crate) fn add_other_hub(&mut self, matrix: &str, xmpp: &str, authority: &Authority) {
+        let (hub, store) = open(address(matrix, xmpp), Some(authority.clone()), Roles::Both);
+        let at = address(matrix, xmpp);
+        self.other_hubs.push(Apart { at, hub, store, asked: Vec::new(), silent: false });
+    }
+
+    fn apart_at(&mut self, service: &Service) -> Option<&mut Apart> {
+        match service {
+            Service::Delivery => None,
+            Service::Authentication => self.authority.as_mut(),
+            Service::OtherHub(at) => self.other_hubs.iter_mut().find(|apart| {
+                let networks = [Network::Matrix, Network::Xmpp].into_iter();
+                networks.filter_map(|network| apart.at.on(network)).any(|own| own == at)
+            }),
+        }
+    }
+
+    /// A service beside the hub is asked, and answers at once.
+    pub(crate) fn ask_apart(&mut self, to: &Service, index: usize, id: &str, request: &Request) {
         let from = self.user(index);
         let id = id.to_owned();
         let sealer = self.nodes[index].member.sealer();
-        let on = of_authority();
-        assert_eq!(sealer.authority_at().as_deref(), on.on(from.network()));
-        let sealed = sealer.seal(Service::Authentication, &id, request).unwrap();
-        let apart = self.authority.as_mut().expect("nobody named an authority");
+        if *to == Service::Authentication {
+            assert_eq!(sealer.authority_at().as_deref(), of_authority().on(from.network()));
+        }
+        let sealed = sealer.seal(to, &id, request).unwrap();
+        let Some(apart) = self.apart_at(to) else { return };
         apart.asked.push((id.clone(), request.clone()));
         if apart.silent {
             return;
@@ -86,8 +107,9 @@ impl World {
         };
         let mut inputs = vec![hub::Input::asked(from, reply_to, id, sealed)];
         while let Some(input) = inputs.pop() {
-            let apart = self.authority.as_mut().unwrap();
-            let outcome = apart.hub.handle(self.now_ms, input).unwrap();
+            let now_ms = self.now_ms;
+            let apart = self.apart_at(to).unwrap();
+            let outcome = apart.hub.handle(now_ms, input).unwrap();
             apart.store.apply(&outcome.writes);
             for effect in outcome.effects {
                 match effect {
@@ -96,7 +118,7 @@ impl World {
                         let said = hub::DeviceKey { job: query.job, result: Ok(Some(key)) };
                         inputs.push(hub::Input::DeviceKey(said));
                     }
-                    other => self.carry_out(Service::Authentication, other),
+                    other => self.carry_out(to, other),
                 }
             }
         }

@@ -57,14 +57,14 @@ impl HubDoor {
             Way::Matrix { session, control_room, next_id } => {
                 *next_id += 1;
                 let id = format!("attack-{next_id}");
-                let sealed = sealer.seal(Service::Delivery, &id, request).map_err(failed)?;
+                let sealed = sealer.seal(&Service::Delivery, &id, request).map_err(failed)?;
                 let content = session.ask(control_room, &matrix::request::encode(&id, &sealed))?;
                 let read = matrix::answer::decode(content);
                 read.map_err(|e| unread(e.to_string()))?
             }
             Way::Xmpp(session) => {
                 let id = session.next_iq_id();
-                let sealed = sealer.seal(Service::Delivery, &id, request).map_err(failed)?;
+                let sealed = sealer.seal(&Service::Delivery, &id, request).map_err(failed)?;
                 let kind = if *request == Request::HubInfo { "get" } else { "set" };
                 let payload = String::from(&xmpp::request_to_xml(&sealed));
                 let text = session.iq(kind, Some(HUB), &payload)?;
@@ -75,7 +75,7 @@ impl HubDoor {
                 (id, read.map_err(|e| unread(format!("{e} in {text}")))?)
             }
         };
-        let answer = sealer.open(Service::Delivery, &id, reply);
+        let answer = sealer.open(&Service::Delivery, &id, reply);
         answer.ok_or_else(|| unread("it does not open".to_owned()))
     }
 

@@ -83,7 +83,7 @@ impl Device {
         request: &Request,
     ) -> Result<(), RigError> {
         let (connection, _) = self.live.as_ref().ok_or_else(|| failed("not connected"))?;
-        self.runtime.block_on(connection.request(to, id, request)).map_err(failed)
+        self.runtime.block_on(connection.request(&to, id, request)).map_err(failed)
     }
 
     /// Takes batches until `enough` of their inputs are there.

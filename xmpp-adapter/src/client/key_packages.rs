@@ -57,10 +57,10 @@ impl Connection {
     ) -> Result<KeyPackageCount, DeliveryError> {
         let request = Request::PublishKeyPackages(request);
         let id = id.to_owned();
-        let sealed = self.setup.sealer.seal(Service::Delivery, &id, &request)?;
+        let sealed = self.setup.sealer.seal(&Service::Delivery, &id, &request)?;
         let answer = self.session.answer_to(iq::request(&self.setup.hub, &id, &sealed)).await?;
         let read = iq::read_answer(&answer);
-        match read.map(|reply| self.setup.sealer.open(Service::Delivery, &id, reply)) {
+        match read.map(|reply| self.setup.sealer.open(&Service::Delivery, &id, reply)) {
             Ok(Some(Ok(Answer::KeyPackageCount(count)))) => Ok(count),
             Ok(Some(Err(Refusal::RateLimited(ms) | Refusal::Unavailable(ms)))) => {
                 let why = "the hub has no time for key packages now".to_owned();

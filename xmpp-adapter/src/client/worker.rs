@@ -11,12 +11,13 @@ use mls_core::wire::Notice;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{interval, timeout};
 
+use super::iqs::{answer, answerer};
 use super::{Batch, ClientSetup, Command};
 use crate::limits::{INCOMING_MAX, STORE_DEADLINE, TOGETHER_MAX, WATCH_EVERY};
 use crate::mapping::invitation::{self, Invitation};
-use crate::mapping::namespace::{CARBONS, CLIENT, DISCO_INFO, FORWARD, PING};
-use crate::mapping::stanza::{self, StanzaError, bare, domain, resource};
-use crate::mapping::{Build, Unread, application_message, ghost, hints, iq, notice_from_message};
+use crate::mapping::namespace::{CARBONS, CLIENT, FORWARD};
+use crate::mapping::stanza::{self, bare, domain, resource};
+use crate::mapping::{Unread, application_message, ghost, hints, iq, notice_from_message};
 use crate::session::link::{Event, told_to_stop};
 use crate::session::room_message::RoomMessage;
 use crate::session::rooms::{RoomEvent, Rooms, Signal};
@@ -178,13 +179,12 @@ impl Worker {
             self.answers.push(answer(iq));
             return;
         }
-        let authority = self.setup.sealer.authority_at();
-        if let Some(by) = service_of(iq.attr("from"), &self.setup.hub, authority.as_deref()) {
-            self.on_answer(by, iq);
+        if let Some(by) = answerer(iq.attr("from"), &self.setup.hub, &self.setup.sealer) {
+            self.on_answer(&by, iq);
         }
     }
 
-    fn on_answer(&mut self, by: Service, iq: &Element) {
+    fn on_answer(&mut self, by: &Service, iq: &Element) {
         // Ids of our own begin with a dot; their askers have given up.
         let Some(id) = iq.attr("id").filter(|id| !id.starts_with('.')) else { return };
         match iq::read_answer(iq) {
@@ -192,7 +192,7 @@ impl Worker {
                 Some(answer) => self.inputs.push(Input::Answer(id.to_owned(), answer)),
                 None => tracing::warn!(id, "an answer cannot be opened; the request is repeated"),
             },
-            Err(error) => tracing::warn!(id, %error, "the hub's answer cannot be read"),
+            Err(error) => tracing::warn!(id, %error, "a service's answer cannot be read"),
         }
     }
 
@@ -329,67 +329,13 @@ impl Worker {
     }
 }
 
-/// Which service this is the address of: the hub, or the authority where that is a service of its own.
-///
-/// A stanza without `from` is of the account itself, at its server (RFC 6120 8.1.2.1): it is of no service.
-fn service_of(from: Option<&str>, hub: &str, authority: Option<&str>) -> Option<Service> {
-    match from? {
-        from if from == hub => Some(Service::Delivery),
-        from if Some(from) == authority => Some(Service::Authentication),
-        _ => None,
-    }
-}
-
 /// Whether a message says to be of the hub.
 fn is_notice(message: &Element) -> bool {
     !matches!(notice_from_message(message), Err(Unread::NotMine))
-}
-
-/// What anybody may ask a client; everything else is refused, never left without an answer.
-fn answer(iq: &Element) -> Element {
-    let payload = iq.children().next();
-    let asks = |name, namespace| payload.is_some_and(|payload| payload.is(name, namespace));
-    match iq.attr("type") {
-        Some("get") if asks("ping", PING) => stanza::result(iq, None),
-        Some("get") if asks("query", DISCO_INFO) => {
-            let identity = Element::bare("identity", DISCO_INFO)
-                .with("category", "client")
-                .with("type", "bot")
-                .with("name", "mls-bot");
-            let feature = |var| Element::bare("feature", DISCO_INFO).with("var", var);
-            let query = Element::bare("query", DISCO_INFO)
-                .holding(identity)
-                .holding_all([DISCO_INFO, PING].map(feature));
-            stanza::result(iq, Some(query))
-        }
-        _ => stanza::refusal(iq, &StanzaError::new("cancel", "service-unavailable")),
-    }
 }
 
 /// Milliseconds since 1970.
 fn now_ms() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_service_answers_from_its_own_address_and_a_stanza_without_one_is_no_services() {
-        let apart = Some("authority.x.org");
-        for (from, authority, service) in [
-            (Some("mls.x.org"), None, Some(Service::Delivery)),
-            (Some("mls.x.org"), apart, Some(Service::Delivery)),
-            (Some("authority.x.org"), apart, Some(Service::Authentication)),
-            (Some("authority.x.org"), None, None),
-            (Some("juliet@x.org"), apart, None),
-            (None, apart, None),
-            (None, None, None),
-        ] {
-            let found = service_of(from, "mls.x.org", authority);
-            assert_eq!(found, service, "{from:?}, with an authority at {authority:?}");
-        }
-    }
 }

@@ -61,7 +61,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Matrix>, RigErro
 
 impl Net for Matrix {
     fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
-        self.runtime.block_on(self.connection.request(Service::Delivery, &id.to_owned(), request))
+        self.runtime.block_on(self.connection.request(&Service::Delivery, &id.to_owned(), request))
     }
 
     fn upload(

@@ -57,7 +57,7 @@ pub(super) fn line(rig: &Rig, account: &Account) -> Result<Line<Xmpp>, RigError>
 
 impl Net for Xmpp {
     fn request(&self, id: &str, request: &Request) -> Result<(), DeliveryError> {
-        self.runtime.block_on(self.connection.request(Service::Delivery, &id.to_owned(), request))
+        self.runtime.block_on(self.connection.request(&Service::Delivery, &id.to_owned(), request))
     }
 
     fn upload(

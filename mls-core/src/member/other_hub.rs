@@ -1,0 +1,124 @@
+//! The authorities of another domain, asked of that domain's own hub because a person wants to know them.
+//!
+//! The hub is asked in clear who it is; that it is the domain's own is what its network says of its address. What
+//! it names is pinned where nothing was known of the domain, as with this device's own hub, and an offer otherwise.
+
+use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
+
+use super::intents::Stage;
+use super::pinned_anchors::AnchorSource;
+use super::requests::Purpose;
+use super::{Command, Member};
+use crate::limits::{DOMAINS_PINNED_MAX, NAME_BYTES_MAX, OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX};
+use crate::service::domain_of_service;
+use crate::store::StoreError;
+use crate::wire::refusal::Refusal;
+use crate::wire::{Answer, Request};
+
+/// Whose authorities are wanted, and who is to say it.
+#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub struct AskAuthorities {
+    /// The domain.
+    pub domain: String,
+    /// Its hub: a Matrix user id or a JID, in this account's network.
+    pub hub: String,
+}
+
+/// A question to the hub of another domain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, MlsSize, MlsEncode, MlsDecode)]
+#[cfg_attr(test, derive(proptest_derive::Arbitrary))]
+pub(super) struct OtherHub {
+    pub(super) address: String,
+    /// The command in the queue.
+    number: u64,
+    asked_ms: u64,
+}
+
+impl Member {
+    /// Starts an AskAuthorities command.
+    pub(super) fn ask_other_hub(
+        &mut self,
+        number: u64,
+        wanted: AskAuthorities,
+    ) -> Result<(), StoreError> {
+        if let Err(why) = self.may_ask(&wanted)? {
+            return self.fail(number, why);
+        }
+        let asked = OtherHub { address: wanted.hub, number, asked_ms: self.now_ms };
+        self.request(Purpose::OtherHub(asked), Request::HubInfo)?;
+        self.set_stage(number, Stage::Asked)
+    }
+
+    fn may_ask(&self, wanted: &AskAuthorities) -> Result<Result<(), String>, StoreError> {
+        let AskAuthorities { domain, hub } = wanted;
+        let network = self.client.network();
+        let own_hub = self.hub()?.is_some_and(|own| own.address_on(network) == Some(hub));
+        let other = |purpose: &Purpose| matches!(purpose, Purpose::OtherHub(_)).then_some(());
+        let asking = self.asked_for(other).len();
+        let known = self.domain_anchors(domain)?.is_some();
+        Ok(if domain.len() > NAME_BYTES_MAX || hub.len() > NAME_BYTES_MAX {
+            Err(format!("a domain and an address have at most {NAME_BYTES_MAX} bytes"))
+        } else if *domain == self.client.user().domain() || own_hub {
+            Err("this device's own hub says that each day, without being asked".to_owned())
+        } else if domain_of_service(network, hub) != Some(domain) {
+            Err(format!("{hub} is no address of a hub of {domain} in this account's network"))
+        } else if !known && self.authorities()?.len() >= DOMAINS_PINNED_MAX {
+            Err(format!("{DOMAINS_PINNED_MAX} domains are known already"))
+        } else if asking >= OTHER_HUBS_MAX {
+            Err(format!("{OTHER_HUBS_MAX} other hubs are being asked: wait for one of them"))
+        } else {
+            Ok(())
+        })
+    }
+
+    /// The hub of another domain said who it is, or nothing came back.
+    pub(super) fn other_hub_answered(
+        &mut self,
+        asked: &OtherHub,
+        result: Result<Answer, Refusal>,
+    ) -> Result<(), StoreError> {
+        let command = self.intents.get(&asked.number).map(|intent| intent.command.clone());
+        let Some(Command::AskAuthorities(AskAuthorities { domain, hub })) = command else {
+            return Ok(());
+        };
+        let fail = |why: &str| format!("{hub} does not say which authorities {domain} has: {why}");
+        let named = match result {
+            Ok(Answer::HubInfo(info)) => {
+                if info.address_on(self.client.network()) != Some(&hub) {
+                    return self.fail(asked.number, fail("it says that it is at another address"));
+                }
+                info.anchors_for(&domain)
+            }
+            Ok(_) => None,
+            Err(refusal) => return self.fail(asked.number, fail(&refusal.to_string())),
+        };
+        let Some(named) = named else {
+            return self.fail(asked.number, fail("it names none"));
+        };
+        self.anchors_named(&domain, named, AnchorSource::Hub, false)?;
+        self.done(asked.number, None)
+    }
+
+    /// Who waits for an answer is not kept waiting for ever.
+    pub(super) fn give_up_other_hubs(&mut self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms;
+        let silent = |purpose: &Purpose| match purpose {
+            Purpose::OtherHub(asked)
+                if now_ms.saturating_sub(asked.asked_ms) >= OTHER_HUB_WAIT_MS =>
+            {
+                Some(asked.clone())
+            }
+            _ => None,
+        };
+        for asked in self.asked_for(silent) {
+            self.forget_requests(|purpose| *purpose == Purpose::OtherHub(asked.clone()));
+            let why = format!("nobody answered at {}: is the address right?", asked.address);
+            self.fail(asked.number, why)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+crate::codec_properties::hold!(AskAuthorities, OtherHub);

@@ -1,0 +1,160 @@
+//! The authorities of another domain, asked of that domain's own hub.
+
+use mls_core::authority::Authority;
+use mls_core::crypto::Crypto;
+use mls_core::group_settings::Settings;
+use mls_core::identity::TrustAnchor;
+use mls_core::limits::{OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX};
+use mls_core::member::{
+    AnchorSource, AskAuthorities, Command, DomainAnchors, Input, SettingsCommand,
+};
+use mls_core::wire::Answer;
+
+use crate::authorities::{changes, print, stranger, trust};
+use crate::network::{Restarts, World};
+use crate::story::{ALICE, BOB, JULIET};
+
+const MATRIX: &str = "@mls:b.org";
+const XMPP: &str = "mls.y.org";
+
+/// A world with the hub of b.org on Matrix and y.org on XMPP, and what it names for these domains.
+fn world(devices: &[(&str, &str)]) -> (World, [TrustAnchor; 2]) {
+    let mut world = World::new(devices);
+    world.servers_see = Some(Vec::new());
+    let (authority, _) = Authority::make(&Crypto::system(), "another").unwrap();
+    world.add_other_hub(MATRIX, XMPP, &authority);
+    let named = |domain: &str| {
+        let certificate = authority.anchor().to_vec();
+        TrustAnchor { domain: domain.to_owned(), certificate }
+    };
+    let named = [named("b.org"), named("y.org")];
+    (world, named)
+}
+
+fn ask(world: &mut World, index: usize, domain: &str, hub: &str) -> String {
+    let wanted = AskAuthorities { domain: domain.to_owned(), hub: hub.to_owned() };
+    let id = world.command(index, Command::AskAuthorities(wanted));
+    world.run();
+    id
+}
+
+fn known(world: &World, index: usize, domain: &str) -> Option<DomainAnchors> {
+    let all = world.nodes[index].member.authorities().unwrap();
+    all.into_iter().find(|known| known.domain == domain)
+}
+
+#[test]
+fn what_the_hub_of_another_domain_names_is_pinned_as_its_own_word() {
+    for restarts in [Restarts::Never, Restarts::AfterEveryInput] {
+        let (mut world, [matrix, xmpp]) = world(&[ALICE, JULIET]);
+        world.restarts = restarts;
+        for (index, domain, hub, named) in [(0, "b.org", MATRIX, matrix), (1, "y.org", XMPP, xmpp)]
+        {
+            let id = ask(&mut world, index, domain, hub);
+            world.assert_done(index, &id);
+            let pinned = known(&world, index, domain).unwrap();
+            assert_eq!((pinned.known.0, pinned.source), (vec![named], AnchorSource::Hub));
+            assert!(pinned.offered.0.is_empty() && !pinned.issued_by_hub);
+            assert!(changes(&world, index).is_empty());
+            // The hub was asked about one domain, and is believed for that alone.
+            let other = if domain == "b.org" { "y.org" } else { "b.org" };
+            assert_eq!(known(&world, index, other), None);
+        }
+    }
+}
+
+#[test]
+fn a_domain_whose_authority_only_a_group_vouched_for_is_confirmed_by_its_own_hub() {
+    let (mut world, [named, _]) = world(&[ALICE, BOB]);
+    let group = world.found(0);
+    let settings = Settings { anchors_add: vec![named.clone()], ..Settings::default() };
+    let command = SettingsCommand { group, settings };
+    let id = world.command(0, Command::ChangeSettings(command));
+    world.run();
+    world.assert_done(0, &id);
+    assert_eq!(known(&world, 0, "b.org").unwrap().source, AnchorSource::Group);
+    let id = ask(&mut world, 0, "b.org", MATRIX);
+    world.assert_done(0, &id);
+    let confirmed = known(&world, 0, "b.org").unwrap();
+    assert_eq!((confirmed.source, confirmed.known.0), (AnchorSource::Hub, vec![named]));
+}
+
+#[test]
+fn where_others_are_known_what_its_hub_names_is_an_offer_that_a_person_accepts() {
+    let (mut world, [named, _]) = world(&[ALICE]);
+    let before = stranger("b.org");
+    let id = trust(&mut world, 0, vec![before.clone()]);
+    world.assert_done(0, &id);
+    for _ in 0..2 {
+        let id = ask(&mut world, 0, "b.org", MATRIX);
+        world.assert_done(0, &id);
+    }
+    let told = changes(&world, 0);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].named, print(std::slice::from_ref(&named)));
+    let pinned = known(&world, 0, "b.org").unwrap();
+    assert_eq!((pinned.known.0, pinned.offered.0), (vec![before], vec![named.clone()]));
+    let id = trust(&mut world, 0, vec![named.clone()]);
+    world.assert_done(0, &id);
+    let id = ask(&mut world, 0, "b.org", MATRIX);
+    world.assert_done(0, &id);
+    let accepted = known(&world, 0, "b.org").unwrap();
+    assert_eq!((accepted.known.0, accepted.source), (vec![named], AnchorSource::Person));
+    assert!(accepted.offered.0.is_empty());
+}
+
+#[test]
+fn an_address_that_is_not_the_domains_own_is_not_asked() {
+    let (mut world, _) = world(&[ALICE, JULIET]);
+    let own = world.user(0).domain();
+    for (index, domain, hub, words) in [
+        (0, "b.org", "@mls:evil.org", "no address of a hub of b.org"),
+        (0, "y.org", XMPP, "in this account's network"),
+        (0, "b.org", "@mls:evil.org:b.org", "no address of a hub"),
+        (1, "y.org", "mls@y.org", "no address of a hub"),
+        (1, "y.org", "mls.evil.y.org", "no address of a hub"),
+        (0, &own, "@mls:b.org", "own hub"),
+    ] {
+        let id = ask(&mut world, index, domain, hub);
+        let why = world.failure(index, &id);
+        assert!(why.contains(words), "{domain} at {hub}: {why}");
+    }
+}
+
+#[test]
+fn a_hub_that_is_another_than_was_asked_or_names_nothing_for_the_domain_is_not_believed() {
+    let (mut world, _) = world(&[ALICE]);
+    world.tamper = Box::new(|_, input| {
+        if let Input::Answer(_, Ok(Answer::HubInfo(info))) = input {
+            info.hub_matrix = Some("@mls:c.org".to_owned());
+        }
+        true
+    });
+    let id = ask(&mut world, 0, "b.org", MATRIX);
+    let why = world.failure(0, &id);
+    assert!(why.contains("another address"), "{why}");
+    world.tamper = Box::new(|_, input| {
+        if let Input::Answer(_, Ok(Answer::HubInfo(info))) = input {
+            info.anchors.retain(|anchor| anchor.domain != "b.org");
+        }
+        true
+    });
+    let id = ask(&mut world, 0, "b.org", MATRIX);
+    let why = world.failure(0, &id);
+    assert!(why.contains("names none"), "{why}");
+    assert_eq!(known(&world, 0, "b.org"), None);
+}
+
+#[test]
+fn who_asks_where_nobody_answers_is_told_after_a_minute() {
+    let (mut world, _) = world(&[ALICE]);
+    let id = ask(&mut world, 0, "c.org", "@mls:c.org");
+    world.pass(OTHER_HUB_WAIT_MS / 1000 + 1);
+    let why = world.failure(0, &id);
+    assert!(why.contains("nobody answered at @mls:c.org"), "{why}");
+    let many: Vec<_> = (0..=OTHER_HUBS_MAX)
+        .map(|one| ask(&mut world, 0, &format!("c{one}.org"), &format!("@mls:c{one}.org")))
+        .collect();
+    let why = world.failure(0, many.last().unwrap());
+    assert!(why.contains("wait for one of them"), "{why}");
+}
