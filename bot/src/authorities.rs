@@ -4,17 +4,41 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mls_core::address::Network;
 use mls_core::group_settings::Settings;
 use mls_core::identity::{FINGERPRINT_DIGITS, TrustAnchor, TrustAnchors};
-use mls_core::member::{Command, DomainAnchors, DomainAnchorsCommand, GroupSummary};
+use mls_core::member::{
+    AskAuthorities, Command, DomainAnchors, DomainAnchorsCommand, GroupSummary,
+};
 use mls_core::wire::Digest;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::exit::Exit;
+use crate::session::usual_hub;
 
 /// More than a certificate within the bounds has in PEM, with some words around it.
 const CERTIFICATE_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// The authorities that are known, perhaps after another hub was asked.
+#[derive(Debug, Args)]
+pub struct Authorities {
+    /// Ask the hub of this domain first, such as example.org
+    #[arg(long, value_name = "DOMAIN")]
+    pub ask: Option<String>,
+    /// Where that hub is, in this account's network; without it `@mls:` or `mls.` and the domain
+    #[arg(long, value_name = "ADDRESS", requires = "ask")]
+    pub hub: Option<String>,
+}
+
+impl Authorities {
+    /// The command that it means, if anybody is to be asked.
+    pub(crate) fn command(self, network: Network) -> Option<Command> {
+        let domain = self.ask?;
+        let hub = self.hub.unwrap_or_else(|| usual_hub(network, &domain));
+        Some(Command::AskAuthorities(AskAuthorities { domain, hub }))
+    }
+}
 
 /// The authorities of a domain, by a person's word.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
-use crate::authorities::Trust;
+use crate::authorities::{Authorities, Trust};
 use crate::branching::Branch;
 use crate::certificates::Certificates;
 use crate::group_actions::{Propose, Psk, ReInit, Revoke, Rotate, Settings};
@@ -109,7 +109,11 @@ pub enum Action {
     /// List the members of a group with their identities
     Members(Group),
     /// List whose certificates this device goes by, with fingerprints to compare
-    Authorities,
+    ///
+    /// Whose word that is stands beside each domain: its own hub's, yours, or that of another domain's hub, which
+    /// vouches for it. --ask has a domain's own hub say which authorities the domain has. Where nothing was known of the
+    /// domain they are believed from then on; where others are known they are offered, and `trust` accepts them.
+    Authorities(Authorities),
     /// List what the authority certified in your name, by its log
     ///
     /// The authority puts every certificate that it signs, and every revocation, into a log that only grows.
@@ -324,6 +328,8 @@ mod tests {
             "mls-bot --profile p settings 1f2e --admin b@d --no-admin @c:s --open yes --join-psk x",
             "mls-bot --profile p settings 1f2e --authority d --no-authority 0123456789abcdef0123456789abcdef",
             "mls-bot --profile p authorities",
+            "mls-bot --profile p authorities --ask d",
+            "mls-bot --profile p authorities --ask d --hub mls.d",
             "mls-bot --profile p revoke PHONE",
             "mls-bot --profile p identity",
             "mls-bot --profile p identity create",

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::command_line::{MatrixLogin, XmppLogin};
 use crate::network::xmpp_setup;
 use crate::profile::{EmptyProfile, Profile, ProfileError};
-use crate::session::{MatrixSession, Secret, Server, Session, XmppSession};
+use crate::session::{MatrixSession, Secret, Server, Session, XmppSession, usual_hub};
 use crate::user;
 
 /// The longest password, in bytes.
@@ -71,7 +71,7 @@ pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginF
     let server = Server::Matrix(MatrixSession {
         homeserver: session.homeserver,
         access_token: Secret::new(session.access_token.to_string()),
-        hub: login.hub.unwrap_or_else(|| format!("@mls:{}", user.domain())),
+        hub: login.hub.unwrap_or_else(|| usual_hub(Network::Matrix, &user.domain())),
     });
     Ok(empty.fill(Session::new(&session.user_id, &session.device_id, server)?)?)
 }
@@ -87,7 +87,7 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     let server = XmppSession {
         server: login.server,
         password: Secret::new(password.to_string()),
-        hub: login.hub.unwrap_or_else(|| format!("mls.{}", user.domain())),
+        hub: login.hub.unwrap_or_else(|| usual_hub(Network::Xmpp, &user.domain())),
     };
     // An XMPP device id belongs to the installation, not to a session's resource.
     let device = format!("{:016x}", getrandom::u64()?);

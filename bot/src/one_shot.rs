@@ -12,7 +12,7 @@ use mls_core::member::{
 use mls_core::wire::GroupId;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::authorities;
+use crate::authorities::{self, Authorities};
 use crate::certificates::{self, Certificates};
 use crate::command_line::{Action, Create, Users};
 use crate::exit::Exit;
@@ -67,7 +67,7 @@ impl OneShot {
         match action {
             Action::Groups => self.groups().await?,
             Action::Members(group) => self.members(&group.group).await?,
-            Action::Authorities => self.authorities().await?,
+            Action::Authorities(wanted) => self.authorities(wanted).await?,
             Action::Certificates(wanted) => self.certificates(&wanted).await?,
             Action::Log(group) => self.log(&group.group).await?,
             Action::Join => self.join().await?,
@@ -250,7 +250,10 @@ impl OneShot {
         }
     }
 
-    async fn authorities(&mut self) -> Result<(), Exit> {
+    async fn authorities(&mut self, wanted: Authorities) -> Result<(), Exit> {
+        if let Some(command) = wanted.command(self.bot.client().network()) {
+            self.fulfil(command).await?;
+        }
         self.settle().await?;
         Ok(self.screen.show(&Line::authorities(None, &self.bot.authorities().await?))?)
     }

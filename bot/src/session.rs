@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mls_core::address::{AddressError, ClientId, UserId};
+use mls_core::address::{AddressError, ClientId, Network, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use url::Url;
@@ -12,6 +12,14 @@ use zeroize::Zeroizing;
 const VERSION: u8 = 1;
 /// A session file is small; a larger one is not ours.
 pub(crate) const FILE_BYTES_MAX: usize = 64 * 1024;
+
+/// Where the hub of a domain is, unless a person says otherwise.
+pub(crate) fn usual_hub(network: Network, domain: &str) -> String {
+    match network {
+        Network::Matrix => format!("@mls:{domain}"),
+        Network::Xmpp => format!("mls.{domain}"),
+    }
+}
 
 /// The session of one device of one account.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use mls_core::bridge_group::Order;
 use mls_core::group_settings::{JoinPsk, Settings};
 use mls_core::identity::{TrustAnchor, TrustAnchors};
 use mls_core::member::{
-    Command, DomainAnchorsCommand, HoldPsk, ProposeCommand, ReInitCommand, SettingsCommand,
-    UsePastEpoch, UsePsk, Wish,
+    AskAuthorities, Command, DomainAnchorsCommand, HoldPsk, ProposeCommand, ReInitCommand,
+    SettingsCommand, UsePastEpoch, UsePsk, Wish,
 };
 use mls_core::wire::{Digest, GroupId};
 use serde::Deserialize;
@@ -18,8 +18,9 @@ use crate::knocking;
 use crate::user;
 
 /// Names of these commands.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 15] = [
     "trust",
+    "ask_authorities",
     "accept_log",
     "revoke",
     "settings",
@@ -71,6 +72,12 @@ pub(super) enum GroupRequest {
         _id: IgnoredAny,
         domain: String,
         certificates: Vec<Hex>,
+    },
+    AskAuthorities {
+        #[serde(rename = "id")]
+        _id: IgnoredAny,
+        domain: String,
+        hub: String,
     },
     HoldPsk {
         #[serde(rename = "id")]
@@ -254,6 +261,9 @@ impl GroupRequest {
             }
             Self::Revoke { client, .. } => Command::RevokeDevice(client.0),
             Self::AcceptLog { root, .. } => Command::AcceptLog(root.0),
+            Self::AskAuthorities { domain, hub, .. } => {
+                Command::AskAuthorities(AskAuthorities { domain, hub })
+            }
             Self::Trust { domain, certificates, .. } => {
                 let anchor = |certificate: Hex| TrustAnchor {
                     domain: domain.clone(),

@@ -314,6 +314,7 @@ mod tests {
             r#"{"id":"27","command":"settings","group":"00ff","anchors_add":[{"domain":"d","certificate":"00"}]}"#,
             r#"{"id":"28","command":"trust","domain":"d","certificates":["00ff"]}"#,
             r#"{"id":"29","command":"authorities"}"#,
+            r#"{"id":"36","command":"ask_authorities","domain":"d","hub":"mls.d"}"#,
             r#"{"id":"31","command":"certificates"}"#,
             r#"{"id":"35","command":"accept_log","root":"abababababababababababababababababababababababababababababababab"}"#,
             r#"{"id":"30","command":"revoke","client":"matrix:u/a:m/PHONE"}"#,

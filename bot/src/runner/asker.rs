@@ -10,6 +10,7 @@ use mls_core::service::Service;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request, RequestId};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::backoff::Backoff;
 use crate::courier::Hub;
@@ -22,6 +23,9 @@ const BLOB_PREFIX: &str = "blob-";
 const REFUSED_MAX: u32 = 3;
 /// An answer that is long in coming is asked for at most this seldom.
 const REPEAT_MS_MAX: u64 = 4 * REQUEST_RETRY_MS;
+
+/// The hub of another domain is asked for so long: less than the member waits for it.
+const OTHER_HUB_WAIT: Duration = Duration::from_secs(30);
 
 /// An answer or a refusal.
 type Reply = Result<Answer, Refusal>;
@@ -46,12 +50,14 @@ impl Asker {
         Self { to, ..self.clone() }
     }
 
-    /// Puts the request again and again; returns only when the network will never take it. Who
-    /// has the answer drops this future.
+    /// Puts the request again and again; returns only when the network will never take it, or when
+    /// the hub of another domain was silent for long. Who has the answer drops this future.
     pub(super) async fn repeat(&self, id: &str, request: &Request) -> Refusal {
         let mut backoff = Backoff::default();
         let mut repeat_ms = REQUEST_RETRY_MS;
         let mut refused = 0;
+        let mut trouble = "nobody answered".to_owned();
+        let give_up = Instant::now() + OTHER_HUB_WAIT;
         loop {
             let wait = match self.network.request(&self.to, id, request).await {
                 Ok(()) => {
@@ -62,6 +68,7 @@ impl Asker {
                 }
                 Err(DeliveryError::Later { after_ms, why }) => {
                     tracing::info!(id, why, "a request is put again later");
+                    trouble = why;
                     backoff.next(after_ms)
                 }
                 Err(DeliveryError::Refused { why }) => {
@@ -74,9 +81,12 @@ impl Asker {
                 }
             };
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = sleep(wait) => {}
                 // What was sent before may be lost.
                 () = self.connected.notified() => {}
+                () = sleep_until(give_up), if matches!(self.to, Service::OtherHub(_)) => {
+                    return Refusal::Invalid(trouble);
+                }
             }
         }
     }

@@ -91,6 +91,8 @@ impl Member {
                 info.anchors_for(&domain)
             }
             Ok(_) => None,
+            // Of the way there, as the network tells it.
+            Err(Refusal::Invalid(why)) => return self.fail(asked.number, fail(&why)),
             Err(refusal) => return self.fail(asked.number, fail(&refusal.to_string())),
         };
         let Some(named) = named else {

@@ -87,6 +87,19 @@ async fn a_request_that_another_service_answers_is_put_there_and_no_more_to_the_
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_hub_of_another_domain_is_asked_for_a_while_and_its_trouble_told() {
+    for (trouble, told) in [(later as fn() -> _, "busy"), (|| Ok(()), "nobody answered")] {
+        let mut bench = Bench::new(move |_, _| trouble());
+        let (start, at) = (Instant::now(), Service::OtherHub("mls.y.org".to_owned()));
+        bench.work.request(at, "r1".to_owned(), Request::HubInfo);
+        assert_eq!(bench.next_call().await, "request r1 of mls.y.org");
+        let report = bench.next_report().await;
+        let Report::NotAsked(id, Refusal::Invalid(why)) = report else { panic!("{report:?}") };
+        assert_eq!((&*id, &*why, start.elapsed().as_secs()), ("r1", told, 30));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_of_one_room_stay_in_order_and_a_busy_room_delays_no_other() {
     let busy = |call: &Call, before| match call.contains("!busy") {
         true if before < 3 => later(),
