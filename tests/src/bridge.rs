@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use crate::binaries::program;
 use crate::deadline::{START, until};
+use crate::domain::Domain;
 use crate::error::RigError;
 use crate::ports;
 use crate::process::{Keeper, Managed, tail};
-use crate::prosody::{DOMAIN, ROOMS};
-use crate::synapse::SERVER_NAME;
 
 /// The ports that the bridge has to know.
 #[derive(Clone, Copy, Debug)]
@@ -67,17 +66,23 @@ impl Role {
 }
 
 impl Bridge {
-    /// Runs `mls-bridge init` into `keeper`'s folder; starts nothing.
-    pub fn init(keeper: &Arc<Keeper>, ports: Ports, role: Role) -> Result<Self, RigError> {
-        let (folder, program) = (keeper.folder().join(role.folder()), program("mls-bridge")?);
+    /// Runs `mls-bridge init` into a folder below `keeper`'s; starts nothing.
+    pub fn init(
+        keeper: &Arc<Keeper>,
+        ports: Ports,
+        role: Role,
+        domain: &Domain,
+        folder: &str,
+    ) -> Result<Self, RigError> {
+        let (folder, program) = (keeper.folder().join(folder), program("mls-bridge")?);
         let published = keeper.folder().join(Role::Authentication.folder()).join("published");
         let local = |port| format!("127.0.0.1:{port}");
         let output = keeper
             .program(&program)
             .arg("init")
             .args(["--homeserver-url", &format!("http://{}", local(ports.homeserver))])
-            .args(["--server-name", SERVER_NAME, "--listen", &local(ports.listen)])
-            .args(["--xmpp-domain", DOMAIN, "--muc-service", ROOMS])
+            .args(["--server-name", &domain.matrix, "--listen", &local(ports.listen)])
+            .args(["--xmpp-domain", &domain.xmpp, "--muc-service", &domain.rooms()])
             .args(["--role", role.name()])
             .arg("--published")
             .arg(published)

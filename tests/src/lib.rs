@@ -15,6 +15,8 @@ pub mod bot;
 pub mod bridge;
 pub mod clock;
 pub mod deadline;
+pub mod domain;
+pub mod elsewhere;
 pub mod error;
 pub mod group;
 pub mod http;

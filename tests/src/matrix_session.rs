@@ -107,6 +107,15 @@ impl MatrixSession {
         Ok(answer["chunk"].as_array().cloned().unwrap_or_default())
     }
 
+    /// The rooms that the account is in, sorted.
+    pub fn joined_rooms(&self) -> Result<Vec<String>, RigError> {
+        let answer = self.call("GET", "/_matrix/client/v3/joined_rooms", &Value::Null)?;
+        let rooms = answer["joined_rooms"].as_array().into_iter().flatten();
+        let mut rooms: Vec<_> = rooms.filter_map(Value::as_str).map(str::to_owned).collect();
+        rooms.sort();
+        Ok(rooms)
+    }
+
     /// The users in a room.
     pub fn joined_members(&self, room: &str) -> Result<Vec<String>, RigError> {
         let path = format!("/_matrix/client/v3/rooms/{}/joined_members", encode(room));

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::deadline::{START, until};
+use crate::domain::Domain;
 use crate::error::RigError;
 use crate::packages::{self, on_path};
 use crate::ports;
@@ -51,14 +52,15 @@ pub struct Prosody {
 impl Prosody {
     /// Writes configuration and data folder into `keeper`'s folder; starts nothing.
     ///
-    /// `bridges` are the folders that `mls-bridge init` wrote.
+    /// It serves all `domains`; `bridges` are the folders that `mls-bridge init` wrote.
     pub fn prepare(
         keeper: &Arc<Keeper>,
         ports: Ports,
+        domains: &[&Domain],
         bridges: &[&Path],
     ) -> Result<Self, RigError> {
         let folder = keeper.folder().join("prosody");
-        let config = config::write(&folder, ports, bridges)?;
+        let config = config::write(&folder, ports, domains, bridges)?;
         Ok(Self { ports, folder, config, keeper: Arc::clone(keeper), process: None })
     }
 

@@ -8,13 +8,15 @@ use std::thread;
 use crate::blindness::{Search, search};
 use crate::bot::{Account, Bot};
 use crate::bridge::{self, Bridge, Role};
+use crate::domain::Domain;
+use crate::elsewhere::Elsewhere;
 use crate::error::RigError;
 use crate::http::{Answer, Request};
 use crate::ports::{self, Reserved};
 use crate::process::{Keeper, tail};
 use crate::prosody::{self, DOMAIN, HUB, Prosody};
 use crate::secret::random_hex;
-use crate::synapse::{self, RateLimits, SERVER_NAME, Synapse};
+use crate::synapse::{self, Place, RateLimits, Synapse};
 
 /// How a rig is set up.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct Options {
     pub moving_clock: bool,
     /// The authority is a process of its own.
     pub apart: bool,
+    /// There is another domain, and the homeservers of both speak to each other.
+    pub other_domain: bool,
     /// Called with a sentence before each step.
     pub progress: Option<fn(&str)>,
 }
@@ -42,11 +46,13 @@ pub struct Rig {
     pub bridge: Bridge,
     /// The authority, where it is a process of its own.
     pub authority: Option<Bridge>,
+    /// The other domain, if there is one.
+    pub elsewhere: Option<Elsewhere>,
     keeper: Arc<Keeper>,
     plaintexts: Arc<Mutex<Vec<String>>>,
     options: Options,
     accounts: AtomicUsize,
-    _ports: [Reserved; 5],
+    _ports: [Reserved; 6],
 }
 
 impl Rig {
@@ -79,7 +85,8 @@ impl Rig {
             authority.wait_ready()?;
             self.bridge.launch()?;
         }
-        self.bridge.wait_ready()
+        self.bridge.wait_ready()?;
+        self.elsewhere.as_mut().map_or(Ok(()), Elsewhere::start)
     }
 
     /// Installs what is missing and writes all configurations; starts nothing.
@@ -91,16 +98,31 @@ impl Rig {
         let python: PathBuf = synapse::install()?;
         say("Writing configurations with mls-bridge init");
         let keeper = Keeper::start(options.moving_clock)?;
-        let reserved: [Reserved; 5] = ports::reserve()?;
-        let [homeserver, listen, client, component, beside] = reserved.each_ref().map(|r| r.port);
-        let init = |role, listen| {
-            Bridge::init(&keeper, bridge::Ports { homeserver, listen, component }, role)
+        let reserved: [Reserved; 6] = ports::reserve()?;
+        let [homeserver, listen, client, component, beside, federation] =
+            reserved.each_ref().map(|r| r.port);
+        let domain = match options.other_domain {
+            true => Domain::federated(federation, DOMAIN),
+            false => Domain::usual(),
+        };
+        let init = |role: Role, listen| {
+            let ports = bridge::Ports { homeserver, listen, component };
+            Bridge::init(&keeper, ports, role, &domain, role.folder())
         };
         let apart = options.apart.then(|| init(Role::Authentication, beside)).transpose()?;
         let bridge = init(if options.apart { Role::Delivery } else { Role::Both }, listen)?;
         let folders: Vec<_> = std::iter::once(&bridge).chain(&apart).map(Bridge::folder).collect();
-        let synapse = Synapse::prepare(&keeper, homeserver, &folders, options.limits, python)?;
-        let prosody = Prosody::prepare(&keeper, prosody::Ports { client, component }, &folders)?;
+        let other = || Elsewhere::prepare(&keeper, component, &python);
+        let elsewhere = options.other_domain.then(other).transpose()?;
+        let place = Place { port: homeserver, domain: domain.clone(), folder: "synapse" };
+        let synapse = Synapse::prepare(&keeper, place, &folders, options.limits, python)?;
+        let (mut domains, mut at_prosody) = (vec![&domain], folders);
+        if let Some(other) = &elsewhere {
+            domains.push(other.domain());
+            at_prosody.push(other.bridge.folder());
+        }
+        let ports = prosody::Ports { client, component };
+        let prosody = Prosody::prepare(&keeper, ports, &domains, &at_prosody)?;
         let plaintexts = Arc::default();
         let accounts = AtomicUsize::new(1);
         Ok(Self {
@@ -108,6 +130,7 @@ impl Rig {
             prosody,
             bridge,
             authority: apart,
+            elsewhere,
             keeper,
             plaintexts,
             options,
@@ -120,8 +143,8 @@ impl Rig {
     pub fn matrix_user(&self, name: &str) -> Result<Account, RigError> {
         let (local, password) = (self.unique(name), random_hex(16)?);
         self.synapse.register(&local, &password)?;
-        let address = format!("@{local}:{SERVER_NAME}");
-        let hub = format!("@mls:{SERVER_NAME}");
+        let domain = &self.synapse.domain;
+        let (address, hub) = (format!("@{local}:{}", domain.matrix), domain.hub_matrix());
         let url = self.synapse.url();
         let login = ["matrix", "--homeserver", &url, "--user", &address, "--hub", &hub];
         let login = login.map(str::to_owned).to_vec();
@@ -189,6 +212,9 @@ impl Rig {
     pub fn search(&self, texts: &[String]) -> Result<Search, RigError> {
         let mut folders = vec![self.synapse.folder(), self.prosody.folder(), self.bridge.folder()];
         folders.extend(self.authority.as_ref().map(Bridge::folder));
+        if let Some(other) = &self.elsewhere {
+            folders.extend([other.synapse.folder(), other.bridge.folder()]);
+        }
         search(&folders, texts)
     }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha1::{Digest, Sha1};
 
 use crate::deadline::{START, until};
+use crate::domain::Domain;
 use crate::error::RigError;
 use crate::http::{Answer, Request};
 use crate::matrix_session::MatrixSession;
@@ -35,11 +36,24 @@ pub enum RateLimits {
     Lifted,
 }
 
+/// Where a homeserver is, and whose.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The port of the client-server API.
+    pub port: u16,
+    /// The domain that it serves.
+    pub domain: Domain,
+    /// Its folder, below the keeper's.
+    pub folder: &'a str,
+}
+
 /// A homeserver with its data, running or not.
 #[derive(Debug)]
 pub struct Synapse {
     /// The port of the client-server API.
     pub port: u16,
+    /// Its domain.
+    pub domain: Domain,
     folder: PathBuf,
     configs: Vec<PathBuf>,
     secret: String,
@@ -54,14 +68,15 @@ impl Synapse {
     /// `bridges` are the folders that `mls-bridge init` wrote, the delivery service's first.
     pub fn prepare(
         keeper: &Arc<Keeper>,
-        port: u16,
+        place: Place<'_>,
         bridges: &[&Path],
         limits: RateLimits,
         python: PathBuf,
     ) -> Result<Self, RigError> {
-        let folder = keeper.folder().join("synapse");
+        let Place { port, domain, folder } = place;
+        let folder = keeper.folder().join(folder);
         let secret = random_hex(16)?;
-        let mut configs = vec![config::write(&folder, port, bridges, &secret)?];
+        let mut configs = vec![config::write(&folder, port, &domain, bridges, &secret)?];
         match limits {
             RateLimits::Default => {}
             RateLimits::HubSnippet => {
@@ -70,7 +85,7 @@ impl Synapse {
             RateLimits::Lifted => configs.push(config::write_lifted_limits(&folder)?),
         }
         let keeper = Arc::clone(keeper);
-        Ok(Self { port, folder, configs, secret, python, keeper, process: None })
+        Ok(Self { port, domain, folder, configs, secret, python, keeper, process: None })
     }
 
     /// Where clients reach it.

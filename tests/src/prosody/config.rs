@@ -1,24 +1,38 @@
-//! The Prosody configuration: one host, multi-user chats, the hub's component, no federation.
+//! The Prosody configuration: each domain's host and multi-user chats, the hubs' components, no federation.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{DOMAIN, Ports, ROOMS};
+use super::Ports;
+use crate::domain::Domain;
 use crate::error::RigError;
 
 /// Writes prosody.cfg.lua into `folder` and returns its path.
-pub(super) fn write(folder: &Path, ports: Ports, bridges: &[&Path]) -> Result<PathBuf, RigError> {
+pub(super) fn write(
+    folder: &Path,
+    ports: Ports,
+    domains: &[&Domain],
+    bridges: &[&Path],
+) -> Result<PathBuf, RigError> {
     let data = folder.join("data");
     fs::create_dir_all(&data).map_err(RigError::file("make", &data))?;
     let path = folder.join("prosody.cfg.lua");
-    let text = text(folder, ports, bridges);
+    let text = text(folder, ports, domains, bridges);
     fs::write(&path, text).map_err(RigError::file("write", &path))?;
     Ok(path)
 }
 
-fn text(folder: &Path, ports: Ports, bridges: &[&Path]) -> String {
+fn text(folder: &Path, ports: Ports, domains: &[&Domain], bridges: &[&Path]) -> String {
     let folder = folder.display();
     let include = |bridge: &&Path| format!("Include \"{}/prosody.cfg.lua\"\n", bridge.display());
+    let host = |domain: &&Domain| {
+        format!(
+            "VirtualHost \"{}\"\n\nComponent \"{}\" \"muc\"\n  modules_enabled = {{ \"muc_mam\" }}\n\n",
+            domain.xmpp,
+            domain.rooms()
+        )
+    };
+    let hosts: String = domains.iter().map(host).collect();
     let components: String = bridges.iter().map(include).collect();
     let Ports { client, component: component_port } = ports;
     let root = rustix::process::geteuid().is_root();
@@ -51,11 +65,6 @@ modules_enabled = {{
 }}
 modules_disabled = {{ "s2s", "tls" }}
 
-VirtualHost "{DOMAIN}"
-
-Component "{ROOMS}" "muc"
-  modules_enabled = {{ "muc_mam" }}
-
-{components}"#
+{hosts}{components}"#
     )
 }

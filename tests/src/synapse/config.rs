@@ -1,4 +1,5 @@
-//! The smallest homeserver.yaml that serves clients on loopback and speaks to nobody else.
+//! The smallest homeserver.yaml that serves clients on loopback and speaks to nobody else, or to others on
+//! loopback.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::SERVER_NAME;
+use crate::domain::Domain;
 use crate::error::RigError;
 use crate::secret::random_hex;
 
@@ -14,6 +15,7 @@ use crate::secret::random_hex;
 pub(super) fn write(
     folder: &Path,
     port: u16,
+    domain: &Domain,
     bridges: &[&Path],
     secret: &str,
 ) -> Result<PathBuf, RigError> {
@@ -21,21 +23,26 @@ pub(super) fn write(
     let seed = hex::decode(random_hex(32)?).unwrap_or_default();
     save(folder, "signing.key", &format!("ed25519 a_rig {}\n", STANDARD_NO_PAD.encode(seed)))?;
     save(folder, "log.yaml", &log_config(folder))?;
-    save(folder, "homeserver.yaml", &homeserver(folder, port, bridges, secret)?)
+    save(folder, "homeserver.yaml", &homeserver(folder, port, domain, bridges, secret)?)
 }
 
 fn homeserver(
     folder: &Path,
     port: u16,
+    domain: &Domain,
     bridges: &[&Path],
     secret: &str,
 ) -> Result<String, RigError> {
-    let folder = folder.display();
+    let (listener, federation) = match domain.federation {
+        Some(port) => federated(folder, port)?,
+        None => (String::new(), "federation_domain_whitelist: []\n".to_owned()),
+    };
+    let (folder, server_name) = (folder.display(), &domain.matrix);
     let named = |bridge: &&Path| format!("\"{}/registration.yaml\"", bridge.display());
     let registrations = bridges.iter().map(named).collect::<Vec<_>>().join(", ");
     let (macaroon, form) = (random_hex(16)?, random_hex(16)?);
     Ok(format!(
-        r#"server_name: "{SERVER_NAME}"
+        r#"server_name: "{server_name}"
 pid_file: "{folder}/synapse.pid"
 listeners:
   - port: {port}
@@ -43,7 +50,7 @@ listeners:
     type: http
     tls: false
     resources: [{{ names: [client] }}]
-database:
+{listener}database:
   name: sqlite3
   args: {{ database: "{folder}/homeserver.db" }}
 log_config: "{folder}/log.yaml"
@@ -55,10 +62,33 @@ form_secret: "{form}"
 report_stats: false
 suppress_key_server_warning: true
 trusted_key_servers: []
-federation_domain_whitelist: []
-app_service_config_files: [{registrations}]
+{federation}app_service_config_files: [{registrations}]
 "#
     ))
+}
+
+/// A listener for other homeservers of this machine, and what lets it speak to these: their certificates are their
+/// own, their addresses loopback's.
+fn federated(folder: &Path, port: u16) -> Result<(String, String), RigError> {
+    let names = vec!["127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names);
+    let made = made.map_err(|e| RigError::Machine(format!("no certificate for Synapse: {e}")))?;
+    let certificate = save(folder, "federation.crt", &made.cert.pem())?;
+    let key = save(folder, "federation.key", &made.signing_key.serialize_pem())?;
+    let listener = format!(
+        r#"  - port: {port}
+    bind_addresses: ["127.0.0.1"]
+    type: http
+    tls: true
+    resources: [{{ names: [federation] }}]
+tls_certificate_path: "{}"
+tls_private_key_path: "{}"
+"#,
+        certificate.display(),
+        key.display()
+    );
+    let federation = "federation_verify_certificates: false\nip_range_blacklist: []\n";
+    Ok((listener, federation.to_owned()))
 }
 
 fn log_config(folder: &Path) -> String {

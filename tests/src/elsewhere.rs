@@ -1,0 +1,48 @@
+//! Another domain: a homeserver, a host of the same Prosody, and a bridge of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::bridge::{self, Bridge, Role};
+use crate::domain::Domain;
+use crate::error::RigError;
+use crate::ports::{self, Reserved};
+use crate::process::Keeper;
+use crate::synapse::{Place, RateLimits, Synapse};
+
+/// The other domain's servers.
+#[derive(Debug)]
+pub struct Elsewhere {
+    /// Its homeserver, which the first one reaches.
+    pub synapse: Synapse,
+    /// Its bridge.
+    pub bridge: Bridge,
+    _ports: [Reserved; 3],
+}
+
+impl Elsewhere {
+    /// Writes its configurations; starts nothing.
+    pub fn prepare(keeper: &Arc<Keeper>, component: u16, python: &Path) -> Result<Self, RigError> {
+        let reserved: [Reserved; 3] = ports::reserve()?;
+        let [homeserver, listen, federation] = reserved.each_ref().map(|r| r.port);
+        let domain = Domain::federated(federation, "elsewhere.localhost");
+        let ports = bridge::Ports { homeserver, listen, component };
+        let bridge = Bridge::init(keeper, ports, Role::Both, &domain, "elsewhere")?;
+        let place = Place { port: homeserver, domain, folder: "synapse-elsewhere" };
+        let limits = RateLimits::Lifted;
+        let synapse =
+            Synapse::prepare(keeper, place, &[bridge.folder()], limits, python.to_owned())?;
+        Ok(Self { synapse, bridge, _ports: reserved })
+    }
+
+    /// Its names.
+    pub fn domain(&self) -> &Domain {
+        &self.synapse.domain
+    }
+
+    /// Starts it, where Prosody runs already.
+    pub fn start(&mut self) -> Result<(), RigError> {
+        self.synapse.start()?;
+        self.bridge.start()
+    }
+}

@@ -1,0 +1,56 @@
+//! Two domains on real servers: two homeservers that speak to each other, two hosts of one XMPP server, two bridges.
+
+#![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tests::bot::Bot;
+use tests::deadline::{STEP, until};
+use tests::error::RigError;
+use tests::matrix_session::MatrixSession;
+use tests::rig::{Options, own};
+
+/// What a bot knows of a domain.
+fn known(bot: &Bot, domain: &str) -> Result<Value, RigError> {
+    let answer = bot.command(json!({"command": "authorities"}))?;
+    let all = answer["authorities"].as_array().cloned().unwrap_or_default();
+    Ok(all.into_iter().find(|one| one["domain"] == domain).unwrap_or_default())
+}
+
+/// A fingerprint as people see it.
+fn readable(fingerprint: &Value) -> String {
+    let digits = fingerprint.as_str().unwrap_or_default().as_bytes();
+    let groups = digits.get(..32).unwrap_or_default().chunks(4);
+    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_authorities_of_another_domain_are_asked_of_its_own_hub() -> Result<(), RigError> {
+    own(Options { other_domain: true, ..Options::default() }, |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let Some(elsewhere) = rig.elsewhere.as_ref() else {
+            return Err(RigError::Answer("there is no other domain".to_owned()));
+        };
+        let domain = elsewhere.domain();
+        let log = elsewhere.bridge.log();
+        let operator = fs::read_to_string(&log).map_err(RigError::file("read", &log))?;
+        let session = MatrixSession::login(rig.synapse.port, &alice.account)?;
+        let rooms = session.joined_rooms()?;
+        for (bot, domain, hub) in
+            [(&alice, &domain.matrix, domain.hub_matrix()), (&bob, &domain.xmpp, domain.hub_xmpp())]
+        {
+            assert_eq!(known(bot, domain)?, Value::Null);
+            bot.command(json!({"command": "ask_authorities", "domain": domain, "hub": hub}))?;
+            let pinned = known(bot, domain)?;
+            assert_eq!((&pinned["source"], &pinned["offered"]), (&json!("hub"), &json!([])));
+            let shown = readable(&pinned["known"][0]["fingerprint"]);
+            assert!(
+                operator.contains(&shown),
+                "{shown} is not what its operator shows: {operator}"
+            );
+        }
+        let left = || Ok((session.joined_rooms()? == rooms).then_some(()));
+        until("the room with the other hub is left", STEP, left, String::new)
+    })
+}
