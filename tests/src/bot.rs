@@ -38,8 +38,9 @@ impl Account {
 
     /// How the identities of its devices begin: `matrix:u/alice:matrix.localhost/`.
     pub fn identity_prefix(&self) -> String {
-        match self.address.strip_prefix('@') {
-            Some(rest) => format!("matrix:u/{rest}/"),
+        match self.address.strip_prefix('@').and_then(|user| user.split_once(':')) {
+            // A port is behind a colon, which a URI has escaped there.
+            Some((local, domain)) => format!("matrix:u/{local}:{}/", domain.replace(':', "%3A")),
             None => format!("xmpp:{}/", self.address),
         }
     }

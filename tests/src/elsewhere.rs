@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::bot::Account;
 use crate::bridge::{self, Bridge, Role};
 use crate::domain::Domain;
 use crate::error::RigError;
 use crate::ports::{self, Reserved};
 use crate::process::Keeper;
+use crate::secret::random_hex;
 use crate::synapse::{Place, RateLimits, Synapse};
 
 /// The other domain's servers.
@@ -38,6 +40,13 @@ impl Elsewhere {
     /// Its names.
     pub fn domain(&self) -> &Domain {
         &self.synapse.domain
+    }
+
+    /// A new account on its homeserver, whose devices go by the hub at `hub`.
+    pub fn matrix_user(&self, local: &str, hub: &str) -> Result<Account, RigError> {
+        let password = random_hex(16)?;
+        self.synapse.register(local, &password)?;
+        Ok(self.synapse.account(local, password, hub))
     }
 
     /// Starts it, where Prosody runs already.

@@ -143,12 +143,7 @@ impl Rig {
     pub fn matrix_user(&self, name: &str) -> Result<Account, RigError> {
         let (local, password) = (self.unique(name), random_hex(16)?);
         self.synapse.register(&local, &password)?;
-        let domain = &self.synapse.domain;
-        let (address, hub) = (format!("@{local}:{}", domain.matrix), domain.hub_matrix());
-        let url = self.synapse.url();
-        let login = ["matrix", "--homeserver", &url, "--user", &address, "--hub", &hub];
-        let login = login.map(str::to_owned).to_vec();
-        Ok(Account { address, password, login })
+        Ok(self.synapse.account(&local, password, &self.synapse.domain.hub_matrix()))
     }
 
     /// A new account on Prosody, with a random password.

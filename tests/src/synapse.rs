@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
+use crate::bot::Account;
 use crate::deadline::{START, until};
 use crate::domain::Domain;
 use crate::error::RigError;
@@ -150,6 +151,15 @@ impl Synapse {
     /// Makes an account (through the admin API of the shared secret).
     pub fn register(&self, localpart: &str, password: &str) -> Result<(), RigError> {
         self.register_as("notadmin", localpart, password).map(drop)
+    }
+
+    /// An account, with what a bot needs to log in; its devices go by the hub at `hub`.
+    pub fn account(&self, local: &str, password: String, hub: &str) -> Account {
+        let address = format!("@{local}:{}", self.domain.matrix);
+        let url = self.url();
+        let login = ["matrix", "--homeserver", &url, "--user", &address, "--hub", hub];
+        let login = login.map(str::to_owned).to_vec();
+        Account { address, password, login }
     }
 
     /// Makes an account that may use the admin API, and logs in.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::deadline::{STEP, until};
 use tests::error::RigError;
+use tests::group::Group;
 use tests::matrix_session::MatrixSession;
 use tests::rig::{Options, own};
 
@@ -52,5 +53,37 @@ fn the_authorities_of_another_domain_are_asked_of_its_own_hub() -> Result<(), Ri
         }
         let left = || Ok((session.joined_rooms()? == rooms).then_some(()));
         until("the room with the other hub is left", STEP, left, String::new)
+    })
+}
+
+#[test]
+fn who_is_of_another_domain_takes_part_in_a_group_as_its_policy_says() -> Result<(), RigError> {
+    own(Options { other_domain: true, ..Options::default() }, |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let Some(elsewhere) = rig.elsewhere.as_ref() else {
+            return Err(RigError::Answer("there is no other domain".to_owned()));
+        };
+        // Carol goes by Alice's hub, which certifies nobody of her domain.
+        let account = elsewhere.matrix_user("carol", &rig.synapse.domain.hub_matrix())?;
+        let carol = rig.device(&account, "carol")?;
+        let group = Group::form(&alice, &[&bob, &carol])?;
+        group.converge_to(&[&alice, &bob, &carol], 3)?;
+        group.say(&carol, &[&alice, &bob], "from another homeserver")?;
+        group.say(&bob, &[&alice, &carol], "from another network")?;
+        let leaf = group.leaf(&alice, &carol)?;
+        assert!(leaf["certified_until"].is_null(), "{leaf}");
+        let strict = json!({"command": "settings", "group": group.id, "basic_allowed": false});
+        let refused = |said: Result<Value, RigError>| {
+            said.is_err_and(|why| why.to_string().contains("certificate"))
+        };
+        assert!(refused(alice.command(strict.clone())), "with a member who has no certificate");
+        alice
+            .command(json!({"command": "remove", "group": group.id, "users": [account.address]}))?;
+        group.wait_removed(&carol)?;
+        alice.command(strict)?;
+        let invite = json!({"command": "invite", "group": group.id, "users": [account.address]});
+        assert!(refused(alice.command(invite)), "into a group that takes certified leaves only");
+        group.converge_to(&[&alice, &bob], 2)?;
+        group.say(&alice, &[&bob], "certified only")
     })
 }

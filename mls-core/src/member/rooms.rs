@@ -41,6 +41,8 @@ struct RoomRecord {
 pub(super) struct Uninvited {
     /// When people are told, in milliseconds since 1970, if it stays so.
     tell_ms: u64,
+    /// The group that was in it before.
+    group: GroupId,
     why: String,
 }
 
@@ -147,12 +149,12 @@ impl Member {
             (Some(RoomState::Wanted), Err(why)) => {
                 self.set_room(room, RoomState::Left)?;
                 let why = format!("the room {room} cannot be entered: {why}");
-                let Some(group) = self.group_of_room(room).map(|record| record.group.clone())
-                else {
-                    return self.not_invited(room, why);
+                let group = self.group_of_room(room).filter(|record| record.state != State::Gone);
+                let Some(group) = group.map(|record| record.group.clone()) else {
+                    return self.not_invited(room, GroupId::none(), why);
                 };
                 self.fail_waiting_messages(&group, &why)?;
-                self.warn(&group, why)
+                self.not_invited(room, group, why)
             }
             (Some(RoomState::Unwanted), Err(why)) => {
                 self.set_room(room, RoomState::Joined)?;
@@ -162,14 +164,27 @@ impl Member {
         }
     }
 
-    /// A room without a group cannot be entered: perhaps its invitation comes after the Welcome.
-    fn not_invited(&mut self, room: &RoomAddress, why: String) -> Result<(), StoreError> {
+    /// A room cannot be entered: perhaps its invitation comes after the Welcome.
+    fn not_invited(
+        &mut self,
+        room: &RoomAddress,
+        group: GroupId,
+        why: String,
+    ) -> Result<(), StoreError> {
         if self.welcomes.is_empty() {
-            return self.warn(&GroupId::none(), why);
+            return self.warn(&group, why);
         }
         let tell_ms = self.now_ms.saturating_add(INVITATION_WAIT_MS);
-        self.uninvited.entry(room.clone()).or_insert(Uninvited { tell_ms, why });
+        self.uninvited.entry(room.clone()).or_insert(Uninvited { tell_ms, group, why });
         Ok(())
+    }
+
+    /// Enters the room of a Welcome, unless it was just tried: it is tried again when the invitation comes.
+    pub(super) fn want_room_of_welcome(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        match self.uninvited.contains_key(room) {
+            true => Ok(()),
+            false => self.want_room(room),
+        }
     }
 
     /// Tells people of rooms whose invitation did not come.
@@ -178,7 +193,7 @@ impl Member {
         let due: Vec<_> =
             self.uninvited.extract_if(.., |_, uninvited| uninvited.tell_ms <= now_ms).collect();
         for (_, uninvited) in due {
-            self.warn(&GroupId::none(), uninvited.why)?;
+            self.warn(&uninvited.group, uninvited.why)?;
         }
         Ok(())
     }

@@ -205,7 +205,7 @@ impl Member {
         match admitted.bound.rooms().into_iter().find(|room| room.network == network) {
             None => Ok(Verdict::Drop(Some(format!("the group has no room on {network}")))),
             Some(room) if self.is_in_room(&room) => Ok(Verdict::Join(Box::new(admitted))),
-            Some(room) => self.want_room(&room).map(|()| Verdict::Wait),
+            Some(room) => self.want_room_of_welcome(&room).map(|()| Verdict::Wait),
         }
     }
 

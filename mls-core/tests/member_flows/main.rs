@@ -54,4 +54,5 @@ mod story;
 mod suites;
 mod two_services;
 mod unheard;
+mod uninvited;
 mod user_identity;

@@ -11,7 +11,7 @@ use crate::attacks::damage_commits;
 use crate::network::{Restarts, Task, World};
 use crate::story::{ALICE, BOB, JULIET, ROMEO, four};
 
-fn restart(world: &mut World, index: usize, group: &GroupId) -> String {
+pub(crate) fn restart(world: &mut World, index: usize, group: &GroupId) -> String {
     world.command(index, Command::Restart(group.clone()))
 }
 
@@ -24,7 +24,7 @@ fn told(world: &World, index: usize) -> Vec<Restarted> {
     world.nodes[index].events.iter().filter_map(restarted).collect()
 }
 
-fn make_admin(world: &mut World, group: &GroupId, other: usize) {
+pub(crate) fn make_admin(world: &mut World, group: &GroupId, other: usize) {
     let settings = Settings { admins_add: vec![world.user(other)], ..Settings::default() };
     let command = SettingsCommand { group: group.clone(), settings };
     let done = world.command(0, Command::ChangeSettings(command));

@@ -31,8 +31,7 @@ impl Work {
     pub(crate) fn accept(&mut self, room: RoomAddress, patience: Duration) {
         let (network, invited) = (Arc::clone(&self.network), room.clone());
         self.room(RoomTask { room, enter: true, invited: true }, async move {
-            let joined = insist("a room to join", || network.join_room(&invited));
-            if let Ok(joined) = timeout(patience, joined).await {
+            if let Ok(joined) = timeout(patience, enter(&network, &invited)).await {
                 return joined;
             }
             // So that the connection does not go on alone.
@@ -86,7 +85,8 @@ impl Work {
     }
 }
 
-/// Enters a room for a Welcome, which may have come before the invitation.
+/// Enters a room. It may refuse at first: a Welcome comes before the invitation, and an invitation over federation
+/// before the homeserver of the room has stored it.
 async fn enter(network: &Network, room: &RoomAddress) -> Result<(), String> {
     let mut backoff = Backoff::default();
     for _ in 1..ENTER_ATTEMPTS {

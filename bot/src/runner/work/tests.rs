@@ -248,6 +248,19 @@ async fn a_room_that_was_entered_is_told_and_one_that_refuses_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_invitation_that_comes_before_its_room_knows_of_it_is_accepted_a_little_later() {
+    let early = |_: &Call, before| match before {
+        0 | 1 => Err(DeliveryError::Refused { why: "not invited".to_owned() }),
+        _ => Ok(()),
+    };
+    let mut bench = Bench::new(early);
+    bench.work.accept(RoomAddress::matrix("!r:elsewhere.org"), Duration::from_secs(3600));
+    let Report::Room(task, result) = bench.next_report().await else { panic!("no room") };
+    assert_eq!(result, Ok(()));
+    assert_eq!(bench.work.room_done(&task, result).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_invitation_into_a_room_that_never_answers_comes_to_an_end() {
     let away = |call: &Call, _| if call.starts_with("join") { later() } else { Ok(()) };
     let mut bench = Bench::new(away);

@@ -1,0 +1,58 @@
+//! Rooms that refuse to be entered.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use mls_core::member::{Command, Confirmation, Input};
+use mls_core::wire::Answer;
+
+use crate::restarting::{make_admin, restart};
+use crate::story::four;
+
+#[test]
+fn a_room_that_refuses_who_was_added_to_what_follows_is_asked_again_when_the_invitation_comes() {
+    let (mut world, group) = four();
+    let room = world.nodes[2].member.groups().unwrap()[0].rooms.clone();
+    let room = room.into_iter().find(|room| room.network == world.user(2).network()).unwrap();
+    world.nodes[2].away = true;
+    make_admin(&mut world, &group, 3);
+    world.remove(0, &group, 2);
+    world.run();
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    let id = restart(&mut world, 3, &group);
+    world.run();
+    let next = world.group_of(3, &id);
+    let juliet = world.user(2);
+    world.invite(3, &next, vec![juliet]);
+    world.run();
+    // The Welcome comes, then this device is put out of the room, and only then it hears that the other is an
+    // admin, and that it was removed.
+    world.nodes[2].away = false;
+    world.tamper = Box::new(|index, input| {
+        index != 2 || !matches!(input, Input::Answer(_, Ok(Answer::Handshakes(_))))
+    });
+    world.give(2, Input::Connected);
+    world.run();
+    world.give(2, Input::RoomLeft(room.clone()));
+    let asked = Rc::new(Cell::new(0));
+    let count = asked.clone();
+    world.tamper = Box::new(move |index, input| {
+        if let (2, Input::Confirmed(Confirmation::Room(_, entered))) = (index, input) {
+            count.set(count.get() + 1);
+            assert!(count.get() < 20, "without end");
+            *entered = Err("not invited".to_owned());
+        }
+        true
+    });
+    world.pass(60);
+    assert_eq!(asked.get(), 1);
+    assert_eq!(world.epoch(2, &next), None);
+    world.tamper = Box::new(|_, _| true);
+    world.give(2, Input::RoomJoined(room));
+    world.run();
+    world.pass(30);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+    let told = |text: &&String| text.contains("cannot be entered");
+    assert_eq!(world.warnings(2).iter().filter(told).count(), 0, "{:?}", world.warnings(2));
+}
