@@ -181,7 +181,8 @@ pub const LOOK_FOR_NEWEST_MS: u64 = 60 * 60 * 1000;
 pub const HUB_KEYS_AGAIN_MS: u64 = 60 * 1000;
 /// Hubs of other domains that a member asks at once.
 pub const OTHER_HUBS_MAX: usize = 8;
-/// So long a member waits for the hub of another domain to say who it is.
+/// So long a member waits for the hub of another domain to say who it is: twice the time between two requests, and twice
+/// that.
 pub const OTHER_HUB_WAIT_MS: u64 = 60 * 1000;
 /// How often a member asks, when it connects, whether the hub has new keys.
 pub const HUB_INFO_AGAIN_MS: u64 = DAY_MS;

@@ -164,6 +164,7 @@ impl Member {
 
     /// Time passed.
     pub(super) fn tick(&mut self) -> Result<(), StoreError> {
+        self.give_up_other_hubs()?;
         self.repeat_requests()?;
         self.lose_patience()?;
         self.find_groups()?;
@@ -179,7 +180,6 @@ impl Member {
         self.survey_devices()?;
         self.snapshot_busy_groups()?;
         self.give_up_silent_hubs()?;
-        self.give_up_other_hubs()?;
         self.keep_house()?;
         let now_ms = self.now_ms;
         let waiting: Vec<_> = self.intents.values().filter_map(|i| i.group().cloned()).collect();

@@ -1,4 +1,5 @@
-//! The authority, where it is a service of its own: the hub says where, and is believed for nothing else.
+//! The authority, where it is not the hub: a service of its own, of which the hub says where it is and is believed for
+//! nothing else, or, where the hub is another domain's, what a person had asked about this device's own domain.
 //!
 //! What it says of itself must name a root that this device goes by; what it certifies must lead there, as ever.
 //! Its keys are pinned at first use, like the hub's.
@@ -18,6 +19,8 @@ use crate::wire::{Answer, GroupId, Request, RequestId};
 const SPACE: Space = "authority";
 /// Where it is, in our network.
 const ADDRESS: &[u8] = b"address";
+/// Where a person had asked for it, where the hub is another domain's.
+const HOME: &[u8] = b"home";
 /// Who it is.
 const PIN: &[u8] = b"pin";
 /// When the address last changed, when it was last asked who it is, and when people were last told that it cannot
@@ -97,18 +100,43 @@ impl Member {
         // Two services may name each other. What is refused just after a move waits for its next repeat.
         let moved_ms: Option<u64> = self.overlay.read(SPACE, MOVED)?;
         if moved_ms.is_some_and(|moved_ms| self.now_ms.abs_diff(moved_ms) < HUB_KEYS_AGAIN_MS) {
-            self.doubt_authority();
+            self.doubt_authority()?;
             return Ok(true);
         }
         self.overlay.write(SPACE, MOVED, &self.now_ms)?;
-        self.overlay.write(SPACE, ADDRESS, &there.to_owned())?;
-        self.open_authority()?;
-        self.hurry_to_authority().map(|()| true)
+        self.go_to_authority(there).map(|()| true)
     }
 
-    /// It does not answer: the hub is to say where it is now.
-    pub(super) fn doubt_authority(&self) {
-        self.overlay.delete(SPACE, ADDRESS);
+    /// This device's own domain has a service at `address`, as a person had asked; the hub, which is another
+    /// domain's, knows of none.
+    pub(super) fn go_to_own_domain(&mut self, address: &str) -> Result<(), StoreError> {
+        self.overlay.write(SPACE, HOME, &address.to_owned())?;
+        self.go_to_authority(address)
+    }
+
+    /// Whether certificates are asked of this device's own domain, although the hub is another's.
+    pub(super) fn is_certified_at_home(&self) -> Result<bool, StoreError> {
+        Ok(self.overlay.get(SPACE, HOME)?.is_some())
+    }
+
+    fn go_to_authority(&mut self, address: &str) -> Result<(), StoreError> {
+        self.overlay.write(SPACE, ADDRESS, &address.to_owned())?;
+        self.open_authority()?;
+        self.hurry_to_authority()
+    }
+
+    /// It does not answer: the hub, or the service that a person named, is to say where it is now.
+    pub(super) fn doubt_authority(&self) -> Result<(), StoreError> {
+        match self.overlay.read::<String>(SPACE, HOME)? {
+            Some(home) => {
+                self.overlay.write(SPACE, ADDRESS, &home)?;
+                self.open_authority()
+            }
+            None => {
+                self.overlay.delete(SPACE, ADDRESS);
+                Ok(())
+            }
+        }
     }
 
     /// Asks the authority who it is, where it was not asked just before.

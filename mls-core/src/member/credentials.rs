@@ -50,6 +50,7 @@ impl Member {
         let settled = !SCHEMES.iter().any(|suite| self.is_over(self.keys.of(*suite)))
             && match self.hub()? {
                 _ if waited || self.patience.again_ms > self.now_ms => true,
+                _ if self.is_asking_home() => false,
                 Some(_) => !self.is_certified_by_hub()? || SCHEMES.iter().all(certified),
                 None => false,
             };

@@ -2,6 +2,8 @@
 //!
 //! The hub is asked in clear who it is; that it is the domain's own is what its network says of its address. What
 //! it names is pinned where nothing was known of the domain, as with this device's own hub, and an offer otherwise.
+//! Where this device goes by a hub of another domain than its own, and asks its own domain so, it gets its
+//! certificates there from then on.
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
@@ -32,7 +34,6 @@ pub(super) struct OtherHub {
     pub(super) address: String,
     /// The command in the queue.
     number: u64,
-    asked_ms: u64,
 }
 
 impl Member {
@@ -45,7 +46,7 @@ impl Member {
         if let Err(why) = self.may_ask(&wanted)? {
             return self.fail(number, why);
         }
-        let asked = OtherHub { address: wanted.hub, number, asked_ms: self.now_ms };
+        let asked = OtherHub { address: wanted.hub, number };
         self.request(Purpose::OtherHub(asked), Request::HubInfo)?;
         self.set_stage(number, Stage::Asked)
     }
@@ -54,12 +55,13 @@ impl Member {
         let AskAuthorities { domain, hub } = wanted;
         let network = self.client.network();
         let own_hub = self.hub()?.is_some_and(|own| own.address_on(network) == Some(hub));
+        let served = *domain == self.client.user().domain() && !self.may_go_home(domain)?;
         let other = |purpose: &Purpose| matches!(purpose, Purpose::OtherHub(_)).then_some(());
         let asking = self.asked_for(other).len();
         let known = self.domain_anchors(domain)?.is_some();
         Ok(if domain.len() > NAME_BYTES_MAX || hub.len() > NAME_BYTES_MAX {
             Err(format!("a domain and an address have at most {NAME_BYTES_MAX} bytes"))
-        } else if *domain == self.client.user().domain() || own_hub {
+        } else if served || own_hub {
             Err("this device's own hub says that each day, without being asked".to_owned())
         } else if domain_of_service(network, hub) != Some(domain) {
             Err(format!("{hub} is no address of a hub of {domain} in this account's network"))
@@ -70,6 +72,13 @@ impl Member {
         } else {
             Ok(())
         })
+    }
+
+    /// Whether this device's own domain is not the hub's.
+    fn may_go_home(&self, own_domain: &str) -> Result<bool, StoreError> {
+        let issued = self.own_authority()?.is_some_and(|own| own.issued_by_hub);
+        let of_hub = self.hub()?.is_some_and(|hub| hub.is_of(own_domain));
+        Ok(self.is_certified_at_home()? || !issued && !of_hub)
     }
 
     /// The hub of another domain said who it is, or nothing came back.
@@ -98,22 +107,30 @@ impl Member {
         let Some(named) = named else {
             return self.fail(asked.number, fail("it names none"));
         };
-        self.anchors_named(&domain, named, AnchorSource::Hub, false)?;
+        let home = domain == self.client.user().domain();
+        self.anchors_named(&domain, named, AnchorSource::Hub, home)?;
+        if home {
+            self.go_to_own_domain(&hub)?;
+            self.ask_for_credentials_anew()?;
+        }
         self.done(asked.number, None)
+    }
+
+    /// Whether this device's own domain is being asked.
+    pub(super) fn is_asking_home(&self) -> bool {
+        let own = self.client.user().domain();
+        let home =
+            |command: &Command| matches!(command, Command::AskAuthorities(c) if c.domain == own);
+        self.intents.values().any(|intent| home(&intent.command))
     }
 
     /// Who waits for an answer is not kept waiting for ever.
     pub(super) fn give_up_other_hubs(&mut self) -> Result<(), StoreError> {
-        let now_ms = self.now_ms;
-        let silent = |purpose: &Purpose| match purpose {
-            Purpose::OtherHub(asked)
-                if now_ms.saturating_sub(asked.asked_ms) >= OTHER_HUB_WAIT_MS =>
-            {
-                Some(asked.clone())
-            }
+        let other = |purpose: &Purpose| match purpose {
+            Purpose::OtherHub(asked) => Some(asked.clone()),
             _ => None,
         };
-        for asked in self.asked_for(silent) {
+        for asked in self.silent_since(OTHER_HUB_WAIT_MS, other) {
             self.forget_requests(|purpose| *purpose == Purpose::OtherHub(asked.clone()));
             let why = format!("nobody answered at {}: is the address right?", asked.address);
             self.fail(asked.number, why)?;

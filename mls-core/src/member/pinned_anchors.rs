@@ -51,7 +51,8 @@ pub struct DomainAnchors {
     pub since_ms: u64,
     /// What the domain's hub names now, where that differs: it counts nothing until a person says so.
     pub offered: TrustAnchors,
-    /// Whether our hub issues certificates for the domain.
+    /// Whether certificates are issued for the domain by our hub, or, where that is another domain's, by the service
+    /// that a person had asked about this device's own.
     pub issued_by_hub: bool,
 }
 
@@ -93,10 +94,10 @@ impl Member {
         domain: &str,
         named: TrustAnchors,
         source: AnchorSource,
-        by_our_hub: bool,
+        issued: bool,
     ) -> Result<(), StoreError> {
         let Some(pinned) = self.domain_anchors(domain)? else {
-            return self.pin_anchors(&self.first_use(domain, &named, source, by_our_hub));
+            return self.pin_anchors(&self.first_use(domain, &named, source, issued));
         };
         let same = pinned.knows_just(&named);
         let offered = if same { TrustAnchors::default() } else { named };
@@ -106,7 +107,7 @@ impl Member {
         let changed = DomainAnchors {
             offered,
             source: if vouched { source } else { pinned.source },
-            issued_by_hub: pinned.issued_by_hub || by_our_hub,
+            issued_by_hub: pinned.issued_by_hub || issued,
             ..pinned.clone()
         };
         if changed != pinned {
@@ -247,7 +248,7 @@ impl DomainAnchors {
 
 impl HubInfo {
     /// Whether it is the domain's own hub: its addresses are that domain's.
-    fn is_of(&self, domain: &str) -> bool {
+    pub(super) fn is_of(&self, domain: &str) -> bool {
         [Network::Matrix, Network::Xmpp].into_iter().any(|network| {
             self.address_on(network).and_then(|at| domain_of_service(network, at)) == Some(domain)
         })

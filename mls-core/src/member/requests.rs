@@ -145,6 +145,18 @@ impl Member {
         self.requests.values().filter_map(|in_flight| wanted(&in_flight.purpose)).collect()
     }
 
+    /// The same, where nobody answered for so long, since this process began.
+    pub(super) fn silent_since<T>(
+        &self,
+        long_ms: u64,
+        wanted: impl Fn(&Purpose) -> Option<T>,
+    ) -> Vec<T> {
+        // It waited for each of the times before as long as for all before that, and a little more.
+        let silent = |one: &&InFlight| one.wait_ms >= long_ms && one.next_ms <= self.now_ms;
+        let silent = self.requests.values().filter(silent);
+        silent.filter_map(|in_flight| wanted(&in_flight.purpose)).collect()
+    }
+
     /// A stored request, by its id.
     pub(super) fn stored_request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
         Ok(self.stored(id)?.map(|stored| stored.request))
@@ -205,7 +217,7 @@ impl Member {
             // What the hub does not answer says nothing of the authority.
             let mut to = self.service_for(&stored.purpose, &stored.request)?;
             if silent && to == Service::Authentication {
-                self.doubt_authority();
+                self.doubt_authority()?;
                 to = self.service_for(&stored.purpose, &stored.request)?;
             }
             if stored.request != Request::HubInfo && !self.needs(&to)? {

@@ -3,12 +3,14 @@
 use mls_core::authority::Authority;
 use mls_core::crypto::Crypto;
 use mls_core::group_settings::Settings;
+use mls_core::hub;
 use mls_core::identity::TrustAnchor;
 use mls_core::limits::{OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX};
 use mls_core::member::{
     AnchorSource, AskAuthorities, Command, DomainAnchors, Input, SettingsCommand,
 };
-use mls_core::wire::Answer;
+use mls_core::service::Service;
+use mls_core::wire::{Answer, Request};
 
 use crate::authorities::{changes, print, stranger, trust};
 use crate::network::{Restarts, World};
@@ -157,4 +159,61 @@ fn who_asks_where_nobody_answers_is_told_after_a_minute() {
         .collect();
     let why = world.failure(0, many.last().unwrap());
     assert!(why.contains("wait for one of them"), "{why}");
+}
+
+/// Alice at her hub, and Carol of b.org, who goes by that hub too and has asked her own domain.
+fn carol_at_home() -> (World, [TrustAnchor; 2], usize) {
+    let (mut world, named) = world(&[ALICE]);
+    let carol = world.add("@carol:b.org", "TABLET");
+    let asked = ask(&mut world, carol, "b.org", MATRIX);
+    world.assert_done(carol, &asked);
+    world.pass(60);
+    (world, named, carol)
+}
+
+#[test]
+fn who_goes_by_the_hub_of_another_domain_is_certified_by_its_own_and_takes_part() {
+    let (mut world, [named, _], carol) = carol_at_home();
+    let group = world.found(0);
+    let asked = ask(&mut world, 0, "b.org", MATRIX);
+    world.assert_done(0, &asked);
+    let settings =
+        Settings { anchors_add: vec![named], basic_allowed: Some(false), ..Settings::default() };
+    let command = SettingsCommand { group: group.clone(), settings };
+    let strict = world.command(0, Command::ChangeSettings(command));
+    world.run();
+    world.assert_done(0, &strict);
+    let users = vec![world.user(carol)];
+    let invited = world.invite(0, &group, users);
+    world.run();
+    world.assert_done(0, &invited);
+    world.assert_agree(&group, &[0, carol]);
+    assert_eq!(world.certified(0), 2);
+    world.say(carol, &group, "with papers from home");
+    world.run();
+    assert_eq!(world.heard(0).len(), 1);
+    assert!(world.warnings(carol).is_empty(), "{:?}", world.warnings(carol));
+    // Its hub is not asked for what another domain certifies.
+    let certified = |request: &Request| request.service() == Some(Service::Authentication);
+    let at_hub = world.hub_inputs.iter().filter(|input| match input {
+        hub::Input::Request(asked) => asked.from == world.user(carol) && certified(&asked.request),
+        _ => false,
+    });
+    assert_eq!(at_hub.count(), 0);
+}
+
+#[test]
+fn a_domain_of_its_own_that_is_silent_is_asked_on_at_the_address_that_a_person_gave() {
+    let (mut world, _, carol) = carol_at_home();
+    world.other_hubs[0].silent = true;
+    world.give(carol, Input::LookForRevocations);
+    world.pass(30 * 60);
+    let address = world.nodes[carol].member.sealer().authority_at();
+    assert_eq!(address.as_deref(), Some(MATRIX));
+    world.other_hubs[0].silent = false;
+    world.restart(carol);
+    world.pass(3600);
+    let known = known(&world, carol, "b.org").unwrap();
+    assert!(known.issued_by_hub, "{known:?}");
+    assert_eq!(world.nodes[carol].member.sealer().authority_at().as_deref(), Some(MATRIX));
 }
