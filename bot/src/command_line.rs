@@ -218,6 +218,9 @@ pub struct MatrixLogin {
     /// The hub's Matrix user id; without it `@mls:` and the account's server
     #[arg(long, value_name = "USER")]
     pub hub: Option<String>,
+    /// The hub of the account's own server, where --hub is another server's: it certifies this device
+    #[arg(long, value_name = "USER", requires = "hub")]
+    pub authority: Option<String>,
 }
 
 /// What an XMPP login needs.
@@ -235,6 +238,9 @@ pub struct XmppLogin {
     /// The hub's address; without it `mls.` and the account's domain
     #[arg(long, value_name = "DOMAIN")]
     pub hub: Option<String>,
+    /// The hub of the account's own domain, where --hub is another domain's: it certifies this device
+    #[arg(long, value_name = "DOMAIN", requires = "hub")]
+    pub authority: Option<String>,
 }
 
 /// How to stay connected.
@@ -312,6 +318,7 @@ mod tests {
             "mls-bot --profile p login matrix --homeserver https://s --user @a:s --password-file f --hub @mls:s",
             "mls-bot --profile p login xmpp --user b@d --password-file f",
             "mls-bot --profile p login xmpp --server 127.0.0.1:5222 --user b@d --password-file - --hub mls.d",
+            "mls-bot --profile p login xmpp --user b@d --password-file - --hub mls.e --authority mls.d",
             "mls-bot --profile p run --json",
             "mls-bot --profile p run --json --echo",
             "mls-bot --profile p run --json --no-accept",

@@ -75,9 +75,9 @@ impl From<LoginFailure> for Exit {
         match error {
             LoginFailure::Unreachable(_) => Self::Network(error.to_string()),
             LoginFailure::Refused(_) => Self::Refused(error.to_string()),
-            LoginFailure::Address(_) | LoginFailure::NotProtected(_) => {
-                Self::Usage(error.to_string())
-            }
+            LoginFailure::Address(_)
+            | LoginFailure::Authority { .. }
+            | LoginFailure::NotProtected(_) => Self::Usage(error.to_string()),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -31,6 +31,7 @@
 pub mod branching;
 pub mod certificates;
 pub mod chat;
+mod clock;
 pub mod command_line;
 pub mod dispatch;
 pub mod echo;

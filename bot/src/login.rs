@@ -3,13 +3,18 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use mls_core::address::{AddressError, Network, UserId};
 use mls_core::delivery::DeliveryError;
+use mls_core::member::{AskAuthorities, Command, Input, Member};
 use mls_core::seal::Sealer;
+use mls_core::service::domain_of_service;
+use mls_core::store::StoreError;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::clock::now_ms;
 use crate::command_line::{MatrixLogin, XmppLogin};
 use crate::network::xmpp_setup;
 use crate::profile::{EmptyProfile, Profile, ProfileError};
@@ -20,6 +25,9 @@ use crate::user;
 const PASSWORD_BYTES_MAX: u64 = 4096;
 /// What people see in an account's list of devices.
 const DEVICE_NAME: &str = "mls-bot";
+
+/// The command that a login gives.
+const GO_BY: &str = "login-authority";
 
 /// Why there is no new profile.
 #[derive(Debug, Error)]
@@ -35,6 +43,16 @@ pub enum LoginFailure {
         /// What is wrong.
         why: String,
     },
+    /// The hub that is to certify the device cannot.
+    #[error(
+        "--authority: {hub} is no address of a hub of {domain}, whose authority certifies this account"
+    )]
+    Authority {
+        /// Its address.
+        hub: String,
+        /// The account's domain.
+        domain: String,
+    },
     /// The password would travel in clear.
     #[error("{0}")]
     NotProtected(String),
@@ -47,6 +65,9 @@ pub enum LoginFailure {
     /// The system gives no random numbers for a device id.
     #[error("no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+    /// The profile's database cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The folder cannot take a session.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -56,6 +77,7 @@ pub enum LoginFailure {
 pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginFailure> {
     use matrix_adapter::client::{LoginError, LoginRequest, log_in};
     let user = UserId::matrix(&login.user)?;
+    check_authority(&user, login.authority.as_deref())?;
     let empty = EmptyProfile::prepare(folder)?;
     let request = LoginRequest {
         homeserver: login.homeserver,
@@ -73,7 +95,9 @@ pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginF
         access_token: Secret::new(session.access_token.to_string()),
         hub: login.hub.unwrap_or_else(|| usual_hub(Network::Matrix, &user.domain())),
     });
-    Ok(empty.fill(Session::new(&session.user_id, &session.device_id, server)?)?)
+    let profile = empty.fill(Session::new(&session.user_id, &session.device_id, server)?)?;
+    go_by(&profile, login.authority)?;
+    Ok(profile)
 }
 
 /// Makes a new device of an XMPP account, and fills the profile when the password is right.
@@ -82,6 +106,7 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     if user.network() != Network::Xmpp {
         UserId::xmpp(&login.user)?;
     }
+    check_authority(&user, login.authority.as_deref())?;
     let empty = EmptyProfile::prepare(folder)?;
     let password = password(&login.password_file)?;
     let server = XmppSession {
@@ -100,7 +125,30 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
         DeliveryError::Later { why, .. } => LoginFailure::Unreachable(why),
         DeliveryError::Refused { why } => LoginFailure::Refused(why),
     })?;
-    Ok(empty.fill(session)?)
+    let profile = empty.fill(session)?;
+    go_by(&profile, login.authority)?;
+    Ok(profile)
+}
+
+fn check_authority(user: &UserId, hub: Option<&str>) -> Result<(), LoginFailure> {
+    let (Some(hub), domain) = (hub, user.domain()) else { return Ok(()) };
+    match domain_of_service(user.network(), hub) == Some(&*domain) {
+        true => Ok(()),
+        false => Err(LoginFailure::Authority { hub: hub.to_owned(), domain: domain.into() }),
+    }
+}
+
+/// Has the device ask its own domain's hub for its authorities, and be certified there, as soon as it connects: what
+/// it publishes waits for that.
+fn go_by(profile: &Profile, hub: Option<String>) -> Result<(), LoginFailure> {
+    let Some(hub) = hub else { return Ok(()) };
+    let database = profile.database()?;
+    let (mut member, writes) = Member::open(Arc::new(database.clone()), profile.client().clone())?;
+    database.commit(&writes)?;
+    let domain = profile.client().user().domain();
+    let command = Command::AskAuthorities(AskAuthorities { domain, hub });
+    let asked = member.handle(now_ms(), Input::Command(GO_BY.to_owned(), command))?;
+    Ok(database.commit(&asked.writes)?)
 }
 
 /// The first line of a file, or of standard input for `-`.

@@ -17,7 +17,7 @@ pub use channels::{Options, RunError, Status};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mls_core::address::ClientId;
 use mls_core::member::{
@@ -28,6 +28,7 @@ use storage::Database;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::clock::now_ms;
 use crate::invitations::Invitations;
 use crate::network::{Batch, Network};
 use work::{Report, Work};
@@ -382,10 +383,4 @@ impl Runner {
             let _ = reply.send(());
         }
     }
-}
-
-/// Milliseconds since 1970; a clock before that reads as 1970, and every receipt is too new.
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -49,6 +49,13 @@ impl Elsewhere {
         Ok(self.synapse.account(local, password, hub))
     }
 
+    /// The same, with devices that this domain's hub certifies.
+    pub fn certified_matrix_user(&self, local: &str, hub: &str) -> Result<Account, RigError> {
+        let mut account = self.matrix_user(local, hub)?;
+        account.login.extend(["--authority".to_owned(), self.domain().hub_matrix()]);
+        Ok(account)
+    }
+
     /// Starts it, where Prosody runs already.
     pub fn start(&mut self) -> Result<(), RigError> {
         self.synapse.start()?;

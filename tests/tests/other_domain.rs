@@ -87,3 +87,36 @@ fn who_is_of_another_domain_takes_part_in_a_group_as_its_policy_says() -> Result
         group.say(&alice, &[&bob], "certified only")
     })
 }
+
+#[test]
+fn who_is_certified_by_another_domain_takes_part_where_the_group_names_its_authority()
+-> Result<(), RigError> {
+    own(Options { other_domain: true, ..Options::default() }, |rig| {
+        let (alice, bob) = rig.pair("alice", "bob")?;
+        let Some(elsewhere) = rig.elsewhere.as_ref() else {
+            return Err(RigError::Answer("there is no other domain".to_owned()));
+        };
+        let hub = rig.synapse.domain.hub_matrix();
+        let account = elsewhere.certified_matrix_user("carol", &hub)?;
+        let carol = rig.device(&account, "carol")?;
+        let domain = elsewhere.domain();
+        let ask = json!({
+            "command": "ask_authorities", "domain": domain.matrix, "hub": domain.hub_matrix(),
+        });
+        alice.command(ask)?;
+        let named = known(&alice, &domain.matrix)?["known"][0]["certificate"].clone();
+        let group = Group::form(&alice, &[&bob])?;
+        alice.command(json!({
+            "command": "settings", "group": group.id, "basic_allowed": false,
+            "anchors_add": [{"domain": domain.matrix, "certificate": named}],
+        }))?;
+        group.invite(&alice, &[&carol])?;
+        group.converge_to(&[&alice, &bob, &carol], 3)?;
+        for (seen_by, of) in [(&alice, &carol), (&bob, &carol), (&carol, &alice)] {
+            let leaf = group.leaf(seen_by, of)?;
+            assert!(leaf["certified_until"].is_u64(), "{leaf}");
+        }
+        group.say(&carol, &[&alice, &bob], "my papers are from home")?;
+        group.say(&bob, &[&alice, &carol], "papers from home are good here")
+    })
+}
