@@ -231,11 +231,12 @@ impl Member {
         coming.into_iter().try_for_each(|number| self.done(number, Some(successor.clone())))
     }
 
-    /// What was claimed or asked for the former group is of no use in the new one.
+    /// What was claimed or asked for the former group is of no use in the new one: also who asked to leave was put
+    /// out of that, and has been added to this.
     fn begin_commands_again(&mut self, former: &GroupId) -> Result<(), StoreError> {
         let of_former = self.intents.values().filter(|intent| intent.group() == Some(former));
         let again = of_former
-            .filter(|intent| !matches!(intent.command, Command::Restart(_) | Command::Leave(_)))
+            .filter(|intent| !matches!(intent.command, Command::Restart(_)))
             .filter(|intent| !self.is_registering_branch(intent.number));
         for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
             self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
