@@ -60,3 +60,31 @@ fn what_waits_for_a_group_that_has_ended_goes_on_in_what_took_its_place_by_a_res
     world.assert_done(3, &leave);
     assert!(no_groups(&world, 3));
 }
+
+#[test]
+fn who_leaves_a_group_that_has_ended_while_its_room_has_another_one_is_told_when_that_is_done() {
+    let (mut world, group) = ended_by_a_device_that_vanished();
+    let first = world.command(2, Command::Restart(group.clone()));
+    world.tamper = Box::new(|index, _| index != 1);
+    world.run();
+    let between = world.group_of(2, &first);
+    // Of two groups that took the place of one that never came, this device hears of the last.
+    let missed = between.clone();
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Answer(_, Ok(Answer::Welcomes(answer)))) = (index, input) {
+            answer.welcomes.retain(|welcome| welcome.group != missed);
+        }
+        true
+    });
+    let id = world.command(2, Command::Restart(between));
+    world.run();
+    let next = world.group_of(2, &id);
+    let groups = world.nodes[1].member.groups().unwrap();
+    assert_eq!(groups.iter().map(|it| &it.group).collect::<Vec<_>>(), [&next]);
+    let leave = world.command(1, Command::Leave(group));
+    world.run();
+    world.pass(60);
+    world.assert_done(1, &leave);
+    assert!(no_groups(&world, 1));
+    world.assert_agree(&next, &[2, 3]);
+}
