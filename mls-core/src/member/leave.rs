@@ -47,12 +47,10 @@ impl Member {
         Ok(Step::Wait)
     }
 
-    /// The room of a group was left, by our own wish.
-    pub(super) fn left_room(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        match self.leaving(group) {
-            Some(number) => self.left(group, number),
-            None => Ok(()),
-        }
+    /// A room was left, by our own wish.
+    pub(super) fn left_room(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        let leaving = self.leaving_by(room);
+        leaving.into_iter().try_for_each(|(group, number)| self.left(&group, number))
     }
 
     /// The room cannot be left.
@@ -61,11 +59,18 @@ impl Member {
         room: &RoomAddress,
         why: &str,
     ) -> Result<(), StoreError> {
-        let group = self.group_of_room(room).map(|record| record.group.clone());
-        match group.and_then(|group| self.leaving(&group)) {
-            Some(number) => self.fail(number, format!("the room {room} cannot be left: {why}")),
-            None => Ok(()),
-        }
+        let leaving = self.leaving_by(room);
+        leaving.into_iter().try_for_each(|(_, number)| {
+            self.fail(number, format!("the room {room} cannot be left: {why}"))
+        })
+    }
+
+    /// The groups that are left by leaving a room, and by which commands. It may have another group by now than
+    /// the one that has ended for this device.
+    fn leaving_by(&self, room: &RoomAddress) -> Vec<(GroupId, u64)> {
+        let of_room = self.groups.values().filter(|record| record.rooms.contains(room));
+        let groups = of_room.map(|record| &record.group);
+        groups.filter_map(|group| Some((group.clone(), self.leaving(group)?))).collect()
     }
 
     fn leaving(&self, group: &GroupId) -> Option<u64> {

@@ -61,14 +61,23 @@ impl Member {
     /// The group of this device that was the first in these rooms, if it is still in that.
     fn first_in(&self, rooms: &[RoomAddress], new: &GroupId) -> Option<GroupId> {
         let of_rooms = self.groups.values().filter(|record| record.rooms == rooms);
-        let mut live =
-            of_rooms.filter(|record| record.state == State::Live && record.group != *new);
-        let first = live.find(|record| {
+        let mut here = of_rooms.filter(|record| self.is_last_here(record) && record.group != *new);
+        let first = here.find(|record| {
             let here = self.engine.load_group(&record.group.0).ok();
             let bound = here.map(|here| BridgeGroup::from_extensions(&here.context().extensions));
             bound.is_some_and(|bound| bound.is_ok_and(|bound| bound.replaced().is_none()))
         });
         first.map(|record| record.group.clone())
+    }
+
+    /// Whether this device is in a group, or was to its end and never came into what a ReInit said would follow.
+    fn is_last_here(&self, record: &GroupRecord) -> bool {
+        let next = record.successor.as_ref().and_then(|next| self.record(next));
+        match record.state {
+            State::Live => true,
+            State::Ended => next.is_none_or(|next| !was_here(next)),
+            State::Registering | State::Rejoining | State::Gone => false,
+        }
     }
 
     /// The group of this device that has these rooms.
@@ -150,23 +159,21 @@ impl Member {
     pub(super) fn came_into_place(
         &mut self,
         group: &GroupId,
-        here: &MemberGroup,
+        new: &MemberGroup,
     ) -> Result<(), StoreError> {
-        let bound = BridgeGroup::from_extensions(&here.context().extensions);
-        let live = |former: &GroupId| {
-            self.record(former).is_some_and(|record| record.state == State::Live)
-        };
+        let bound = BridgeGroup::from_extensions(&new.context().extensions);
+        let here = |former: &GroupId| self.record(former).is_some_and(|it| self.is_last_here(it));
         // The one that it names, or that which was the first in its rooms: another there may be the newer one.
         let former = bound.ok().and_then(|bound| {
             let named = bound.replaced()?;
-            if live(&named) { Some(named) } else { self.first_in(&bound.rooms(), group) }
+            if here(&named) { Some(named) } else { self.first_in(&bound.rooms(), group) }
         });
         let Some(former) = former.filter(|former| former != group) else { return Ok(()) };
         self.put_into_place(Restarted {
             successor: group.clone(),
             by: self.client.clone(),
-            changed: self.doubtful_keys(&former, &here.roster()),
-            unknown: self.unknown_clients(&former, &clients(&here.roster())),
+            changed: self.doubtful_keys(&former, &new.roster()),
+            unknown: self.unknown_clients(&former, &clients(&new.roster())),
             group: former,
         })
     }
@@ -231,11 +238,12 @@ impl Member {
         coming.into_iter().try_for_each(|number| self.done(number, Some(successor.clone())))
     }
 
-    /// What was claimed or asked for the former group is of no use in the new one.
+    /// What was claimed or asked for the former group is of no use in the new one: also who asked to leave was put
+    /// out of that, and has been added to this.
     fn begin_commands_again(&mut self, former: &GroupId) -> Result<(), StoreError> {
         let of_former = self.intents.values().filter(|intent| intent.group() == Some(former));
         let again = of_former
-            .filter(|intent| !matches!(intent.command, Command::Restart(_) | Command::Leave(_)))
+            .filter(|intent| !matches!(intent.command, Command::Restart(_)))
             .filter(|intent| !self.is_registering_branch(intent.number));
         for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
             self.forget_requests(|purpose| *purpose == Purpose::Intent(number));

@@ -121,17 +121,16 @@ impl Member {
         let own_doing = self.rooms.get(room) == Some(&RoomState::Unwanted);
         self.set_room(room, RoomState::Left)?;
         self.rooms_to_find.remove(room);
-        let Some(group) = self.group_of_room(room).map(|record| record.group.clone()) else {
-            return Ok(());
-        };
         if own_doing {
-            return self.left_room(&group);
+            self.left_room(room)?;
         }
+        let here = self.group_of_room(room).filter(|record| record.state != State::Gone);
+        let Some(group) = here.map(|record| record.group.clone()) else { return Ok(()) };
         if self.is_ordered_by_room(&group) {
             // It shows no commit of ours any more, and nobody else can.
             self.commit_refused(&group, "we are not in the room")?;
         }
-        // Put out, or left by another device: the handshake that removes us comes no more.
+        // Put out, or left by another device, or with another group: the handshake that removes us comes no more.
         self.fetch_handshakes(&group)?;
         self.watch_after_leaving(&group);
         Ok(())

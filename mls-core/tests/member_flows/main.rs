@@ -40,6 +40,7 @@ mod psks;
 mod races;
 mod recovery;
 mod restarting;
+mod restarting_amid;
 mod restarts;
 mod returning;
 mod returning_amid;

@@ -129,7 +129,7 @@ fn only_an_admin_starts_a_group_anew() {
 }
 
 /// A group that Alice's phone has ended and not started anew, for it is gone; Bob, node 2, is an admin too.
-fn ended_by_a_device_that_vanished() -> (World, GroupId) {
+pub(crate) fn ended_by_a_device_that_vanished() -> (World, GroupId) {
     let (mut world, group) = four();
     let admins_add = vec![world.user(2)];
     let settings = Settings { admins_add, ..Settings::default() };

@@ -1,0 +1,90 @@
+//! Restart of a group in which something else is under way: somebody leaves it, or it has ended.
+
+use mls_core::member::{Command, Input};
+use mls_core::wire::{Answer, Notice};
+
+use crate::network::World;
+use crate::starting_anew::ended_by_a_device_that_vanished;
+use crate::story::four;
+
+fn no_groups(world: &World, index: usize) -> bool {
+    world.nodes[index].member.groups().unwrap().is_empty()
+}
+
+#[test]
+fn who_asked_to_leave_a_group_before_it_was_restarted_leaves_the_new_one() {
+    let (mut world, group) = four();
+    // The hub's proposals come to nobody, and its answer not to who leaves.
+    world.tamper = Box::new(|index, input| match input {
+        Input::Notice(Notice::Handshake(_)) => false,
+        Input::Answer(_, Ok(Answer::Done)) => index != 3,
+        _ => true,
+    });
+    let leave = world.command(3, Command::Leave(group.clone()));
+    world.run();
+    assert_eq!(world.result(3, &leave), None);
+    world.tamper = Box::new(|_, _| true);
+    // So the admin does not know who is to go, and brings everybody.
+    let id = world.command(0, Command::Restart(group));
+    world.run();
+    world.pass(60);
+    let next = world.group_of(0, &id);
+    world.assert_done(3, &leave);
+    world.assert_agree(&next, &[0, 1, 2]);
+    assert!(no_groups(&world, 3));
+}
+
+#[test]
+fn what_waits_for_a_group_that_has_ended_goes_on_in_what_took_its_place_by_a_restart() {
+    let (mut world, group) = ended_by_a_device_that_vanished();
+    world.tamper = Box::new(|index, input| {
+        if let (3, Input::Answer(_, Ok(Answer::Welcomes(answer)))) = (index, input) {
+            answer.welcomes.clear();
+        }
+        true
+    });
+    let network = world.user(3).network();
+    let own = world.lists.keys().find(|room| room.network == network).unwrap().clone();
+    let said = world.say(3, &group, "are you there");
+    let leave = world.command(3, Command::Leave(group.clone()));
+    let id = world.command(2, Command::Restart(group));
+    world.run();
+    let next = world.group_of(2, &id);
+    assert_eq!((world.result(3, &said), world.result(3, &leave)), (None, None));
+    let join = world.command(3, Command::Join(own));
+    world.run();
+    world.pass(60);
+    assert_eq!(world.group_of(3, &join), next);
+    world.assert_done(3, &said);
+    world.assert_heard(&[1, 2], "are you there");
+    world.assert_done(3, &leave);
+    assert!(no_groups(&world, 3));
+}
+
+#[test]
+fn who_leaves_a_group_that_has_ended_while_its_room_has_another_one_is_told_when_that_is_done() {
+    let (mut world, group) = ended_by_a_device_that_vanished();
+    let first = world.command(2, Command::Restart(group.clone()));
+    world.tamper = Box::new(|index, _| index != 1);
+    world.run();
+    let between = world.group_of(2, &first);
+    // Of two groups that took the place of one that never came, this device hears of the last.
+    let missed = between.clone();
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Answer(_, Ok(Answer::Welcomes(answer)))) = (index, input) {
+            answer.welcomes.retain(|welcome| welcome.group != missed);
+        }
+        true
+    });
+    let id = world.command(2, Command::Restart(between));
+    world.run();
+    let next = world.group_of(2, &id);
+    let groups = world.nodes[1].member.groups().unwrap();
+    assert_eq!(groups.iter().map(|it| &it.group).collect::<Vec<_>>(), [&next]);
+    let leave = world.command(1, Command::Leave(group));
+    world.run();
+    world.pass(60);
+    world.assert_done(1, &leave);
+    assert!(no_groups(&world, 1));
+    world.assert_agree(&next, &[2, 3]);
+}
