@@ -46,15 +46,34 @@ fn after_a_cut_that_is_too_long_both_parts_are_told_that_the_group_fell_apart() 
         }
     }
     room.heal(2);
-    let apart = |event: &Event| match event {
-        Event::Alarm(alarm) => matches!(alarm.alarm, Alarm::FellApart(_)),
-        _ => false,
-    };
     for index in 0..4 {
         assert_eq!(room.world.count(index, apart), 1, "{index}");
     }
     // Nobody followed what cannot be taken back.
     room.assert_parts(&[0, 1], &[2, 3]);
+}
+
+#[test]
+fn a_way_that_is_longer_and_wins_is_followed_without_an_alarm_though_its_last_commit_comes_first() {
+    let mut room = Room::new(3);
+    room.cut(&[0, 1, 1]);
+    room.rotate(1);
+    for _ in 0..=ROOM_REWIND_EPOCHS {
+        room.rotate(0);
+        room.world.run();
+    }
+    for index in [1, 2] {
+        room.hear(index, 0, true);
+        assert_eq!(room.world.count(index, apart), 0, "{index}");
+    }
+    room.assert_agree(&[0, 1, 2]);
+}
+
+fn apart(event: &Event) -> bool {
+    match event {
+        Event::Alarm(alarm) => matches!(alarm.alarm, Alarm::FellApart(_)),
+        _ => false,
+    }
 }
 
 impl Room {
