@@ -199,13 +199,17 @@ impl Member {
         let ours = way_to(&nodes, &head);
         let theirs = way_to(&nodes, &node.id);
         let began = self.room_order_began(group);
-        if theirs.first().and_then(|id| nodes.get(id)).is_some_and(|root| root.epoch < began) {
+        let Some(oldest) = theirs.first().and_then(|id| nodes.get(id)) else { return Ok(()) };
+        if oldest.epoch < began {
             // It belongs to a time that a receipt of the hub has ended.
             return Ok(());
         }
         let parted = theirs.iter().rev().find(|id| ours.contains(id)).and_then(|id| nodes.get(id));
-        let far = |from: u64| node.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
-        if ours.last() == parted.map(|node| &node.id) || parted.is_some_and(|p| !far(p.epoch)) {
+        // Where the state in which the ways parted is deleted, it was before the oldest that is kept of theirs. How
+        // long before nobody knows: who made this may still have that state, and come back from there.
+        let from = parted.map_or(oldest.epoch.saturating_sub(1), |parted| parted.epoch);
+        let far = node.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
+        if ours.last() == parted.map(|node| &node.id) || !far {
             return Ok(());
         }
         self.fell_apart(
