@@ -46,15 +46,84 @@ fn after_a_cut_that_is_too_long_both_parts_are_told_that_the_group_fell_apart() 
         }
     }
     room.heal(2);
-    let apart = |event: &Event| match event {
-        Event::Alarm(alarm) => matches!(alarm.alarm, Alarm::FellApart(_)),
-        _ => false,
-    };
     for index in 0..4 {
         assert_eq!(room.world.count(index, apart), 1, "{index}");
     }
     // Nobody followed what cannot be taken back.
     room.assert_parts(&[0, 1], &[2, 3]);
+}
+
+#[test]
+fn who_comes_back_from_a_branch_whose_beginning_is_deleted_alarms_nobody() {
+    for seed in 0..4 {
+        let mut room = parted_long_ago();
+        room.rotate(3);
+        room.world.run();
+        room.heal(seed);
+        room.assert_agree(&[0, 1, 2, 3]);
+        for index in 0..4 {
+            assert_eq!(room.world.count(index, apart), 0, "{index}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_branch_whose_beginning_is_deleted_alarms_once_it_is_longer_than_can_be_taken_back() {
+    let mut room = parted_long_ago();
+    for _ in 0..ROOM_REWIND_EPOCHS - 1 {
+        room.rotate(3);
+        room.world.run();
+    }
+    room.heal(1);
+    for index in 0..4 {
+        assert_eq!(room.world.count(index, apart), 1, "{index}");
+    }
+    room.assert_parts(&[0, 1, 2], &[3]);
+}
+
+#[test]
+fn a_way_that_is_longer_and_wins_is_followed_without_an_alarm_though_its_last_commit_comes_first() {
+    let mut room = Room::new(3);
+    room.cut(&[0, 1, 1]);
+    room.rotate(1);
+    for _ in 0..=ROOM_REWIND_EPOCHS {
+        room.rotate(0);
+        room.world.run();
+    }
+    for index in [1, 2] {
+        room.hear(index, 0, true);
+        assert_eq!(room.world.count(index, apart), 0, "{index}");
+    }
+    room.assert_agree(&[0, 1, 2]);
+}
+
+fn apart(event: &Event) -> bool {
+    match event {
+        Event::Alarm(alarm) => matches!(alarm.alarm, Alarm::FellApart(_)),
+        _ => false,
+    }
+}
+
+/// The last alone is on a branch of two epochs. The others know that, and went so far on their way that the
+/// state in which both began is deleted.
+fn parted_long_ago() -> Room {
+    let mut room = Room::new(4);
+    room.cut(&[0, 1, 1, 1]);
+    for index in [0, 1, 2] {
+        room.rotate(index);
+        room.world.run();
+    }
+    room.cut(&[0, 0, 0, 1]);
+    for (index, sender) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
+        room.hear(index, sender, true);
+    }
+    for _ in 0..ROOM_REWIND_EPOCHS {
+        room.rotate(0);
+        room.world.run();
+    }
+    room.assert_parts(&[0, 1, 2], &[3]);
+    assert_eq!(room.epoch(3) + ROOM_REWIND_EPOCHS - 1, room.epoch(0));
+    room
 }
 
 impl Room {

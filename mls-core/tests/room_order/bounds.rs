@@ -2,9 +2,11 @@
 
 use mls_core::address::UserId;
 use mls_core::limits::ROOM_COMMITS_PER_SENDER_MAX;
+use mls_core::member::Input;
 use mls_core::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
 use mls_core::store::{Space, Store, Value};
 
+use crate::network::Task;
 use crate::room::Room;
 
 const SECRETS: Space = "room_state_secrets";
@@ -72,6 +74,31 @@ fn earlier_states_and_those_of_branches_are_gone_after_two_days() {
 }
 
 #[test]
+fn a_commit_that_the_network_held_for_longer_than_two_days_is_followed_by_its_maker_too() {
+    let mut room = Room::new(3);
+    let id = room.rotate(0);
+    let commit = |task: &Task| matches!(task, Task::ToMember(_, Input::Message(_)));
+    while !room.world.queue.iter().any(commit) {
+        assert!(room.world.step(), "no commit was made");
+    }
+    let (held, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut room.world.queue).into_iter().partition(commit);
+    room.world.queue.extend(rest);
+    room.world.run();
+    room.world.now_ms += ROOM_REWIND_MS;
+    room.world.pass(2);
+    room.rotate(1);
+    room.world.run();
+    // It beats that one, and the state in which both were made was left just now.
+    room.world.queue.extend(held);
+    room.world.run();
+    room.assert_agree(&[0, 1, 2]);
+    room.world.pass(120);
+    room.world.assert_done(0, &id);
+    room.assert_agree(&[0, 1, 2]);
+}
+
+#[test]
 fn junk_from_one_account_does_not_keep_the_commits_of_others_out() {
     let mut room = Room::new(2);
     let group = room.group.clone();
@@ -101,9 +128,7 @@ fn last_commit(room: &mut Room) -> Vec<u8> {
     let mut commit = None;
     for _ in 0..200 {
         for task in &room.world.queue {
-            if let crate::network::Task::ToMember(_, mls_core::member::Input::Message(message)) =
-                task
-            {
+            if let Task::ToMember(_, Input::Message(message)) = task {
                 commit = Some(message.message.clone());
             }
         }

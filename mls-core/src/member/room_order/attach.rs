@@ -21,28 +21,25 @@ use crate::wire::GroupId;
 
 impl Member {
     /// Hangs a commit, and those that waited for it, below the states in which they were made.
-    /// Whether any was.
+    /// The states that they led to.
     pub(super) fn attach_new(
         &mut self,
         group: &GroupId,
         commit: Waiting,
-    ) -> Result<bool, StoreError> {
-        let mut any = false;
+    ) -> Result<Vec<Node>, StoreError> {
+        let mut new = Vec::new();
         let nodes = self.nodes(group)?;
         let parents = nodes.into_values().filter(|node| node.epoch == commit.epoch);
         let mut pairs: Vec<_> = parents.map(|parent| (parent, commit.clone())).collect();
         while let Some((parent, commit)) = pairs.pop() {
             if let Some(node) = self.attach(group, &parent, &commit)? {
-                any = true;
                 pairs.retain(|(_, other)| other.hash != commit.hash);
                 let next = self.waiting(group, Some(node.epoch))?;
                 pairs.extend(next.into_iter().map(|commit| (node.clone(), commit)));
-                if !commit.receipted {
-                    self.look_for_abyss(group, &node)?;
-                }
+                new.push(node);
             }
         }
-        Ok(any)
+        Ok(new)
     }
 
     /// The state that the commit leads to from this one, if it was made there.
@@ -188,8 +185,13 @@ impl Member {
         last.map_or(0, |last| last.tbs.epoch.saturating_add(1))
     }
 
-    /// A branch beside ours that is longer than can be taken back: its members stay there.
-    fn look_for_abyss(&mut self, group: &GroupId, node: &Node) -> Result<(), StoreError> {
+    /// A branch beside ours that is longer than can be taken back: its members stay there. To be asked once the
+    /// winners are followed, for a branch that wins is ours then.
+    pub(super) fn look_for_abyss(
+        &mut self,
+        group: &GroupId,
+        node: &Node,
+    ) -> Result<(), StoreError> {
         let nodes = self.nodes(group)?;
         let Some(head) = self.record(group).and_then(|record| record.room_head) else {
             return Ok(());
@@ -197,13 +199,17 @@ impl Member {
         let ours = way_to(&nodes, &head);
         let theirs = way_to(&nodes, &node.id);
         let began = self.room_order_began(group);
-        if theirs.first().and_then(|id| nodes.get(id)).is_some_and(|root| root.epoch < began) {
+        let Some(oldest) = theirs.first().and_then(|id| nodes.get(id)) else { return Ok(()) };
+        if oldest.epoch < began {
             // It belongs to a time that a receipt of the hub has ended.
             return Ok(());
         }
         let parted = theirs.iter().rev().find(|id| ours.contains(id)).and_then(|id| nodes.get(id));
-        let far = |from: u64| node.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
-        if ours.last() == parted.map(|node| &node.id) || parted.is_some_and(|p| !far(p.epoch)) {
+        // Where the state in which the ways parted is deleted, it was before the oldest that is kept of theirs. How
+        // long before nobody knows: who made this may still have that state, and come back from there.
+        let from = parted.map_or(oldest.epoch.saturating_sub(1), |parted| parted.epoch);
+        let far = node.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
+        if ours.last() == parted.map(|node| &node.id) || !far {
             return Ok(());
         }
         self.fell_apart(

@@ -34,16 +34,11 @@ impl Member {
             .collect();
         gone.extend(too_many(&nodes, head.as_ref(), &gone));
         gone.iter().for_each(|id| self.delete_node(group, id));
-        self.forget_commits(group, head.as_ref(), before_ms)
+        self.forget_commits(group, before_ms)
     }
 
     /// Deletes commits whose states are gone.
-    fn forget_commits(
-        &mut self,
-        group: &GroupId,
-        head: Option<&Digest>,
-        before_ms: u64,
-    ) -> Result<(), StoreError> {
+    fn forget_commits(&mut self, group: &GroupId, before_ms: u64) -> Result<(), StoreError> {
         let nodes = self.nodes(group)?;
         let oldest = oldest_epoch(&nodes, None);
         for commit in self.waiting(group, None)? {
@@ -51,9 +46,10 @@ impl Member {
                 self.delete_waiting(group, &commit);
             }
         }
-        for (hash, parent, made_ms) in self.own_commits_of(group)? {
-            let waits = Some(&parent) == head || made_ms > before_ms && nodes.contains_key(&parent);
-            if !waits {
+        // However long ago it was made: the network may bring it late, and as long as the state before it is
+        // kept, others follow it.
+        for (hash, parent, _) in self.own_commits_of(group)? {
+            if !nodes.contains_key(&parent) {
                 self.take_own_commit(group, &hash)?;
             }
         }

@@ -74,7 +74,7 @@ impl Member {
         self.overlay.write(HANDED_BACK, &group.0, &handed)?;
         let commit = Waiting::with_receipt(hash, epoch, self.now_ms, handed.message);
         self.save_waiting(group, &commit)?;
-        if self.attach_new(group, commit)? {
+        if !self.attach_new(group, commit)?.is_empty() {
             self.settle(group)?;
             self.read_future(group)?;
         }

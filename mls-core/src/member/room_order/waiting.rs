@@ -77,11 +77,16 @@ impl Member {
             );
         }
         let waiting = Waiting::of_room(*hash, epoch, self.now_ms, received);
-        if self.keep_waiting(group, &waiting)? && self.attach_new(group, waiting)? {
-            self.settle(group)?;
-            self.read_future(group)?;
+        if !self.keep_waiting(group, &waiting)? {
+            return Ok(());
         }
-        Ok(())
+        let new = self.attach_new(group, waiting)?;
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.settle(group)?;
+        new.iter().try_for_each(|node| self.look_for_abyss(group, node))?;
+        self.read_future(group)
     }
 
     /// Hangs a commit for a later epoch than the hub's below a branch that is known, if it was made there: what
@@ -99,7 +104,7 @@ impl Member {
         }
         let commit = Waiting::of_room(*hash, epoch, self.now_ms, received);
         let hangs = self.nodes(group)?.contains_key(hash);
-        if !hangs && !self.attach_new(group, commit)? {
+        if !hangs && self.attach_new(group, commit)?.is_empty() {
             return Ok(false);
         }
         self.read_future(group).map(|()| true)
