@@ -39,6 +39,8 @@ pub(crate) struct Record {
     /// The command that sent each content.
     pub(crate) texts: BTreeMap<Vec<u8>, CommandId>,
     pub(crate) messages: BTreeMap<Digest, Sent>,
+    /// Where messages were made that their rooms have perhaps not taken yet.
+    made: BTreeMap<Digest, Made>,
     /// What each epoch is to those in it.
     pub(crate) states: BTreeMap<(GroupId, u64), State>,
     /// The commit that ended each epoch.
@@ -116,6 +118,14 @@ pub(crate) struct Given {
     pub(crate) message: Option<Digest>,
     /// The signature key in the device's leaf of the group when it was given.
     key_before: Option<Vec<u8>>,
+}
+
+/// Where a message was made.
+struct Made {
+    /// Its sender's leaf, where the room orders the group.
+    leaf_by_room: Option<(u32, Vec<u8>)>,
+    /// The state.
+    point: Option<Point>,
 }
 
 /// A message that a room took from its sender.
@@ -238,15 +248,30 @@ impl Record {
         }
     }
 
-    /// A room took a message from its sender.
+    /// A member gave out a message, perhaps again.
+    pub(crate) fn makes(&mut self, device: Device, message: &OutgoingMessage) {
+        if !self.made.contains_key(&message.id) {
+            let made = self.place(device, message);
+            self.made.insert(message.id, made);
+        }
+    }
+
+    /// Where the member is in the epoch of a message of its own.
+    fn place(&self, device: Device, message: &OutgoingMessage) -> Made {
+        let (group, epoch) = (&message.group, message.epoch);
+        let followed = self.followed.get(&(device, group.clone()));
+        let by_room = followed.filter(|f| f.by_room_since.is_some_and(|since| since <= epoch));
+        let leaf_by_room = by_room.and_then(|f| f.leaf(self.clients.get(device)));
+        Made { leaf_by_room, point: self.lineage.point(device, group, epoch) }
+    }
+
+    /// A room took a message from its sender, who may have gone to another branch since it was made.
     pub(crate) fn posted(&mut self, device: Device, message: &OutgoingMessage) {
         let (group, epoch) = (message.group.clone(), message.epoch);
         let commit = door::commit_from_room(&message.message, &group, message.suite.into());
         let commit = commit.is_ok_and(|commit| commit.is_some());
-        let followed = self.followed.get(&(device, group.clone()));
-        let by_room = followed.filter(|f| f.by_room_since.is_some_and(|since| since <= epoch));
-        let leaf_by_room = by_room.and_then(|f| f.leaf(self.clients.get(device)));
-        let point = self.lineage.point(device, &group, epoch);
+        let made = self.made.remove(&message.id);
+        let Made { leaf_by_room, point } = made.unwrap_or_else(|| self.place(device, message));
         let (read, dropped) = (None, false);
         let sent = Sent { device, group, epoch, read, dropped, commit, leaf_by_room, point };
         self.messages.insert(message.id, sent);

@@ -2,7 +2,7 @@
 
 use mls_core::address::Network;
 use mls_core::engine::sha256;
-use mls_core::member::{Command, CommandId, Event, Input, Output};
+use mls_core::member::{Command, CommandId, Event, Input, OutgoingMessage, Output};
 use mls_core::wire::Request;
 
 use crate::crash::{Armed, Crash, Fate};
@@ -78,6 +78,7 @@ impl World {
         }
         self.record.decided(&input, &outcome.outputs);
         self.record.takes_back(device, &outcome.outputs);
+        let made = messages(&outcome.outputs);
         let mut outputs = self.in_order(device, outcome.outputs)?;
         let moved = |output: &Output| match output {
             Output::Event(record) => matches!(record.event, Event::Epoch(_) | Event::Joined(_)),
@@ -98,6 +99,7 @@ impl World {
         if moved {
             self.look_at_groups(device)?;
         }
+        made.iter().for_each(|message| self.record.makes(device, message));
         Ok((if crash.is_some() { Fate::Unanswered } else { Fate::Done }, crash))
     }
 
@@ -236,4 +238,13 @@ impl World {
             .try_for_each(|(summary, secret)| self.record.state(device, summary, secret, now_ms))?;
         self.record.check_fresh_keys(device)
     }
+}
+
+/// The messages among what a member gave out.
+fn messages(outputs: &[Output]) -> Vec<OutgoingMessage> {
+    let message = |output: &Output| match output {
+        Output::Send(message) => Some(message.clone()),
+        _ => None,
+    };
+    outputs.iter().filter_map(message).collect()
 }

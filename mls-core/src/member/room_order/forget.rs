@@ -32,7 +32,9 @@ impl Member {
             .filter(|node| Some(node.id) != head && too_old(node))
             .map(|node| node.id)
             .collect();
-        gone.extend(too_many(&nodes, head.as_ref(), &gone));
+        // What comes late of a time when the room ordered the group parted from the way that was ours then.
+        let ends: Vec<_> = head.into_iter().chain(self.last_by_room(group)?).collect();
+        gone.extend(too_many(&nodes, &ends, &gone));
         gone.iter().for_each(|id| self.delete_node(group, id));
         self.forget_commits(group, before_ms)
     }
@@ -88,12 +90,45 @@ impl Member {
     }
 }
 
-/// The oldest states beside those that led to the head, where there are too many.
-fn too_many(nodes: &Nodes, head: Option<&Digest>, gone: &[Digest]) -> Vec<Digest> {
-    let ours = head.map(|head| way_to(nodes, head)).unwrap_or_default();
+/// The oldest states beside those that led to one of the `ends` of our own way, where there are too many.
+fn too_many(nodes: &Nodes, ends: &[Digest], gone: &[Digest]) -> Vec<Digest> {
+    let ours: Vec<_> = ends.iter().flat_map(|end| way_to(nodes, end)).collect();
     let kept = |node: &&Node| !ours.contains(&node.id) && !gone.contains(&node.id);
     let mut beside: Vec<_> = nodes.values().filter(kept).collect();
     beside.sort_by_key(|node| node.since_ms);
     let over = beside.len().saturating_sub(ROOM_BRANCHES_MAX);
     beside.into_iter().take(over).map(|node| node.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::TestRunner;
+
+    use super::*;
+
+    fn node(runner: &mut TestRunner, id: u8, parent: Option<u8>) -> Node {
+        let any = proptest::arbitrary::any::<Node>().new_tree(runner).unwrap().current();
+        let (id, parent) = (Digest([id; 32]), parent.map(|parent| Digest([parent; 32])));
+        Node { id, parent, since_ms: u64::from(id.0[0]), ..any }
+    }
+
+    #[test]
+    fn of_too_many_states_those_stay_that_led_to_ours_also_in_an_earlier_time_of_the_room() {
+        let mut runner = TestRunner::deterministic();
+        // 1 to 3 from an earlier time, 4 and 5 from the last one, and one branch more than are kept.
+        let ours = [(1, None), (2, Some(1)), (3, Some(2)), (4, None), (5, Some(4))];
+        let first = 10;
+        let last = first + u8::try_from(ROOM_BRANCHES_MAX).unwrap();
+        let branches = (first..=last).map(|id| (id, Some(1)));
+        let nodes: Nodes = ours
+            .into_iter()
+            .chain(branches)
+            .map(|(id, parent)| (Digest([id; 32]), node(&mut runner, id, parent)))
+            .collect();
+        let ends = [Digest([5; 32]), Digest([3; 32])];
+        assert_eq!(too_many(&nodes, &ends, &[]), [Digest([first; 32])]);
+        assert_eq!(too_many(&nodes, &ends, &[Digest([first; 32])]), []);
+        assert_eq!(too_many(&nodes, &ends[..1], &[]).first(), Some(&Digest([1; 32])));
+    }
 }

@@ -17,6 +17,7 @@ use super::waiting::Waiting;
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::sha256;
 use crate::limits::{HAND_BACK_WAIT_MS, HANDED_BACK_WAIT_MS};
+use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::handshake::Handshake;
@@ -127,6 +128,24 @@ impl Member {
         self.overlay.put(BY_ROOM_BEFORE, &group.0, Vec::new());
     }
 
+    /// The same, where this device was in the last state by its room: the commit that led there, before those of
+    /// earlier times.
+    fn note_last_by_room(&self, group: &GroupId, last: Digest) -> Result<(), StoreError> {
+        let before = self.last_by_room(group)?.into_iter().filter(|other| *other != last);
+        let kept = usize::try_from(ROOM_REWIND_EPOCHS).unwrap_or(usize::MAX);
+        let hashes: Vec<u8> =
+            std::iter::once(last).chain(before).take(kept).flat_map(|it| it.0).collect();
+        self.overlay.put(BY_ROOM_BEFORE, &group.0, hashes);
+        Ok(())
+    }
+
+    /// The last states of this device when its room ordered a group that its hub orders now, or has in between.
+    pub(super) fn last_by_room(&self, group: &GroupId) -> Result<Vec<Digest>, StoreError> {
+        let hashes = self.overlay.get(BY_ROOM_BEFORE, &group.0)?.unwrap_or_default();
+        let hashes = hashes.chunks_exact(32).filter_map(|hash| hash.try_into().ok());
+        Ok(hashes.map(Digest).collect())
+    }
+
     /// Forgets that, with the group.
     pub(in super::super) fn forget_past_room_order(&self, group: &GroupId) {
         self.overlay.delete(BY_ROOM_BEFORE, &group.0);
@@ -153,7 +172,7 @@ impl Member {
             return Ok(());
         };
         self.forget_handed_back(group);
-        self.note_room_order(group);
+        self.note_last_by_room(group, receipt.tbs.message_hash)?;
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         self.mark_epoch(group, &loaded, &receipt)?;
         self.keep_handshake_key(group, &loaded)?;
