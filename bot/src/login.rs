@@ -134,7 +134,7 @@ fn check_authority(user: &UserId, hub: Option<&str>) -> Result<(), LoginFailure>
     let (Some(hub), domain) = (hub, user.domain()) else { return Ok(()) };
     match domain_of_service(user.network(), hub) == Some(&*domain) {
         true => Ok(()),
-        false => Err(LoginFailure::Authority { hub: hub.to_owned(), domain: domain.into() }),
+        false => Err(LoginFailure::Authority { hub: hub.to_owned(), domain }),
     }
 }
 
