@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 
+use serde_json::json;
 use tests::bot::Bot;
 use tests::clock::Clock;
 use tests::deadline::{STEP, until};
@@ -44,6 +45,9 @@ fn certificates_are_renewed_before_they_end_and_the_conversation_goes_on() -> Re
         let (alice, bob) = rig.pair("lastingalice", "lastingbob")?;
         let group = Group::form(&alice, &[&bob])?;
         group.converge_to(&[&alice, &bob], 2)?;
+        // A leaf whose certificate has ended has no place in it.
+        let strict = json!({"command": "settings", "group": group.id, "basic_allowed": false});
+        alice.command(strict)?;
         let pairs = [(&alice, &bob), (&bob, &alice)];
         let [first, second] = pairs.map(|(by, of)| certified_until(&group, by, of));
         let first = [first?, second?];

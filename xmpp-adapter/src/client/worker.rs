@@ -124,6 +124,10 @@ impl Worker {
             self.stored.extend(marks);
             return true;
         }
+        if self.batches.is_closed() {
+            // Its taker has ended; what it did not store comes again with the next connection.
+            return false;
+        }
         tracing::error!("what came in was not stored; it is fetched again");
         for room in marks.keys() {
             self.rooms.rewind(room, self.stored.get(room).cloned());
