@@ -7,10 +7,21 @@ use std::fs;
 use serde_json::{Value, json};
 use tests::bot::Bot;
 use tests::deadline::{STEP, until};
+use tests::elsewhere::Elsewhere;
 use tests::error::RigError;
 use tests::group::Group;
 use tests::matrix_session::MatrixSession;
-use tests::rig::{Options, own};
+use tests::rig::{Options, Rig, own};
+
+/// Runs a flow on a rig of its own that has another domain.
+fn two_domains(
+    flow: impl FnOnce(&Rig, &Elsewhere) -> Result<(), RigError>,
+) -> Result<(), RigError> {
+    own(Options { other_domain: true, ..Options::default() }, |rig| match &rig.elsewhere {
+        Some(elsewhere) => flow(rig, elsewhere),
+        None => Err(RigError::Answer("there is no other domain".to_owned())),
+    })
+}
 
 /// What a bot knows of a domain.
 fn known(bot: &Bot, domain: &str) -> Result<Value, RigError> {
@@ -28,11 +39,8 @@ fn readable(fingerprint: &Value) -> String {
 
 #[test]
 fn the_authorities_of_another_domain_are_asked_of_its_own_hub() -> Result<(), RigError> {
-    own(Options { other_domain: true, ..Options::default() }, |rig| {
+    two_domains(|rig, elsewhere| {
         let (alice, bob) = rig.pair("alice", "bob")?;
-        let Some(elsewhere) = rig.elsewhere.as_ref() else {
-            return Err(RigError::Answer("there is no other domain".to_owned()));
-        };
         let domain = elsewhere.domain();
         let log = elsewhere.bridge.log();
         let operator = fs::read_to_string(&log).map_err(RigError::file("read", &log))?;
@@ -58,11 +66,8 @@ fn the_authorities_of_another_domain_are_asked_of_its_own_hub() -> Result<(), Ri
 
 #[test]
 fn who_is_of_another_domain_takes_part_in_a_group_as_its_policy_says() -> Result<(), RigError> {
-    own(Options { other_domain: true, ..Options::default() }, |rig| {
+    two_domains(|rig, elsewhere| {
         let (alice, bob) = rig.pair("alice", "bob")?;
-        let Some(elsewhere) = rig.elsewhere.as_ref() else {
-            return Err(RigError::Answer("there is no other domain".to_owned()));
-        };
         // Carol goes by Alice's hub, which certifies nobody of her domain.
         let account = elsewhere.matrix_user("carol", &rig.synapse.domain.hub_matrix())?;
         let carol = rig.device(&account, "carol")?;
@@ -91,11 +96,8 @@ fn who_is_of_another_domain_takes_part_in_a_group_as_its_policy_says() -> Result
 #[test]
 fn who_is_certified_by_another_domain_takes_part_where_the_group_names_its_authority()
 -> Result<(), RigError> {
-    own(Options { other_domain: true, ..Options::default() }, |rig| {
+    two_domains(|rig, elsewhere| {
         let (alice, bob) = rig.pair("alice", "bob")?;
-        let Some(elsewhere) = rig.elsewhere.as_ref() else {
-            return Err(RigError::Answer("there is no other domain".to_owned()));
-        };
         let hub = rig.synapse.domain.hub_matrix();
         let account = elsewhere.certified_matrix_user("carol", &hub)?;
         let carol = rig.device(&account, "carol")?;

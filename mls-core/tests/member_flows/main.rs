@@ -39,6 +39,7 @@ mod power;
 mod psks;
 mod races;
 mod recovery;
+mod refused_way_back;
 mod restarting;
 mod restarting_amid;
 mod restarts;
