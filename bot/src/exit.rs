@@ -76,7 +76,7 @@ impl From<LoginFailure> for Exit {
             LoginFailure::Unreachable(_) => Self::Network(error.to_string()),
             LoginFailure::Refused(_) => Self::Refused(error.to_string()),
             LoginFailure::Address(_)
-            | LoginFailure::Authority { .. }
+            | LoginFailure::Authority(_)
             | LoginFailure::NotProtected(_) => Self::Usage(error.to_string()),
             error => Self::Failed(error.to_string()),
         }

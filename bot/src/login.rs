@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mls_core::address::{AddressError, Network, UserId};
 use mls_core::delivery::DeliveryError;
+use mls_core::limits::NAME_BYTES_MAX;
 use mls_core::member::{AskAuthorities, Command, Input, Member};
 use mls_core::seal::Sealer;
 use mls_core::service::domain_of_service;
@@ -44,15 +45,8 @@ pub enum LoginFailure {
         why: String,
     },
     /// The hub that is to certify the device cannot.
-    #[error(
-        "--authority: {hub} is no address of a hub of {domain}, whose authority certifies this account"
-    )]
-    Authority {
-        /// Its address.
-        hub: String,
-        /// The account's domain.
-        domain: String,
-    },
+    #[error("--authority: {0}")]
+    Authority(String),
     /// The password would travel in clear.
     #[error("{0}")]
     NotProtected(String),
@@ -77,7 +71,7 @@ pub enum LoginFailure {
 pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginFailure> {
     use matrix_adapter::client::{LoginError, LoginRequest, log_in};
     let user = UserId::matrix(&login.user)?;
-    check_authority(&user, login.authority.as_deref())?;
+    check_authority(&user, login.authority.as_deref(), login.hub.as_deref())?;
     let empty = EmptyProfile::prepare(folder)?;
     let request = LoginRequest {
         homeserver: login.homeserver,
@@ -106,7 +100,7 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     if user.network() != Network::Xmpp {
         UserId::xmpp(&login.user)?;
     }
-    check_authority(&user, login.authority.as_deref())?;
+    check_authority(&user, login.authority.as_deref(), login.hub.as_deref())?;
     let empty = EmptyProfile::prepare(folder)?;
     let password = password(&login.password_file)?;
     let server = XmppSession {
@@ -130,11 +124,28 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     Ok(profile)
 }
 
-fn check_authority(user: &UserId, hub: Option<&str>) -> Result<(), LoginFailure> {
-    let (Some(hub), domain) = (hub, user.domain()) else { return Ok(()) };
-    match domain_of_service(user.network(), hub) == Some(&*domain) {
-        true => Ok(()),
-        false => Err(LoginFailure::Authority { hub: hub.to_owned(), domain }),
+/// Only for an account of another domain than the hub's, and a hub of its own domain.
+fn check_authority(
+    user: &UserId,
+    authority: Option<&str>,
+    hub: Option<&str>,
+) -> Result<(), LoginFailure> {
+    let Some(authority) = authority else { return Ok(()) };
+    let domain = user.domain();
+    let is_own = |address: &str| domain_of_service(user.network(), address) == Some(&*domain);
+    let refused = |why: String| Err(LoginFailure::Authority(why));
+    if !is_own(authority) || authority.len() > NAME_BYTES_MAX {
+        refused(format!(
+            "{authority} is no address of a hub of {domain}, which has to certify this account"
+        ))
+    } else if hub.is_some_and(is_own) {
+        refused(format!(
+            "the hub that --hub names is of {domain} itself, and certifies this account: leave it out"
+        ))
+    } else if user.network() == Network::Xmpp && authority != authority.to_lowercase() {
+        refused(format!("write {authority} in small letters, as it comes back"))
+    } else {
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use bot::command_line::CommandLine;
 use bot::exit::Exit;
+use bot::text::plain;
 use clap::Parser;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
@@ -20,7 +21,8 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Exit::OutputClosed) => ExitCode::SUCCESS,
         Err(exit) => {
-            eprintln!("mls-bot: {exit}");
+            // It may have words of others.
+            eprintln!("mls-bot: {}", plain(&exit.to_string()));
             ExitCode::from(exit.status())
         }
     }

@@ -221,7 +221,7 @@ fn clock(ms: u64) -> String {
 
 /// Text that came from somebody else: further lines are indented, so that none looks like ours,
 /// and characters that steer a terminal or turn the direction of writing are shown as escapes.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -25,6 +25,7 @@ pub use login::{LoginError, LoginRequest, Session, log_in};
 pub use setup::{Batch, ClientSetup};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use matrix_sdk::Client;
 use mls_core::address::{Network, RoomAddress};
@@ -49,6 +50,9 @@ use crate::homeserver_error::refused;
 use crate::mapping::room_event::RoomEvent;
 use crate::mapping::{application_message, namespace, request};
 use crate::transport::transaction_id;
+
+/// How long the end of a connection waits for rooms to be left.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A live connection; dropping it ends it.
 pub struct Connection {
@@ -160,7 +164,9 @@ impl Connection {
     /// had ended by itself.
     pub async fn stop(mut self) -> Result<(), DeliveryError> {
         self.stop.send_replace(true);
-        control_rooms::leave(&self.client, self.controls.take_others(true)).await;
+        let rooms = control_rooms::leave(&self.client, self.controls.take_others(true));
+        // A homeserver that is away holds up nobody.
+        let _ = tokio::time::timeout(LEAVE_DEADLINE, rooms).await;
         (&mut self.task).await.unwrap_or(Ok(()))
     }
 

@@ -181,9 +181,10 @@ pub const LOOK_FOR_NEWEST_MS: u64 = 60 * 60 * 1000;
 pub const HUB_KEYS_AGAIN_MS: u64 = 60 * 1000;
 /// Hubs of other domains that a member asks at once.
 pub const OTHER_HUBS_MAX: usize = 8;
-/// So long a member waits for the hub of another domain to say who it is: twice the time between two requests, and twice
-/// that.
+/// So long a member waits for the hub of another domain to say who it is.
 pub const OTHER_HUB_WAIT_MS: u64 = 60 * 1000;
+/// The same where that is this device's own domain, which is to certify it: what it publishes waits for that.
+pub const HOME_WAIT_MS: u64 = 5 * 60 * 1000;
 /// How often a member asks, when it connects, whether the hub has new keys.
 pub const HUB_INFO_AGAIN_MS: u64 = DAY_MS;
 /// Handshakes of one epoch that a member cannot open and asks the hub for: more than an epoch's

@@ -35,9 +35,17 @@ pub struct Listed {
 /// What was found last, so that nothing is said or done twice.
 #[derive(Debug, Default)]
 struct Followed {
-    /// The file whose list the hub has followed, and when that list was made.
-    kept: Option<(Stamp, u64)>,
+    /// The file whose list the hub has followed.
+    kept: Option<Kept>,
     said: String,
+}
+
+/// A list that the hub has followed.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    stamp: Stamp,
+    made_ms: u64,
+    full: bool,
 }
 
 /// By what a file that was written anew is told from the former one, without reading it.
@@ -70,7 +78,7 @@ impl Found {
     pub fn fault(&self) -> Option<String> {
         match self {
             Self::Fault(why) => Some(why.clone()),
-            Self::List(list) => too_old(list.made_ms).or_else(|| full(list)),
+            Self::List(list) => too_old(list.made_ms).or_else(|| too_full(is_full(list))),
         }
     }
 
@@ -87,8 +95,8 @@ impl Followed {
     fn look(&mut self, file: &Path, roots: &[Vec<u8>]) -> Option<(Stamp, RevokedList)> {
         let (fault, news) = match open(file) {
             Err(why) => (Some(why), None),
-            Ok((opened, stamp)) => match self.kept.filter(|(kept, _)| *kept == stamp) {
-                Some((_, made_ms)) => (too_old(made_ms), None),
+            Ok((opened, stamp)) => match self.kept.filter(|kept| kept.stamp == stamp) {
+                Some(kept) => (too_old(kept.made_ms).or_else(|| too_full(kept.full)), None),
                 None => {
                     let found = Found::of(file, opened, roots);
                     (found.fault(), found.list().map(|list| (stamp, list)))
@@ -115,13 +123,14 @@ pub async fn follow(file: &Path, roots: &[Vec<u8>], lists: mpsc::Sender<Listed>)
             () = lists.closed() => return,
         }
         let Some((stamp, list)) = block_in_place(|| followed.look(file, roots)) else { continue };
-        let (made_ms, (done, kept)) = (list.made_ms, oneshot::channel());
+        let known = Kept { stamp, made_ms: list.made_ms, full: is_full(&list) };
+        let (done, kept) = oneshot::channel();
         if lists.send(Listed { list, done }).await.is_err() {
             return;
         }
         // What was not stored is handed on again with the next look.
         if kept.await.is_ok() {
-            followed.kept = Some((stamp, made_ms));
+            followed.kept = Some(known);
         }
     }
 }
@@ -138,8 +147,12 @@ fn too_old(made_ms: u64) -> Option<String> {
 }
 
 /// A list that has no room for more may lack some who are revoked.
-fn full(list: &RevokedList) -> Option<String> {
-    (list.entries.len() >= REVOKED_LISTED_MAX).then(|| {
+fn is_full(list: &RevokedList) -> bool {
+    list.entries.len() >= REVOKED_LISTED_MAX
+}
+
+fn too_full(full: bool) -> Option<String> {
+    full.then(|| {
         format!(
             "the list of who is revoked has {REVOKED_LISTED_MAX} names, which is all it can have: whoever is \
              revoked beyond that is kept out by the authority alone, when a certificate ends"
@@ -209,7 +222,7 @@ mod tests {
         assert!(!publisher.is_due());
         assert_eq!(followed.look(&file, &roots).unwrap().1.made_ms, now_ms);
         let (stamp, list) = followed.look(&file, &roots).expect("again, until it was followed");
-        followed.kept = Some((stamp, list.made_ms));
+        followed.kept = Some(Kept { stamp, made_ms: list.made_ms, full: false });
         assert!(followed.look(&file, &roots).is_none(), "twice");
         says(&followed, "");
         // Of another authority, and cut short.
@@ -230,7 +243,7 @@ mod tests {
             .unwrap();
         let (stamp, old) = followed.look(&file, &roots).expect("the hub knows which is newer");
         says(&followed, "none came for an hour");
-        followed.kept = Some((stamp, old.made_ms));
+        followed.kept = Some(Kept { stamp, made_ms: old.made_ms, full: false });
         followed.said.clear();
         assert!(followed.look(&file, &roots).is_none());
         says(&followed, "none came for an hour");

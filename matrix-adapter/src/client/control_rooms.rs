@@ -21,6 +21,8 @@ pub(super) struct ControlRooms {
     authority: Mutex<Authority>,
     /// Not known after a restart.
     others: Mutex<VecDeque<Arc<ControlRoom>>>,
+    /// Rooms of others that are no longer among these.
+    to_leave: Mutex<Vec<OwnedRoomId>>,
     sealer: Sealer,
     nonce: String,
 }
@@ -45,7 +47,14 @@ impl ControlRooms {
         let (service, to_hub) = (Service::Delivery, sealer.clone());
         let room = ControlRoom::new(service, hub, to_hub, known.hub, nonce.clone());
         let authority = Mutex::new(Authority { room: known.authority, control: None });
-        Self { hub: Arc::new(room), authority, others: Mutex::default(), sealer, nonce }
+        Self {
+            hub: Arc::new(room),
+            authority,
+            others: Mutex::default(),
+            to_leave: Mutex::default(),
+            sealer,
+            nonce,
+        }
     }
 
     /// The one with a service.
@@ -66,7 +75,9 @@ impl ControlRooms {
         let (done, kept) = others.drain(..).partition(|other| all || other.has_answered());
         *others = kept;
         let done: VecDeque<Arc<ControlRoom>> = done;
-        done.iter().filter_map(|other| other.room()).collect()
+        let mut rooms = std::mem::take(&mut *lock(&self.to_leave));
+        rooms.extend(done.iter().filter_map(|other| other.room()));
+        rooms
     }
 
     /// That room, if it is one of ours.
@@ -99,7 +110,8 @@ impl ControlRooms {
             return Ok(Arc::clone(known));
         }
         if others.len() >= OTHER_HUBS_MAX {
-            others.pop_front();
+            let oldest = others.pop_front().and_then(|other| other.room());
+            lock(&self.to_leave).extend(oldest);
         }
         let (service, nonce) = (Service::OtherHub(address.to_owned()), self.nonce.clone());
         let control = ControlRoom::new(service, user, self.sealer.clone(), None, nonce);

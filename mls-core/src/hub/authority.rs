@@ -11,6 +11,7 @@ use super::fetch_revocations;
 use super::keys::HubKeys;
 use super::turn::{Stop, Turn, machine, not_allowed};
 use super::{Hub, HubSetup, Roles};
+use crate::address::Network;
 use crate::authority::{Authority, AuthorityError};
 use crate::crypto::Crypto;
 use crate::engine::sha256;
@@ -18,6 +19,7 @@ use crate::identity::TrustAnchor;
 use crate::limits::{FORMER_ROOTS_MAX, JOB_WAIT_MS};
 use crate::overlay::Overlay;
 use crate::policy::CREDENTIAL_LIFETIME_MS;
+use crate::service::domain_of_service;
 use crate::store::{Space, Store, StoreError, Write};
 use crate::wire::Digest;
 use crate::wire::issue_credential::CertificateBytes;
@@ -58,10 +60,9 @@ impl HubSetup {
     /// The domains whose accounts are ours: the homeserver's, and the XMPP server's, whose component
     /// we are (`mls.<domain>`).
     pub(super) fn domains(&self) -> Vec<String> {
-        let matrix = self.matrix.as_ref().and_then(|user| user.split_once(':'));
-        let xmpp = self.xmpp.as_ref().and_then(|component| component.split_once('.'));
-        let mut domains: Vec<_> =
-            matrix.into_iter().chain(xmpp).map(|(_, domain)| domain.to_owned()).collect();
+        let matrix = self.matrix.as_ref().and_then(|at| domain_of_service(Network::Matrix, at));
+        let xmpp = self.xmpp.as_ref().and_then(|at| domain_of_service(Network::Xmpp, at));
+        let mut domains: Vec<_> = matrix.into_iter().chain(xmpp).map(str::to_owned).collect();
         domains.dedup();
         domains
     }

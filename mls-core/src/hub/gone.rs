@@ -15,6 +15,7 @@ use crate::limits::{
     ACCOUNTS_LOOKED_AT_ONCE_MAX, GONE_PAUSE_MS, JOB_KEEP_MS, LOOK_AT_ACCOUNTS_AGAIN_MS,
 };
 use crate::overlay::decode;
+use crate::service::domain_of_service;
 use crate::store::{Space, StoreError};
 use crate::wire::Digest;
 
@@ -165,9 +166,10 @@ impl Turn<'_> {
 
     /// Whether the homeserver's word is the last one about an account, and ours follows from it.
     pub(super) fn is_told_of(&self, user: &UserId) -> bool {
-        let own = self.setup.matrix.as_ref().and_then(|hub| hub.split_once(':'));
+        let own =
+            self.setup.matrix.as_ref().and_then(|hub| domain_of_service(Network::Matrix, hub));
         let certifies = self.keys.authority.is_some() && user.network() == Network::Matrix;
-        certifies && own.is_some_and(|(_, own)| user.domain() == own)
+        certifies && own == Some(&*user.domain())
     }
 }
 

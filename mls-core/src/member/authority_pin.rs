@@ -21,8 +21,9 @@ const SPACE: Space = "authority";
 const ADDRESS: &[u8] = b"address";
 /// Where a person had asked for it, where the hub is another domain's.
 const HOME: &[u8] = b"home";
-/// Who it is.
+/// Who it is; and who is where a person had asked.
 const PIN: &[u8] = b"pin";
+const PIN_AT_HOME: &[u8] = b"pin_at_home";
 /// When the address last changed, when it was last asked who it is, and when people were last told that it cannot
 /// be used; in milliseconds since 1970.
 const MOVED: &[u8] = b"moved";
@@ -163,7 +164,8 @@ impl Member {
         };
         match judged {
             Ok(info) => {
-                self.overlay.write(SPACE, PIN, &AuthorityPin { address, info })?;
+                let place = self.place_of_pin(&address)?;
+                self.overlay.write(SPACE, place, &AuthorityPin { address, info })?;
                 self.open_authority()?;
                 self.hurry_to_authority()
             }
@@ -196,7 +198,7 @@ impl Member {
         }
         self.overlay.write(SPACE, TOLD, &self.now_ms)?;
         let text = format!(
-            "{address}, which the hub names as the authority of this domain, is not used: {why}"
+            "{address}, which is named as the authority of this domain, is not used: {why}"
         );
         self.warn(&GroupId::none(), text)
     }
@@ -207,9 +209,15 @@ impl Member {
 
     /// Who is at its address.
     fn authority_pin(&self) -> Result<Option<AuthorityPin>, StoreError> {
-        let address = self.authority_address()?;
-        let pin: Option<AuthorityPin> = self.overlay.read(SPACE, PIN)?;
-        Ok(pin.filter(|pin| Some(&pin.address) == address.as_ref()))
+        let Some(address) = self.authority_address()? else { return Ok(None) };
+        let pin: Option<AuthorityPin> = self.overlay.read(SPACE, self.place_of_pin(&address)?)?;
+        Ok(pin.filter(|pin| pin.address == address))
+    }
+
+    /// One place each, so that who was pinned is known when the way leads there again.
+    fn place_of_pin(&self, address: &str) -> Result<&'static [u8], StoreError> {
+        let home: Option<String> = self.overlay.read(SPACE, HOME)?;
+        Ok(if home.as_deref() == Some(address) { PIN_AT_HOME } else { PIN })
     }
 
     /// A hub cannot send its members to another domain.

@@ -49,8 +49,8 @@ impl Member {
         // Nothing good can be made with a certificate that is over.
         let settled = !SCHEMES.iter().any(|suite| self.is_over(self.keys.of(*suite)))
             && match self.hub()? {
-                _ if waited || self.patience.again_ms > self.now_ms => true,
                 _ if self.is_asking_home() => false,
+                _ if waited || self.patience.again_ms > self.now_ms => true,
                 Some(_) => !self.is_certified_by_hub()? || SCHEMES.iter().all(certified),
                 None => false,
             };
@@ -92,7 +92,7 @@ impl Member {
 
     /// Asks for the certificates that are missing, or old.
     pub(super) fn want_credentials(&mut self) -> Result<(), StoreError> {
-        let waits = self.patience.again_ms > self.now_ms;
+        let waits = self.patience.again_ms > self.now_ms || self.is_asking_home();
         if waits || self.hub()?.is_none() || !self.is_certified_by_hub()? || !self.is_announced()? {
             return Ok(());
         }

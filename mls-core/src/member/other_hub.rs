@@ -11,11 +11,18 @@ use super::intents::Stage;
 use super::pinned_anchors::AnchorSource;
 use super::requests::Purpose;
 use super::{Command, Member};
-use crate::limits::{DOMAINS_PINNED_MAX, NAME_BYTES_MAX, OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX};
+use crate::address::Network;
+use crate::limits::{
+    DOMAINS_PINNED_MAX, HOME_WAIT_MS, NAME_BYTES_MAX, OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX,
+    REQUEST_RETRY_MS,
+};
 use crate::service::domain_of_service;
 use crate::store::StoreError;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, Request};
+
+/// Of what another hub says, people are shown so much.
+const WHY_CHARS_MAX: usize = 300;
 
 /// Whose authorities are wanted, and who is to say it.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -55,14 +62,15 @@ impl Member {
         let AskAuthorities { domain, hub } = wanted;
         let network = self.client.network();
         let own_hub = self.hub()?.is_some_and(|own| own.address_on(network) == Some(hub));
-        let served = *domain == self.client.user().domain() && !self.may_go_home(domain)?;
         let other = |purpose: &Purpose| matches!(purpose, Purpose::OtherHub(_)).then_some(());
         let asking = self.asked_for(other).len();
         let known = self.domain_anchors(domain)?.is_some();
         Ok(if domain.len() > NAME_BYTES_MAX || hub.len() > NAME_BYTES_MAX {
             Err(format!("a domain and an address have at most {NAME_BYTES_MAX} bytes"))
-        } else if served || own_hub {
+        } else if own_hub {
             Err("this device's own hub says that each day, without being asked".to_owned())
+        } else if network == Network::Xmpp && *hub != hub.to_lowercase() {
+            Err(format!("write {} in small letters, as it comes back", hub))
         } else if domain_of_service(network, hub) != Some(domain) {
             Err(format!("{hub} is no address of a hub of {domain} in this account's network"))
         } else if !known && self.authorities()?.len() >= DOMAINS_PINNED_MAX {
@@ -74,11 +82,15 @@ impl Member {
         })
     }
 
-    /// Whether this device's own domain is not the hub's.
-    fn may_go_home(&self, own_domain: &str) -> Result<bool, StoreError> {
-        let issued = self.own_authority()?.is_some_and(|own| own.issued_by_hub);
-        let of_hub = self.hub()?.is_some_and(|hub| hub.is_of(own_domain));
-        Ok(self.is_certified_at_home()? || !issued && !of_hub)
+    /// The hub of another domain said that it has no answer now, or the way to it is not there. Whether it is asked
+    /// again: this device's own domain is, whatever comes back, for as long as it may be waited for.
+    pub(super) fn asks_other_hub_again(&self, asked: &OtherHub, refusal: &Refusal) -> Option<u64> {
+        match refusal {
+            _ if self.is_home(asked) => Some(OTHER_HUB_WAIT_MS),
+            // However long it says.
+            Refusal::RateLimited(_) | Refusal::Unavailable(_) => Some(REQUEST_RETRY_MS),
+            _ => None,
+        }
     }
 
     /// The hub of another domain said who it is, or nothing came back.
@@ -100,20 +112,34 @@ impl Member {
                 info.anchors_for(&domain)
             }
             Ok(_) => None,
-            // Of the way there, as the network tells it.
-            Err(Refusal::Invalid(why)) => return self.fail(asked.number, fail(&why)),
+            // Of the way there, as the network tells it, or whoever is there.
+            Err(Refusal::Invalid(why)) => {
+                let why: String = why.chars().take(WHY_CHARS_MAX).collect();
+                return self.fail(asked.number, fail(&why));
+            }
             Err(refusal) => return self.fail(asked.number, fail(&refusal.to_string())),
         };
         let Some(named) = named else {
             return self.fail(asked.number, fail("it names none"));
         };
         let home = domain == self.client.user().domain();
-        self.anchors_named(&domain, named, AnchorSource::Hub, home)?;
+        let known = self.domain_anchors(&domain)?.is_none_or(|pinned| pinned.knows(&named));
+        self.anchors_named(&domain, named, AnchorSource::Hub, home && known)?;
+        if home && !known {
+            let why = "others are known here: compare the fingerprints, `trust` the right ones, and ask again";
+            return self.fail(asked.number, fail(why));
+        }
         if home {
             self.go_to_own_domain(&hub)?;
             self.ask_for_credentials_anew()?;
         }
         self.done(asked.number, None)
+    }
+
+    /// Whether this device's own domain is asked.
+    fn is_home(&self, asked: &OtherHub) -> bool {
+        let domain = domain_of_service(self.client.network(), &asked.address);
+        domain == Some(&*self.client.user().domain())
     }
 
     /// Whether this device's own domain is being asked.
@@ -130,7 +156,11 @@ impl Member {
             Purpose::OtherHub(asked) => Some(asked.clone()),
             _ => None,
         };
-        for asked in self.silent_since(OTHER_HUB_WAIT_MS, other) {
+        for (asked, since_ms) in self.asked_since(other) {
+            let wait_ms = if self.is_home(&asked) { HOME_WAIT_MS } else { OTHER_HUB_WAIT_MS };
+            if self.now_ms.saturating_sub(since_ms) < wait_ms {
+                continue;
+            }
             self.forget_requests(|purpose| *purpose == Purpose::OtherHub(asked.clone()));
             let why = format!("nobody answered at {}: is the address right?", asked.address);
             self.fail(asked.number, why)?;

@@ -79,9 +79,13 @@ impl Member {
         Ok(TrustAnchors(by_hub.flat_map(|domain| domain.known.0).take(ANCHORS_MAX).collect()))
     }
 
-    /// The hub names the anchors of its domains.
+    /// The hub names the anchors of its domains. Where certificates are asked of this device's own domain, the hub,
+    /// which is another's, has no word about that.
     pub(super) fn anchors_of_hub(&mut self, info: &HubInfo) -> Result<(), StoreError> {
-        for (domain, named) in by_domain(&info.anchors) {
+        let own = self.client.user().domain();
+        let at_home = self.is_certified_at_home()? || self.is_asking_home();
+        let named = by_domain(&info.anchors).into_iter();
+        for (domain, named) in named.filter(|(domain, _)| !at_home || *domain != own) {
             let source = if info.is_of(&domain) { AnchorSource::Hub } else { AnchorSource::Group };
             self.anchors_named(&domain, named, source, true)?;
         }

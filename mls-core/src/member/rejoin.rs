@@ -30,6 +30,9 @@ use crate::wire::{Answer, GroupId, Request};
 const NO_PSK: &str =
     "the group asks for a pre-shared key that this device does not hold: get it from a member";
 
+/// How a reason begins that is only the hub's word.
+const REFUSES: &str = "the hub refuses";
+
 /// A group that we came back into, to be confirmed by a receipt.
 struct Candidate {
     built: Built,
@@ -155,9 +158,9 @@ impl Member {
             Ok(_) => Err(NoWay::Now("the hub answered something else than was asked".to_owned())),
             Err(Refusal::RoomOrders) => return self.no_way_while_by_room(group),
             Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
-                Err(NoWay::Ever(format!("the hub refuses: {refusal}")))
+                Err(NoWay::Ever(format!("{REFUSES}: {refusal}")))
             }
-            Err(refusal) => Err(NoWay::Now(format!("the hub refuses: {refusal}"))),
+            Err(refusal) => Err(NoWay::Now(format!("{REFUSES}: {refusal}"))),
         };
         match candidate {
             Ok(Candidate { built, epoch, base, bound }) => {
@@ -229,7 +232,9 @@ impl Member {
                 self.touched.insert(group.clone());
                 self.fail(number, format!("no way back into the group: {why}"))
             }
-            None if never_joined || (out && record.shut_out) => Ok(()),
+            None if never_joined => Ok(()),
+            // That was told, and it may be told often. What this device sees itself is said each time.
+            None if out && record.shut_out && why.starts_with(REFUSES) => Ok(()),
             None => self.warn(group, format!("no way back into the group: {why}")),
         }
     }
@@ -337,7 +342,7 @@ impl Member {
         })?;
         self.advance_record(group, &loaded, receipt)?;
         self.settle_key(group, &loaded)?;
-        self.note_room_order(group);
+        self.note_room_order(group)?;
         let by = Proposer::Member(self.client.clone());
         self.log_own(receipt, epoch, ChangeKind::Returned, by)?;
         self.plan_update(group, &loaded, true)?;

@@ -88,6 +88,8 @@ pub(super) struct InFlight {
     next_ms: u64,
     /// How long to wait after that.
     wait_ms: u64,
+    /// Since when this process asks.
+    since_ms: u64,
 }
 
 pub(super) type Requests = BTreeMap<RequestId, InFlight>;
@@ -99,7 +101,8 @@ pub(super) fn open(overlay: &Overlay) -> Result<Requests, StoreError> {
         let stored: Stored = decode(REQUEST, value)?;
         let id = String::from_utf8_lossy(key).into_owned();
         let (wait_ms, next_ms) = (REQUEST_RETRY_MS, HANDED_OUT_AT_OPENING);
-        requests.insert(id, InFlight { purpose: stored.purpose, next_ms, wait_ms });
+        let since_ms = HANDED_OUT_AT_OPENING;
+        requests.insert(id, InFlight { purpose: stored.purpose, next_ms, wait_ms, since_ms });
         Ok(true)
     })?;
     Ok(requests)
@@ -126,6 +129,7 @@ impl Member {
             purpose: stored.purpose,
             next_ms: self.now_ms.saturating_add(REQUEST_RETRY_MS),
             wait_ms: REQUEST_RETRY_MS,
+            since_ms: self.now_ms,
         };
         self.requests.insert(id.clone(), in_flight);
         // Where the service is not known, nothing can be sealed to it: it goes when that is pinned.
@@ -145,16 +149,10 @@ impl Member {
         self.requests.values().filter_map(|in_flight| wanted(&in_flight.purpose)).collect()
     }
 
-    /// The same, where nobody answered for so long, since this process began.
-    pub(super) fn silent_since<T>(
-        &self,
-        long_ms: u64,
-        wanted: impl Fn(&Purpose) -> Option<T>,
-    ) -> Vec<T> {
-        // It waited for each of the times before as long as for all before that, and a little more.
-        let silent = |one: &&InFlight| one.wait_ms >= long_ms && one.next_ms <= self.now_ms;
-        let silent = self.requests.values().filter(silent);
-        silent.filter_map(|in_flight| wanted(&in_flight.purpose)).collect()
+    /// The same, and since when, in this process.
+    pub(super) fn asked_since<T>(&self, wanted: impl Fn(&Purpose) -> Option<T>) -> Vec<(T, u64)> {
+        let since = |asked: &InFlight| Some((wanted(&asked.purpose)?, asked.since_ms));
+        self.requests.values().filter_map(since).collect()
     }
 
     /// A stored request, by its id.
@@ -209,6 +207,7 @@ impl Member {
         for in_flight in self.requests.values_mut() {
             if in_flight.next_ms == HANDED_OUT_AT_OPENING {
                 in_flight.next_ms = now_ms.saturating_add(in_flight.wait_ms);
+                in_flight.since_ms = now_ms;
             }
         }
         for id in self.requests_where(|in_flight| in_flight.next_ms <= now_ms) {
@@ -284,12 +283,16 @@ impl Member {
         {
             return Ok(());
         }
+        if self.is_asked_again_elsewhere(id, &result) {
+            return Ok(());
+        }
         let Some(in_flight) = self.requests.get_mut(id) else { return Ok(()) };
         if let Err(Refusal::RateLimited(wait_ms) | Refusal::Unavailable(wait_ms)) = &result {
             in_flight.next_ms = self.now_ms.saturating_add((*wait_ms).max(WAIT_MIN_MS));
             return Ok(());
         }
-        if result == Err(Refusal::NotOpened) {
+        let elsewhere = matches!(in_flight.purpose, Purpose::OtherHub(_));
+        if result == Err(Refusal::NotOpened) && !elsewhere {
             in_flight.next_ms = self.now_ms.saturating_add(in_flight.wait_ms);
             return self.ask_for_new_keys(id);
         }
@@ -302,6 +305,23 @@ impl Member {
                 self.dispatch_answer(purpose, asked, result)
             }
         }
+    }
+
+    /// Whether the hub of another domain refused, and is asked again later.
+    fn is_asked_again_elsewhere(
+        &mut self,
+        id: &RequestId,
+        result: &Result<Answer, Refusal>,
+    ) -> bool {
+        let (Some(Purpose::OtherHub(asked)), Err(refusal)) =
+            (self.requests.get(id).map(|asked| &asked.purpose), result)
+        else {
+            return false;
+        };
+        let Some(wait_ms) = self.asks_other_hub_again(asked, refusal) else { return false };
+        let next_ms = self.now_ms.saturating_add(wait_ms);
+        self.requests.get_mut(id).into_iter().for_each(|asked| asked.next_ms = next_ms);
+        true
     }
 
     fn dispatch_answer(

@@ -5,11 +5,12 @@ use mls_core::crypto::Crypto;
 use mls_core::group_settings::Settings;
 use mls_core::hub;
 use mls_core::identity::TrustAnchor;
-use mls_core::limits::{OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX};
+use mls_core::limits::{HOME_WAIT_MS, OTHER_HUB_WAIT_MS, OTHER_HUBS_MAX};
 use mls_core::member::{
-    AnchorSource, AskAuthorities, Command, DomainAnchors, Input, SettingsCommand,
+    AnchorSource, AskAuthorities, Command, DomainAnchors, Event, Input, SettingsCommand,
 };
 use mls_core::service::Service;
+use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request};
 
 use crate::authorities::{changes, print, stranger, trust};
@@ -115,7 +116,8 @@ fn an_address_that_is_not_the_domains_own_is_not_asked() {
         (0, "b.org", "@mls:evil.org:b.org", "no address of a hub"),
         (1, "y.org", "mls@y.org", "no address of a hub"),
         (1, "y.org", "mls.evil.y.org", "no address of a hub"),
-        (0, &own, "@mls:b.org", "own hub"),
+        (0, &own, "@mls:a.org", "own hub"),
+        (1, "y.org", "MLS.y.org", "in small letters"),
     ] {
         let id = ask(&mut world, index, domain, hub);
         let why = world.failure(index, &id);
@@ -216,4 +218,86 @@ fn a_domain_of_its_own_that_is_silent_is_asked_on_at_the_address_that_a_person_g
     let known = known(&world, carol, "b.org").unwrap();
     assert!(known.issued_by_hub, "{known:?}");
     assert_eq!(world.nodes[carol].member.sealer().authority_at().as_deref(), Some(MATRIX));
+}
+
+#[test]
+fn a_hub_that_names_an_authority_of_the_domain_that_certifies_this_device_is_not_heard() {
+    let (mut world, [right, _]) = world(&[ALICE]);
+    let false_one = stranger("b.org");
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Answer(_, Ok(Answer::HubInfo(info)))) = (index, input)
+            && info.hub_matrix.as_deref() != Some(MATRIX)
+        {
+            // It calls itself the domain's own, too.
+            info.hub_xmpp = Some("mls.b.org".to_owned());
+            info.anchors.push(false_one.clone());
+        }
+        true
+    });
+    let carol = world.add("@carol:b.org", "TABLET");
+    let asked = ask(&mut world, carol, "b.org", MATRIX);
+    world.assert_done(carol, &asked);
+    world.now_ms += 2 * 24 * 3600 * 1000;
+    world.give(carol, Input::Connected);
+    world.run();
+    let known = known(&world, carol, "b.org").unwrap();
+    assert_eq!((known.known.0, known.offered.0), (vec![right], vec![]));
+    assert!(changes(&world, carol).iter().all(|told| told.domain != "b.org"));
+}
+
+#[test]
+fn who_pinned_another_authority_of_its_own_domain_goes_there_once_a_person_has_named_the_right_one()
+{
+    let (mut world, [right, _]) = world(&[ALICE]);
+    let carol = world.add("@carol:b.org", "TABLET");
+    world.run();
+    trust(&mut world, carol, vec![stranger("b.org")]);
+    let asked = ask(&mut world, carol, "b.org", MATRIX);
+    let why = world.failure(carol, &asked);
+    assert!(why.contains("compare the fingerprints"), "{why}");
+    assert_eq!(world.nodes[carol].member.sealer().authority_at(), None);
+    trust(&mut world, carol, vec![right]);
+    let asked = ask(&mut world, carol, "b.org", MATRIX);
+    world.assert_done(carol, &asked);
+    assert_eq!(world.nodes[carol].member.sealer().authority_at().as_deref(), Some(MATRIX));
+}
+
+#[test]
+fn whatever_another_hub_says_of_later_a_command_ends() {
+    for refusal in [
+        Refusal::Unavailable(u64::MAX),
+        Refusal::RateLimited(u64::MAX),
+        Refusal::NotOpened,
+        Refusal::Invalid("x".repeat(10_000)),
+    ] {
+        let (mut world, _) = world(&[ALICE]);
+        let said = refusal.clone();
+        world.tamper = Box::new(move |_, input| {
+            if let Input::Answer(_, answer @ Ok(Answer::HubInfo(_))) = input {
+                *answer = Err(said.clone());
+            }
+            true
+        });
+        let id = ask(&mut world, 0, "b.org", MATRIX);
+        world.pass(OTHER_HUB_WAIT_MS / 1000 + 1);
+        let why = world.failure(0, &id);
+        assert!(why.len() < 1000, "{refusal:?}: {why}");
+    }
+}
+
+#[test]
+fn key_packages_wait_for_the_word_of_the_own_domain_and_not_for_ever() {
+    let (mut world, _) = world(&[ALICE]);
+    world.other_hubs[0].silent = true;
+    let carol = world.add("@carol:b.org", "TABLET");
+    let asked = ask(&mut world, carol, "b.org", MATRIX);
+    let published =
+        |world: &World| world.count(carol, |event| matches!(event, Event::KeyPackagesPublished(_)));
+    world.pass(HOME_WAIT_MS / 1000 - 30);
+    assert_eq!(published(&world), 0);
+    world.pass(60);
+    let why = world.failure(carol, &asked);
+    assert!(why.contains("nobody answered"), "{why}");
+    world.pass(120);
+    assert!(published(&world) > 0);
 }

@@ -85,7 +85,7 @@ impl Member {
         if !self.is_ordered_by_room(group) {
             return Ok(());
         }
-        self.note_room_order(group);
+        self.note_room_order(group)?;
         self.change_record(group, |record| record.room_head = None)
     }
 }

@@ -124,8 +124,11 @@ impl Member {
     }
 
     /// The hub orders a group that its room did order, or may have while this device was out of it.
-    pub(in super::super) fn note_room_order(&self, group: &GroupId) {
-        self.overlay.put(BY_ROOM_BEFORE, &group.0, Vec::new());
+    pub(in super::super) fn note_room_order(&self, group: &GroupId) -> Result<(), StoreError> {
+        if !self.was_ordered_by_room(group)? {
+            self.overlay.put(BY_ROOM_BEFORE, &group.0, Vec::new());
+        }
+        Ok(())
     }
 
     /// The same, where this device was in the last state by its room: the commit that led there, before those of
