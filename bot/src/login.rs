@@ -194,6 +194,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn another_authority_is_for_who_goes_by_the_hub_of_another_domain() {
+        let carol = UserId::matrix("@carol:b.org").unwrap();
+        let juliet = UserId::xmpp("juliet@y.org").unwrap();
+        for (user, authority, hub, fits) in [
+            (&carol, None, None, true),
+            (&carol, Some("@mls:b.org"), Some("@mls:a.org"), true),
+            (&carol, Some("@mls:a.org"), Some("@mls:a.org"), false),
+            (&carol, Some("@other:b.org"), Some("@mls:b.org"), false),
+            (&juliet, Some("mls.y.org"), Some("mls.x.org"), true),
+            (&juliet, Some("MLS.y.org"), Some("mls.x.org"), false),
+            (&juliet, Some("mls.y.org"), Some("mls.y.org"), false),
+        ] {
+            let checked = check_authority(user, authority, hub);
+            assert_eq!(checked.is_ok(), fits, "{authority:?} beside {hub:?}: {checked:?}");
+        }
+    }
+
+    #[test]
     fn the_password_is_the_first_line_of_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
