@@ -44,9 +44,12 @@ const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReA
 /// only who restarts a group does: whom others add is told to ask them.
 const OTHER_KEY: &str = "had another key in that: ask them";
 
-/// Of a certificate that the authority refuses.
-const REFUSED: [&str; 2] =
-    ["this device gets no certificate", "no certificate for this group's key"];
+/// Of a certificate that the authority refuses, and of what a group that takes no other leaves refuses then.
+const REFUSED: [&str; 3] = [
+    "this device gets no certificate",
+    "no certificate for this group's key",
+    "a commit was refused: the hub refuses: invalid commit: this group takes only certificates",
+];
 
 impl World {
     /// Holds every promise against what was seen.
