@@ -17,7 +17,7 @@ use crate::step::Device;
 use crate::world::World;
 
 /// Beginnings of warnings that are true whatever the network does: they tell of what happened.
-const WARNINGS: [&str; 11] = [
+const WARNINGS: [&str; 12] = [
     // One that was on its way when its maker was removed.
     "a commit was refused: the hub refuses: not allowed: this account is not in the group",
     // The same, while everybody else was removed as well.
@@ -33,6 +33,9 @@ const WARNINGS: [&str; 11] = [
     // Who was put out of the room that orders a group.
     "a commit was refused: we are not in the room",
     "the hub has a new key, for which its old one has signed",
+    // Of a commit that was on its way for longer than the certificate in its leaf lasted.
+    "a commit was refused: the hub refuses: invalid commit: the certificate has no valid path to its domain's trust \
+     anchor: CertExpired",
     // Of who was away from it, or was refused a certificate, for more than a day.
     "the hub gives no fresh list of revoked certificates",
 ];
