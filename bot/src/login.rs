@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use mls_core::address::{AddressError, Network, UserId};
 use mls_core::delivery::DeliveryError;
-use mls_core::limits::NAME_BYTES_MAX;
 use mls_core::member::{AskAuthorities, Command, Input, Member};
 use mls_core::seal::Sealer;
 use mls_core::service::domain_of_service;
@@ -28,7 +27,7 @@ const PASSWORD_BYTES_MAX: u64 = 4096;
 const DEVICE_NAME: &str = "mls-bot";
 
 /// The command that a login gives.
-const GO_BY: &str = "login-authority";
+const ASK_HOME: &str = "login-authority";
 
 /// Why there is no new profile.
 #[derive(Debug, Error)]
@@ -71,7 +70,7 @@ pub enum LoginFailure {
 pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginFailure> {
     use matrix_adapter::client::{LoginError, LoginRequest, log_in};
     let user = UserId::matrix(&login.user)?;
-    check_authority(&user, login.authority.as_deref(), login.hub.as_deref())?;
+    let home = home(&user, login.authority, login.hub.as_deref())?;
     let empty = EmptyProfile::prepare(folder)?;
     let request = LoginRequest {
         homeserver: login.homeserver,
@@ -90,7 +89,7 @@ pub async fn matrix(folder: &Path, login: MatrixLogin) -> Result<Profile, LoginF
         hub: login.hub.unwrap_or_else(|| usual_hub(Network::Matrix, &user.domain())),
     });
     let profile = empty.fill(Session::new(&session.user_id, &session.device_id, server)?)?;
-    go_by(&profile, login.authority)?;
+    ask_first(&profile, home)?;
     Ok(profile)
 }
 
@@ -100,7 +99,7 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
     if user.network() != Network::Xmpp {
         UserId::xmpp(&login.user)?;
     }
-    check_authority(&user, login.authority.as_deref(), login.hub.as_deref())?;
+    let home = home(&user, login.authority, login.hub.as_deref())?;
     let empty = EmptyProfile::prepare(folder)?;
     let password = password(&login.password_file)?;
     let server = XmppSession {
@@ -120,45 +119,37 @@ pub async fn xmpp(folder: &Path, login: XmppLogin) -> Result<Profile, LoginFailu
         DeliveryError::Refused { why } => LoginFailure::Refused(why),
     })?;
     let profile = empty.fill(session)?;
-    go_by(&profile, login.authority)?;
+    ask_first(&profile, home)?;
     Ok(profile)
 }
 
-/// Only for an account of another domain than the hub's, and a hub of its own domain.
-fn check_authority(
+/// What the device asks first, where its own domain is to certify it: only for an account of another domain than the
+/// hub's.
+fn home(
     user: &UserId,
-    authority: Option<&str>,
+    authority: Option<String>,
     hub: Option<&str>,
-) -> Result<(), LoginFailure> {
-    let Some(authority) = authority else { return Ok(()) };
-    let domain = user.domain();
-    let is_own = |address: &str| domain_of_service(user.network(), address) == Some(&*domain);
-    let refused = |why: String| Err(LoginFailure::Authority(why));
-    if !is_own(authority) || authority.len() > NAME_BYTES_MAX {
-        refused(format!(
-            "{authority} is no address of a hub of {domain}, which has to certify this account"
-        ))
-    } else if hub.is_some_and(is_own) {
-        refused(format!(
+) -> Result<Option<AskAuthorities>, LoginFailure> {
+    let Some(authority) = authority else { return Ok(None) };
+    let (network, domain) = (user.network(), user.domain());
+    if hub.and_then(|hub| domain_of_service(network, hub)) == Some(&*domain) {
+        return Err(LoginFailure::Authority(format!(
             "the hub that --hub names is of {domain} itself, and certifies this account: leave it out"
-        ))
-    } else if user.network() == Network::Xmpp && authority != authority.to_lowercase() {
-        refused(format!("write {authority} in small letters, as it comes back"))
-    } else {
-        Ok(())
+        )));
     }
+    let ask = AskAuthorities { domain, hub: authority };
+    ask.check(network).map_err(LoginFailure::Authority)?;
+    Ok(Some(ask))
 }
 
-/// Has the device ask its own domain's hub for its authorities, and be certified there, as soon as it connects: what
-/// it publishes waits for that.
-fn go_by(profile: &Profile, hub: Option<String>) -> Result<(), LoginFailure> {
-    let Some(hub) = hub else { return Ok(()) };
+/// Has the device ask as soon as it connects: what it publishes waits for that.
+fn ask_first(profile: &Profile, ask: Option<AskAuthorities>) -> Result<(), LoginFailure> {
+    let Some(ask) = ask else { return Ok(()) };
     let database = profile.database()?;
     let (mut member, writes) = Member::open(Arc::new(database.clone()), profile.client().clone())?;
     database.commit(&writes)?;
-    let domain = profile.client().user().domain();
-    let command = Command::AskAuthorities(AskAuthorities { domain, hub });
-    let asked = member.handle(now_ms(), Input::Command(GO_BY.to_owned(), command))?;
+    let command = Input::Command(ASK_HOME.to_owned(), Command::AskAuthorities(ask));
+    let asked = member.handle(now_ms(), command)?;
     Ok(database.commit(&asked.writes)?)
 }
 
@@ -206,7 +197,7 @@ mod tests {
             (&juliet, Some("MLS.y.org"), Some("mls.x.org"), false),
             (&juliet, Some("mls.y.org"), Some("mls.y.org"), false),
         ] {
-            let checked = check_authority(user, authority, hub);
+            let checked = home(user, authority.map(str::to_owned), hub);
             assert_eq!(checked.is_ok(), fits, "{authority:?} beside {hub:?}: {checked:?}");
         }
     }

@@ -17,7 +17,7 @@ use crate::step::Device;
 use crate::world::World;
 
 /// Beginnings of warnings that are true whatever the network does: they tell of what happened.
-const WARNINGS: [&str; 12] = [
+const WARNINGS: [&str; 11] = [
     // One that was on its way when its maker was removed.
     "a commit was refused: the hub refuses: not allowed: this account is not in the group",
     // The same, while everybody else was removed as well.
@@ -33,9 +33,6 @@ const WARNINGS: [&str; 12] = [
     // Who was put out of the room that orders a group.
     "a commit was refused: we are not in the room",
     "the hub has a new key, for which its old one has signed",
-    // Of a commit that was on its way for longer than the certificate in its leaf lasted.
-    "a commit was refused: the hub refuses: invalid commit: the certificate has no valid path to its domain's trust \
-     anchor: CertExpired",
     // Of who was away from it, or was refused a certificate, for more than a day.
     "the hub gives no fresh list of revoked certificates",
 ];
@@ -47,12 +44,12 @@ const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReA
 /// only who restarts a group does: whom others add is told to ask them.
 const OTHER_KEY: &str = "had another key in that: ask them";
 
-/// Of a certificate that the authority refuses, and of what a group that takes no other leaves refuses then.
-const REFUSED: [&str; 3] = [
-    "this device gets no certificate",
-    "no certificate for this group's key",
-    "a commit was refused: the hub refuses: invalid commit: this group takes only certificates",
-];
+/// Of a certificate that the authority refuses.
+const REFUSED: [&str; 2] =
+    ["this device gets no certificate", "no certificate for this group's key"];
+/// And of what a group that takes no other leaves refuses then: it names the device itself.
+const NO_PLACE: &str =
+    "a commit was refused: the hub refuses: invalid commit: this group takes only certificates";
 
 impl World {
     /// Holds every promise against what was seen.
@@ -132,7 +129,13 @@ impl World {
     fn check_warnings(&self) -> Result<(), Failure> {
         for (device, seen) in &self.record.seen {
             let refused = self.record.refused.contains(device);
-            let told = |w: &str| refused && REFUSED.iter().any(|known| w.starts_with(known));
+            let own = self.record.clients.get(*device).map(|own| format!("{own} has none of them"));
+            let no_place = |w: &str| {
+                w.starts_with(NO_PLACE) && own.as_ref().is_some_and(|own| w.contains(own))
+            };
+            let told = |w: &str| {
+                refused && (REFUSED.iter().any(|known| w.starts_with(known)) || no_place(w))
+            };
             let shut_out = self.record.shut_out;
             let strange = seen.warnings.iter().find(|w| is_strange(w, shut_out) && !told(w));
             Rule::NoFalseAlarm.holds(strange.is_none(), || {

@@ -2,7 +2,7 @@
 //!
 //! libfaketime stands between them and the system's clock. What counts time (timeouts, pauses) goes on at its
 //! own pace; what asks for the date is told another one. Synapse and Prosody go by the system's clock: they
-//! judge no certificate, and a Python that is told another date cannot sleep (libfaketime 0.9.10).
+//! judge no certificate, and a Python that is told another date does not wait as it should (libfaketime 0.9.10).
 
 use std::fs;
 use std::path::{Path, PathBuf};

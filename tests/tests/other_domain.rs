@@ -82,8 +82,7 @@ fn who_is_of_another_domain_takes_part_in_a_group_as_its_policy_says() -> Result
             said.is_err_and(|why| why.to_string().contains("certificate"))
         };
         assert!(refused(alice.command(strict.clone())), "with a member who has no certificate");
-        alice
-            .command(json!({"command": "remove", "group": group.id, "users": [account.address]}))?;
+        group.remove(&alice, &[&carol])?;
         group.wait_removed(&carol)?;
         alice.command(strict)?;
         let invite = json!({"command": "invite", "group": group.id, "users": [account.address]});

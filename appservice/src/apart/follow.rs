@@ -190,7 +190,8 @@ mod tests {
     use std::fs;
     use std::sync::Arc;
 
-    use mls_core::hub::{Hub, HubSetup};
+    use mls_core::address::UserId;
+    use mls_core::hub::{Hub, HubSetup, RevokedBy, RevokedEntry, Whom};
     use mls_core::store::MemoryStore;
 
     use super::*;
@@ -249,5 +250,17 @@ mod tests {
         says(&followed, "none came for an hour");
         publisher.outdate();
         assert!(publisher.is_due());
+    }
+    #[test]
+    fn a_list_that_has_no_room_for_more_is_pointed_out() {
+        let user = UserId::matrix("@bob:example.net").unwrap();
+        let whom = Whom::User(user);
+        let entry = RevokedEntry { whom, by: RevokedBy::Operator, at_ms: 1 };
+        let list = |names| {
+            Found::List(RevokedList { made_ms: now_ms(), entries: vec![entry.clone(); names] })
+        };
+        assert_eq!(list(REVOKED_LISTED_MAX - 1).fault(), None);
+        let fault = list(REVOKED_LISTED_MAX).fault().unwrap();
+        assert!(fault.contains("100000 names"), "{fault}");
     }
 }

@@ -34,6 +34,22 @@ pub struct AskAuthorities {
     pub hub: String,
 }
 
+impl AskAuthorities {
+    /// Whether the hub can be asked about the domain by an account of this network; if not, what to do instead.
+    pub fn check(&self, network: Network) -> Result<(), String> {
+        let Self { domain, hub } = self;
+        if domain.len() > NAME_BYTES_MAX || hub.len() > NAME_BYTES_MAX {
+            Err(format!("a domain and an address have at most {NAME_BYTES_MAX} bytes"))
+        } else if network == Network::Xmpp && *hub != hub.to_lowercase() {
+            Err(format!("write {hub} in small letters, as it comes back"))
+        } else if domain_of_service(network, hub) != Some(domain) {
+            Err(format!("{hub} is no address of a hub of {domain} in this account's network"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// A question to the hub of another domain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
@@ -59,20 +75,15 @@ impl Member {
     }
 
     fn may_ask(&self, wanted: &AskAuthorities) -> Result<Result<(), String>, StoreError> {
-        let AskAuthorities { domain, hub } = wanted;
         let network = self.client.network();
-        let own_hub = self.hub()?.is_some_and(|own| own.address_on(network) == Some(hub));
+        let own_hub = self.hub()?.is_some_and(|own| own.address_on(network) == Some(&wanted.hub));
         let other = |purpose: &Purpose| matches!(purpose, Purpose::OtherHub(_)).then_some(());
         let asking = self.asked_for(other).len();
-        let known = self.domain_anchors(domain)?.is_some();
-        Ok(if domain.len() > NAME_BYTES_MAX || hub.len() > NAME_BYTES_MAX {
-            Err(format!("a domain and an address have at most {NAME_BYTES_MAX} bytes"))
-        } else if own_hub {
+        let known = self.domain_anchors(&wanted.domain)?.is_some();
+        Ok(if own_hub {
             Err("this device's own hub says that each day, without being asked".to_owned())
-        } else if network == Network::Xmpp && *hub != hub.to_lowercase() {
-            Err(format!("write {} in small letters, as it comes back", hub))
-        } else if domain_of_service(network, hub) != Some(domain) {
-            Err(format!("{hub} is no address of a hub of {domain} in this account's network"))
+        } else if let Err(why) = wanted.check(network) {
+            Err(why)
         } else if !known && self.authorities()?.len() >= DOMAINS_PINNED_MAX {
             Err(format!("{DOMAINS_PINNED_MAX} domains are known already"))
         } else if asking >= OTHER_HUBS_MAX {

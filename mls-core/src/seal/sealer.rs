@@ -289,6 +289,7 @@ mod tests {
         // Nobody was asked that.
         assert_eq!(sealer.open(&HUB, &"r1".to_owned(), info), None);
     }
+
     #[test]
     fn the_hub_of_another_domain_is_asked_who_it_is_and_answers_nothing_else() {
         let alice = UserId::xmpp("alice@a.org").unwrap();
