@@ -5,6 +5,7 @@ mod authority;
 mod certificates;
 mod identity;
 mod membership;
+mod moment;
 mod restarted;
 
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! All devices of an account come and go together.
 
+use std::fs;
+
 use serde_json::json;
 use tests::error::RigError;
 use tests::group::Group;
@@ -112,6 +114,31 @@ fn a_lost_device_that_its_user_revokes_is_put_out_of_the_group_and_cannot_come_b
         let again = json!({"command": "invite", "group": group.id, "users": [bob.account.address]});
         alice.command(again)?;
         group.converge_to(&[&alice, &bob], 2)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn who_comes_back_is_not_warned_of_what_its_other_device_and_its_own_last_run_asked()
+-> Result<(), RigError> {
+    shared(|rig| {
+        let (alice, bob) = rig.pair("quietalice", "quietbob")?;
+        let phone = rig.device(&alice.account, "phone")?;
+        let tablet = rig.device(&bob.account, "tablet")?;
+        let group = Group::form(&alice, &[&phone, &bob, &tablet])?;
+        for (away, other) in [(&alice, &phone), (&bob, &tablet)] {
+            // The answer to this comes when nobody is there any more.
+            away.post(json!({"command": "rotate", "group": group.id}))?;
+            away.kill()?;
+            let before = fs::read_to_string(away.log()).unwrap_or_default().len();
+            other.command(json!({"command": "rotate", "group": group.id}))?;
+            away.start()?;
+            group.say(other, &[away], &format!("{} is back", away.name))?;
+            group.say(away, &[other], &format!("{} was not gone for long", away.name))?;
+            let log = fs::read_to_string(away.log()).unwrap_or_default();
+            let since = log.get(before..).unwrap_or_default();
+            assert!(!since.contains("WARN"), "{}: {since}", away.name);
+        }
         Ok(())
     })
 }

@@ -26,7 +26,7 @@ pub struct MembershipLine {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangeLine {
-    /// `added`, `removed`, `returned` or `updated`.
+    /// `added`, `removed`, `returned`, `updated` or `new_key`.
     pub kind: &'static str,
     /// The client.
     pub client: String,

@@ -2,6 +2,7 @@
 
 use crate::json::{EntryLine, ForkLine, HeadLine, LogLine};
 
+use super::moment::at;
 use super::{plain, short, who};
 
 /// How far the log was followed, and what it holds in this user's name.
@@ -77,9 +78,4 @@ pub(super) fn lone(client: &str, group: &str) -> String {
         short(group),
         who(client)
     )
-}
-
-/// Seconds since 1970, as `date -d @…` reads them.
-fn at(time_ms: u64) -> String {
-    format!("@{}", time_ms / 1000)
 }

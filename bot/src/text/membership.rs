@@ -1,17 +1,18 @@
 //! An entry of the membership log, as a row.
 
+use super::moment::at;
 use super::who;
 use crate::json::{ChangeLine, MembershipLine};
 
-/// Position, epoch, time (seconds since 1970, as `date -d @…` reads them), and what changed.
+/// Position, epoch, time, and what changed.
 pub(super) fn render(entry: &MembershipLine) -> String {
     let changes: Vec<_> = entry.changes.iter().map(change).collect();
     let committer = entry.committer.as_deref().map_or("somebody".to_owned(), who);
-    let time = entry.time_ms / 1000;
     format!(
-        "{:>5}  epoch {:>4}  @{time}  by {committer}: {}",
+        "{:>5}  epoch {:>4}  {}  by {committer}: {}",
         entry.seq,
         entry.epoch,
+        at(entry.time_ms),
         changes.join(", ")
     )
 }
@@ -22,5 +23,9 @@ fn change(change: &ChangeLine) -> String {
         Some(by) if by != change.client => format!(" (proposed by {})", who(by)),
         _ => String::new(),
     };
-    format!("{} {}{by}", who(&change.client), change.kind)
+    let what = match change.kind {
+        "new_key" => "has another key or certificate",
+        kind => kind,
+    };
+    format!("{} {what}{by}", who(&change.client))
 }

@@ -33,7 +33,12 @@ fn logged() -> MembershipLine {
         epoch: 3,
         time_ms: 1_700_000_000_500,
         committer: Some(ALICE.into()),
-        changes: vec![change("added", ALICE), change("removed", "hub"), change("updated", BOB)],
+        changes: vec![
+            change("added", ALICE),
+            change("removed", "hub"),
+            change("updated", BOB),
+            change("new_key", BOB),
+        ],
     }
 }
 

@@ -37,6 +37,8 @@ impl Reader<'_> {
                 return logged(answer::decode(event.content), &event.sender)
                     .and_then(|(id, reply)| answered(control, id, reply));
             }
+            // Another device of this account has control rooms of its own.
+            ANSWER if control.is_none() => return None,
             HANDSHAKE | ANSWER => {
                 tracing::warn!(%room, sender = event.sender, "only the hub may send {}", event.event_type);
                 return None;
@@ -91,7 +93,8 @@ impl Reader<'_> {
 
 fn answered(control: &ControlRoom, id: RequestId, reply: Reply) -> Option<Input> {
     let Some(answer) = control.sealer.open(&control.service, &id, reply) else {
-        tracing::warn!(id, "an answer cannot be opened; the request is repeated");
+        // As after each start: what was asked before is asked again under a new key.
+        tracing::info!(id, "an answer to an earlier process is passed over");
         return None;
     };
     control.answered(&id);

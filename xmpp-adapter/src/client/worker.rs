@@ -194,7 +194,8 @@ impl Worker {
         match iq::read_answer(iq) {
             Ok(reply) => match self.setup.sealer.open(by, &id.to_owned(), reply) {
                 Some(answer) => self.inputs.push(Input::Answer(id.to_owned(), answer)),
-                None => tracing::warn!(id, "an answer cannot be opened; the request is repeated"),
+                // As after each start: what was asked before is asked again under a new key.
+                None => tracing::info!(id, "an answer to an earlier process is passed over"),
             },
             Err(error) => tracing::warn!(id, %error, "a service's answer cannot be read"),
         }
