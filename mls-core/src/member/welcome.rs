@@ -15,6 +15,7 @@ use super::replaced_proof::Unproven;
 use super::requests::Purpose;
 use crate::limits::WELCOMES_WAITING_MAX;
 use crate::overlay::{Overlay, decode};
+use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::fetch_welcomes::FetchWelcomes;
 use crate::wire::hub_info::HubInfo;
@@ -28,8 +29,23 @@ const WELCOME: Space = "welcome";
 /// Ids of Welcomes that were dealt with, until the hub knows.
 const HANDLED: Space = "handled_welcome";
 
-/// Groups of Welcomes that wait.
-pub(super) type Welcomes = BTreeMap<Digest, GroupId>;
+/// What is to be known of a Welcome that waits without reading it.
+pub(super) struct Waiting {
+    pub(super) group: GroupId,
+    /// When the hub took the commit that made it, as its receipt says.
+    made_ms: u64,
+}
+
+impl Waiting {
+    fn of(welcome: &Welcome) -> Self {
+        let receipt = Receipt::from_bytes(&welcome.receipt).ok();
+        let made_ms = receipt.map_or(0, |receipt| receipt.tbs.time_ms);
+        Self { group: welcome.group.clone(), made_ms }
+    }
+}
+
+/// The Welcomes that wait.
+pub(super) type Welcomes = BTreeMap<Digest, Waiting>;
 
 /// Welcomes of which one copy could not be used. Not stored: a restart asks for all that wait.
 #[derive(Default)]
@@ -64,7 +80,7 @@ pub(super) fn open(overlay: &Overlay) -> Result<Welcomes, StoreError> {
     let mut welcomes = Welcomes::new();
     for (_, value) in overlay.scan(WELCOME, &[], &[], WELCOMES_WAITING_MAX)? {
         let welcome: Welcome = decode(WELCOME, &value)?;
-        welcomes.insert(welcome.id, welcome.group);
+        welcomes.insert(welcome.id, Waiting::of(&welcome));
     }
     Ok(welcomes)
 }
@@ -72,7 +88,7 @@ pub(super) fn open(overlay: &Overlay) -> Result<Welcomes, StoreError> {
 impl Member {
     /// Whether a Welcome into a group waits.
     pub(super) fn is_welcomed(&self, group: &GroupId) -> bool {
-        self.welcomes.values().any(|waiting| waiting == group)
+        self.welcomes.values().any(|waiting| waiting.group == *group)
     }
 
     /// The hub says that a Welcome can be fetched.
@@ -92,7 +108,7 @@ impl Member {
             return Ok(());
         }
         self.overlay.write(WELCOME, &id.0, &welcome)?;
-        self.welcomes.insert(id, welcome.group);
+        self.welcomes.insert(id, Waiting::of(&welcome));
         Ok(())
     }
 
@@ -100,13 +116,22 @@ impl Member {
     pub(super) fn try_welcomes(&mut self) -> Result<(), StoreError> {
         loop {
             let before = self.welcomes.len();
-            for id in self.welcomes.keys().copied().collect::<Vec<_>>() {
+            for id in self.oldest_first() {
                 self.try_welcome(&id)?;
             }
             if self.welcomes.is_empty() || self.welcomes.len() >= before {
                 return self.acknowledge();
             }
         }
+    }
+
+    /// The order in which to look at them: of groups that replaced each other the first cannot be entered after
+    /// the last, and those between may have gone by without this device.
+    fn oldest_first(&self) -> Vec<Digest> {
+        let waiting = self.welcomes.iter().map(|(id, waiting)| (waiting.made_ms, *id));
+        let mut waiting: Vec<_> = waiting.collect();
+        waiting.sort_unstable();
+        waiting.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Looks at some of them again.

@@ -88,3 +88,31 @@ fn who_leaves_a_group_that_has_ended_while_its_room_has_another_one_is_told_when
     assert!(no_groups(&world, 1));
     world.assert_agree(&next, &[2, 3]);
 }
+
+#[test]
+fn who_was_away_for_three_restarts_and_left_out_of_the_second_goes_from_the_first_to_the_last() {
+    // Several times: the ids of Welcomes are drawn.
+    for _ in 0..6 {
+        let (mut world, group) = four();
+        world.nodes[2].away = true;
+        let first = world.command(0, Command::Restart(group));
+        world.run();
+        let packages = std::mem::take(&mut world.nodes[2].one_time);
+        let last_resort = std::mem::take(&mut world.nodes[2].last_resort);
+        world.pass(20);
+        let second = world.command(0, Command::Restart(world.group_of(0, &first)));
+        world.run();
+        world.assert_agree(&world.group_of(0, &second), &[0, 1, 3]);
+        (world.nodes[2].one_time, world.nodes[2].last_resort) = (packages, last_resort);
+        let third = world.command(0, Command::Restart(world.group_of(0, &second)));
+        world.run();
+        let last = world.group_of(0, &third);
+        let bob = world.user(2);
+        world.invite(0, &last, vec![bob]);
+        world.run();
+        world.come_back(2);
+        world.pass(60);
+        world.assert_agree(&last, &[0, 1, 2, 3]);
+        assert_eq!(world.warnings(2), Vec::<String>::new());
+    }
+}
