@@ -29,7 +29,7 @@ impl World {
     }
 
     fn check_restart(&self, former: &GroupId, restart: &Restart) -> Result<(), Failure> {
-        let made = self.counts(restart.maker) && !self.has_failed(restart.maker, former);
+        let made = self.counts(restart.maker) && !self.has_failed(restart);
         let goes_on = !self.staying(self.ordinal(&restart.successor))?.is_empty();
         // A group that its maker did not finish, and one whose rooms nobody is in, brings nobody.
         if !made || !goes_on || self.record.is_replaced(&restart.successor) {
@@ -86,15 +86,10 @@ impl World {
         self.record.seen.get(&device).is_some_and(|seen| seen.warnings.iter().any(told))
     }
 
-    /// Whether the device was told that its restart of a group did not come to its end.
-    fn has_failed(&self, device: Device, former: &GroupId) -> bool {
-        let Some(seen) = self.record.seen.get(&device) else { return true };
-        let restarts = |given: &crate::record::Given| {
-            given.device == device
-                && given.command == mls_core::member::Command::Restart(former.clone())
-        };
-        let own = self.record.commands.iter().filter(|(_, given)| restarts(given));
-        own.into_iter().all(|(id, _)| seen.ended.get(id) != Some(&true))
+    /// Whether a restart did not come to its end, of which its maker is told.
+    fn has_failed(&self, restart: &Restart) -> bool {
+        let seen = self.record.seen.get(&restart.maker).zip(restart.command.as_ref());
+        seen.is_none_or(|(seen, command)| seen.ended.get(command) != Some(&true))
     }
 
     /// Whether a device is in a group, as it says.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use mls_core::address::{ClientId, RoomAddress};
-use mls_core::member::Restarted;
+use mls_core::member::{Command, CommandId, Restarted};
 use mls_core::receipt::ReceiptTbs;
 use mls_core::wire::GroupId;
 
@@ -15,6 +15,8 @@ use crate::step::Device;
 /// A restart, as its maker saw it.
 pub(crate) struct Restart {
     pub(crate) maker: Device,
+    /// The command that made it. Another one that is given after that ends at once, as the group has its place.
+    pub(crate) command: Option<CommandId>,
     pub(crate) successor: GroupId,
     /// Who was in the maker's last state of the former.
     pub(crate) members: BTreeSet<ClientId>,
@@ -65,10 +67,22 @@ impl Record {
         if self.clients.get(device) == Some(&by) {
             let members = followed.map(|followed| followed.clients()).unwrap_or_default();
             let by_outsider = since.is_none();
-            let restart = Restart { maker: device, successor, members, by_outsider };
+            let command = self.restarting(device, &group);
+            let restart = Restart { maker: device, command, successor, members, by_outsider };
             self.restarts.entry(group).or_insert(restart);
         }
         Ok(())
+    }
+
+    /// The first command of a device to restart a group that has not ended.
+    fn restarting(&self, device: Device, former: &GroupId) -> Option<CommandId> {
+        let wanted = Command::Restart(former.clone());
+        let ended =
+            |id: &CommandId| self.seen.get(&device).is_some_and(|seen| seen.ended.contains_key(id));
+        let given = self.commands.iter();
+        let given = given.filter(|(_, it)| it.device == device && it.command == wanted);
+        let open = given.filter(|(id, _)| !ended(id));
+        open.min_by_key(|(_, given)| given.number).map(|(id, _)| id.clone())
     }
 
     /// Whether somebody put another group into the place of this one, by no commit in it.
