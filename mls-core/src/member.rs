@@ -25,6 +25,7 @@ mod counters;
 mod create;
 mod credentials;
 mod early;
+mod ended_at_hub;
 mod engine_storage;
 mod enter;
 mod epoch_change;

@@ -1,9 +1,11 @@
 //! `FetchGroupInfo`: what a member's device needs to come back by an external commit.
 
+use super::group_record::bridge_group;
 use super::rates::Rate;
 use super::removal::CLOSED;
 use super::turn::{Stop, Turn, machine, not_allowed};
 use crate::address::UserId;
+use crate::bridge_group::Order;
 use crate::limits::{DAY_MS, INLINE_BYTES_MAX};
 use crate::store::{Space, StoreError};
 use crate::wire::blob::Part;
@@ -28,6 +30,11 @@ impl Turn<'_> {
         } else if record.by_room {
             return Err(Refusal::RoomOrders.into());
         }
+        let public = self.groups.copy(self.store, &record)?;
+        // Into any other that has ended the commit from outside is refused so; into this one none can be made.
+        if record.successor.is_some() && bridge_group(&public)?.order == Order::Room {
+            return Err(Refusal::Gone.into());
+        }
         self.rates
             .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)
             .map_err(Refusal::RateLimited)?;
@@ -35,7 +42,6 @@ impl Turn<'_> {
             .store
             .get(SPACE, &record.group.0)?
             .ok_or_else(|| StoreError(format!("group {} has no GroupInfo", record.group)))?;
-        let public = self.groups.copy(self.store, &record)?;
         let tree = public.export_tree().map_err(machine)?;
         let receipt = record.last.to_bytes().map_err(machine)?;
         let room = INLINE_BYTES_MAX.saturating_sub(receipt.len());

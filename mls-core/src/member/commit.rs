@@ -201,27 +201,9 @@ impl Member {
                 self.commit_lost(group)?;
                 self.fetch_handshakes(group)
             }
-            Err(Refusal::Gone) if self.left_before(group) => {
-                self.commit_refused(group, "the group has ended")
-            }
-            Err(Refusal::Gone) if self.is_out_of_ended(group)? => {
-                self.take_pending(group)?;
-                self.no_way_back(group, "it has ended, and nobody took this device along", true)
-            }
-            Err(Refusal::Gone) => {
-                // The group has ended, and what follows was not heard of yet.
-                self.commit_lost(group)?;
-                self.fetch_handshakes(group)?;
-                self.fetch_welcomes()
-            }
+            Err(Refusal::Gone) => self.ended_at_hub(group),
             Err(refusal) => self.commit_refused(group, &format!("the hub refuses: {refusal}")),
         }
-    }
-
-    /// Whether this device is on its way back into a group that it had been out of.
-    fn left_before(&self, group: &GroupId) -> bool {
-        let rejoin = self.record(group).and_then(|record| record.rejoin.as_ref());
-        rejoin.is_some_and(|rejoin| rejoin.was_gone)
     }
 
     /// Our commit has its receipt: it goes the way of every handshake. The request stays until
@@ -248,6 +230,15 @@ impl Member {
     /// Our commit will not be: what wanted it builds it anew after a while.
     pub(super) fn commit_lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let Some(pending) = self.take_pending(group)? else { return Ok(()) };
+        self.attempt_lost(group, pending.intent)
+    }
+
+    /// What this command, or nobody, wanted of the group came to nothing, and is tried again a few times.
+    pub(super) fn attempt_lost(
+        &mut self,
+        group: &GroupId,
+        intent: Option<u64>,
+    ) -> Result<(), StoreError> {
         let attempts = self.record(group).map_or(0, |r| r.attempts).saturating_add(1);
         if attempts < COMMIT_ATTEMPTS_MAX {
             let after_ms = self.now_ms.saturating_add(self.random_wait(attempts)?);
@@ -264,7 +255,7 @@ impl Member {
             }
             rejoin => *rejoin = None,
         })?;
-        match pending.intent {
+        match intent {
             Some(number) => {
                 let why = format!("{attempts} commits lost their race: try again later");
                 self.commit_failed(number, group, &why)

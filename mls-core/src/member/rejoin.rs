@@ -19,7 +19,7 @@ use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::EngineError;
-use crate::limits::{ENDED_WAIT_MS, REJOIN_PAUSE_MS};
+use crate::limits::REJOIN_PAUSE_MS;
 use crate::receipt::{Receipt, ReceiptError};
 use crate::store::StoreError;
 use crate::wire::fetch_group_info::{FetchGroupInfo, GroupState};
@@ -157,6 +157,7 @@ impl Member {
             }
             Ok(_) => Err(NoWay::Now("the hub answered something else than was asked".to_owned())),
             Err(Refusal::RoomOrders) => return self.no_way_while_by_room(group),
+            Err(Refusal::Gone) => return self.ended_at_hub(group),
             Err(refusal @ (Refusal::NotAllowed(_) | Refusal::UnknownGroup)) => {
                 Err(NoWay::Ever(format!("{REFUSES}: {refusal}")))
             }
@@ -237,20 +238,6 @@ impl Member {
             None if out && record.shut_out && why.starts_with(REFUSES) => Ok(()),
             None => self.warn(group, format!("no way back into the group: {why}")),
         }
-    }
-
-    /// The hub takes no way back into a group that has ended. Whether a Welcome into what follows has been
-    /// waited for long enough, where only that could lead on.
-    pub(super) fn is_out_of_ended(&mut self, group: &GroupId) -> Result<bool, StoreError> {
-        let lost = |record: &&GroupRecord| record.state == State::Rejoining;
-        let Some(ended_ms) = self.record(group).filter(lost).map(|record| record.ended_ms) else {
-            return Ok(false);
-        };
-        let now_ms = self.now_ms;
-        if ended_ms == 0 {
-            self.change_record(group, |record| record.ended_ms = now_ms)?;
-        }
-        Ok(ended_ms != 0 && now_ms.saturating_sub(ended_ms) >= ENDED_WAIT_MS)
     }
 
     fn build_candidate(

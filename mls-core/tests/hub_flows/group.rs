@@ -22,7 +22,13 @@ impl World {
     /// Has both rooms made for a user.
     pub(crate) fn make_rooms(&mut self, user: &UserId) -> RoomCreated {
         let rooms = RoomCreated { matrix_room: Some(ROOM.to_owned()), muc: Some(MUC.to_owned()) };
-        let request = CreateRoom { matrix: true, xmpp: true, name: "Tea".to_owned() };
+        self.make_these_rooms(user, rooms)
+    }
+
+    /// The same, where there need not be one in each network.
+    pub(crate) fn make_these_rooms(&mut self, user: &UserId, rooms: RoomCreated) -> RoomCreated {
+        let (matrix, xmpp) = (rooms.matrix_room.is_some(), rooms.muc.is_some());
+        let request = CreateRoom { matrix, xmpp, name: "Tea".to_owned() };
         let none = self.request_as(user, "rooms", Request::CreateRoom(request));
         assert!(none.is_none(), "rooms are made before they are");
         let job = match self.take_effects().as_slice() {

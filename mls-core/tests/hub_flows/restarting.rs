@@ -3,6 +3,7 @@
 use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::hub::Effect;
 use mls_core::wire::create_room::RoomCreated;
+use mls_core::wire::fetch_group_info::FetchGroupInfo;
 use mls_core::wire::find_group::FindGroup;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Request};
@@ -119,6 +120,28 @@ fn a_restart_with_another_binding_is_refused() {
         assert!(register(&mut world, &next).is_err(), "{what} was accepted");
         assert_eq!(group_of(&mut world, &alice), former, "{what}");
     }
+}
+
+#[test]
+fn who_asks_the_way_into_a_former_group_that_its_room_ordered_hears_that_it_has_ended() {
+    let mut world = World::new();
+    let mut alice = Device::new("@alice:example.org", "ALICE");
+    let rooms = RoomCreated { muc: None, ..rooms() };
+    world.make_these_rooms(&alice.user(), rooms.clone());
+    let info = world.info(&alice.user());
+    alice.create_group(&info, &rooms, world.now);
+    world.receipt(&alice.user(), Request::RegisterGroup(alice.registration())).unwrap();
+    let mut extensions = alice.group().context().extensions.clone();
+    let mut binding = BridgeGroup::from_extensions(&extensions).unwrap();
+    binding.order = Order::Room;
+    extensions.set_from(binding).unwrap();
+    let commit = alice.commit(world.now, |builder| builder.set_group_context_ext(extensions));
+    world.commit(&mut alice, &mut [], commit).unwrap();
+    let fetch = || Request::FetchGroupInfo(FetchGroupInfo { group: alice.group_id() });
+    assert_eq!(world.request(&alice.user(), fetch()), Err(Refusal::RoomOrders));
+    let next = restarting_with(&mut world, &alice, &alice.group_id(), |group| group.muc.clear());
+    register(&mut world, &next).unwrap();
+    assert_eq!(world.request(&alice.user(), fetch()), Err(Refusal::Gone));
 }
 
 #[test]

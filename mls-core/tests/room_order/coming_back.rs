@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use mls_core::bridge_group::Order;
 use mls_core::hub;
-use mls_core::limits::{HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
+use mls_core::limits::{ENDED_WAIT_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
 use mls_core::member::{Command, Event, Input};
-use mls_core::wire::Request;
+use mls_core::wire::{Answer, GroupId, Request};
 
 use crate::handing_back::{by_room, hand_back, orders};
-use crate::network::Task;
+use crate::network::{Task, World};
 use crate::room::{Room, one_network, order_by_room};
 
 #[test]
@@ -101,4 +101,71 @@ fn who_lost_the_state_before_it_heard_that_the_room_orders_the_group_comes_back_
     world.assert_done(0, &id);
     world.pass(REJOIN_PAUSE_MS / 1000 + 60);
     world.assert_agree(&group, &[0, 1, 2]);
+}
+
+/// Alice puts Carol out of a group that its room orders, and restarts it: Carol is not taken along.
+fn restart_without_carol(world: &mut World, group: &GroupId) {
+    let id = world.remove(0, group, 2);
+    world.run();
+    world.assert_done(0, &id);
+    let id = world.command(0, Command::Restart(group.clone()));
+    world.run();
+    world.pass(30);
+    world.assert_done(0, &id);
+}
+
+#[test]
+fn no_command_waits_for_a_way_back_into_a_group_that_its_room_ordered_until_a_restart() {
+    let (mut world, group) = one_network(3);
+    world.nodes[2].away = true;
+    let id = order_by_room(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &id);
+    restart_without_carol(&mut world, &group);
+    world.lose(2, &["group_state", "epoch", "journal"]);
+    world.come_back(2);
+    let wanted = [
+        world.say(2, &group, "does anybody hear?"),
+        world.command(2, Command::Rotate(group.clone())),
+        hand_back(&mut world, 2, &group),
+        world.remove(2, &group, 1),
+    ];
+    world.run();
+    world.pass((ENDED_WAIT_MS + 2 * REJOIN_PAUSE_MS) / 1000);
+    let left = wanted.iter().filter(|id| world.result(2, id).is_none());
+    assert_eq!(left.count(), 0, "{:?}", world.warnings(2));
+    let removed = world.count(2, |event| matches!(event, Event::Removed(_)));
+    assert_eq!(removed, 1, "it is told that it is out: {:?}", world.warnings(2));
+}
+
+#[test]
+fn who_found_a_group_in_its_room_before_that_ordered_it_hears_that_a_restart_ended_it() {
+    let (mut world, group) = one_network(3);
+    let room = world.nodes[2].member.groups().unwrap()[0].rooms[0].clone();
+    world.lose(2, &["group_state", "epoch", "journal", "group_record", "room"]);
+    world.give(2, Input::Connected);
+    world.give(2, Input::RoomJoined(room));
+    world.run();
+    // What it asks about the group that it finds is long on its way.
+    let late = Rc::new(RefCell::new(None));
+    let kept = Rc::clone(&late);
+    world.tamper = Box::new(move |index, input| {
+        let found = matches!(input, Input::Answer(_, Ok(Answer::GroupFound(_))));
+        if index == 2 && found {
+            kept.borrow_mut().get_or_insert(input.clone());
+        }
+        index != 2 || matches!(input, Input::Tick)
+    });
+    world.pass(70);
+    let found = late.borrow_mut().take();
+    let id = order_by_room(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &id);
+    restart_without_carol(&mut world, &group);
+    world.tamper = Box::new(|_, _| true);
+    world.give(2, found.expect("it looked for its group"));
+    let said = world.command(2, Command::Rotate(group.clone()));
+    world.run();
+    world.pass((ENDED_WAIT_MS + 2 * REJOIN_PAUSE_MS) / 1000);
+    assert!(world.failure(2, &said).contains("not in the group"), "{}", world.failure(2, &said));
 }
