@@ -329,3 +329,12 @@ fn who_is_invited_while_a_proposal_to_add_them_is_left_out_comes_in_all_the_same
          propose-add d1 g0 u2; work 4 731275; send d0 g0 1; invite d1 g0 u2",
     );
 }
+
+#[test]
+fn a_restart_whose_maker_is_put_out_has_failed_though_another_command_for_it_has_ended() {
+    replay(
+        "cast 1 2 1 1 2 1 1 1; create d9 matrix xmpp; work 15 559545; invite d9 g0 u0 u5; \
+         work 39 971641; open d9 g0; work 9 323619; part matrix; restart d9 g0; work 9 770866; \
+         join d7 g0; oust u7 g0; work 9 68031; restart d9 g0",
+    );
+}
