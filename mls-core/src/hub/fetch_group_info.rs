@@ -30,14 +30,14 @@ impl Turn<'_> {
         } else if record.by_room {
             return Err(Refusal::RoomOrders.into());
         }
+        self.rates
+            .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)
+            .map_err(Refusal::RateLimited)?;
         let public = self.groups.copy(self.store, &record)?;
         // Into any other that has ended the commit from outside is refused so; into this one none can be made.
         if record.successor.is_some() && bridge_group(&public)?.order == Order::Room {
             return Err(Refusal::Gone.into());
         }
-        self.rates
-            .take(Rate::GroupInfos, &[&record.group.to_hex(), from.as_str()], self.now_ms)
-            .map_err(Refusal::RateLimited)?;
         let group_info = self
             .store
             .get(SPACE, &record.group.0)?
