@@ -64,6 +64,7 @@ mod opening;
 mod other_hub;
 mod outcome;
 mod output;
+mod overtaken;
 mod own_identity;
 mod own_revocation;
 mod parent_copy;

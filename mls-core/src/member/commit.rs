@@ -16,6 +16,7 @@ use super::engine_storage::{self, MemberConfig, MemberGroup, Slot};
 use super::group_record::{GroupRecord, PendingCommit, State};
 use super::keys::SignatureKey;
 use super::loaded::Loaded;
+use super::overtaken::is_needless;
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
 use crate::engine::{EngineError, mls_time, sha256};
@@ -248,6 +249,9 @@ impl Member {
     /// Our commit will not be: what wanted it builds it anew after a while.
     pub(super) fn commit_lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let Some(pending) = self.take_pending(group)? else { return Ok(()) };
+        if pending.external {
+            self.try_welcomes_into(group)?;
+        }
         let attempts = self.record(group).map_or(0, |r| r.attempts).saturating_add(1);
         if attempts < COMMIT_ATTEMPTS_MAX {
             let after_ms = self.now_ms.saturating_add(self.random_wait(attempts)?);
@@ -316,6 +320,9 @@ impl Member {
         }
         self.change_record(group, |record| {
             record.pending = None;
+            if pending.external && is_needless(record) {
+                record.rejoin = None;
+            }
             if let Some(rejoin) = &mut record.rejoin {
                 rejoin.base = None;
             }

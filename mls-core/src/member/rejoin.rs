@@ -190,6 +190,7 @@ impl Member {
         why: &str,
         out: bool,
     ) -> Result<(), StoreError> {
+        self.try_welcomes_into(group)?;
         let Some(record) = self.record(group).cloned() else { return Ok(()) };
         let Some(rejoin) = record.rejoin else { return Ok(()) };
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;

@@ -34,6 +34,7 @@ mod network;
 mod new_root;
 mod operations;
 mod other_hub;
+mod overtaken;
 mod own_revocation;
 mod power;
 mod psks;
