@@ -25,6 +25,7 @@ mod counters;
 mod create;
 mod credentials;
 mod early;
+mod ended_on_way;
 mod engine_storage;
 mod enter;
 mod epoch_change;

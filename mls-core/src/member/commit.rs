@@ -215,6 +215,9 @@ impl Member {
                 self.fetch_handshakes(group)?;
                 self.fetch_welcomes()
             }
+            Err(refusal @ Refusal::InvalidCommit(_)) => {
+                self.commit_invalid(group, &format!("the hub refuses: {refusal}"))
+            }
             Err(refusal) => self.commit_refused(group, &format!("the hub refuses: {refusal}")),
         }
     }

@@ -133,7 +133,12 @@ impl Member {
         let asking = self.is_asking(
             |p| matches!(p, Purpose::GroupInfo(g) | Purpose::KeyHistory(g) if g == group),
         );
-        if !due || asking || self.need_hub()?.is_none() {
+        let suite = record.suite.into();
+        if !due
+            || asking
+            || self.need_hub()?.is_none()
+            || self.way_back_waits_for_certificate(group, suite)?
+        {
             return Ok(());
         }
         let fetch = FetchGroupInfo { group: group.clone() };

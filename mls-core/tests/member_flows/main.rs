@@ -18,6 +18,7 @@ mod branching_amid;
 mod checkpoints;
 mod credentials;
 mod disorder;
+mod ended_on_way;
 mod ending;
 mod evidence;
 mod gaps;
