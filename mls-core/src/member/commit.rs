@@ -16,6 +16,7 @@ use super::engine_storage::{self, MemberConfig, MemberGroup, Slot};
 use super::group_record::{GroupRecord, PendingCommit, State};
 use super::keys::SignatureKey;
 use super::loaded::Loaded;
+use super::overtaken::is_needless;
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
 use crate::engine::{EngineError, mls_time, sha256};
@@ -202,6 +203,9 @@ impl Member {
                 self.fetch_handshakes(group)
             }
             Err(Refusal::Gone) => self.ended_at_hub(group),
+            Err(refusal @ Refusal::InvalidCommit(_)) => {
+                self.commit_invalid(group, &format!("the hub refuses: {refusal}"))
+            }
             Err(refusal) => self.commit_refused(group, &format!("the hub refuses: {refusal}")),
         }
     }
@@ -230,6 +234,9 @@ impl Member {
     /// Our commit will not be: what wanted it builds it anew after a while.
     pub(super) fn commit_lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let Some(pending) = self.take_pending(group)? else { return Ok(()) };
+        if pending.external {
+            self.try_welcomes_into(group)?;
+        }
         self.attempt_lost(group, pending.intent)
     }
 
@@ -307,6 +314,9 @@ impl Member {
         }
         self.change_record(group, |record| {
             record.pending = None;
+            if pending.external && is_needless(record) {
+                record.rejoin = None;
+            }
             if let Some(rejoin) = &mut record.rejoin {
                 rejoin.base = None;
             }

@@ -177,7 +177,12 @@ impl Member {
     pub(super) fn has_ended(&self, result: &Result<Answer, Refusal>) -> bool {
         let Ok(Answer::Credential(issued)) = result else { return false };
         let chain: Vec<_> = issued.chain.iter().map(|one| one.0.clone()).collect();
-        Certificate::of(&chain.into()).is_ok_and(|one| one.not_after_s <= self.now_ms / 1000)
+        self.is_past(&chain.into())
+    }
+
+    /// Whether a certificate is over.
+    pub(super) fn is_past(&self, chain: &CertificateChain) -> bool {
+        Certificate::of(chain).is_ok_and(|one| one.not_after_s <= self.now_ms / 1000)
     }
 
     /// Keeps a certificate of the device's key.

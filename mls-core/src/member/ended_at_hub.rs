@@ -23,6 +23,9 @@ impl Member {
                 true,
             );
         }
+        if pending.as_ref().is_some_and(|pending| pending.external) {
+            self.try_welcomes_into(group)?;
+        }
         let coming = self.record(group).and_then(|record| record.rejoin.as_ref()?.intent);
         self.attempt_lost(group, pending.map_or(coming, |pending| pending.intent))?;
         self.fetch_handshakes(group)?;

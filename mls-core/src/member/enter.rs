@@ -134,12 +134,15 @@ impl Member {
         if let Err(error) = check_roster(&group.roster()) {
             return Ok(Err(error.to_string()));
         }
-        self.take_pending(&welcome.group)?;
+        let overtaken = self.take_along(welcome)?;
         self.delete_secrets(&welcome.group)?;
         let loaded = self.new_group(group)?;
         self.key_packages_used(admitted.suite, &references)?;
         let rejoin = self.record(&welcome.group).and_then(|record| record.rejoin.clone());
         self.begin_membership(&welcome.group, loaded, admitted)?;
+        if let Some(overtaken) = overtaken {
+            self.went_along(&welcome.group, overtaken)?;
+        }
         if let Some(number) = rejoin.and_then(|rejoin| rejoin.intent) {
             // The way back in is found, though it is another.
             self.done(number, Some(welcome.group.clone()))?;

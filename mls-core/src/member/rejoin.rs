@@ -133,7 +133,12 @@ impl Member {
         let asking = self.is_asking(
             |p| matches!(p, Purpose::GroupInfo(g) | Purpose::KeyHistory(g) if g == group),
         );
-        if !due || asking || self.need_hub()?.is_none() {
+        let suite = record.suite.into();
+        if !due
+            || asking
+            || self.need_hub()?.is_none()
+            || self.way_back_waits_for_certificate(group, suite)?
+        {
             return Ok(());
         }
         let fetch = FetchGroupInfo { group: group.clone() };
@@ -191,6 +196,7 @@ impl Member {
         why: &str,
         out: bool,
     ) -> Result<(), StoreError> {
+        self.try_welcomes_into(group)?;
         let Some(record) = self.record(group).cloned() else { return Ok(()) };
         let Some(rejoin) = record.rejoin else { return Ok(()) };
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;

@@ -247,7 +247,9 @@ impl Member {
             State::Registering if welcome.resumes.is_some() => Ok(Some(Verdict::Wait)),
             State::Registering | State::Ended => Ok(Some(Verdict::Drop(None))),
             // What we have cannot follow the group any more: somebody added us again.
-            State::Live if record.broken_seq.is_some() && record.epoch < welcome.epoch => Ok(None),
+            State::Live if record.broken_seq.is_some() && record.epoch < welcome.epoch => {
+                Ok(self.comes_in_later(welcome)?.then_some(Verdict::Wait))
+            }
             State::Live if record.epoch >= welcome.epoch => Ok(Some(Verdict::Drop(None))),
             State::Live => {
                 // We were removed and added again, and have not heard of the former yet.
@@ -255,17 +257,6 @@ impl Member {
                 Ok(Some(Verdict::Wait))
             }
         }
-    }
-
-    /// Whether a commit from outside is with the hub that was made in a later epoch than that of a Welcome. By
-    /// the Welcome this device would follow the group to its removal, before which it does not come in again.
-    fn comes_in_later(&self, welcome: &Welcome) -> Result<bool, StoreError> {
-        let pending = self.record(&welcome.group).and_then(|record| record.pending.as_ref());
-        let Some(pending) = pending.filter(|pending| pending.external) else { return Ok(false) };
-        Ok(match self.stored_request(&pending.request)? {
-            Some(Request::SubmitCommit(submitted)) => submitted.epoch > welcome.epoch,
-            _ => false,
-        })
     }
 
     /// What follows a group of ours that has ended, or is to end.

@@ -1,10 +1,12 @@
 //! Our own commits: published, kept with their secrets until the room shows them, and made again
 //! where another one wins.
 
+use mls_rs::group::CommitSecrets;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use zeroize::Zeroize;
 
 use super::super::commit::{Built, Changes, prepare};
+use super::super::engine_storage::MemberGroup;
 use super::super::group_record::PendingCommit;
 use super::super::intents::{Intent, Stage};
 use super::super::keys::SignatureKey;
@@ -144,6 +146,18 @@ impl Member {
         hash: &Digest,
     ) -> Result<Option<OwnCommit>, StoreError> {
         self.overlay.read(OWN, &key(group, hash))
+    }
+
+    /// Applies a commit of ours that was made in this state, if it is known. Whether it was.
+    pub(in super::super) fn apply_own_to(
+        &self,
+        state: &mut MemberGroup,
+        group: &GroupId,
+        hash: &Digest,
+    ) -> Result<bool, StoreError> {
+        let Some(own) = self.own_commit(group, hash)? else { return Ok(false) };
+        let secrets = CommitSecrets::from_bytes(&own.secrets);
+        Ok(secrets.and_then(|secrets| state.apply_detached_commit(secrets)).is_ok())
     }
 
     /// The room has shown it: its secrets are no longer needed.
