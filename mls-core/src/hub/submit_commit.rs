@@ -259,13 +259,17 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether the account belongs into this room's own list and is not known to be in it.
+    /// Whether the account belongs into this room's own list and is not known to be in it, or its ghost was put
+    /// out: one commit may remove an account for that and add another device of it.
     fn is_missing(
         &self,
         room: &crate::address::RoomAddress,
         user: &UserId,
     ) -> Result<bool, StoreError> {
-        Ok(room.network == user.network() && !listed::is_listed(self.store, room, user)?)
+        match room.network == user.network() {
+            true => Ok(!listed::is_listed(self.store, room, user)?),
+            false => listed::is_put_out(self.store, room, user),
+        }
     }
 
     /// Has the account let into a room, since the handshake `seq` of its group.

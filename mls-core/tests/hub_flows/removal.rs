@@ -153,6 +153,25 @@ fn a_ghost_that_was_thrown_out_takes_its_account_along() {
 }
 
 #[test]
+fn a_ghost_that_was_thrown_out_comes_again_where_one_commit_removes_and_adds_its_account() {
+    let (mut world, mut alice, bob, _laptop) = two_devices_of_bob();
+    listed(&mut world, &room(), &bob.user(), true);
+    listed(&mut world, &room(), &bob.user(), false);
+    for handshake in proposals(&mut world) {
+        alice.receive(&handshake);
+    }
+    let mut tablet = Device::new("bob@example.org", "00000000000000b2");
+    world.add(&mut alice, &mut [], &mut [&mut tablet]);
+    assert_eq!(alice.group().roster().members().len(), 2);
+    let admitted = world.take_effects().into_iter().filter_map(|effect| match effect {
+        Effect::Admit(admit) => Some((admit.room, admit.user)),
+        _ => None,
+    });
+    // In the other room Bob is all the time.
+    assert_eq!(admitted.collect::<Vec<_>>(), [(room(), bob.user())]);
+}
+
+#[test]
 fn a_ghost_is_known_to_be_listed_until_it_goes_and_not_missed_in_a_list_without_ghosts() {
     let (mut world, mut alice, bob, laptop) = two_devices_of_bob();
     let is_listed =
