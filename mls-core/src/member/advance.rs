@@ -2,6 +2,7 @@
 
 use super::group_record::State;
 use super::intents::{Stage, Step};
+use super::recovery::GIVEN_UP;
 use super::{Command, Member};
 use crate::limits::HOUSEKEEPING_MS;
 use crate::store::StoreError;
@@ -77,6 +78,10 @@ impl Member {
                     Step::Next
                 }
                 (Command::Leave(_), _) => self.step_leave(number)?,
+                (command, Some(State::Live)) if self.is_in_vain(group, command) => {
+                    self.fail(number, GIVEN_UP)?;
+                    Step::Next
+                }
                 (Command::ReInit(c), Some(State::Live | State::Ended)) => {
                     self.step_reinit(number, c)?
                 }

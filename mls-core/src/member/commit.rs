@@ -255,11 +255,10 @@ impl Member {
             });
         }
         self.pause_commits(group)?;
+        let behind = self.record(group).is_some_and(GroupRecord::is_behind);
         self.change_record(group, |record| match &mut record.rejoin {
             // Who cannot follow the group otherwise has nothing else to do than to go on.
-            Some(rejoin) if record.state == State::Rejoining || rejoin.intent.is_none() => {
-                rejoin.intent = None;
-            }
+            Some(rejoin) if behind || rejoin.intent.is_none() => rejoin.intent = None,
             rejoin => *rejoin = None,
         })?;
         match intent {

@@ -5,7 +5,7 @@
 //! along within [`ENDED_WAIT_MS`], is out of it: what waits for the group must not wait for ever.
 
 use super::Member;
-use super::group_record::{GroupRecord, State};
+use super::group_record::GroupRecord;
 use crate::limits::ENDED_WAIT_MS;
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -17,11 +17,7 @@ impl Member {
         if self.left_before(group) {
             return self.no_way_back(group, "the group has ended", false);
         } else if self.is_out_of_ended(group)? {
-            return self.no_way_back(
-                group,
-                "it has ended, and nobody took this device along",
-                true,
-            );
+            return self.out_of_ended(group);
         }
         if pending.as_ref().is_some_and(|pending| pending.external) {
             self.try_welcomes_into(group)?;
@@ -38,10 +34,20 @@ impl Member {
         rejoin.is_some_and(|rejoin| rejoin.was_gone)
     }
 
+    fn out_of_ended(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let room = self.own_room(group);
+        self.no_way_back(group, "it has ended, and nobody took this device along", true)?;
+        if let Some(room) = room.filter(|_| self.record(group).is_none()) {
+            // The group was only found in its room, which may have another now.
+            self.rooms_to_find.insert(room, self.now_ms);
+        }
+        Ok(())
+    }
+
     /// Whether a Welcome into what follows has been waited for long enough, where only that could lead on.
     fn is_out_of_ended(&mut self, group: &GroupId) -> Result<bool, StoreError> {
-        let lost = |record: &&GroupRecord| record.state == State::Rejoining;
-        let Some(ended_ms) = self.record(group).filter(lost).map(|record| record.ended_ms) else {
+        let behind = |record: &&GroupRecord| record.is_behind();
+        let Some(ended_ms) = self.record(group).filter(behind).map(|record| record.ended_ms) else {
             return Ok(false);
         };
         let now_ms = self.now_ms;

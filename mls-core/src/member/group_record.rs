@@ -179,6 +179,20 @@ impl GroupRecord {
     pub(super) fn next_seq(&self) -> u64 {
         self.last_receipt.as_ref().map_or(0, |r| r.tbs.seq.saturating_add(1))
     }
+
+    /// Whether this device cannot follow the group but by coming back into it, or a Welcome.
+    pub(super) fn is_behind(&self) -> bool {
+        match self.state {
+            State::Rejoining => true,
+            State::Live => self.broken_seq.is_some(),
+            State::Registering | State::Gone | State::Ended => false,
+        }
+    }
+
+    /// Whether it cannot follow the group, and tries no more to come back by itself.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.state == State::Live && self.is_behind() && self.rejoin.is_none()
+    }
 }
 
 impl Member {

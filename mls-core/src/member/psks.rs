@@ -34,6 +34,10 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         }
         self.overlay.write(PSK, &command.id, &command.secret)?;
+        if self.has_given_up(&command.group) {
+            let why = "the key is kept, but this device does not follow the group: rejoin it";
+            return self.fail(number, why).map(|()| Step::Next);
+        }
         self.step_one_commit(number, &command.group, |loaded| plan_hold(loaded, &command.id))
     }
 

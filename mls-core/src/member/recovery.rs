@@ -8,7 +8,8 @@
 //!    from it, beside the group; only when the commit passes there is that the group.
 //! 3. The commit is reported, and an external commit brings this device back, at most
 //!    [`RETURN_ATTEMPTS_MAX`] times with pauses ([`super::rejoin`]).
-//! 4. People are told that a member has to add this device again; the Welcome is taken.
+//! 4. People are told that a member has to add this device again; the Welcome is taken. No command
+//!    waits for that.
 //! 5. Where no member can commit any more, or no two parts of the group can go on together, an admin
 //!    makes a new group of everybody in the same rooms ([`super::restart`]), by a person's word.
 //!
@@ -29,7 +30,7 @@ use super::group_record::{GroupRecord, Rejoin};
 use super::handshake::{Processed, process};
 use super::keys::SUITE;
 use super::loaded::Loaded;
-use super::{Member, engine_fault};
+use super::{Command, Member, engine_fault};
 use crate::limits::{HANDSHAKES_REMEMBERED, PREVIOUS_STATE_BYTES_MAX, RETURN_ATTEMPTS_MAX};
 use crate::receipt::{Receipt, ReceiptKind};
 use crate::store::{Space, StoreError};
@@ -39,6 +40,10 @@ use crate::wire::GroupId;
 const PREVIOUS: Space = "previous_state";
 /// Attempts to come back, of groups whose last commit could not be processed.
 const ATTEMPTS: Space = "return_attempts";
+
+/// Why a command fails that only a member's help could bring on.
+pub(super) const GIVEN_UP: &str = "this device cannot follow the group any more, and found no way back: an \
+                                   admin has to remove its user and invite them again";
 
 /// Times two seconds: the longest wait before the first attempt, in a large group.
 const RETURN_SPREAD_MAX: u32 = 300;
@@ -218,13 +223,28 @@ impl Member {
             return Ok(());
         }
         let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
-        let attempts = before.saturating_add(1);
+        let attempts = if never { RETURN_ATTEMPTS_MAX } else { before.saturating_add(1) };
         self.overlay.write(ATTEMPTS, &group.0, &attempts)?;
-        if !never && attempts < RETURN_ATTEMPTS_MAX {
+        if attempts < RETURN_ATTEMPTS_MAX {
             return Ok(());
         }
         self.change_record(group, |record| record.rejoin = None)?;
+        if before >= RETURN_ATTEMPTS_MAX {
+            // That was told.
+            return Ok(());
+        }
         self.alarm(group, Alarm::ReAddNeeded(why.to_owned()))
+    }
+
+    /// Whether a group's state cannot be brought up to date, and this device tries no more to come back.
+    pub(super) fn has_given_up(&self, group: &GroupId) -> bool {
+        self.record(group).is_some_and(GroupRecord::has_given_up)
+    }
+
+    /// Whether a command has nothing to wait for in such a group. A pre-shared key may be what was missing.
+    pub(super) fn is_in_vain(&self, group: &GroupId, command: &Command) -> bool {
+        let waits = matches!(command, Command::HoldPsk(_) | Command::DenyKnock(_));
+        !waits && self.has_given_up(group)
     }
 
     /// This device follows the group again.

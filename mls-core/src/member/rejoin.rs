@@ -198,11 +198,11 @@ impl Member {
     ) -> Result<(), StoreError> {
         self.try_welcomes_into(group)?;
         let Some(record) = self.record(group).cloned() else { return Ok(()) };
-        let Some(rejoin) = record.rejoin else { return Ok(()) };
+        let Some(rejoin) = record.rejoin.clone() else { return Ok(()) };
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
         self.key_histories.remove(group);
         let never_joined = record.joined_epoch == u64::MAX;
-        let needed = rejoin.intent.is_none() || record.state == State::Rejoining;
+        let needed = rejoin.intent.is_none() || record.is_behind();
         if rejoin.was_gone {
             self.change_record(group, |record| {
                 record.rejoin = None;
@@ -331,6 +331,7 @@ impl Member {
             record.rejoin = None;
             record.attempts = 0;
             record.commit_after_ms = 0;
+            record.ended_ms = 0;
             record.joined_epoch = record.joined_epoch.min(epoch);
         })?;
         self.advance_record(group, &loaded, receipt)?;

@@ -26,6 +26,7 @@ mod handshake_keys;
 mod hub_keys;
 mod junk;
 mod knocking;
+mod left_out;
 mod log_fork;
 mod log_watch;
 mod lone_devices;

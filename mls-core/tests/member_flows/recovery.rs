@@ -1,6 +1,7 @@
 //! The steps back after a commit that cannot be processed, and that nothing forged takes them.
 
 use mls_core::hub;
+use mls_core::limits::REJOIN_PAUSE_MS;
 use mls_core::member::{Alarm, AlarmEvent, Command, Event, Input};
 use mls_core::store::{Store, Write};
 use mls_core::wire::refusal::Refusal;
@@ -106,6 +107,29 @@ fn who_cannot_process_a_commit_comes_back_by_itself() {
     assert_eq!(world.epoch(0, &group), world.epoch(2, &group));
     assert!(world.heard(0).contains(&"0011223344556677: we go on".to_owned()));
     assert_eq!((to_be_added_again(&world, 0), to_be_added_again(&world, 2)), (0, 0));
+}
+
+#[test]
+fn whose_command_to_come_back_failed_comes_back_by_itself_later() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    damage_commits(&mut world, 1);
+    world.command(1, Command::Rotate(group.clone()));
+    world.tamper = Box::new(|index, input| {
+        if let (2, Input::Answer(_, Ok(Answer::GroupInfo(info)))) = (index, input) {
+            info.group_info = vec![7; 100].into();
+        }
+        true
+    });
+    world.run();
+    world.hub_tamper = Box::new(|_| ());
+    let back = world.command(2, Command::Rejoin(group.clone()));
+    let waiting = world.say(2, &group, "we go on");
+    world.run();
+    assert!(world.failure(2, &back).contains("no way back"));
+    world.tamper = Box::new(|_, _| true);
+    world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+    world.assert_done(2, &waiting);
+    world.assert_agree(&group, &[0, 1, 2]);
 }
 
 /// Bob's commit brings a fresh key of his, and nobody can process it.
