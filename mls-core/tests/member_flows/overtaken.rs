@@ -16,13 +16,13 @@ const BOB_INDEX: usize = 1;
 
 /// What the test does with what comes for Bob.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum ForBob {
+enum Keeps {
     /// Welcomes stay at the hub.
-    NoWelcomes,
+    Welcomes,
     /// The hub's answer about his commit, and what it posts, are on their way.
-    NoCommits,
+    Commits,
     /// All comes, but the hub shows him no group any more.
-    NoWayBack,
+    WayBack,
 }
 
 /// Alice has invited Bob, who has heard nothing of it, and comes back by command. What comes for him is
@@ -31,35 +31,35 @@ struct Overtaking {
     world: World,
     group: GroupId,
     rejoin: String,
-    switch: Rc<RefCell<ForBob>>,
+    switch: Rc<RefCell<Keeps>>,
     kept: Rc<RefCell<Vec<Input>>>,
 }
 
 fn overtaking() -> Overtaking {
     let mut world = World::new(&[ALICE, BOB]);
     let group = world.found(0);
-    let switch = Rc::new(RefCell::new(ForBob::NoWelcomes));
+    let switch = Rc::new(RefCell::new(Keeps::Welcomes));
     let kept = Rc::new(RefCell::new(Vec::new()));
     let (now, late) = (Rc::clone(&switch), Rc::clone(&kept));
     world.tamper = Box::new(move |index, input| match (input, *now.borrow()) {
         _ if index != BOB_INDEX => true,
-        (Input::Answer(_, Ok(Answer::Welcomes(answer))), ForBob::NoWelcomes) => {
+        (Input::Answer(_, Ok(Answer::Welcomes(answer))), Keeps::Welcomes) => {
             answer.welcomes.clear();
             true
         }
         (
             input
             @ (Input::Answer(_, Ok(Answer::Receipt(_))) | Input::Notice(Notice::Handshake(_))),
-            ForBob::NoWelcomes | ForBob::NoCommits,
+            Keeps::Welcomes | Keeps::Commits,
         ) => {
             late.borrow_mut().push(input.clone());
             false
         }
-        (Input::Answer(_, answer @ Ok(Answer::Handshakes(_))), ForBob::NoCommits) => {
+        (Input::Answer(_, answer @ Ok(Answer::Handshakes(_))), Keeps::Commits) => {
             *answer = Err(Refusal::TooLarge(0));
             true
         }
-        (Input::Answer(_, answer @ Ok(Answer::GroupInfo(_))), ForBob::NoWayBack) => {
+        (Input::Answer(_, answer @ Ok(Answer::GroupInfo(_))), Keeps::WayBack) => {
             *answer = Err(Refusal::RoomOrders);
             true
         }
@@ -104,7 +104,7 @@ fn joined(world: &World) -> Vec<u64> {
 fn a_way_back_that_the_hub_has_accepted_is_not_lost_for_a_welcome_of_its_epoch() {
     let Overtaking { mut world, group, rejoin, switch, kept } = overtaking();
     world.run();
-    *switch.borrow_mut() = ForBob::NoCommits;
+    *switch.borrow_mut() = Keeps::Commits;
     give_welcome(&mut world);
     world.assert_done(BOB_INDEX, &rejoin);
     let welcomed = world.epoch(BOB_INDEX, &group).unwrap();
@@ -112,7 +112,7 @@ fn a_way_back_that_the_hub_has_accepted_is_not_lost_for_a_welcome_of_its_epoch()
     world.restart(BOB_INDEX);
     world.run();
     // From here on there is no other way back.
-    *switch.borrow_mut() = ForBob::NoWayBack;
+    *switch.borrow_mut() = Keeps::WayBack;
     for input in kept.take() {
         world.give(BOB_INDEX, input);
     }
@@ -129,10 +129,10 @@ fn a_way_back_that_the_hub_has_accepted_is_not_lost_for_a_welcome_of_its_epoch()
 fn who_is_welcomed_hears_nothing_of_a_way_back_that_the_hub_refuses() {
     let Overtaking { mut world, group, rejoin, switch, .. } = overtaking();
     let submitted = take_submitted(&mut world);
-    *switch.borrow_mut() = ForBob::NoCommits;
+    *switch.borrow_mut() = Keeps::Commits;
     give_welcome(&mut world);
     world.assert_done(BOB_INDEX, &rejoin);
-    *switch.borrow_mut() = ForBob::NoWayBack;
+    *switch.borrow_mut() = Keeps::WayBack;
     let Task::ToHub(hub::Input::Request(asked)) = submitted else { panic!("{submitted:?}") };
     let refused = Err(Refusal::NotAllowed("not now".to_owned()));
     world.give(BOB_INDEX, Input::Answer(asked.id, refused));
@@ -150,7 +150,7 @@ fn who_is_welcomed_hears_nothing_of_a_way_back_that_the_hub_refuses() {
 fn a_way_back_that_comes_too_late_is_given_up_by_who_is_welcomed() {
     let Overtaking { mut world, group, rejoin, switch, .. } = overtaking();
     let submitted = take_submitted(&mut world);
-    *switch.borrow_mut() = ForBob::NoWayBack;
+    *switch.borrow_mut() = Keeps::WayBack;
     give_welcome(&mut world);
     world.assert_done(BOB_INDEX, &rejoin);
     let rotate = world.command(0, Command::Rotate(group.clone()));
@@ -176,7 +176,7 @@ fn a_welcome_that_waited_for_a_way_back_leads_in_when_the_hub_refuses_that() {
         panic!("nothing was asked")
     };
     // It is older than the commit.
-    *switch.borrow_mut() = ForBob::NoWayBack;
+    *switch.borrow_mut() = Keeps::WayBack;
     give_welcome(&mut world);
     assert_eq!(joined(&world), Vec::<u64>::new());
     let refused = Err(Refusal::NotAllowed("not now".to_owned()));
