@@ -222,7 +222,9 @@ impl Member {
             let joined_ms = self.joined_ms(&group);
             let age_ms = self.now_ms.saturating_sub(buffered.since_ms.max(joined_ms));
             let until_ms = buffered.until_ms.max(joined_ms.saturating_add(FUTURE_KEEP_MS));
-            if self.now_ms >= until_ms && (readable || !welcomed) {
+            // What this device did not hear of while it was away may be on its way now.
+            let asked = if readable { self.asks_handshakes(&group) } else { welcomed };
+            if self.now_ms >= until_ms && !asked {
                 self.expire_future(&group)?;
             } else if age_ms >= FUTURE_FETCH_MS && readable {
                 self.fetch_for_future(&group)?;

@@ -98,7 +98,7 @@ impl Member {
         all.filter(|(_, unproven)| which(unproven)).map(|(id, _)| *id).collect()
     }
 
-    fn asks_handshakes(&self, group: &GroupId) -> bool {
+    pub(super) fn asks_handshakes(&self, group: &GroupId) -> bool {
         self.is_asking(|purpose| matches!(purpose, Purpose::Handshakes(of) if of == group))
     }
 }

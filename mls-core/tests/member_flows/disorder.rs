@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use mls_core::limits::LOOK_FOR_NEWEST_MS;
+use mls_core::limits::{DAY_MS, LOOK_FOR_NEWEST_MS};
 use mls_core::member::{Command, Input};
-use mls_core::wire::Notice;
+use mls_core::wire::fetch_handshakes::Handshakes;
+use mls_core::wire::{Answer, GroupId, Notice};
 
 use crate::network::{Restarts, World};
 use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
@@ -215,4 +216,47 @@ fn a_handshake_that_nobody_delivered_is_found_when_the_device_connects() {
     world.give(2, Input::Connected);
     world.run();
     world.assert_agree(&group, &[0, 2]);
+}
+
+/// Juliet hears what is said in an epoch to come, and not how the group came to it; then she sleeps for three days.
+fn asleep_before_an_epoch() -> (World, GroupId) {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.tamper = Box::new(|index, input| {
+        index != 2 || !matches!(input, Input::Notice(_) | Input::Answer(..))
+    });
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    world.say(0, &group, "said before she slept");
+    world.run();
+    world.nodes[2].away = true;
+    world.now_ms += 3 * DAY_MS;
+    (world, group)
+}
+
+#[test]
+fn what_waited_for_its_epoch_while_the_device_slept_for_days_is_read_when_it_is_back() {
+    let (mut world, group) = asleep_before_an_epoch();
+    world.tamper = Box::new(|_, _| true);
+    world.come_back(2);
+    world.give(2, Input::Tick);
+    world.run();
+    world.assert_agree(&group, &[0, 1, 2]);
+    world.assert_heard(&[2], "said before she slept");
+    assert_eq!(world.warnings(2), Vec::<String>::new());
+}
+
+#[test]
+fn what_waited_for_an_epoch_of_which_the_hub_says_nothing_is_told_of_after_a_day() {
+    let (mut world, _group) = asleep_before_an_epoch();
+    world.tamper = Box::new(|index, input| match input {
+        Input::Answer(_, Ok(Answer::Handshakes(answer))) if index == 2 => {
+            *answer = Handshakes { handshakes: Vec::new(), last_seq: 0 };
+            true
+        }
+        Input::Notice(_) => index != 2,
+        _ => true,
+    });
+    world.come_back(2);
+    world.pass(2);
+    assert_eq!(world.warnings(2), ["the handshakes before it did not come within a day"]);
 }
