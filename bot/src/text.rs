@@ -154,7 +154,7 @@ fn message(line: &Line) -> String {
         .map(|user| format!(" [warning: the network shows {} as the sender]", plain(user)));
     format!(
         "{} {} e{epoch} {}{}: {body}",
-        clock(*sent_ms),
+        moment::clock(*sent_ms),
         short(group),
         who(sender),
         doubt.unwrap_or_default()
@@ -212,12 +212,6 @@ fn who(client: &str) -> String {
 
 fn short(group: &str) -> String {
     format!("[{}]", plain(group.get(..SHORT_ID).unwrap_or(group)))
-}
-
-/// Hours and minutes of the day, in UTC.
-fn clock(ms: u64) -> String {
-    let minutes = ms / 60_000;
-    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
 }
 
 /// Text that came from somebody else: further lines are indented, so that none looks like ours,

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::json;
+use tests::bot::Bot;
 use tests::error::RigError;
 use tests::group::Group;
 use tests::rig::shared;
@@ -118,6 +119,11 @@ fn a_lost_device_that_its_user_revokes_is_put_out_of_the_group_and_cannot_come_b
     })
 }
 
+/// What a device has logged in all its runs.
+fn logged(bot: &Bot) -> Result<String, RigError> {
+    fs::read_to_string(bot.log()).map_err(RigError::file("read", &bot.log()))
+}
+
 #[test]
 fn who_comes_back_is_not_warned_of_what_its_other_device_and_its_own_last_run_asked()
 -> Result<(), RigError> {
@@ -130,12 +136,12 @@ fn who_comes_back_is_not_warned_of_what_its_other_device_and_its_own_last_run_as
             // The answer to this comes when nobody is there any more.
             away.post(json!({"command": "rotate", "group": group.id}))?;
             away.kill()?;
-            let before = fs::read_to_string(away.log()).unwrap_or_default().len();
+            let before = logged(away)?.len();
             other.command(json!({"command": "rotate", "group": group.id}))?;
             away.start()?;
             group.say(other, &[away], &format!("{} is back", away.name))?;
             group.say(away, &[other], &format!("{} was not gone for long", away.name))?;
-            let log = fs::read_to_string(away.log()).unwrap_or_default();
+            let log = logged(away)?;
             let since = log.get(before..).unwrap_or_default();
             assert!(!since.contains("WARN"), "{}: {since}", away.name);
         }

@@ -12,6 +12,12 @@ pub(super) fn at(time_ms: u64) -> String {
     format!("{} {hour:02}:{minute:02}:{second:02}Z", moment.date())
 }
 
+/// Hours and minutes of the day, in UTC.
+pub(super) fn clock(time_ms: u64) -> String {
+    let minutes = time_ms / 60_000;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

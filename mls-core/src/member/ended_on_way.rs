@@ -8,9 +8,9 @@
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::identity::{Credential, SigningIdentity};
 
-use super::engine_storage::{self, PACKAGE_LIFETIME, Slot};
+use super::engine_storage::{self, Slot};
 use super::group_record::PendingCommit;
-use super::keys::{SUITE, SignatureKey};
+use super::keys::SignatureKey;
 use super::requests::Purpose;
 use super::{Member, engine_fault};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
@@ -101,16 +101,8 @@ impl Member {
         if !engine_storage::exists(&self.overlay, Slot::Candidate, &group.0)? {
             return Ok(None);
         }
-        // Any suite: it only loads.
-        let client = engine_storage::client(
-            &self.overlay,
-            &self.crypto,
-            Slot::Candidate,
-            self.keys.own(),
-            SUITE,
-            PACKAGE_LIFETIME,
-        );
-        let candidate = client.load_group(&group.0).map_err(|e| engine_fault(&e))?;
+        let loader = self.loader(Slot::Candidate);
+        let candidate = loader.load_group(&group.0).map_err(|e| engine_fault(&e))?;
         Ok(candidate.current_member_signing_identity().cloned().ok())
     }
 }

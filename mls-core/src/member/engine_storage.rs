@@ -22,7 +22,8 @@ use mls_rs_core::key_package::{KeyPackageData, KeyPackageStorage};
 use mls_rs_core::psk::{ExternalPskId, PreSharedKey, PreSharedKeyStorage};
 use zeroize::Zeroizing;
 
-use super::keys::SignatureKey;
+use super::Member;
+use super::keys::{SUITE, SignatureKey};
 use crate::crypto::Crypto;
 use crate::identity::ClientIdentity;
 use crate::overlay::Overlay;
@@ -103,6 +104,13 @@ pub(super) fn client(
         .key_package_lifetime(package_lifetime)
         .signing_identity(key.identity(), key.secret().clone(), suite)
         .build()
+}
+
+impl Member {
+    /// The engine's client for groups that are there, of any suite: their own keys come with their states.
+    pub(super) fn loader(&self, slot: Slot) -> MemberClient {
+        client(&self.overlay, &self.crypto, slot, self.keys.own(), SUITE, PACKAGE_LIFETIME)
+    }
 }
 
 /// An engine over our storage, for whatever rules and identities.

@@ -17,8 +17,7 @@ use mls_rs_core::crypto::SignatureSecretKey;
 use mls_rs_core::extension::ExtensionList;
 use zeroize::Zeroizing;
 
-use super::engine_storage::{self, MemberGroup, PACKAGE_LIFETIME, Slot};
-use super::keys::SUITE;
+use super::engine_storage::{self, MemberGroup, Slot};
 use super::{Member, engine_fault, is_storage_fault};
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -118,11 +117,8 @@ impl Member {
     fn current_secret(&self, group: &GroupId, epoch: u64, held: &[u8]) -> Result<Secret, NoCopy> {
         let overlay = &self.overlay;
         engine_storage::set_state(overlay, Slot::Replay, &group.0, held);
-        let (slot, own) = (Slot::Replay, self.keys.own());
-        // Any suite: it only loads.
-        let client =
-            engine_storage::client(overlay, &self.crypto, slot, own, SUITE, PACKAGE_LIFETIME);
-        let ended = client.load_group(&group.0).and_then(|mut ahead| {
+        let slot = Slot::Replay;
+        let ended = self.loader(slot).load_group(&group.0).and_then(|mut ahead| {
             ahead.clear_pending_commit();
             ahead.clear_proposal_cache();
             ahead.commit(Vec::new())?;

@@ -25,10 +25,9 @@ use mls_rs::group::CommitMessageDescription;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::alarm::Alarm;
-use super::engine_storage::{self, PACKAGE_LIFETIME, Slot};
+use super::engine_storage::{self, Slot};
 use super::group_record::{GroupRecord, Rejoin};
 use super::handshake::{Processed, process};
-use super::keys::SUITE;
 use super::loaded::Loaded;
 use super::{Command, Member, engine_fault};
 use crate::limits::{HANDSHAKES_REMEMBERED, PREVIOUS_STATE_BYTES_MAX, RETURN_ATTEMPTS_MAX};
@@ -166,16 +165,8 @@ impl Member {
         message: &[u8],
     ) -> Result<Option<CommitMessageDescription>, StoreError> {
         let group = &record.group;
-        // Any suite: it only loads.
-        let client = engine_storage::client(
-            &self.overlay,
-            &self.crypto,
-            Slot::Replay,
-            self.keys.own(),
-            SUITE,
-            PACKAGE_LIFETIME,
-        );
-        let Ok(state) = client.load_group(&group.0) else { return Ok(None) };
+        let loader = self.loader(Slot::Replay);
+        let Ok(state) = loader.load_group(&group.0) else { return Ok(None) };
         let mut loaded = Loaded::apart(state);
         let many = receipt.tbs.seq.saturating_sub(from_seq) > HANDSHAKES_REMEMBERED;
         for seq in (from_seq..receipt.tbs.seq).filter(|_| !many) {

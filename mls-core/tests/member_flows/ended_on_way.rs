@@ -1,7 +1,8 @@
 //! Commits that are on their way to the hub for longer than the certificate inside them lasts.
 
 use mls_core::group_settings::Settings;
-use mls_core::hub::{self, RequestInput};
+use mls_core::hub;
+use mls_core::limits::DAY_MS;
 use mls_core::member::{Command, Input, SettingsCommand};
 use mls_core::policy::CREDENTIAL_LIFETIME_MS;
 use mls_core::wire::refusal::Refusal;
@@ -10,21 +11,14 @@ use mls_core::wire::{Answer, GroupId, Request};
 use crate::network::{Task, World};
 use crate::story::{ALICE, BOB, JULIET};
 
-const DAY_MS: u64 = 24 * 3600 * 1000;
 const BOB_INDEX: usize = 1;
 
 /// The next commit on its way to the hub comes there when Bob's certificate has ended.
 fn delay_commit(world: &mut World) {
-    let submitted = |task: &Task| match task {
-        Task::ToHub(hub::Input::Request(RequestInput { request, .. })) => {
-            matches!(request, Request::SubmitCommit(_))
-        }
-        _ => false,
-    };
-    while !world.queue.iter().any(submitted) {
+    while !world.queue.iter().any(Task::is_commit) {
         assert!(world.step(), "no commit was made");
     }
-    world.queue.retain(submitted);
+    world.queue.retain(Task::is_commit);
     world.now_ms += CREDENTIAL_LIFETIME_MS + DAY_MS;
 }
 

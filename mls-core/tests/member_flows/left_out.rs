@@ -48,8 +48,8 @@ fn commands(world: &mut World, index: usize, group: &GroupId) -> Vec<String> {
     ]
 }
 
-/// Nobody can process a commit, and Bob finds no way back: she has no package when Alice
-/// restarts the group. Where she has given up, that was before.
+/// Nobody can process a commit, and Bob finds no way back; he has no package when Alice restarts the
+/// group. Where he has given up, that was before.
 fn left_out(given_up: bool) -> (World, GroupId, GroupId) {
     let (mut world, group) = four();
     make_admin(&mut world, &group, BOB);

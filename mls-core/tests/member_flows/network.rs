@@ -42,6 +42,18 @@ pub(crate) enum Task {
     ToHub(hub::Input),
 }
 
+impl Task {
+    /// Whether it brings the hub a request of some kind.
+    pub(crate) fn asks(&self, wanted: impl Fn(&Request) -> bool) -> bool {
+        matches!(self, Self::ToHub(hub::Input::Request(asked)) if wanted(&asked.request))
+    }
+
+    /// Whether it brings the hub a commit.
+    pub(crate) fn is_commit(&self) -> bool {
+        self.asks(|request| matches!(request, Request::SubmitCommit(_)))
+    }
+}
+
 /// One device.
 pub(crate) struct Node {
     pub(crate) client: ClientId,

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use mls_core::hub::{self, RequestInput};
+use mls_core::hub;
 use mls_core::member::{Command, Event, Input};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::welcome_waiting::WelcomeWaiting;
-use mls_core::wire::{Answer, GroupId, Notice, Request};
+use mls_core::wire::{Answer, GroupId, Notice};
 
 use crate::network::{Task, World};
 use crate::story::{ALICE, BOB};
@@ -72,14 +72,8 @@ fn overtaking() -> Overtaking {
 
 /// Works until Bob's commit is on its way to the hub, and takes it out.
 fn take_submitted(world: &mut World) -> Task {
-    let submitted = |task: &Task| match task {
-        Task::ToHub(hub::Input::Request(RequestInput { request, .. })) => {
-            matches!(request, Request::SubmitCommit(_))
-        }
-        _ => false,
-    };
     loop {
-        if let Some(place) = world.queue.iter().position(submitted) {
+        if let Some(place) = world.queue.iter().position(Task::is_commit) {
             return world.queue.remove(place).unwrap();
         }
         assert!(world.step(), "no commit was made");

@@ -303,15 +303,11 @@ fn who_left_before_is_not_brought_back() {
     let juliet = world.user(3);
     let rooms: Vec<_> = world.inside.keys().cloned().collect();
     // The removal waits for a commit that nobody makes.
-    let is_commit = |task: &Task| match task {
-        Task::ToHub(hub::Input::Request(r)) => matches!(r.request, Request::SubmitCommit(_)),
-        _ => false,
-    };
     for room in rooms {
         world.leave_room(&room, &juliet);
     }
     while world.step() {
-        world.queue.retain(|task| !is_commit(task));
+        world.queue.retain(|task| !task.is_commit());
     }
     let id = restart(&mut world, 0, &group);
     world.hub_tamper = Box::new(|_| ());

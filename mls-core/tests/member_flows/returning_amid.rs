@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::group_settings::Settings;
-use mls_core::hub::{self, RequestInput};
+use mls_core::hub;
 use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::refusal::Refusal;
@@ -26,13 +26,7 @@ fn no_answers(world: &mut World) {
 
 /// Works until such a request is on its way to the hub.
 fn run_until_asked(world: &mut World, wanted: impl Fn(&Request) -> bool) {
-    let on_its_way = |world: &World| {
-        world.queue.iter().any(|task| match task {
-            Task::ToHub(hub::Input::Request(RequestInput { request, .. })) => wanted(request),
-            _ => false,
-        })
-    };
-    while !on_its_way(world) {
+    while !world.queue.iter().any(|task| task.asks(&wanted)) {
         assert!(world.step(), "nobody asked");
     }
 }

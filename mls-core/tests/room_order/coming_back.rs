@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::bridge_group::Order;
-use mls_core::hub;
 use mls_core::limits::{ENDED_WAIT_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
 use mls_core::member::{Command, Event, Input};
-use mls_core::wire::{Answer, GroupId, Request};
+use mls_core::wire::{Answer, GroupId};
 
 use crate::handing_back::{by_room, hand_back, orders};
 use crate::network::{Task, World};
@@ -56,13 +55,7 @@ fn a_way_back_that_is_under_way_outlives_what_the_room_brings_meanwhile() {
     world.run();
     world.assert_done(0, &id);
     let back = world.command(2, Command::Rejoin(group.clone()));
-    let submits = |task: &Task| match task {
-        Task::ToHub(hub::Input::Request(asked)) => {
-            matches!(asked.request, Request::SubmitCommit(_))
-        }
-        _ => false,
-    };
-    while !world.queue.iter().any(submits) {
+    while !world.queue.iter().any(Task::is_commit) {
         assert!(world.step(), "no commit was made");
     }
     let submission: Vec<_> = std::mem::take(&mut world.queue).into();

@@ -5,9 +5,8 @@ use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::{CommitEffect, CommitMessageDescription, CommitSecrets, ReceivedMessage};
 
-use super::super::engine_storage::{self, MemberGroup, PACKAGE_LIFETIME, Slot};
+use super::super::engine_storage::{self, MemberGroup, Slot};
 use super::super::epoch_change::{committer, describe};
-use super::super::keys::SUITE;
 use super::super::loaded::Loaded;
 use super::super::{Member, engine_fault, is_storage_fault};
 use super::branch::{Effect, Node, Secrets, way_to};
@@ -96,17 +95,7 @@ impl Member {
             let Some(secrets) = self.secrets(group, id)? else { return Ok(None) };
             engine_storage::set_state(&self.overlay, Slot::Replay, &group.0, &secrets.state);
         }
-        // Any suite: it only loads.
-        let key = self.keys.own();
-        let client = engine_storage::client(
-            &self.overlay,
-            &self.crypto,
-            Slot::Replay,
-            key,
-            SUITE,
-            PACKAGE_LIFETIME,
-        );
-        client.load_group(&group.0).map(Some).map_err(|e| engine_fault(&e))
+        self.loader(Slot::Replay).load_group(&group.0).map(Some).map_err(|e| engine_fault(&e))
     }
 
     fn process_beside(
