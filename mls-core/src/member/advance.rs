@@ -71,7 +71,6 @@ impl Member {
                     self.fail(number, "this device was removed from the group, or left it")?;
                     Step::Next
                 }
-                (Command::Rejoin(_), _) => Step::Wait,
                 (Command::Branch(_), _) if self.is_registering_branch(number) => Step::Wait,
                 (_, None | Some(State::Gone)) => {
                     self.fail(number, "this device is not in the group")?;
@@ -95,7 +94,8 @@ impl Member {
                     self.fail(number, why)?;
                     Step::Next
                 }
-                (_, Some(State::Registering | State::Rejoining | State::Ended)) => Step::Wait,
+                (Command::Rejoin(_), _)
+                | (_, Some(State::Registering | State::Rejoining | State::Ended)) => Step::Wait,
                 (Command::Branch(c), _) => self.step_branch(number, c)?,
                 (Command::Invite(_), _) => self.step_invite(number)?,
                 (Command::Remove(_), _) => self.step_remove(number)?,

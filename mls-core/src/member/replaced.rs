@@ -214,7 +214,8 @@ impl Member {
         self.give_up_room_commits(former)?;
         self.forget_group_requests(former);
         self.returned(former);
-        self.end_ways_back(former, successor)?;
+        self.begin_commands_again(former)?;
+        self.take_place(former, successor)?;
         let (suite, now_ms) = (self.record(successor).map_or(0, |r| r.suite), self.now_ms);
         self.change_record(former, |record| {
             record.state = State::Ended;
@@ -224,18 +225,7 @@ impl Member {
             record.proposals_since_ms = None;
             record.rejoin = None;
             record.broken_seq = None;
-        })?;
-        self.begin_commands_again(former)?;
-        self.take_place(former, successor)
-    }
-
-    /// Who was coming back into the former group is in the new one.
-    fn end_ways_back(&mut self, former: &GroupId, successor: &GroupId) -> Result<(), StoreError> {
-        let joining = self.record(former).and_then(|record| record.rejoin.as_ref()?.intent);
-        let rejoins = |command: &Command| matches!(command, Command::Rejoin(g) if g == former);
-        let coming = self.intents.values().filter(|intent| rejoins(&intent.command));
-        let coming: Vec<_> = coming.map(|intent| intent.number).chain(joining).collect();
-        coming.into_iter().try_for_each(|number| self.done(number, Some(successor.clone())))
+        })
     }
 
     /// What was claimed or asked for the former group is of no use in the new one: also who asked to leave was put

@@ -167,6 +167,7 @@ impl Member {
         former: &GroupId,
         successor: &GroupId,
     ) -> Result<(), StoreError> {
+        self.end_ways_back(former, successor)?;
         let waits: Vec<u64> = self
             .intents
             .values()
@@ -182,6 +183,15 @@ impl Member {
         }
         self.touched.insert(successor.clone());
         Ok(())
+    }
+
+    /// Who was coming back into the former group is in the new one.
+    fn end_ways_back(&mut self, former: &GroupId, successor: &GroupId) -> Result<(), StoreError> {
+        let joining = self.record(former).and_then(|record| record.rejoin.as_ref()?.intent);
+        let rejoins = |command: &Command| matches!(command, Command::Rejoin(g) if g == former);
+        let coming = self.intents.values().filter(|intent| rejoins(&intent.command));
+        let coming: Vec<_> = coming.map(|intent| intent.number).chain(joining).collect();
+        coming.into_iter().try_for_each(|number| self.done(number, Some(successor.clone())))
     }
 
     /// A command for a group whose successor is there is one for that.

@@ -2,8 +2,8 @@
 
 use mls_core::group_settings::Settings;
 use mls_core::hub;
-use mls_core::member::{Command, Event, ReInitCommand, SettingsCommand};
-use mls_core::wire::{GroupId, Request};
+use mls_core::member::{Command, Event, Input, ReInitCommand, SettingsCommand};
+use mls_core::wire::{Answer, GroupId, Request};
 
 use crate::network::{Restarts, Task, World};
 use crate::story::{ALICE, four, today_ms};
@@ -131,13 +131,18 @@ fn only_an_admin_starts_a_group_anew() {
 /// A group that Alice's phone has ended and not started anew, for it is gone; Bob, node 2, is an admin too.
 pub(crate) fn ended_by_a_device_that_vanished() -> (World, GroupId) {
     let (mut world, group) = four();
+    end_and_vanish(&mut world, &group);
+    (world, group)
+}
+
+fn end_and_vanish(world: &mut World, group: &GroupId) {
     let admins_add = vec![world.user(2)];
     let settings = Settings { admins_add, ..Settings::default() };
     let command = SettingsCommand { group: group.clone(), settings };
     let done = world.command(0, Command::ChangeSettings(command));
     world.run();
     world.assert_done(0, &done);
-    start_anew(&mut world, 0, &group, 3);
+    start_anew(world, 0, group, 3);
     while world.step() {
         let ended = |e: &Event| matches!(e, Event::StartedAnew(_));
         if world.count(2, ended) > 0 {
@@ -152,7 +157,6 @@ pub(crate) fn ended_by_a_device_that_vanished() -> (World, GroupId) {
     world.queue.retain(|task| !is_registration(task));
     world.nodes[0].away = true;
     world.run();
-    (world, group)
 }
 
 #[test]
@@ -200,6 +204,34 @@ fn what_waits_for_a_group_that_nobody_starts_anew_fails_after_an_hour() {
     assert_eq!(world.result(3, &said), None);
     world.pass(200);
     assert!(world.failure(3, &said).contains("what follows did not come"));
+}
+
+#[test]
+fn a_rejoin_that_meets_a_new_start_ends_and_holds_nothing_up() {
+    for goes_on in [false, true] {
+        let (mut world, group) = four();
+        // Juliet hears nothing of her way back.
+        world.tamper = Box::new(|index, input| {
+            index != 3 || !matches!(input, Input::Answer(_, Ok(Answer::GroupInfo(_))))
+        });
+        let rejoin = world.command(3, Command::Rejoin(group.clone()));
+        world.run();
+        end_and_vanish(&mut world, &group);
+        world.tamper = Box::new(|_, _| true);
+        let said = world.say(3, &group, "is anybody there");
+        world.run();
+        if goes_on {
+            start_anew(&mut world, 2, &group, 3);
+            world.run();
+        }
+        world.pass(3700);
+        for id in [rejoin, said] {
+            match goes_on {
+                true => world.assert_done(3, &id),
+                false => assert!(world.failure(3, &id).contains("what follows did not come")),
+            }
+        }
+    }
 }
 
 #[test]
