@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mls_core::bridge_group::Order;
 use mls_core::limits::{ENDED_WAIT_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
 use mls_core::member::{Command, Event, Input};
+use mls_core::policy::ROOM_REWIND_MS;
 use mls_core::wire::{Answer, GroupId};
 
 use crate::handing_back::{by_room, hand_back, orders};
@@ -36,10 +37,10 @@ fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itsel
     assert!(room.world.warnings(2).is_empty(), "{:?}", room.world.warnings(2));
 }
 
-#[test]
-fn a_way_back_that_is_under_way_outlives_what_the_room_brings_meanwhile() {
+/// Bob commits in the room, and then the hub takes the group back: Carol hears of that, and what Bob said is still
+/// on its way to her.
+fn handed_back_before_its_last_commit_came() -> (World, GroupId, Rc<RefCell<Vec<Input>>>) {
     let (mut world, group) = by_room(3);
-    // Bob's commit comes to Carol when hers from outside is on its way.
     let late = Rc::new(RefCell::new(Vec::new()));
     let kept = Rc::clone(&late);
     world.tamper = Box::new(move |index, input| {
@@ -54,6 +55,32 @@ fn a_way_back_that_is_under_way_outlives_what_the_room_brings_meanwhile() {
     let id = hand_back(&mut world, 0, &group);
     world.run();
     world.assert_done(0, &id);
+    (world, group, late)
+}
+
+#[test]
+fn the_state_that_the_hub_took_back_is_still_waited_for_after_days() {
+    let (mut world, group, late) = handed_back_before_its_last_commit_came();
+    world.nodes[2].away = true;
+    world.now_ms += 2 * ROOM_REWIND_MS;
+    world.come_back(2);
+    world.run();
+    world.pass(2 * HOUSEKEEPING_MS / 1000);
+    assert_eq!(orders(&world, 2), Order::Room);
+    // She has no leaf to come back with.
+    world.remove(0, &group, 2);
+    world.run();
+    world.tamper = Box::new(|_, _| true);
+    for commit in late.take() {
+        world.give(2, commit);
+    }
+    world.run();
+    assert_eq!(world.count(2, |event| matches!(event, Event::Removed(_))), 1);
+}
+
+#[test]
+fn a_way_back_that_is_under_way_outlives_what_the_room_brings_meanwhile() {
+    let (mut world, group, late) = handed_back_before_its_last_commit_came();
     let back = world.command(2, Command::Rejoin(group.clone()));
     while !world.queue.iter().any(Task::is_commit) {
         assert!(world.step(), "no commit was made");

@@ -2,7 +2,7 @@
 
 use super::super::Member;
 use super::branch::{Node, Nodes, way_to};
-use super::waiting::oldest_epoch;
+use super::waiting::{Waiting, oldest_epoch};
 use crate::limits::ROOM_BRANCHES_MAX;
 use crate::policy::{ROOM_REWIND_EPOCHS, ROOM_REWIND_MS};
 use crate::store::StoreError;
@@ -43,8 +43,10 @@ impl Member {
     fn forget_commits(&mut self, group: &GroupId, before_ms: u64) -> Result<(), StoreError> {
         let nodes = self.nodes(group)?;
         let oldest = oldest_epoch(&nodes, None);
+        // However late the state comes in which the hub took the group back: it is the hub's from there on.
+        let too_old = |commit: &Waiting| !commit.receipted && commit.came_ms <= before_ms;
         for commit in self.waiting(group, None)? {
-            if commit.came_ms <= before_ms || oldest.is_none_or(|oldest| commit.epoch < oldest) {
+            if too_old(&commit) || oldest.is_none_or(|oldest| commit.epoch < oldest) {
                 self.delete_waiting(group, &commit);
             }
         }
