@@ -1,8 +1,9 @@
 //! Parts of a room that did not hear each other for a while, or for too long.
 
-use mls_core::member::{Alarm, Event};
+use mls_core::member::{Alarm, Event, Input};
 use mls_core::policy::ROOM_REWIND_EPOCHS;
 
+use crate::network::Task;
 use crate::room::Room;
 
 #[test]
@@ -69,16 +70,56 @@ fn who_comes_back_from_a_branch_whose_beginning_is_deleted_alarms_nobody() {
 
 #[test]
 fn a_branch_whose_beginning_is_deleted_alarms_once_it_is_longer_than_can_be_taken_back() {
-    let mut room = parted_long_ago();
-    for _ in 0..ROOM_REWIND_EPOCHS - 1 {
-        room.rotate(3);
+    for says in [false, true] {
+        let mut room = parted_long_ago();
+        for _ in 0..ROOM_REWIND_EPOCHS - 1 {
+            room.rotate(3);
+            room.world.run();
+        }
+        // What shows that it follows its own last commit.
+        match says {
+            true => room.say(3, "there"),
+            false => room.rotate(3),
+        };
+        room.world.run();
+        room.heal(1);
+        for index in 0..4 {
+            assert_eq!(room.world.count(index, apart), 1, "{index}");
+        }
+        room.assert_parts(&[0, 1, 2], &[3]);
+    }
+}
+
+#[test]
+fn a_commit_that_nobody_follows_any_more_alarms_nobody_however_far_its_branch_went() {
+    let mut room = Room::new(3);
+    room.cut(&[0, 1, 1]);
+    room.rotate(0);
+    for _ in 0..ROOM_REWIND_EPOCHS {
+        room.rotate(1);
         room.world.run();
     }
-    room.heal(1);
-    for index in 0..4 {
-        assert_eq!(room.world.count(index, apart), 1, "{index}");
+    // One more is on its way when all go back for a commit that beats their first.
+    room.rotate(1);
+    while !room.world.queue.iter().any(brings_message) {
+        assert!(room.world.step(), "no commit was made");
     }
-    room.assert_parts(&[0, 1, 2], &[3]);
+    let last = std::mem::take(&mut room.world.queue);
+    for index in [1, 2] {
+        room.hear(index, 0, true);
+        assert_eq!(room.rewound(index), 1, "{index}");
+    }
+    room.world.queue.extend(last);
+    room.world.run();
+    room.heal(1);
+    room.assert_agree(&[0, 1, 2]);
+    for index in 0..3 {
+        assert_eq!(room.world.count(index, apart), 0, "{index}");
+    }
+}
+
+fn brings_message(task: &Task) -> bool {
+    matches!(task, Task::ToMember(_, Input::Message(_)))
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::waiting::Waiting;
 use crate::engine::mls_time;
 use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::store::StoreError;
-use crate::wire::GroupId;
+use crate::wire::{Digest, GroupId};
 
 impl Member {
     /// Hangs a commit, and those that waited for it, below the states in which they were made.
@@ -80,7 +80,7 @@ impl Member {
     pub(super) fn state_beside(
         &mut self,
         group: &GroupId,
-        id: &crate::wire::Digest,
+        id: &Digest,
     ) -> Result<Option<MemberGroup>, StoreError> {
         let head = self.record(group).and_then(|record| record.room_head);
         if head.as_ref() == Some(id) {
@@ -174,30 +174,33 @@ impl Member {
         last.map_or(0, |last| last.tbs.epoch.saturating_add(1))
     }
 
-    /// A branch beside ours that is longer than can be taken back: its members stay there. To be asked once the
-    /// winners are followed, for a branch that wins is ours then.
+    /// Somebody made a commit or said something in this state: where it is on a branch beside ours, further on
+    /// than can be taken back, its members stay there. To be asked once the winners are followed, for a branch
+    /// that wins is ours then.
     pub(super) fn look_for_abyss(
         &mut self,
         group: &GroupId,
-        node: &Node,
+        followed: &Digest,
     ) -> Result<(), StoreError> {
         let nodes = self.nodes(group)?;
         let Some(head) = self.record(group).and_then(|record| record.room_head) else {
             return Ok(());
         };
         let ours = way_to(&nodes, &head);
-        let theirs = way_to(&nodes, &node.id);
+        let theirs = way_to(&nodes, followed);
         let began = self.room_order_began(group);
-        let Some(oldest) = theirs.first().and_then(|id| nodes.get(id)) else { return Ok(()) };
+        let ends = theirs.first().zip(theirs.last());
+        let ends = ends.and_then(|(first, last)| nodes.get(first).zip(nodes.get(last)));
+        let Some((oldest, last)) = ends else { return Ok(()) };
         if oldest.epoch < began {
             // It belongs to a time that a receipt of the hub has ended.
             return Ok(());
         }
         let parted = theirs.iter().rev().find(|id| ours.contains(id)).and_then(|id| nodes.get(id));
         // Where the state in which the ways parted is deleted, it was before the oldest that is kept of theirs. How
-        // long before nobody knows: who made this may still have that state, and come back from there.
+        // long before nobody knows: who follows this may still have that state, and come back from there.
         let from = parted.map_or(oldest.epoch.saturating_sub(1), |parted| parted.epoch);
-        let far = node.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
+        let far = last.epoch.saturating_sub(from) > ROOM_REWIND_EPOCHS;
         if ours.last() == parted.map(|node| &node.id) || !far {
             return Ok(());
         }

@@ -28,7 +28,7 @@ impl Member {
         let beside = nodes.values().filter(|node| node.epoch == epoch && Some(node.id) != head);
         for id in beside.map(|node| node.id).collect::<Vec<_>>() {
             if self.read_beside(group, &id, hash, &message, &received)? {
-                return Ok(());
+                return self.look_for_abyss(group, &id);
             }
         }
         self.keep_for_future(group, epoch, hash, received)

@@ -85,7 +85,10 @@ impl Member {
             return Ok(());
         }
         self.settle(group)?;
-        new.iter().try_for_each(|node| self.look_for_abyss(group, node))?;
+        // Who makes a commit follows it only once the room has shown it, and perhaps never: what is sure is where it
+        // was made.
+        let made_in = new.iter().filter_map(|node| node.parent.as_ref());
+        made_in.into_iter().try_for_each(|state| self.look_for_abyss(group, state))?;
         self.read_future(group)
     }
 
