@@ -191,6 +191,7 @@ impl Member {
         })?;
         self.emit(Event::Removed(RemovedEvent { group: group.clone(), by }))?;
         self.fail_outgoing(group, "this device was removed from the group")?;
+        self.end_leaving(group)?;
         // One may have waited for this, if we were removed and added again.
         self.try_welcomes()
     }

@@ -97,6 +97,15 @@ impl Member {
         self.done(number, Some(group.clone()))
     }
 
+    /// We are removed: who asked for that has what it wanted, and is not to go once more if it is added again.
+    pub(super) fn end_leaving(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let asked =
+            |number: &u64| self.intents.get(number).map(|i| &i.stage) == Some(&Stage::Asked);
+        let Some(number) = self.leaving(group).filter(asked) else { return Ok(()) };
+        self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+        self.done(number, Some(group.clone()))
+    }
+
     /// We are out of a group's room, not by our own wish: the commit that removes us is not
     /// posted where we could see it, so we ask for it, less and less often.
     pub(super) fn watch_after_leaving(&mut self, group: &GroupId) {

@@ -4,7 +4,7 @@ use crate::network::World;
 use crate::story::{ALICE, ALICE_LAPTOP, BOB, JULIET, ROMEO};
 use mls_core::address::{Network, RoomAddress};
 use mls_core::member::{Command, Confirmation, Event, Input};
-use mls_core::wire::GroupId;
+use mls_core::wire::{Answer, GroupId, Notice};
 
 #[test]
 fn a_group_forms_over_both_networks_and_everybody_hears_everybody_once() {
@@ -107,6 +107,37 @@ fn who_leaves_is_removed_by_the_others_without_being_asked() {
         let rest: Vec<_> = (0..3).filter(|index| *index != leaver).collect();
         world.assert_agree(&group, &rest);
     }
+}
+
+#[test]
+fn who_has_left_and_is_invited_again_does_not_leave_once_more() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let juliet = world.user(2);
+    // Juliet hears neither that she is out of the room nor that she is removed.
+    world.tamper = Box::new(|index, input| {
+        let tells = match input {
+            Input::Answer(_, Ok(answer)) => matches!(answer, Answer::Done | Answer::Handshakes(_)),
+            Input::Notice(notice) => matches!(notice, Notice::Handshake(_)),
+            Input::RoomLeft(_) => true,
+            _ => false,
+        };
+        index != 2 || !tells
+    });
+    let leave = world.command(2, Command::Leave(group.clone()));
+    world.run();
+    world.assert_agree(&group, &[0, 1]);
+    let invite = world.invite(0, &group, vec![juliet]);
+    world.run();
+    world.assert_done(0, &invite);
+    // She hears of her removal before the answer comes.
+    world.tamper =
+        Box::new(|index, input| index != 2 || !matches!(input, Input::Answer(_, Ok(Answer::Done))));
+    world.pass(120);
+    world.tamper = Box::new(|_, _| true);
+    world.pass(120);
+    world.assert_done(2, &leave);
+    assert_eq!(world.count(2, |e| matches!(e, Event::Removed(_))), 1);
+    world.assert_agree(&group, &[0, 1, 2]);
 }
 
 #[test]
