@@ -82,8 +82,12 @@ impl Turn<'_> {
         from: &UserId,
         rate: Rate,
     ) -> Result<(), Stop> {
+        // It was made in a state that the room led to, until a restart.
+        let of_former_room = record.successor.is_some() && epoch > record.epoch;
         if record.by_room {
             return Err(Refusal::RoomOrders.into());
+        } else if of_former_room {
+            return Err(Refusal::Gone.into());
         } else if epoch != record.epoch {
             return Err(Refusal::WrongEpoch(record.epoch).into());
         } else if record.closed {

@@ -23,7 +23,8 @@ impl Member {
             self.try_welcomes_into(group)?;
         }
         let coming = self.record(group).and_then(|record| record.rejoin.as_ref()?.intent);
-        self.attempt_lost(group, pending.map_or(coming, |pending| pending.intent))?;
+        let wanted = pending.map_or(coming, |pending| pending.intent);
+        self.attempt_lost(group, wanted, "met the end of the group, and nothing follows here")?;
         self.fetch_handshakes(group)?;
         self.fetch_welcomes()
     }

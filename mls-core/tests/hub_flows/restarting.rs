@@ -123,7 +123,7 @@ fn a_restart_with_another_binding_is_refused() {
 }
 
 #[test]
-fn who_asks_the_way_into_a_former_group_that_its_room_ordered_hears_that_it_has_ended() {
+fn whoever_comes_to_a_former_group_that_its_room_ordered_hears_that_it_has_ended() {
     let mut world = World::new();
     let mut alice = Device::new("@alice:example.org", "ALICE");
     let rooms = RoomCreated { muc: None, ..rooms() };
@@ -142,6 +142,13 @@ fn who_asks_the_way_into_a_former_group_that_its_room_ordered_hears_that_it_has_
     let next = restarting_with(&mut world, &alice, &alice.group_id(), |group| group.muc.clear());
     register(&mut world, &next).unwrap();
     assert_eq!(world.request(&alice.user(), fetch()), Err(Refusal::Gone));
+    // From a state that its room led to, which the hub never had.
+    let mut handed_back = alice.update(world.now);
+    handed_back.epoch += 1;
+    assert_eq!(
+        world.request(&alice.user(), Request::SubmitCommit(handed_back)),
+        Err(Refusal::Gone)
+    );
 }
 
 #[test]

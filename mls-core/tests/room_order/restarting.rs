@@ -1,9 +1,12 @@
 //! A group that fell apart for good is restarted by an admin, with the hub.
 
-use mls_core::member::{Command, Event};
+use mls_core::group_settings::Settings;
+use mls_core::limits::PROOF_WAIT_MS;
+use mls_core::member::{Command, Event, SettingsCommand};
 use mls_core::policy::ROOM_REWIND_EPOCHS;
 use mls_core::wire::GroupId;
 
+use crate::handing_back::hand_back;
 use crate::network::Restarts;
 use crate::room::Room;
 
@@ -64,6 +67,32 @@ fn a_restart_brings_both_parts_into_one_group_that_the_hub_orders() {
         }
     }
     room.assert_agree(&[0, 1, 2, 3]);
+}
+
+#[test]
+fn who_has_removed_the_maker_of_a_restart_is_told_and_hears_that_the_hub_has_another_group() {
+    let mut room = Room::new(3);
+    let settings = Settings { admins_add: vec![room.world.user(1)], ..Settings::default() };
+    let command = SettingsCommand { group: room.group.clone(), settings };
+    room.world.command(0, Command::ChangeSettings(command));
+    room.world.run();
+    room.cut(&[0, 1, 1]);
+    let group = room.group.clone();
+    room.world.remove(1, &group, 0);
+    room.world.run();
+    room.hub_is_back();
+    let id = restart(&mut room, 0);
+    room.world.run();
+    restarted(&room, 0, &id);
+    let back = hand_back(&mut room.world, 1, &group);
+    room.world.run();
+    room.world.pass(PROOF_WAIT_MS / 1000 + 600);
+    let why = room.world.failure(1, &back);
+    assert!(why.contains("met the end of the group"), "{why}");
+    for index in [1, 2] {
+        let warnings = room.world.warnings(index);
+        assert!(warnings.iter().any(|it| it.contains("who made it")), "{index}: {warnings:?}");
+    }
 }
 
 #[test]

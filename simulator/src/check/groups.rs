@@ -55,7 +55,7 @@ impl World {
         let absent: Vec<_> = expected.filter(|c| !live.contains(c) && !gone(c)).collect();
         // Who lacks a PSK that a group asks for cannot come back, and is told so.
         let asks_psk = self.record.asks_psk || self.record.shut_out;
-        let excused = asks_psk || self.is_by_outsider(group);
+        let excused = asks_psk || self.is_by_outsider(group)?;
         Rule::Agreement.holds(absent.is_empty() || excused, || {
             format!("{absent:?} have leaves in g{ordinal} and do not know it")
         })?;

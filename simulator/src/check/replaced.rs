@@ -5,6 +5,7 @@ use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::policy::LEAF_IDLE_MS;
 use mls_core::wire::GroupId;
 
+use super::groups::View;
 use crate::failure::{Failure, Rule};
 use crate::record::Restart;
 use crate::step::Device;
@@ -36,7 +37,7 @@ impl World {
             return Ok(());
         }
         for client in &restart.members {
-            let is_in = self.has_come(client, restart) || self.need_not_come(client, restart);
+            let is_in = self.has_come(client, restart) || self.need_not_come(client, restart)?;
             Rule::Replaced.holds(is_in, || {
                 let (former, next) = (self.ordinal(former), self.ordinal(&restart.successor));
                 format!("{client} was in g{former}, is not in g{next}, and nobody is told")
@@ -52,20 +53,20 @@ impl World {
     }
 
     /// Whether a device is gone, or its account was put out, or somebody is told why it is not in.
-    fn need_not_come(&self, client: &ClientId, restart: &Restart) -> bool {
+    fn need_not_come(&self, client: &ClientId, restart: &Restart) -> Result<bool, Failure> {
         let Some(device) = self.record.clients.iter().position(|one| one == client) else {
-            return true;
+            return Ok(true);
         };
         let rooms = self.rooms_of(&restart.successor);
         let idle = self.now_ms >= START_MS.saturating_add(LEAF_IDLE_MS);
-        !self.counts(device)
+        Ok(!self.counts(device)
             || idle
             || !self.stays(device, rooms)
             || rooms.iter().any(|room| self.is_guest(room, &client.user()))
             || self.is_shut_out(device)
             || self.is_to_ask(device)
-            || self.is_by_outsider(&restart.successor)
-            || self.is_told_of(restart.maker, client.user().as_str())
+            || self.is_by_outsider(&restart.successor)?
+            || self.is_told_of(restart.maker, client.user().as_str()))
     }
 
     /// Whether an account was in a group whose place another one took, and was never in that: it stays in
@@ -110,9 +111,21 @@ impl World {
     }
 
     /// Whether somebody who was out of a group put this one, or one before it, into its place.
-    pub(super) fn is_by_outsider(&self, group: &GroupId) -> bool {
-        let mut outside = self.record.restarts.values().filter(|restart| restart.by_outsider);
-        outside.any(|restart| self.line_of(&restart.successor).any(|later| later == group))
+    pub(super) fn is_by_outsider(&self, group: &GroupId) -> Result<bool, Failure> {
+        for (former, restart) in &self.record.restarts {
+            let leads_here = self.line_of(&restart.successor).any(|later| later == group);
+            if leads_here && (restart.by_outsider || self.was_removed(former, restart.maker)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether those who are in a group have removed a device, of which it may not have heard.
+    fn was_removed(&self, group: &GroupId, device: Device) -> Result<bool, Failure> {
+        let client = self.record.clients.get(device);
+        let knows = |view: &View| client.is_some_and(|client| view.members.contains(client));
+        Ok(self.views(group)?.iter().any(|view| !knows(view)))
     }
 
     /// The group that has a group's place now.
