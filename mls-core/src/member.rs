@@ -99,6 +99,7 @@ mod successor;
 mod summary;
 mod unheard;
 mod verifying;
+mod warning;
 mod welcome;
 
 pub use alarm::{
@@ -112,7 +113,7 @@ pub use command::{
 pub use event::{
     AnchorsChanged, CommandDone, CommandFailed, DeviceWaiting, EpochEvent, Event, EventRecord,
     HeardFrom, Joined, KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted,
-    RewoundEvent, Sender, StartedAnew, Undecryptable, WarningEvent,
+    RewoundEvent, Sender, StartedAnew, Undecryptable, Unreadable,
 };
 pub use exporter::ExportedSecret;
 pub use identity_command::{IdentityCommand, VerifyUser};
@@ -128,6 +129,7 @@ pub use output::{KeyPackageUpload, OutgoingMessage, Output};
 pub use own_identity::{IdentitySummary, SignDeviceError};
 pub use pinned_anchors::{AnchorSource, DomainAnchors, DomainAnchorsCommand};
 pub use summary::{GroupSummary, IdentityStanding, MemberSummary, NamedAnchor};
+pub use warning::{WarningEvent, WarningKind};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -253,7 +255,7 @@ impl Member {
             }
             Input::Notice(Notice::KeyPackagesLow(_)) => Ok(()),
             Input::Notice(Notice::MembershipWarning(warning)) => {
-                self.warn(&warning.group, warning.text)
+                self.warn(&warning.group, WarningKind::HubReports, warning.text)
             }
             Input::Notice(Notice::DeviceWaiting(waiting)) => self.device_waits(waiting),
             Input::Notice(Notice::Knocked(knocked)) => self.somebody_knocks(knocked),

@@ -127,6 +127,8 @@ pub enum Line {
         /// The account that the network shows as its sender.
         #[serde(skip_serializing_if = "Option::is_none")]
         network_sender: Option<String>,
+        /// Why, for programs.
+        reason: &'static str,
         /// One sentence.
         why: String,
     },
@@ -164,12 +166,14 @@ pub enum Line {
         /// The room.
         room: String,
     },
-    /// Something about a group that people should know.
+    /// Something that people should know.
     Warning {
         /// The number.
         n: u64,
-        /// The group.
+        /// The group; empty for what belongs to none.
         group: String,
+        /// What it is about.
+        kind: &'static str,
         /// One sentence.
         text: String,
     },

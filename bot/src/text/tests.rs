@@ -147,9 +147,15 @@ fn every_line_reads_as_pinned() {
             group: GROUP.into(),
             epoch: 1,
             network_sender: None,
+            reason: "too_late",
             why: "too old".into(),
         },
-        Line::Warning { n: 1, group: GROUP.into(), text: "a message in clear".into() },
+        Line::Warning {
+            n: 1,
+            group: GROUP.into(),
+            kind: "message_in_clear",
+            text: "a message in clear".into(),
+        },
         Line::AnchorsChanged {
             n: 1,
             domain: "xmpp.example".into(),

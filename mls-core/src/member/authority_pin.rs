@@ -9,6 +9,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::Member;
 use super::hub_pin::usable;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use crate::limits::{DAY_MS, HUB_KEYS_AGAIN_MS};
 use crate::service::{Service, ServiceAddress, domain_of_service};
 use crate::store::{Space, StoreError};
@@ -200,7 +201,7 @@ impl Member {
         let text = format!(
             "{address}, which is named as the authority of this domain, is not used: {why}"
         );
-        self.warn(&GroupId::none(), text)
+        self.warn(&GroupId::none(), WarningKind::Authority, text)
     }
 
     fn authority_address(&self) -> Result<Option<String>, StoreError> {

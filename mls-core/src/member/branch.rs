@@ -18,6 +18,7 @@ use super::intents::{Branching, Stage, Step};
 use super::loaded::Loaded;
 use super::pending_proposals::to_go;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Command, Member};
 use crate::address::{ClientId, Network, UserId};
 use crate::bridge_group::BridgeGroup;
@@ -322,7 +323,11 @@ impl Member {
         }
         let failures = branching.claiming.failures.join("; ");
         if !failures.is_empty() {
-            self.warn(branch, format!("not everybody could be taken into the branch: {failures}"))?;
+            self.warn(
+                branch,
+                WarningKind::NotEverybodyAdded,
+                format!("not everybody could be taken into the branch: {failures}"),
+            )?;
         }
         self.done(number, Some(branch.clone()))
     }

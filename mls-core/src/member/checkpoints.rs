@@ -14,6 +14,7 @@ use super::alarm::{Alarm, OtherStateSeen};
 use super::loaded::Loaded;
 use super::requests::Purpose;
 use super::seen::epoch_prefix;
+use super::warning::WarningKind;
 use super::{Member, ReceivedMessage, engine_fault};
 use crate::address::ClientId;
 use crate::checkpoint::{Checkpoint, CheckpointBytes, CheckpointTbs, EpochMark};
@@ -175,7 +176,11 @@ impl Member {
         if *ignored > 1 {
             return Ok(());
         }
-        self.warn(group, "a checkpoint that nobody in the group signed was ignored")
+        self.warn(
+            group,
+            WarningKind::Refused,
+            "a checkpoint that nobody in the group signed was ignored",
+        )
     }
 
     /// A message of `sender` was read, with a good checkpoint or without.

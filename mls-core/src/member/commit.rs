@@ -19,6 +19,7 @@ use super::loaded::Loaded;
 use super::overtaken::is_needless;
 use super::requests::Purpose;
 use super::sealed_handshakes::handshake_key;
+use super::warning::WarningKind;
 use crate::engine::{EngineError, mls_time, sha256};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, COMMIT_PAUSE_MS, COMMIT_RETRY_MS};
 use crate::receipt::Receipt;
@@ -284,7 +285,9 @@ impl Member {
                 self.change_record(group, |record| record.commit_after_ms = 0)?;
                 self.commit_failed(number, group, why)
             }
-            None => self.warn(group, format!("a commit was refused: {why}")),
+            None => {
+                self.warn(group, WarningKind::CommitFailed, format!("a commit was refused: {why}"))
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use super::key_packages::Fill;
 use super::keys::{SUITE, SignatureKey};
 use super::pinned_anchors::DomainAnchors;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use crate::authority::request_certificate;
 use crate::identity::{Certificate, CertificateError, check_chain};
 use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS, REVOKED_AGAIN_MS};
@@ -166,7 +167,7 @@ impl Member {
                 if !known {
                     let text =
                         format!("this device gets no certificate of its domain's authority: {why}");
-                    self.warn(&GroupId::none(), text)?;
+                    self.warn(&GroupId::none(), WarningKind::NoCertificate, text)?;
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::group_record::{PastEpoch, PendingCommit, Rejoin, State};
 use super::loaded::Loaded;
 use super::membership_log::{changes, new_keys};
 use super::pending_proposals::hub_removes_all;
+use super::warning::WarningKind;
 use super::{Event, Member};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -205,7 +206,11 @@ impl Member {
         self.take_pending(group)?;
         self.delete_secrets(group)?;
         self.forget_early(group)?;
-        self.warn(group, "this device lost the group's state and tries to come back")?;
+        self.warn(
+            group,
+            WarningKind::CannotFollow,
+            "this device lost the group's state and tries to come back",
+        )?;
         self.change_record(group, |record| {
             record.state = State::Rejoining;
             record.proposals_since_ms = None;

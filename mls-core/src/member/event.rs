@@ -2,6 +2,7 @@
 
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::warning::WarningEvent;
 use super::{AlarmEvent, CommandId, DeviceCertified, LoneDevice, MembershipChange};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::wire::{Digest, GroupId};
@@ -48,7 +49,7 @@ pub enum Event {
     Removed(RemovedEvent) = 6u8,
     /// A message cannot be read.
     Undecryptable(Undecryptable) = 7u8,
-    /// A message in clear came in a room that is bound to a group: nobody should trust it.
+    /// Something that people should know.
     Warning(WarningEvent) = 8u8,
     /// The pool of key packages was filled.
     KeyPackagesPublished(u32) = 9u8,
@@ -241,18 +242,27 @@ pub struct Undecryptable {
     pub epoch: u64,
     /// The account that the network shows as its sender.
     pub network_sender: Option<UserId>,
-    /// One sentence.
+    /// Why, for programs.
+    pub reason: Unreadable,
+    /// One sentence for people.
     pub why: String,
 }
 
-/// Something about a group that people should know.
-#[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
+/// Why a message cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
-pub struct WarningEvent {
-    /// The group.
-    pub group: GroupId,
-    /// One sentence.
-    pub text: String,
+#[repr(u8)]
+pub enum Unreadable {
+    /// It came so late that the keys of its epoch are deleted.
+    TooLate = 1u8,
+    /// Its key was used or deleted: another message had its place, or it is too far from the last one.
+    NoKey = 2u8,
+    /// It does not open: somebody altered or made it up, or it was made in another state of the group.
+    Broken = 3u8,
+    /// The handshakes that lead to its epoch did not come in time.
+    NoHandshakes = 4u8,
+    /// Too many messages wait for handshakes.
+    TooManyWait = 5u8,
 }
 
 /// The first message or new leaf of a member who was added while this device was in the group. Before
@@ -308,7 +318,7 @@ crate::codec_properties::hold!(
     RemovedEvent,
     RewoundEvent,
     Undecryptable,
-    WarningEvent,
+    Unreadable,
     DeviceWaiting,
     HeardFrom,
     KnockedEvent,

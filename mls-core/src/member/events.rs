@@ -3,7 +3,8 @@
 //! Unseen events have no bound of their own: they are the user's messages, and a bound would
 //! lose them.
 
-use super::{Event, EventRecord, Member, Output, WarningEvent};
+use super::warning::{WarningEvent, WarningKind};
+use super::{Event, EventRecord, Member, Output};
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
@@ -30,9 +31,10 @@ impl Member {
     pub(super) fn warn(
         &mut self,
         group: &GroupId,
+        kind: WarningKind,
         text: impl Into<String>,
     ) -> Result<(), StoreError> {
-        let event = Event::Warning(WarningEvent { group: group.clone(), text: text.into() });
+        let event = Event::Warning(WarningEvent { group: group.clone(), kind, text: text.into() });
         self.emit(event).map(|_| ())
     }
 

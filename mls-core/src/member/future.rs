@@ -7,6 +7,7 @@ use mls_rs::group::ContentType;
 use mls_rs::{MlsMessage, MlsMessageDescription};
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
+use super::event::Unreadable;
 use super::group_record::State;
 use super::requests::Purpose;
 use super::seen::{group_prefix, message_key};
@@ -91,7 +92,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         if self.future.get(group).is_some_and(|b| b.count >= FUTURE_MESSAGES_MAX) {
             let why = "too many messages wait for handshakes that did not come";
-            return self.undecryptable(group, epoch, &received, why);
+            return self.undecryptable(group, epoch, &received, Unreadable::TooManyWait, why);
         }
         self.keep(group, epoch, hash, received)
     }
@@ -259,7 +260,8 @@ impl Member {
         for waiting in old.into_iter().filter(|_| known) {
             let epoch = waiting.epoch;
             let why = "the handshakes before it did not come within a day";
-            self.undecryptable(group, epoch, &waiting.into_received(), why)?;
+            let (received, reason) = (waiting.into_received(), Unreadable::NoHandshakes);
+            self.undecryptable(group, epoch, &received, reason, why)?;
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use super::keys::SignatureKey;
 use super::loaded::Loaded;
 use super::one_commit::Plan;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Command, Member};
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
@@ -242,7 +243,7 @@ impl Member {
         match self.intents.values().find(changes).map(|intent| intent.number) {
             Some(number) => self.fail(number, why),
             None if self.is_known_revoked()? => Ok(()),
-            None => self.warn(group, why),
+            None => self.warn(group, WarningKind::NoCertificate, why),
         }
     }
 

@@ -15,6 +15,7 @@ use super::loaded::Loaded;
 use super::pending_proposals::to_go;
 use super::requests::Purpose;
 use super::seen::group_prefix;
+use super::warning::WarningKind;
 use super::{Member, engine_fault, is_storage_fault};
 use crate::door;
 use crate::engine::mls_time;
@@ -110,7 +111,11 @@ impl Member {
                 Ok(Turn::Settled)
             }
             Err(error) => {
-                self.warn(&group, format!("a handshake was ignored: {error}"))?;
+                self.warn(
+                    &group,
+                    WarningKind::Refused,
+                    format!("a handshake was ignored: {error}"),
+                )?;
                 Ok(Turn::Settled)
             }
         }
@@ -197,12 +202,16 @@ impl Member {
         self.request(Purpose::Report, Request::ReportInvalid(report))?;
         if receipt.tbs.kind == ReceiptKind::Proposal {
             self.change_record(group, |record| record.last_receipt = Some(receipt.clone()))?;
-            return self.warn(group, format!("a proposal (seq {seq}) is not valid: {why}"));
+            return self.warn(
+                group,
+                WarningKind::Refused,
+                format!("a proposal (seq {seq}) is not valid: {why}"),
+            );
         }
         self.change_record(group, |record| record.broken_seq = Some(seq))?;
         let text =
             format!("a commit (seq {seq}) is not valid: {why}; this device tries to come back");
-        self.warn(group, text)
+        self.warn(group, WarningKind::CannotFollow, text)
     }
 
     /// Keeps a handshake that came before its turn.
@@ -324,26 +333,6 @@ impl Member {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The hub says that this device is not in the group. Its homeserver could say so as well, so
-    /// nothing is given up for it: only the commit that removes a leaf proves that it is gone.
-    pub(super) fn shut_out(
-        &mut self,
-        group: &GroupId,
-        refusal: &Refusal,
-    ) -> Result<(), StoreError> {
-        if self.record(group).is_none_or(|record| record.shut_out) {
-            return Ok(());
-        }
-        self.change_record(group, |record| record.shut_out = true)?;
-        self.warn(
-            group,
-            format!(
-                "the hub does not tell how the group goes on ({refusal}); what others say from now \
-                 on may be missing. Somebody in the group can say whether this device is still in it"
-            ),
-        )
     }
 }
 

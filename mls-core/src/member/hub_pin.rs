@@ -3,6 +3,7 @@
 use super::Member;
 use super::key_packages::Fill;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use crate::limits::{HUB_INFO_AGAIN_MS, HUB_INFO_AT_ONCE_MS, HUB_KEYS_AGAIN_MS};
 use crate::policy::CIPHER_SUITES;
 use crate::service::Service;
@@ -66,19 +67,23 @@ impl Member {
             if info.seal_key != pinned.seal_key {
                 let text = "the hub, or a server before it, shows another seal key beside the receipt \
                             key that this device knows: it is not used";
-                return self.warn(&GroupId::none(), text);
+                return self.warn(&GroupId::none(), WarningKind::Hub, text);
             }
             return self.anchors_of_hub(info);
         }
         if !info.takes_the_place_of(pinned) || !info.has_good_seal_key() {
             let text = "the hub shows another key, and the one that this device knows has not signed \
                         for it: it is not believed";
-            return self.warn(&GroupId::none(), text);
+            return self.warn(&GroupId::none(), WarningKind::Hub, text);
         }
         self.pin(info)?;
         self.hurry_all_requests()?;
         self.touched.extend(self.groups.keys().cloned());
-        self.warn(&GroupId::none(), "the hub has a new key, for which its old one has signed")
+        self.warn(
+            &GroupId::none(),
+            WarningKind::Hub,
+            "the hub has a new key, for which its old one has signed",
+        )
     }
 
     /// The hub said who it is.
@@ -99,7 +104,7 @@ impl Member {
             Err(why) => {
                 let text = format!("the hub cannot be used: {why}");
                 self.fail_waiting_creates(&text)?;
-                return self.warn(&GroupId::none(), text);
+                return self.warn(&GroupId::none(), WarningKind::Hub, text);
             }
         }
         self.hurry_all_requests()?;

@@ -5,6 +5,7 @@ use super::commit::Changes;
 use super::intents::{Inviting, Stage, Step};
 use super::propose::{Next, proposed_to_add};
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Command, Member, MembersCommand, ProposeCommand, Wish};
 use crate::address::UserId;
 use crate::identity::clients;
@@ -39,7 +40,11 @@ impl Member {
             return self.fail(number, why).map(|()| Step::Next);
         }
         if !failures.is_empty() {
-            self.warn(&group, format!("not everybody could be added: {failures}"))?;
+            self.warn(
+                &group,
+                WarningKind::NotEverybodyAdded,
+                format!("not everybody could be added: {failures}"),
+            )?;
         }
         self.done(number, Some(group)).map(|()| Step::Next)
     }

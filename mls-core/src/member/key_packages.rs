@@ -15,6 +15,7 @@ use mls_rs_core::key_package::KeyPackageData;
 use super::engine_storage::{KEY_PACKAGE, MemberClient};
 use super::intents::{Intent, Stage, Step};
 use super::keys::SUITE;
+use super::warning::WarningKind;
 use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
 use crate::address::Network;
 use crate::engine::{cipher_suite, sha256_parts};
@@ -193,7 +194,7 @@ impl Member {
                 "the homeserver gives no one-time key packages back: up to {staying} from before stay \
                  there, each until it is used or has ended"
             );
-            self.warn(&GroupId::none(), text)?;
+            self.warn(&GroupId::none(), WarningKind::KeyPackagesStay, text)?;
         }
         self.fill_pools(Fill::Whole)
     }

@@ -16,6 +16,7 @@ use super::event::EpochEvent;
 use super::group_record::State;
 use super::membership_log::ChangeKind;
 use super::seen::group_prefix;
+use super::warning::WarningKind;
 use crate::address::{ClientId, UserId};
 use crate::identity::client_id;
 use crate::limits::{KNOWN_IDENTITIES_MAX, MEMBERS_MAX};
@@ -228,7 +229,7 @@ impl Member {
              them",
             user.address()
         );
-        self.warn(group, text)
+        self.warn(group, WarningKind::OtherKey, text)
     }
 
     /// A leaf that nothing soundly signs: told once, if it is a verified user's.

@@ -8,6 +8,7 @@ use mls_rs_core::identity::Credential;
 use super::Member;
 use super::credentials::SCHEMES;
 use super::keys::SignatureKey;
+use super::warning::WarningKind;
 use crate::identity::is_revoked;
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
@@ -46,7 +47,7 @@ impl Member {
         }
         if !self.is_known_revoked()? {
             self.overlay.write(TOLD, KEY, &self.now_ms)?;
-            self.warn(&GroupId::none(), REVOKED)?;
+            self.warn(&GroupId::none(), WarningKind::OwnDeviceRevoked, REVOKED)?;
         }
         self.want_credentials()
     }
@@ -57,7 +58,7 @@ impl Member {
             return Ok(());
         }
         self.overlay.delete(TOLD, KEY);
-        self.warn(&GroupId::none(), GIVEN_BACK)
+        self.warn(&GroupId::none(), WarningKind::CountsAgain, GIVEN_BACK)
     }
 
     fn is_any_taken_back(&self) -> Result<bool, StoreError> {

@@ -13,6 +13,7 @@ use mls_rs::group::proposal::Proposal;
 use super::Member;
 use super::commit::Changes;
 use super::loaded::Loaded;
+use super::warning::WarningKind;
 use crate::policy::COMMIT_RANK_STEP_MS;
 use crate::rules::removed_by_hub;
 use crate::store::StoreError;
@@ -62,7 +63,11 @@ impl Member {
             Ok(()) => Ok(true),
             Err(error) => {
                 self.pause_commits(group)?;
-                self.warn(group, format!("no commit could be made: {error}"))?;
+                self.warn(
+                    group,
+                    WarningKind::CommitFailed,
+                    format!("no commit could be made: {error}"),
+                )?;
                 Ok(false)
             }
         }

@@ -10,11 +10,12 @@ use mls_rs::error::MlsError;
 use mls_rs::group::ReceivedMessage as Received;
 
 use super::epoch_change::client_at;
-use super::event::{MessageEvent, Sender, Undecryptable};
+use super::event::{MessageEvent, Sender, Undecryptable, Unreadable};
 use super::group_record::{GroupRecord, State};
 use super::loaded::Loaded;
 use super::seen::message_key;
 use super::send::OWN_MESSAGE;
+use super::warning::WarningKind;
 use super::{Event, Member, ReceivedMessage, engine_fault, is_storage_fault};
 use crate::address::{ClientId, RoomAddress, UserId};
 use crate::door::{self, ApplicationMessage, DoorError};
@@ -94,7 +95,11 @@ impl Member {
             return Ok(());
         };
         let who = sender.map_or("somebody".to_owned(), |user| user.address());
-        self.warn(&group, format!("{who} sent a message in clear into {room}: anybody can read it"))
+        self.warn(
+            &group,
+            WarningKind::MessageInClear,
+            format!("{who} sent a message in clear into {room}: anybody can read it"),
+        )
     }
 
     /// Decrypts a message of this epoch or of one not long past, unless it was dealt with.
@@ -159,7 +164,7 @@ impl Member {
                     self.unmark_seen(group, epoch, hash);
                     return self.read_on_branches(group, hash, message, received);
                 }
-                self.undecryptable(group, epoch, &received, error.to_string())
+                self.undecryptable(group, epoch, &received, reason(&error), error.to_string())
             }
         }
     }
@@ -223,12 +228,14 @@ impl Member {
         group: &GroupId,
         epoch: u64,
         received: &ReceivedMessage,
+        reason: Unreadable,
         why: impl Into<String>,
     ) -> Result<(), StoreError> {
         let event = Undecryptable {
             group: group.clone(),
             epoch,
             network_sender: received.sender.clone(),
+            reason,
             why: why.into(),
         };
         self.emit(Event::Undecryptable(event)).map(|_| ())
@@ -255,9 +262,11 @@ impl Member {
         match error {
             DoorError::TooOld if epoch < joined => Ok(()),
             DoorError::TooOld => self.late(group, epoch, hash, error, received),
-            error => {
-                self.warn(group, format!("something in {} was refused: {error}", received.room))
-            }
+            error => self.warn(
+                group,
+                WarningKind::Refused,
+                format!("something in {} was refused: {error}", received.room),
+            ),
         }
     }
 
@@ -272,7 +281,10 @@ impl Member {
     ) -> Result<(), StoreError> {
         match self.own_content(group, epoch, hash)? {
             Some(content) => self.came_home(group, epoch, hash, content, received),
-            None => self.undecryptable(group, epoch, received, error.to_string()),
+            None => {
+                let why = error.to_string();
+                self.undecryptable(group, epoch, received, Unreadable::TooLate, why)
+            }
         }
     }
 
@@ -294,6 +306,14 @@ fn left_untouched(error: &MlsError) -> bool {
             | MlsError::KeyMissing(_)
             | MlsError::InvalidFutureGeneration(_)
     )
+}
+
+fn reason(error: &MlsError) -> Unreadable {
+    match error {
+        MlsError::EpochNotFound => Unreadable::TooLate,
+        MlsError::KeyMissing(_) | MlsError::InvalidFutureGeneration(_) => Unreadable::NoKey,
+        _ => Unreadable::Broken,
+    }
 }
 
 /// The sender and the content; nothing for a message of our own.

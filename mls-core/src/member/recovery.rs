@@ -29,11 +29,13 @@ use super::engine_storage::{self, Slot};
 use super::group_record::{GroupRecord, Rejoin};
 use super::handshake::{Processed, process};
 use super::loaded::Loaded;
+use super::warning::WarningKind;
 use super::{Command, Member, engine_fault};
 use crate::limits::{HANDSHAKES_REMEMBERED, PREVIOUS_STATE_BYTES_MAX, RETURN_ATTEMPTS_MAX};
 use crate::receipt::{Receipt, ReceiptKind};
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
+use crate::wire::refusal::Refusal;
 
 /// The state of each group before its last commit.
 const PREVIOUS: Space = "previous_state";
@@ -236,6 +238,24 @@ impl Member {
     pub(super) fn is_in_vain(&self, group: &GroupId, command: &Command) -> bool {
         let waits = matches!(command, Command::HoldPsk(_) | Command::DenyKnock(_));
         !waits && self.has_given_up(group)
+    }
+
+    /// The hub says that this device is not in the group. Its homeserver could say so as well, so
+    /// nothing is given up for it: only the commit that removes a leaf proves that it is gone.
+    pub(super) fn shut_out(
+        &mut self,
+        group: &GroupId,
+        refusal: &Refusal,
+    ) -> Result<(), StoreError> {
+        if self.record(group).is_none_or(|record| record.shut_out) {
+            return Ok(());
+        }
+        self.change_record(group, |record| record.shut_out = true)?;
+        let text = format!(
+            "the hub does not tell how the group goes on ({refusal}); what others say from now on may be missing. \
+             Somebody in the group can say whether this device is still in it"
+        );
+        self.warn(group, WarningKind::CannotFollow, text)
     }
 
     /// This device follows the group again.

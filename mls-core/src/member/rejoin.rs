@@ -15,6 +15,7 @@ use super::group_record::{GroupRecord, Rejoin, State};
 use super::intents::Step;
 use super::membership_log::{ChangeKind, Proposer};
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
@@ -242,7 +243,11 @@ impl Member {
             None if never_joined => Ok(()),
             // That was told, and it may be told often. What this device sees itself is said each time.
             None if out && record.shut_out && why.starts_with(REFUSES) => Ok(()),
-            None => self.warn(group, format!("no way back into the group: {why}")),
+            None => self.warn(
+                group,
+                WarningKind::NoWayBack,
+                format!("no way back into the group: {why}"),
+            ),
         }
     }
 
@@ -309,7 +314,11 @@ impl Member {
         let Some(record) = self.record(group).cloned() else { return Ok(()) };
         let Some(pending) = &record.pending else { return Ok(()) };
         if let Err(error) = follows_base(&record, receipt, self.now_ms) {
-            return self.warn(group, format!("a handshake was ignored: {error}"));
+            return self.warn(
+                group,
+                WarningKind::Refused,
+                format!("a handshake was ignored: {error}"),
+            );
         }
         self.forget_request(&pending.request);
         self.loaded.remove(group);

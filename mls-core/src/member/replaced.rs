@@ -14,6 +14,7 @@ use super::event::Restarted;
 use super::group_record::{GroupRecord, State};
 use super::intents::Stage;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Command, Event, Member};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::BridgeGroup;
@@ -258,7 +259,7 @@ impl Member {
         changed.retain(|client| added.contains(client));
         for client in changed {
             let text = format!("{client} has another key than it had in {former}: ask them");
-            self.warn(group, text)?;
+            self.warn(group, WarningKind::OtherKey, text)?;
         }
         Ok(())
     }

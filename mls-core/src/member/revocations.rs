@@ -9,6 +9,7 @@ mod lists;
 pub(super) use self::lists::open;
 use self::lists::{Taken, newest_until_s, read, take};
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Member, loaded::Loaded};
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -63,8 +64,12 @@ impl Member {
             match take(&self.overlay, self.now_ms, list)? {
                 Taken::Known => {}
                 Taken::Newer { says_more } => (newer, news) = (true, news | says_more),
-                Taken::Older => self.warn(&GroupId::none(), OLDER_LIST)?,
-                Taken::Broken(error) => self.warn(&GroupId::none(), format!("the hub: {error}"))?,
+                Taken::Older => self.warn(&GroupId::none(), WarningKind::Authority, OLDER_LIST)?,
+                Taken::Broken(error) => self.warn(
+                    &GroupId::none(),
+                    WarningKind::Authority,
+                    format!("the hub: {error}"),
+                )?,
             }
         }
         if !newer {
@@ -118,7 +123,7 @@ impl Member {
             let text = format!(
                 "{client} was revoked: what it says is not its user's word any more; the hub has it removed"
             );
-            self.warn(group, text)?;
+            self.warn(group, WarningKind::MemberRevoked, text)?;
         }
         Ok(())
     }
@@ -136,7 +141,7 @@ impl Member {
             return Ok(());
         }
         self.revocations.told_old_ms = self.now_ms;
-        self.warn(&GroupId::none(), NO_FRESH_LIST)
+        self.warn(&GroupId::none(), WarningKind::Authority, NO_FRESH_LIST)
     }
 }
 

@@ -4,6 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::group_record::State;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use super::{Member, Output};
 use crate::address::RoomAddress;
 use crate::limits::{FIND_GROUP_AFTER_MS, INVITATION_WAIT_MS};
@@ -171,7 +172,7 @@ impl Member {
         why: String,
     ) -> Result<(), StoreError> {
         if self.welcomes.is_empty() {
-            return self.warn(&group, why);
+            return self.warn(&group, WarningKind::RoomNotEntered, why);
         }
         let tell_ms = self.now_ms.saturating_add(INVITATION_WAIT_MS);
         self.uninvited.entry(room.clone()).or_insert(Uninvited { tell_ms, group, why });
@@ -192,7 +193,7 @@ impl Member {
         let due: Vec<_> =
             self.uninvited.extract_if(.., |_, uninvited| uninvited.tell_ms <= now_ms).collect();
         for (_, uninvited) in due {
-            self.warn(&uninvited.group, uninvited.why)?;
+            self.warn(&uninvited.group, WarningKind::RoomNotEntered, uninvited.why)?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::group_record::State;
 use super::loaded::Loaded;
 use super::requests::Purpose;
 use super::seen::{epoch_prefix, group_prefix};
+use super::warning::WarningKind;
 use crate::address::ClientId;
 use crate::engine::EngineError;
 use crate::limits::{HANDSHAKES_REMEMBERED, UNOPENED_PER_EPOCH_MAX};
@@ -149,7 +150,7 @@ impl Member {
                 "handshakes of epoch {epoch} do not open under its key: {by} gave the hub another, or \
                  they were altered on the way; they are fetched from the hub"
             );
-            self.warn(group, text)?;
+            self.warn(group, WarningKind::Refused, text)?;
         }
         self.fetch_handshakes(group)
     }

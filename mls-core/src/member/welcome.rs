@@ -13,6 +13,7 @@ use super::enter::Admitted;
 use super::group_record::State;
 use super::replaced_proof::Unproven;
 use super::requests::Purpose;
+use super::warning::WarningKind;
 use crate::limits::WELCOMES_WAITING_MAX;
 use crate::overlay::{Overlay, decode};
 use crate::receipt::Receipt;
@@ -190,7 +191,11 @@ impl Member {
             return Ok(());
         }
         self.handled(&id);
-        self.warn(&welcome.group, format!("a Welcome was refused: {why}"))
+        self.warn(
+            &welcome.group,
+            WarningKind::WelcomeRefused,
+            format!("a Welcome was refused: {why}"),
+        )
     }
 
     fn judge(&mut self, welcome: &Welcome, hub: &HubInfo) -> Result<Verdict, StoreError> {

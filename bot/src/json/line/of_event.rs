@@ -2,7 +2,9 @@
 
 use mls_core::address::ClientId;
 use mls_core::content::{self, Content, Purpose};
-use mls_core::member::{Event, EventRecord, Joined, MessageEvent, Undecryptable};
+use mls_core::member::{
+    Event, EventRecord, Joined, MessageEvent, Undecryptable, Unreadable, WarningKind,
+};
 
 use super::Line;
 use crate::json::{AlarmLine, RoomLine};
@@ -54,7 +56,8 @@ impl From<&EventRecord> for Line {
                 Self::KnockDenied { n, room: denied.room.address.clone() }
             }
             Event::Warning(warning) => {
-                Self::Warning { n, group: warning.group.to_string(), text: warning.text.clone() }
+                let (group, text) = (warning.group.to_string(), warning.text.clone());
+                Self::Warning { n, group, kind: warning_name(warning.kind), text }
             }
             Event::StartedAnew(anew) => Self::StartedAnew {
                 n,
@@ -150,7 +153,40 @@ fn line_of_undecryptable(n: u64, lost: &Undecryptable) -> Line {
         group: lost.group.to_string(),
         epoch: lost.epoch,
         network_sender: lost.network_sender.as_ref().map(ToString::to_string),
+        reason: unreadable_name(lost.reason),
         why: lost.why.clone(),
+    }
+}
+
+fn unreadable_name(reason: Unreadable) -> &'static str {
+    match reason {
+        Unreadable::TooLate => "too_late",
+        Unreadable::NoKey => "no_key",
+        Unreadable::Broken => "broken",
+        Unreadable::NoHandshakes => "no_handshakes",
+        Unreadable::TooManyWait => "too_many_wait",
+    }
+}
+
+fn warning_name(kind: WarningKind) -> &'static str {
+    match kind {
+        WarningKind::MessageInClear => "message_in_clear",
+        WarningKind::Refused => "refused",
+        WarningKind::WelcomeRefused => "welcome_refused",
+        WarningKind::RoomNotEntered => "room_not_entered",
+        WarningKind::NotEverybodyAdded => "not_everybody_added",
+        WarningKind::CannotFollow => "cannot_follow",
+        WarningKind::NoWayBack => "no_way_back",
+        WarningKind::CommitFailed => "commit_failed",
+        WarningKind::OtherKey => "other_key",
+        WarningKind::Hub => "hub",
+        WarningKind::Authority => "authority",
+        WarningKind::MemberRevoked => "member_revoked",
+        WarningKind::OwnDeviceRevoked => "own_device_revoked",
+        WarningKind::CountsAgain => "counts_again",
+        WarningKind::NoCertificate => "no_certificate",
+        WarningKind::KeyPackagesStay => "key_packages_stay",
+        WarningKind::HubReports => "hub_reports",
     }
 }
 

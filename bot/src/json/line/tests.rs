@@ -11,7 +11,7 @@ use mls_core::member::{
     KnockDeniedEvent, KnockedEvent, LogForked, LoneDevice, MemberSummary, MembershipChange,
     MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked, NotLogged,
     OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable,
-    UnsignedDevice, VerifiedUserChanged, WarningEvent,
+    Unreadable, UnsignedDevice, VerifiedUserChanged, WarningEvent, WarningKind,
 };
 use mls_core::transparency::{
     HeadSigner, Issued, LogEntry, LogEvidence, RevocationReason, Revoked, SerialNumber, ShownHead,
@@ -105,9 +105,14 @@ fn events() -> Vec<Event> {
             group: group(),
             epoch: 1,
             network_sender: Some(carol),
+            reason: Unreadable::TooLate,
             why: "its epoch is no longer kept".into(),
         }),
-        Event::Warning(WarningEvent { group: group(), text: "a message in clear".into() }),
+        Event::Warning(WarningEvent {
+            group: group(),
+            kind: WarningKind::MessageInClear,
+            text: "a message in clear".into(),
+        }),
         Event::KeyPackagesPublished(100),
         Event::DeviceWaiting(DeviceWaiting { group: group(), client: bob() }),
         Event::HeardFrom(HeardFrom { group: group(), client: bob() }),

@@ -5,6 +5,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::super::Member;
 use super::super::alarm::{Alarm, LogForked};
+use super::super::warning::WarningKind;
 use super::Watch;
 use super::own::forget_entries;
 use super::proofs::PROVEN;
@@ -109,7 +110,7 @@ impl Member {
             two.second.head.in_words(),
             two.first.head.in_words(),
         );
-        self.warn(&GroupId::none(), text)?;
+        self.warn(&GroupId::none(), WarningKind::Authority, text)?;
         self.look_into_log(0)?;
         self.done(number, None)
     }

@@ -6,6 +6,7 @@ use mls_rs_core::identity::Credential;
 use super::super::Member;
 use super::super::keys::SUITE;
 use super::super::requests::Purpose;
+use super::super::warning::WarningKind;
 use super::Watch;
 use crate::store::StoreError;
 use crate::transparency::{HeadSigner, LogError, LogView, SignedTreeHead};
@@ -61,7 +62,11 @@ impl Member {
                 self.read_leaves(watch)
             }
             Err(LogError::Forked(two)) => self.log_forked(watch, *two, signer),
-            Err(error) => self.warn(&GroupId::none(), format!("the authority: {error}")),
+            Err(error) => self.warn(
+                &GroupId::none(),
+                WarningKind::Authority,
+                format!("the authority: {error}"),
+            ),
         }
     }
 
@@ -90,7 +95,11 @@ impl Member {
     fn head_is_unsigned(&mut self) -> Result<(), StoreError> {
         self.log.unsigned = self.log.unsigned.saturating_add(1);
         if self.log.unsigned > 1 {
-            return self.warn(&GroupId::none(), format!("the authority: {}", LogError::Signature));
+            return self.warn(
+                &GroupId::none(),
+                WarningKind::Authority,
+                format!("the authority: {}", LogError::Signature),
+            );
         }
         let purpose = Purpose::Credential(SUITE.into());
         if self.is_asking(|asked| *asked == purpose) {

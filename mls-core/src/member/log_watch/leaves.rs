@@ -2,6 +2,7 @@
 
 use super::super::Member;
 use super::super::requests::Purpose;
+use super::super::warning::WarningKind;
 use super::Watch;
 use crate::limits::LOG_OWN_LEAVES_MAX;
 use crate::store::StoreError;
@@ -26,7 +27,7 @@ impl Member {
         if !watch.frontier.is_tree_of(&head).unwrap_or_default() {
             (watch.frontier, watch.own) = (Frontier::default(), Vec::new());
             self.save_watch(&watch)?;
-            return self.warn(&GroupId::none(), OTHER_LOG);
+            return self.warn(&GroupId::none(), WarningKind::Authority, OTHER_LOG);
         }
         self.save_watch(&watch)?;
         self.read_own_entries(&watch)?;
@@ -54,12 +55,12 @@ impl Member {
                     watch.own.truncate(LOG_OWN_LEAVES_MAX);
                     let text =
                         "the log of certificates has more entries of this user than are looked at";
-                    self.warn(&GroupId::none(), text)?;
+                    self.warn(&GroupId::none(), WarningKind::Authority, text)?;
                 }
                 self.read_leaves(watch)
             }
             // Nothing, or more than there is.
-            Ok(_) => self.warn(&GroupId::none(), OTHER_LOG),
+            Ok(_) => self.warn(&GroupId::none(), WarningKind::Authority, OTHER_LOG),
             // Of a page that was asked for twice, or what is kept is damaged: from the beginning, next time.
             Err(_) => {
                 (watch.frontier, watch.own) = (Frontier::default(), Vec::new());

@@ -9,6 +9,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use super::super::alarm::Alarm;
 use super::super::keys::SignatureKey;
 use super::super::requests::Purpose;
+use super::super::warning::WarningKind;
 use super::super::{Event, Member};
 use super::Watch;
 use crate::address::ClientId;
@@ -144,7 +145,7 @@ impl Member {
         match watch.own.len() {
             0 => Ok(()),
             left if left < before => self.read_own_entries(&watch),
-            _ => self.warn(&GroupId::none(), HIDDEN),
+            _ => self.warn(&GroupId::none(), WarningKind::Authority, HIDDEN),
         }
     }
 
@@ -201,9 +202,11 @@ impl Member {
         match asked {
             Asked::Before => Ok(()),
             _ if revoked.client == self.client && self.is_known_revoked()? => Ok(()),
-            _ => {
-                self.warn(&GroupId::none(), format!("{} of this user was revoked", revoked.client))
-            }
+            _ => self.warn(
+                &GroupId::none(),
+                WarningKind::OwnDeviceRevoked,
+                format!("{} of this user was revoked", revoked.client),
+            ),
         }
     }
 }

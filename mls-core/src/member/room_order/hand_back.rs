@@ -12,6 +12,7 @@ use mls_rs_core::extension::ExtensionList;
 use super::super::Member;
 use super::super::group_record::GroupRecord;
 use super::super::handshake::signed;
+use super::super::warning::WarningKind;
 use super::branch::Nodes;
 use super::waiting::Waiting;
 use crate::bridge_group::{BridgeGroup, Order};
@@ -68,7 +69,11 @@ impl Member {
             return Ok(());
         }
         if let Err(error) = receipt.follows(last, self.now_ms) {
-            return self.warn(group, format!("a handshake was ignored: {error}"));
+            return self.warn(
+                group,
+                WarningKind::Refused,
+                format!("a handshake was ignored: {error}"),
+            );
         }
         let (hash, epoch) = (sha256(message), receipt.tbs.epoch);
         let handed = HandedBack { receipt, message: message.to_vec() };

@@ -4,6 +4,7 @@
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::super::seen::{epoch_prefix, group_prefix, message_key};
+use super::super::warning::WarningKind;
 use super::super::{Member, ReceivedMessage};
 use super::branch::{Nodes, way_to};
 use crate::address::UserId;
@@ -121,7 +122,11 @@ impl Member {
         }
         let of_sender = waiting.iter().filter(|other| other.sender == commit.sender).count();
         if waiting.len() >= ROOM_COMMITS_WAITING_MAX || of_sender >= ROOM_COMMITS_PER_SENDER_MAX {
-            self.warn(group, "a commit was ignored: too many wait that cannot be read")?;
+            self.warn(
+                group,
+                WarningKind::Refused,
+                "a commit was ignored: too many wait that cannot be read",
+            )?;
             return Ok(false);
         }
         self.save_waiting(group, commit).map(|()| true)
