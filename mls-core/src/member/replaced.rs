@@ -24,6 +24,9 @@ use crate::wire::GroupId;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::welcome::Welcome;
 
+/// What helps whom somebody added who may not end the group that another replaces.
+const ASK: &str = "an admin of it has to remove this device there, and invite it again";
+
 impl Member {
     /// The group that has taken a group's place, where this device is in it.
     pub(super) fn live_successor(&self, former: &GroupId) -> Option<GroupId> {
@@ -38,8 +41,8 @@ impl Member {
         let former = match self.record(&named).map(was_here) {
             Some(true) => named,
             // It was restarted again before this device came into it: what it replaced ends here.
-            Some(false) => self.live_in(&bound.rooms()).unwrap_or(named),
-            None => self.live_in(&bound.rooms())?,
+            Some(false) => self.live_in(&bound.rooms(), new).unwrap_or(named),
+            None => self.live_in(&bound.rooms(), new)?,
         };
         let ends = match self.record(&former)?.state {
             State::Live | State::Rejoining => true,
@@ -52,7 +55,7 @@ impl Member {
 
     /// Whether a group was the first in its rooms, and this device is in one that came after a restart.
     pub(super) fn is_superseded(&self, group: &GroupId, bound: &BridgeGroup) -> bool {
-        let live = self.live_in(&bound.rooms()).filter(|live| live != group);
+        let live = self.live_in(&bound.rooms(), group);
         let here = live.and_then(|live| self.engine.load_group(&live.0).ok());
         let here = here.map(|here| BridgeGroup::from_extensions(&here.context().extensions));
         bound.replaced().is_none()
@@ -81,10 +84,11 @@ impl Member {
         }
     }
 
-    /// The group of this device that has these rooms.
-    fn live_in(&self, rooms: &[RoomAddress]) -> Option<GroupId> {
+    /// The other group of this device that has these rooms.
+    fn live_in(&self, rooms: &[RoomAddress], but: &GroupId) -> Option<GroupId> {
         let live = |record: &&GroupRecord| {
-            matches!(record.state, State::Live | State::Rejoining) && was_here(record)
+            let live = matches!(record.state, State::Live | State::Rejoining);
+            live && was_here(record) && record.group != *but
         };
         let mut live = self.groups.values().filter(live);
         live.find(|record| record.rooms == rooms).map(|record| record.group.clone())
@@ -188,9 +192,9 @@ impl Member {
             leaf.signature_key == by.signature_key && client_id(leaf).as_ref() == Ok(&client)
         };
         if !bound.is_ok_and(|bound| bound.is_admin(&client.user())) {
-            Err(format!("{client}, who made it, was no admin of that"))
+            Err(format!("{client}, who added this device, was no admin of that: {ASK}"))
         } else if !here.roster().member_identities_iter().any(same) {
-            Err(format!("{client}, who made it, had another key in that: ask them"))
+            Err(format!("{client}, who added this device, had another key in that: ask them"))
         } else {
             Ok(client)
         }

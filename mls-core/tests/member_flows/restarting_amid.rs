@@ -1,11 +1,11 @@
 //! Restart of a group in which something else is under way: somebody leaves it, or it has ended.
 
-use mls_core::member::{Command, Input};
+use mls_core::member::{Command, Event, Input};
 use mls_core::wire::{Answer, Notice};
 
 use crate::network::World;
 use crate::starting_anew::ended_by_a_device_that_vanished;
-use crate::story::four;
+use crate::story::{ROMEO, four};
 
 fn no_groups(world: &World, index: usize) -> bool {
     world.nodes[index].member.groups().unwrap().is_empty()
@@ -32,6 +32,39 @@ fn who_asked_to_leave_a_group_before_it_was_restarted_leaves_the_new_one() {
     world.assert_done(3, &leave);
     world.assert_agree(&next, &[0, 1, 2]);
     assert!(no_groups(&world, 3));
+}
+
+#[test]
+fn who_lost_a_group_that_a_restart_made_and_is_added_to_it_again_hears_of_no_restart() {
+    let (mut world, group) = four();
+    let romeo = world.add(ROMEO.0, ROMEO.1);
+    let id = world.command(0, Command::Restart(group.clone()));
+    world.run();
+    let next = world.group_of(0, &id);
+    let user = world.user(romeo);
+    world.invite(0, &next, vec![user.clone()]);
+    world.run();
+    // He finds no way back, and does not hear that he is removed.
+    world.tamper = Box::new(move |index, input| {
+        let tells = match input {
+            Input::Answer(_, Ok(answer)) => !matches!(answer, Answer::Welcomes(_)),
+            Input::Answer(_, Err(_)) => true,
+            Input::Notice(notice) => matches!(notice, Notice::Handshake(_)),
+            _ => false,
+        };
+        index != romeo || !tells
+    });
+    world.lose(romeo, &["group_state", "epoch", "journal"]);
+    // By the name that others knew.
+    world.command(romeo, Command::Rejoin(group));
+    world.remove(0, &next, romeo);
+    world.run();
+    world.invite(0, &next, vec![user]);
+    world.pass(120);
+    world.tamper = Box::new(|_, _| true);
+    world.pass(60);
+    world.assert_agree(&next, &[0, 1, 2, 3, romeo]);
+    assert_eq!(world.count(romeo, |event| matches!(event, Event::Restarted(_))), 0);
 }
 
 #[test]
