@@ -41,8 +41,9 @@ const OTHER_HUB: &str = "no way back into the group: it is ordered by another hu
 /// And of what shuts out who lacks a PSK.
 const SHUT_OUT: [&str; 3] = ["a commit (seq ", "cannot process handshake ", "ReAddNeeded"];
 /// And of a Welcome into what took a group's place by somebody who did not bring the key of before, for
-/// only who restarts a group does: whom others add is told to ask them.
-const OTHER_KEY: &str = "had another key in that: ask them";
+/// only who restarts a group does, or who was no admin: whom others add is told what to do.
+const TO_ASK: [&str; 2] = ["had another key in that: ask them", NO_ADMIN];
+const NO_ADMIN: &str = "an admin of it has to remove this device there, and invite it again";
 
 /// Of a certificate that the authority refuses.
 const REFUSED: [&str; 2] =
@@ -91,8 +92,7 @@ impl World {
 
     /// Whether a device was told that it stays out of what took its group's place, until it has asked.
     pub(crate) fn is_to_ask(&self, device: Device) -> bool {
-        let told =
-            |seen: &crate::record::Seen| seen.warnings.iter().any(|w| w.ends_with(OTHER_KEY));
+        let told = |seen: &crate::record::Seen| seen.warnings.iter().any(|w| is_to_ask(w));
         self.record.seen.get(&device).is_some_and(told)
     }
 
@@ -137,7 +137,9 @@ impl World {
                 refused && (REFUSED.iter().any(|known| w.starts_with(known)) || no_place(w))
             };
             let shut_out = self.record.shut_out;
+            let by_maker = seen.warnings.iter().find(|w| self.refuses_a_maker(w));
             let strange = seen.warnings.iter().find(|w| is_strange(w, shut_out) && !told(w));
+            let strange = by_maker.or(strange);
             Rule::NoFalseAlarm.holds(strange.is_none(), || {
                 format!("d{device} warns: {}", strange.cloned().unwrap_or_default())
             })?;
@@ -159,5 +161,9 @@ impl World {
 fn is_strange(warning: &str, shut_out: bool) -> bool {
     let known = WARNINGS.iter().any(|known| warning.starts_with(known));
     let excused = shut_out && SHUT_OUT.iter().any(|known| warning.contains(known));
-    !known && !excused && !warning.ends_with(OTHER_KEY)
+    !known && !excused && !is_to_ask(warning)
+}
+
+fn is_to_ask(warning: &str) -> bool {
+    TO_ASK.iter().any(|what| warning.ends_with(what))
 }

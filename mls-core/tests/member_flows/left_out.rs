@@ -133,6 +133,26 @@ fn who_was_left_out_of_a_restart_is_in_the_new_group_only_when_it_is_invited() {
 }
 
 #[test]
+fn who_was_left_out_of_a_restart_and_is_added_by_somebody_who_was_no_admin_is_told_what_helps() {
+    let (mut world, _, next) = left_out(false);
+    let bob = world.user(BOB);
+    change_settings(&mut world, 0, &next);
+    world.run();
+    world.invite(3, &next, vec![bob.clone()]);
+    world.run();
+    world.pass(600);
+    let warnings = world.warnings(BOB);
+    let told = "an admin of it has to remove this device there, and invite it again";
+    assert!(warnings.iter().any(|warning| warning.ends_with(told)), "{warnings:?}");
+    world.remove(0, &next, BOB);
+    world.run();
+    world.invite(0, &next, vec![bob]);
+    world.run();
+    world.pass(120);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+}
+
+#[test]
 fn a_key_that_may_have_been_missing_is_kept_also_by_who_has_given_up() {
     let (mut world, group, _) = left_out(true);
     let (id, secret) = (b"summer".to_vec(), vec![7; 32].into());

@@ -91,7 +91,10 @@ fn who_has_removed_the_maker_of_a_restart_is_told_and_hears_that_the_hub_has_ano
     assert!(why.contains("met the end of the group"), "{why}");
     for index in [1, 2] {
         let warnings = room.world.warnings(index);
-        assert!(warnings.iter().any(|it| it.contains("who added this device, was no admin")), "{index}: {warnings:?}");
+        assert!(
+            warnings.iter().any(|it| it.contains("who added this device, was no admin")),
+            "{index}: {warnings:?}"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use mls_core::address::{ClientId, RoomAddress, UserId};
 use mls_core::policy::LEAF_IDLE_MS;
 use mls_core::wire::GroupId;
 
+use super::NO_ADMIN;
 use super::groups::View;
 use crate::failure::{Failure, Rule};
 use crate::record::Restart;
@@ -119,6 +120,21 @@ impl World {
             }
         }
         Ok(false)
+    }
+
+    /// Whether a device says that the very one who restarted its group was no admin of it, who was one.
+    pub(super) fn refuses_a_maker(&self, warning: &str) -> bool {
+        let names = |restart: &&Restart| {
+            let maker = self.record.clients.get(restart.maker);
+            maker.is_some_and(|maker| warning.contains(&format!("but {maker}, who added")))
+        };
+        warning.ends_with(NO_ADMIN)
+            && self
+                .record
+                .restarts
+                .values()
+                .filter(names)
+                .any(|restart| !matches!(self.is_by_outsider(&restart.successor), Ok(true)))
     }
 
     /// Whether those who are in a group have removed a device, of which it may not have heard.
