@@ -5,8 +5,8 @@
 //! holds every promise of ARCHITECTURE.md against what was seen ([`Rule`]). [`draw`] makes a trace
 //! from a seed, [`shrink`] makes a failing one small, and [`campaign()`] plays many.
 //!
-//! The same trace gives the same story: keys are random, but nothing here depends on their bytes,
-//! except that in a group that its room orders the lower hash decides between two commits that one
+//! The same trace gives the same story: what is drawn comes from the seed, but for what the crypto library draws by
+//! itself (keys of P-256, HPKE encryptions). Nothing here depends on those bytes, except that in a group that its room orders the lower hash decides between two commits that one
 //! device made in one state, and that a new certificate comes into a group within a random hour. Of a
 //! group that its room orders nothing more is promised once somebody has heard of a commit too late to
 //! follow it (`record/room_order.rs`). Of a group that was restarted no more is promised than that those

@@ -14,7 +14,8 @@ pub(crate) const TEACHES: &str = "\
 Each run is a story of its own: people make groups, invite, remove, leave, talk and come back, on two
 networks with one hub, all in memory; meanwhile things are lost, doubled and overtaken, devices and
 networks are cut off, and processes are killed at every point. Then the faults end, and hub and
-members must agree, and have lost nothing. The same seed is the same story.
+members must agree, and have lost nothing. The same seed is the same story, but for keys that the crypto library
+draws by itself: play a rare failure several times.
 
 Examples:
   cargo xtask simulate                               2,000 runs, as the tests play them
