@@ -16,7 +16,7 @@ const PSK_ID: &[u8] = b"a secret";
 const PSK: [u8; 32] = [7; 32];
 
 /// Arnold is added to a group whose tree travels apart; then an encrypted proposal of a PSK and
-/// an encrypted commit of it come; then a commit of nothing.
+/// an encrypted commit of it come; then a commit of nothing; then Bob's commit from outside.
 pub(crate) fn case() -> Case {
     let arnold = Party::new("arnold");
     let package = arnold.client.generate_key_package_message(<_>::default(), <_>::default(), None);
@@ -49,6 +49,15 @@ pub(crate) fn case() -> Case {
             epoch_authenticator: Hex(group.epoch_authenticator().unwrap().to_vec()),
         });
     }
+    let info = group.group_info_message_allowing_ext_commit(true).unwrap();
+    let bob = Party::new("bob").client;
+    let (_, commit) = bob.external_commit_builder().unwrap().build(info).unwrap();
+    group.process_incoming_message(commit.clone()).unwrap();
+    case.epochs.push(Epoch {
+        proposals: Vec::new(),
+        commit: message(&commit),
+        epoch_authenticator: Hex(group.epoch_authenticator().unwrap().to_vec()),
+    });
     case
 }
 

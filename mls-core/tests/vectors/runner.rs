@@ -15,7 +15,7 @@ fn a_vector_made_by_a_bare_engine_passes() {
 
 #[test]
 fn one_flipped_byte_anywhere_in_a_vector_is_seen_where_it_is() {
-    let fields: [(&str, Field, Option<usize>); 9] = [
+    let fields: [(&str, Field, Option<usize>); 10] = [
         ("the KeyPackage", |case| &mut case.key_package, None),
         ("the init key", |case| &mut case.init_priv, None),
         ("the Welcome", |case| &mut case.welcome, None),
@@ -24,7 +24,8 @@ fn one_flipped_byte_anywhere_in_a_vector_is_seen_where_it_is() {
         ("the PSK", |case| &mut case.external_psks[0].psk, Some(0)),
         ("the proposal", |case| &mut case.epochs[0].proposals[0], Some(0)),
         ("the commit", |case| &mut case.epochs[1].commit, Some(1)),
-        ("the last authenticator", |case| &mut case.epochs[1].epoch_authenticator, Some(1)),
+        ("the commit from outside", |case| &mut case.epochs[2].commit, Some(2)),
+        ("the last authenticator", |case| &mut case.epochs[2].epoch_authenticator, Some(2)),
     ];
     let good = made::case();
     for (what, field, after) in fields {
