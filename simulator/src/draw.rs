@@ -1,9 +1,11 @@
 //! A trace from a seed: a group comes to be, then people and faults take turns.
 
 mod beside;
+mod branches;
 mod further;
 
 use self::beside::Beside;
+use self::branches::Branches;
 use self::further::Further;
 use crate::crash::{Crash, Node};
 use crate::dice::Dice;
@@ -36,7 +38,9 @@ pub fn draw(seed: u64, members: Option<usize>) -> Trace {
     let cast = if beside.without_hub { beside.in_one_network(&cast) } else { cast };
     let (users, steps, creators) = (cast.users(), Vec::new(), Vec::new());
     let further = Further::draw(seed);
-    let mut drawing = Drawing { dice, weather, users, steps, creators, operates, beside, further };
+    let branches = Branches::draw(seed);
+    let mut drawing =
+        Drawing { dice, weather, users, steps, creators, operates, beside, further, branches };
     drawing.found();
     for _ in 0..drawing.dice.between(TURNS_MIN, TURNS_MAX) {
         drawing.turn();
@@ -68,6 +72,7 @@ struct Drawing {
     operates: bool,
     beside: Beside,
     further: Further,
+    branches: Branches,
 }
 
 impl Drawing {
@@ -82,6 +87,7 @@ impl Drawing {
         self.steps.push(Step::Invite { device, group: 0, users: others });
         self.work(FOUNDING_WORK, calm);
         self.begin_further(device);
+        self.begin_branches(device);
         self.hand_over_first(device, calm);
     }
 
@@ -128,6 +134,7 @@ impl Drawing {
         }
         self.turn_beside(group);
         self.turn_further();
+        self.turn_branches();
         if !self.dice.one_in(4) {
             let count = self.dice.between(1, WORK_MAX);
             self.work(count, false);

@@ -1,7 +1,8 @@
 //! What an [`Operation`] does to the world, and what else people and the hub's keeper do.
 
 use mls_core::address::{Network, RoomAddress, UserId};
-use mls_core::member::{Command, Input, MembersCommand};
+use mls_core::member::{BranchCommand, Command, Input, MembersCommand};
+use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::knock::DenyKnock;
 
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ impl World {
         let command = match operation {
             Operation::Join => self.room_of(group, node.network()).map(Command::Join),
             Operation::Knock => self.door_of(group, node.network()).map(Command::Knock),
+            Operation::Branch(_) => self.branch(group, users),
             other => other.command(id.clone(), epoch.map_or(0, |summary| summary.epoch), users),
         };
         if operation == Operation::Certified(true) {
@@ -36,6 +38,15 @@ impl World {
             self.record.asks_psk = true;
         }
         command.map_or(Ok(()), |command| self.tell(device, command))
+    }
+
+    /// A branch of a group, in the networks that this is in.
+    fn branch(&self, group: Group, users: Vec<UserId>) -> Option<Command> {
+        let (parent, rooms) = self.groups.get(group).cloned()?;
+        let on = |network| rooms.iter().any(|room| room.network == network);
+        let (matrix, xmpp) = (on(Network::Matrix), on(Network::Xmpp));
+        let rooms = CreateRoom { matrix, xmpp, name: "Mantua".to_owned() };
+        Some(Command::Branch(BranchCommand { parent, users, rooms }))
     }
 
     /// A room of the group at which an account of a network can knock.

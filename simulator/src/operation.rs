@@ -53,6 +53,8 @@ pub enum Operation {
     Knock,
     /// The group takes no leaf without a certificate, or any.
     Certified(bool),
+    /// The device and an account make a group of their own of this one.
+    Branch(User),
 }
 
 impl Operation {
@@ -84,6 +86,7 @@ impl Operation {
             Self::Knock => ("knock", String::new()),
             Self::Certified(true) => ("certified", String::new()),
             Self::Certified(false) => ("not-certified", String::new()),
+            Self::Branch(who) => ("branch", user(who)),
         }
     }
 
@@ -111,6 +114,7 @@ impl Operation {
             "not-certified" => Self::Certified(false),
             "admin" => return number("u").map(Self::Admin),
             "no-admin" => return number("u").map(Self::NoAdmin),
+            "branch" => return number("u").map(Self::Branch),
             "propose-add" => return number("u").map(Self::ProposeAdd),
             "propose-remove" => return number("u").map(Self::ProposeRemove),
             "join-psk" => return psk().map(|psk| Self::JoinPsk(Some(psk))),
@@ -127,14 +131,14 @@ impl Operation {
     /// The account that it is about.
     pub(crate) fn user(self) -> Option<User> {
         match self {
-            Self::Admin(who) | Self::NoAdmin(who) => Some(who),
+            Self::Admin(who) | Self::NoAdmin(who) | Self::Branch(who) => Some(who),
             Self::ProposeAdd(who) | Self::ProposeRemove(who) => Some(who),
             _ => None,
         }
     }
 
     /// The command for it, for a group in this epoch; [`Operation::Join`] and [`Operation::Knock`] name
-    /// a room instead.
+    /// a room instead, and [`Operation::Branch`] wants rooms.
     pub(crate) fn command(self, group: GroupId, epoch: u64, users: Vec<UserId>) -> Option<Command> {
         let of = |settings| {
             Some(Command::ChangeSettings(SettingsCommand { group: group.clone(), settings }))
@@ -171,7 +175,7 @@ impl Operation {
             Self::Certified(only) => of(Settings { basic_allowed: Some(!only), ..none() }),
             Self::ChangeKey => Some(Command::ChangeKey(group)),
             Self::Restart => Some(Command::Restart(group)),
-            Self::Join | Self::Knock => None,
+            Self::Join | Self::Knock | Self::Branch(_) => None,
         }
     }
 

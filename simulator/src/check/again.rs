@@ -8,7 +8,8 @@ use crate::world::World;
 impl World {
     pub(super) fn check_again(&self) -> Result<(), Failure> {
         let makes = |command: &Command| {
-            matches!(command, Command::CreateGroup(_) | Command::ReInit(_) | Command::Restart(_))
+            let follows = matches!(command, Command::ReInit(_) | Command::Restart(_));
+            follows || matches!(command, Command::CreateGroup(_) | Command::Branch(_))
         };
         let wanted = self.record.commands.values().filter(|given| makes(&given.command)).count();
         Rule::DoneOnce.holds(self.groups.len() <= wanted, || {
