@@ -30,6 +30,7 @@ mod left_out;
 mod log_fork;
 mod log_watch;
 mod lone_devices;
+mod meeting;
 mod membership;
 mod membership_log;
 mod network;
