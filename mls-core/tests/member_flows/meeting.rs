@@ -1,12 +1,14 @@
 //! Two things that rarely happen, at once.
 
 use mls_core::group_settings::Settings;
-use mls_core::member::{Command, Event, ReInitCommand};
-use mls_core::wire::GroupId;
+use mls_core::member::{Command, Event, Input, ReInitCommand};
+use mls_core::wire::refusal::Refusal;
+use mls_core::wire::{Answer, GroupId, Request};
 
-use crate::network::World;
-use crate::restarting::make_admin;
-use crate::story::four;
+use crate::branching::{branch, go_on};
+use crate::network::{Task, World};
+use crate::restarting::{make_admin, restart};
+use crate::story::{ALICE, BOB as BOB_DESK, JULIET, ROMEO, four, today_ms};
 
 const BOB: usize = 2;
 
@@ -42,3 +44,53 @@ fn of_two_admins_who_start_a_group_anew_at_once_both_are_in_what_follows() {
         }
     }
 }
+
+/// Works until such a thing is on its way, and takes it out.
+fn take(world: &mut World, wanted: impl Fn(&Task) -> bool) -> Task {
+    loop {
+        if let Some(place) = world.queue.iter().position(&wanted) {
+            return world.queue.remove(place).unwrap();
+        }
+        assert!(world.step(), "it was never on its way");
+    }
+}
+
+/// An answer to a member.
+fn answers(index: usize, wanted: fn(&Result<Answer, Refusal>) -> bool) -> impl Fn(&Task) -> bool {
+    move |task| match task {
+        Task::ToMember(to, Input::Answer(_, answer)) => *to == index && wanted(answer),
+        _ => false,
+    }
+}
+
+#[test]
+fn a_branch_that_came_late_to_a_parent_that_has_ended_since_is_made_of_what_follows() {
+    for restarts in [false, true] {
+        let (mut world, group) = four();
+        for _ in 0..5 {
+            go_on(&mut world, 0, &group);
+        }
+        let id = branch(&mut world, BOB, &group, &[3]);
+        let registration =
+            take(&mut world, |task| task.asks(|r| matches!(r, Request::RegisterBranch(_))));
+        go_on(&mut world, 0, &group);
+        world.queue.push_back(registration);
+        let late = take(&mut world, answers(BOB, |a| matches!(a, Err(Refusal::WrongEpoch(_)))));
+        let anew = match restarts {
+            true => restart(&mut world, 0, &group),
+            false => start_anew(&mut world, 0, &group, 3),
+        };
+        world.run();
+        let next = world.group_of(0, &anew);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+        world.queue.push_back(late);
+        world.run();
+        world.pass(120);
+        let made = world.group_of(BOB, &id);
+        world.assert_agree(&made, &[BOB, 3]);
+        let said = world.say(BOB, &next, "and on");
+        world.run();
+        world.assert_done(BOB, &said);
+    }
+}
+
