@@ -94,3 +94,17 @@ fn a_branch_that_came_late_to_a_parent_that_has_ended_since_is_made_of_what_foll
     }
 }
 
+#[test]
+fn a_rejoin_whose_group_info_comes_after_a_newer_commit_asks_again() {
+    let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
+    let rejoin = world.command(1, Command::Rejoin(group.clone()));
+    let late = take(&mut world, answers(1, |a| matches!(a, Ok(Answer::GroupInfo(_)))));
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    world.queue.push_back(late);
+    world.run();
+    world.pass(60);
+    world.assert_done(1, &rejoin);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
+
