@@ -108,3 +108,28 @@ fn a_rejoin_whose_group_info_comes_after_a_newer_commit_asks_again() {
     world.assert_agree(&group, &[0, 1, 2]);
 }
 
+#[test]
+fn who_was_being_invited_when_a_group_was_started_anew_with_another_suite_is_invited() {
+    for claimed in [false, true] {
+        let mut world = World::new_at(today_ms(), &[ALICE, BOB_DESK, JULIET, ROMEO]);
+        let group = world.found(0);
+        let users = vec![world.user(1), world.user(2)];
+        world.invite(0, &group, users);
+        world.run();
+        make_admin(&mut world, &group, 1);
+        let romeo = world.user(3);
+        let invite = world.invite(1, &group, vec![romeo]);
+        let kept = match claimed {
+            true => take(&mut world, Task::is_commit),
+            false => take(&mut world, answers(1, |a| matches!(a, Ok(Answer::KeyPackages(_))))),
+        };
+        let anew = start_anew(&mut world, 0, &group, 3);
+        world.run();
+        let next = world.group_of(0, &anew);
+        world.queue.push_back(kept);
+        world.run();
+        world.pass(120);
+        world.assert_done(1, &invite);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+    }
+}
