@@ -59,7 +59,9 @@ impl Member {
             let (number, command) = (intent.number, intent.command.clone());
             let intent_waits = intent.stage == Stage::Waiting;
             let state = self.record(group).map(|record| record.state);
-            if let Some(why) = self.needs_hub(group, &command) {
+            if let Some(why) = self.needs_hub(group, &command)
+                && !self.is_registering_branch(number)
+            {
                 self.fail(number, why)?;
                 continue;
             }

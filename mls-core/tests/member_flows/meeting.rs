@@ -1,9 +1,17 @@
 //! Two things that rarely happen, at once.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
-use mls_core::member::{Command, Event, Input, ReInitCommand};
+use mls_core::member::{
+    BranchCommand, Command, Event, Input, ProposeCommand, ReInitCommand, SettingsCommand,
+    UsePastEpoch, Wish,
+};
+use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::refusal::Refusal;
-use mls_core::wire::{Answer, GroupId, Request};
+use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::branching::{branch, go_on};
 use crate::network::{Task, World};
@@ -133,3 +141,36 @@ fn who_was_being_invited_when_a_group_was_started_anew_with_another_suite_is_inv
         world.assert_agree(&next, &[0, 1, 2, 3]);
     }
 }
+
+#[test]
+fn a_branch_that_the_hub_took_before_its_parent_went_over_to_its_room_is_there() {
+    let (mut world, _) = four();
+    let rooms = CreateRoom { matrix: true, xmpp: false, name: "Verona".to_owned() };
+    let id = world.command(0, Command::CreateGroup(rooms.clone()));
+    world.run();
+    let parent = world.group_of(0, &id);
+    let users = vec![world.user(0), world.user(BOB)];
+    world.invite(0, &parent, users.clone());
+    world.run();
+    let command = BranchCommand { parent: parent.clone(), users: vec![world.user(0)], rooms };
+    let id = world.command(BOB, Command::Branch(command));
+    let registration = |task: &Task| task.asks(|r| matches!(r, Request::RegisterBranch(_)));
+    while !world.queue.iter().any(registration) {
+        assert!(world.step());
+    }
+    let answer = take(&mut world, answers(BOB, |a| matches!(a, Ok(Answer::Receipt(_)))));
+    let settings = Settings { order: Some(Order::Room), ..Settings::default() };
+    let command = SettingsCommand { group: parent.clone(), settings };
+    let ordered = world.command(0, Command::ChangeSettings(command));
+    world.run();
+    world.assert_done(0, &ordered);
+    let waits = world.command(BOB, Command::Rotate(parent.clone()));
+    world.run();
+    world.queue.push_back(answer);
+    world.run();
+    world.pass(60);
+    let made = world.group_of(BOB, &id);
+    world.assert_agree(&made, &[0, 1, BOB]);
+    world.assert_done(BOB, &waits);
+}
+
