@@ -164,8 +164,11 @@ impl Member {
             return self.proposal_lost(group, &format!("{attempts} proposals came too late"));
         }
         self.take_proposing(group)?;
-        self.change_record(group, |record| record.attempts = attempts)?;
-        self.touched.insert(group.clone());
+        let after_ms = self.now_ms.saturating_add(self.random_wait(attempts)?);
+        self.change_record(group, |record| {
+            record.attempts = attempts;
+            record.commit_after_ms = after_ms;
+        })?;
         self.apply_early(group)?;
         self.fetch_handshakes(group)?;
         self.save_intent(number)

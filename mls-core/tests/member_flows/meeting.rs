@@ -174,3 +174,25 @@ fn a_branch_that_the_hub_took_before_its_parent_went_over_to_its_room_is_there()
     world.assert_done(BOB, &waits);
 }
 
+#[test]
+fn a_proposal_that_comes_too_late_waits_for_what_came_before_it() {
+    let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
+    world.pass(120);
+    world.tamper = Box::new(|index, input| {
+        index != 1
+            || !matches!(
+                input,
+                Input::Notice(Notice::Handshake(_)) | Input::Answer(_, Ok(Answer::Handshakes(_)))
+            )
+    });
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    let proposed = world
+        .command(1, Command::Propose(ProposeCommand { group: group.clone(), wish: Wish::Update }));
+    world.run();
+    world.pass(5);
+    world.tamper = Box::new(|_, _| true);
+    world.pass(60);
+    world.assert_done(1, &proposed);
+}
+
