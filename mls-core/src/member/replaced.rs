@@ -12,7 +12,7 @@ use super::engine_storage::MemberGroup;
 use super::enter::Admitted;
 use super::event::Restarted;
 use super::group_record::{GroupRecord, State};
-use super::intents::Stage;
+use super::intents::{Stage, StartingAnew};
 use super::requests::Purpose;
 use super::{Command, Event, Member};
 use crate::address::{ClientId, RoomAddress};
@@ -237,6 +237,11 @@ impl Member {
             .filter(|intent| !self.is_registering_branch(intent.number));
         for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
             self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+            let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
+            if let Some(Stage::StartingAnew(StartingAnew { successor, .. })) = stage {
+                // The hub takes that no more.
+                self.forget_unregistered(&successor)?;
+            }
             self.set_stage(number, Stage::Waiting)?;
         }
         Ok(())

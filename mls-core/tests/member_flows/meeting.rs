@@ -175,6 +175,33 @@ fn a_branch_that_the_hub_took_before_its_parent_went_over_to_its_room_is_there()
 }
 
 #[test]
+fn a_new_start_that_meets_a_restart_leaves_nothing_behind() {
+    let (mut world, group) = four();
+    make_admin(&mut world, &group, BOB);
+    let anew = start_anew(&mut world, 0, &group, 3);
+    let registration =
+        take(&mut world, |task| task.asks(|r| matches!(r, Request::RegisterSuccessor(_))));
+    world.run();
+    let id = restart(&mut world, BOB, &group);
+    world.run();
+    let next = world.group_of(BOB, &id);
+    world.queue.push_back(registration);
+    world.run();
+    world.pass(120);
+    let successor = world.nodes[0].events.iter().find_map(|event| match event {
+        Event::StartedAnew(anew) => Some(anew.successor.clone()),
+        _ => None,
+    });
+    let said = world.say(0, &successor.unwrap(), "where am I?");
+    let all = world.command(0, Command::RotateEverywhere);
+    world.pass(3900);
+    assert!(world.result(0, &anew).is_some());
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+    world.assert_done(0, &all);
+    assert!(world.result(0, &said).is_some());
+}
+
+#[test]
 fn a_proposal_that_comes_too_late_waits_for_what_came_before_it() {
     let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
     world.pass(120);
