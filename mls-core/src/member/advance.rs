@@ -90,6 +90,10 @@ impl Member {
                     self.fail(number, "the group has ended: branch from the one that follows")?;
                     Step::Next
                 }
+                (Command::UsePastEpoch(_), Some(State::Ended)) => {
+                    self.fail(number, "the group has ended: its epochs are none of what follows")?;
+                    Step::Next
+                }
                 (_, Some(State::Ended)) if self.is_left_behind(group) => {
                     let why =
                         "the group has ended, and what follows did not come here within an hour";

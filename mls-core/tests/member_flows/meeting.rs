@@ -202,6 +202,27 @@ fn a_new_start_that_meets_a_restart_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_use_of_an_epoch_of_a_group_that_has_ended_is_not_one_of_what_follows() {
+    for restarts in [false, true] {
+        let (mut world, group) = four();
+        make_admin(&mut world, &group, BOB);
+        let command = UsePastEpoch { group: group.clone(), epoch: 1 };
+        let used = world.command(BOB, Command::UsePastEpoch(command));
+        let commit = take(&mut world, Task::is_commit);
+        let anew = match restarts {
+            true => restart(&mut world, 0, &group),
+            false => start_anew(&mut world, 0, &group, 3),
+        };
+        world.run();
+        world.group_of(0, &anew);
+        world.queue.push_back(commit);
+        world.run();
+        world.pass(60);
+        assert!(world.failure(BOB, &used).contains("has ended"), "{}", world.failure(BOB, &used));
+    }
+}
+
+#[test]
 fn a_proposal_that_comes_too_late_waits_for_what_came_before_it() {
     let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
     world.pass(120);
