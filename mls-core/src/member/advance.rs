@@ -58,6 +58,11 @@ impl Member {
         while let Some(intent) = self.next_intent(group) {
             let (number, command) = (intent.number, intent.command.clone());
             let intent_waits = intent.stage == Stage::Waiting;
+            if intent.stage == Stage::Committed {
+                // Whatever has become of the group since.
+                self.done(number, Some(group.clone()))?;
+                continue;
+            }
             let state = self.record(group).map(|record| record.state);
             if let Some(why) = self.needs_hub(group, &command)
                 && !self.is_registering_branch(number)

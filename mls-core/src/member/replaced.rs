@@ -234,6 +234,7 @@ impl Member {
         let of_former = self.intents.values().filter(|intent| intent.group() == Some(former));
         let again = of_former
             .filter(|intent| !matches!(intent.command, Command::Restart(_)))
+            .filter(|intent| intent.stage != Stage::Committed)
             .filter(|intent| !self.is_registering_branch(intent.number));
         for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
             self.forget_requests(|purpose| *purpose == Purpose::Intent(number));

@@ -175,6 +175,39 @@ fn a_branch_that_the_hub_took_before_its_parent_went_over_to_its_room_is_there()
 }
 
 #[test]
+fn what_was_done_before_a_removal_that_came_with_it_is_done() {
+    let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
+    make_admin(&mut world, &group, 1);
+    let settings = Settings { members_may_add: Some(true), ..Settings::default() };
+    let command = SettingsCommand { group: group.clone(), settings };
+    let changed = world.command(1, Command::ChangeSettings(command));
+    let receipt = take(&mut world, answers(1, |a| matches!(a, Ok(Answer::Receipt(_)))));
+    let kept = Rc::new(RefCell::new(vec![]));
+    let late = Rc::clone(&kept);
+    world.tamper = Box::new(move |index, input| match input {
+        Input::Notice(Notice::Handshake(_)) if index == 1 => {
+            late.borrow_mut().push(input.clone());
+            false
+        }
+        Input::Answer(_, Ok(Answer::Handshakes(_))) => index != 1,
+        _ => true,
+    });
+    let removed = world.remove(0, &group, 1);
+    world.run();
+    world.assert_done(0, &removed);
+    let last = kept.borrow().last().cloned().unwrap();
+    let Input::Notice(_) = last else { panic!() };
+    world.tamper = Box::new(|index, input| {
+        index != 1 || !matches!(input, Input::Answer(_, Ok(Answer::Handshakes(_))))
+    });
+    world.give(1, last);
+    world.run();
+    world.queue.push_back(receipt);
+    world.run();
+    world.assert_done(1, &changed);
+}
+
+#[test]
 fn a_new_start_that_meets_a_restart_leaves_nothing_behind() {
     let (mut world, group) = four();
     make_admin(&mut world, &group, BOB);
