@@ -79,6 +79,11 @@ impl Member {
                     Step::Next
                 }
                 (Command::Branch(_), _) if self.is_registering_branch(number) => Step::Wait,
+                (Command::Leave(_), Some(State::Gone)) if !intent_waits => {
+                    // The hub's word that this device has left came after the commit that takes it out.
+                    self.done(number, Some(group.clone()))?;
+                    Step::Next
+                }
                 (_, None | Some(State::Gone)) => {
                     self.fail(number, "this device is not in the group")?;
                     Step::Next

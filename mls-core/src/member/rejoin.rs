@@ -358,7 +358,7 @@ impl Member {
         self.came_into_place(group, &loaded.group)?;
         self.give_back(group, loaded);
         self.forget_early(group)?;
-        if let Some(room) = self.own_room(group) {
+        if let Some(room) = self.own_room(group).filter(|room| !self.is_leaving_room(room)) {
             self.want_room(&room)?;
         }
         if let Some(number) = pending.intent {

@@ -175,6 +175,31 @@ fn a_branch_that_the_hub_took_before_its_parent_went_over_to_its_room_is_there()
 }
 
 #[test]
+fn who_leaves_while_it_comes_back_by_itself_is_out() {
+    let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
+    world.lose(1, &["group_state", "epoch", "journal"]);
+    let posted = |input: &Input| matches!(input, Input::Notice(Notice::Handshake(_)));
+    world.tamper = Box::new(move |index, input| index != 1 || !posted(input));
+    world.give(1, Input::Connected);
+    let receipt = take(&mut world, answers(1, |a| matches!(a, Ok(Answer::Receipt(_)))));
+    world.run();
+    let leave = world.command(1, Command::Leave(group.clone()));
+    let left = |task: &Task| matches!(task, Task::ToMember(1, Input::RoomLeft(_)));
+    let left = take(&mut world, left);
+    let confirmed = |task: &Task| matches!(task, Task::ToMember(1, Input::Confirmed(_)));
+    let confirmed = take(&mut world, confirmed);
+    world.tamper = Box::new(|_, _| true);
+    world.queue.push_back(receipt);
+    world.run();
+    world.queue.extend([left, confirmed]);
+    world.run();
+    world.pass(120);
+    world.assert_done(1, &leave);
+    world.assert_agree(&group, &[0, 2]);
+    assert_eq!(world.warnings(1).len(), 1, "of the loss");
+}
+
+#[test]
 fn what_was_done_before_a_removal_that_came_with_it_is_done() {
     let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
     make_admin(&mut world, &group, 1);
@@ -277,3 +302,17 @@ fn a_proposal_that_comes_too_late_waits_for_what_came_before_it() {
     world.assert_done(1, &proposed);
 }
 
+#[test]
+fn who_hears_of_its_removal_before_the_hub_says_that_it_has_left_has_left() {
+    let (mut world, group) = World::group(&[ALICE, BOB_DESK, JULIET]);
+    let leave = world.command(2, Command::Leave(group.clone()));
+    let done = take(&mut world, answers(2, |a| matches!(a, Ok(Answer::Done))));
+    world.run();
+    world.give(2, Input::Connected);
+    world.run();
+    world.pass(60);
+    world.queue.push_back(done);
+    world.run();
+    world.assert_done(2, &leave);
+    world.assert_agree(&group, &[0, 1]);
+}
