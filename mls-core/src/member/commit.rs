@@ -237,14 +237,16 @@ impl Member {
         if pending.external {
             self.try_welcomes_into(group)?;
         }
-        self.attempt_lost(group, pending.intent)
+        self.attempt_lost(group, pending.intent, "commits lost their race")
     }
 
     /// What this command, or nobody, wanted of the group came to nothing, and is tried again a few times.
+    /// `what` says of how many of them what is told at last.
     pub(super) fn attempt_lost(
         &mut self,
         group: &GroupId,
         intent: Option<u64>,
+        what: &str,
     ) -> Result<(), StoreError> {
         let attempts = self.record(group).map_or(0, |r| r.attempts).saturating_add(1);
         if attempts < COMMIT_ATTEMPTS_MAX {
@@ -263,7 +265,7 @@ impl Member {
         })?;
         match intent {
             Some(number) => {
-                let why = format!("{attempts} commits lost their race: try again later");
+                let why = format!("{attempts} {what}: try again later");
                 self.commit_failed(number, group, &why)
             }
             None => Ok(()),

@@ -113,6 +113,10 @@ impl Member {
         if let Ok(bound) = &bound {
             self.anchors_of_group(group, bound)?;
         }
+        if self.record(group).is_some_and(|record| record.ended_ms != 0) {
+            // It goes on, whatever was said.
+            self.returned(group);
+        }
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });
@@ -122,6 +126,7 @@ impl Member {
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms = None;
             record.broken_seq = None;
+            record.ended_ms = 0;
             record.room_head = ordered_by_room;
             if let Ok(bound) = bound {
                 record.rooms = bound.rooms();

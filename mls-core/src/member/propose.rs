@@ -119,6 +119,10 @@ impl Member {
             Ok(Answer::Receipt(receipt)) => self.proposal_accepted(submitted, receipt, &proposing),
             Ok(_) => self.proposal_lost(group, "the hub answered something else than a receipt"),
             Err(Refusal::WrongEpoch(_)) => self.propose_again(group, proposing.intent),
+            Err(Refusal::Gone) => {
+                self.ended_at_hub(group)?;
+                self.apply_early(group)
+            }
             Err(refusal) => self.proposal_lost(group, &format!("the hub refuses: {refusal}")),
         }
     }

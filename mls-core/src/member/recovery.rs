@@ -215,15 +215,25 @@ impl Member {
         }
         let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
         let attempts = if never { RETURN_ATTEMPTS_MAX } else { before.saturating_add(1) };
-        self.overlay.write(ATTEMPTS, &group.0, &attempts)?;
         if attempts < RETURN_ATTEMPTS_MAX {
-            return Ok(());
+            return self.overlay.write(ATTEMPTS, &group.0, &attempts);
         }
         self.change_record(group, |record| record.rejoin = None)?;
+        self.tell_to_be_added(group, why)
+    }
+
+    /// Tells people, once, that a member has to add this device again.
+    pub(super) fn tell_to_be_added(
+        &mut self,
+        group: &GroupId,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
         if before >= RETURN_ATTEMPTS_MAX {
             // That was told.
             return Ok(());
         }
+        self.overlay.write(ATTEMPTS, &group.0, &RETURN_ATTEMPTS_MAX)?;
         self.alarm(group, Alarm::ReAddNeeded(why.to_owned()))
     }
 

@@ -196,7 +196,7 @@ impl Member {
     fn shown_older(&mut self, group: &GroupId, intent: Option<u64>) -> Result<(), StoreError> {
         let attempts = self.record(group).map_or(0, |record| record.attempts).saturating_add(1);
         if attempts < COMMIT_ATTEMPTS_MAX {
-            return self.attempt_lost(group, intent);
+            return self.attempt_lost(group, intent, "states of the hub were old");
         }
         self.change_record(group, |record| record.attempts = 0)?;
         self.no_way_back(group, "the hub offers an older state than it gave us before", false)
