@@ -37,7 +37,13 @@ impl Member {
             let by = by.unwrap_or_else(|| self.client.clone());
             // Our own way back, given up before its receipt came (for a Welcome): our leaf is there.
             let back = commit.is_external && by == self.client;
-            return if back { self.lost(&group) } else { self.removed(&group, by) };
+            return if back {
+                self.lost(&group)
+            } else if self.is_way_back_at_hub(&group) {
+                self.removed_before_way_back(&group, by)
+            } else {
+                self.removed(&group, by)
+            };
         }
         let event = describe(&loaded, &group, receipt.tbs.seq, commit);
         let by = committer(commit, &loaded.group.roster());
