@@ -80,6 +80,22 @@ impl Member {
         pending.is_some_and(|pending| pending.external)
     }
 
+    /// A command takes up a way back that nobody has commanded.
+    pub(super) fn take_up_way_back(
+        &mut self,
+        group: &GroupId,
+        number: u64,
+    ) -> Result<(), StoreError> {
+        self.change_record(group, |record| {
+            if let Some(pending) = &mut record.pending {
+                pending.intent = Some(number);
+            }
+            if let Some(rejoin) = &mut record.rejoin {
+                rejoin.intent = Some(number);
+            }
+        })
+    }
+
     /// This device was removed in an epoch before that in which its commit from outside was made: it has been
     /// added again since, of which it did not hear yet.
     pub(super) fn removed_before_way_back(

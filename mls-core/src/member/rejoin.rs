@@ -94,8 +94,12 @@ impl Member {
             // The hub may have accepted it: given up, it could not be applied any more.
             return Ok(Step::Wait);
         }
-        self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
+        if self.is_way_back_at_hub(group) {
+            self.take_up_way_back(group, number)?;
+            return Ok(Step::Wait);
+        }
+        self.take_pending(group)?;
         self.change_record(group, |record| {
             let was_gone = record.state == State::Gone;
             record.commit_after_ms = 0;

@@ -239,3 +239,39 @@ fn a_way_back_outlives_the_news_of_the_removal_before_it() {
         assert_eq!(world.warnings(BOB_INDEX), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_rejoin_takes_up_the_way_back_that_is_with_the_hub() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let late = Rc::clone(&kept);
+    let accepted = Rc::new(RefCell::new(false));
+    let way = Rc::clone(&accepted);
+    world.tamper = Box::new(move |index, input| match &mut *input {
+        _ if index != BOB_INDEX => true,
+        Input::Answer(_, Ok(Answer::Receipt(_))) | Input::Notice(Notice::Handshake(_)) => {
+            late.borrow_mut().push(input.clone());
+            *way.borrow_mut() = true;
+            false
+        }
+        Input::Answer(_, answer @ Ok(Answer::GroupInfo(_))) if *way.borrow() => {
+            *answer = Err(Refusal::RoomOrders);
+            true
+        }
+        _ => true,
+    });
+    world.lose(BOB_INDEX, &["group_state", "epoch", "journal"]);
+    world.give(BOB_INDEX, Input::Connected);
+    world.run();
+    assert!(*accepted.borrow());
+    let rejoin = world.command(BOB_INDEX, Command::Rejoin(group.clone()));
+    world.run();
+    world.tamper =
+        Box::new(|_, input| !matches!(input, Input::Answer(_, Ok(Answer::GroupInfo(_)))));
+    for input in kept.take() {
+        world.give(BOB_INDEX, input);
+    }
+    world.run();
+    world.assert_done(BOB_INDEX, &rejoin);
+    world.assert_agree(&group, &[0, 1, 2]);
+}
