@@ -168,14 +168,28 @@ impl Member {
             let named = bound.replaced()?;
             if here(&named) { Some(named) } else { self.first_in(&bound.rooms(), group) }
         });
+        let former = former.or_else(|| self.followed_unseen(group));
         let Some(former) = former.filter(|former| former != group) else { return Ok(()) };
+        let suite = |group: &GroupId| self.record(group).map(|record| record.suite);
+        // In another suite a device has another key.
+        let changed = match suite(&former) == suite(group) {
+            true => self.doubtful_keys(&former, &new.roster()),
+            false => Vec::new(),
+        };
         self.put_into_place(Restarted {
             successor: group.clone(),
             by: self.client.clone(),
-            changed: self.doubtful_keys(&former, &new.roster()),
+            changed,
             unknown: self.unknown_clients(&former, &clients(&new.roster())),
             group: former,
         })
+    }
+
+    /// The group that this one follows by a ReInit, as the hub says: this device could not come to that.
+    fn followed_unseen(&self, group: &GroupId) -> Option<GroupId> {
+        let ended =
+            |record: &&GroupRecord| record.is_behind() && record.successor.as_ref() == Some(group);
+        self.groups.values().find(ended).map(|record| record.group.clone())
     }
 
     /// Who it is that was an admin of the former group, as it is here, by the key that is known.

@@ -58,6 +58,7 @@ mod signature_keys;
 mod starting_anew;
 mod story;
 mod suites;
+mod taken_along;
 mod two_services;
 mod unheard;
 mod uninvited;

@@ -316,3 +316,4 @@ fn who_hears_of_its_removal_before_the_hub_says_that_it_has_left_has_left() {
     world.assert_done(2, &leave);
     world.assert_agree(&group, &[0, 1]);
 }
+
