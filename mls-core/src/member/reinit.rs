@@ -157,7 +157,15 @@ impl Member {
             // A ReInit stands alone in its commit: what is pending goes first.
             return self.commit_pending(&command.group, loaded).map(|_| Step::Wait);
         }
-        let missing = missing(&self.others(&loaded), starting);
+        let others = self.others(&loaded);
+        let mut all = starting.clone();
+        if all.claiming.ask_also(others.iter().map(ClientId::user)) {
+            // They came into the group after the others were asked for.
+            self.give_back(&command.group, loaded);
+            self.touched.insert(command.group.clone());
+            return self.set_stage(number, Stage::StartingAnew(all)).map(|()| Step::Wait);
+        }
+        let missing = missing(&others, starting);
         let extensions = extensions(&loaded, command, &hub);
         let (reinit, why) = match (missing, extensions) {
             (None, Ok(extensions)) => {

@@ -317,3 +317,24 @@ fn who_hears_of_its_removal_before_the_hub_says_that_it_has_left_has_left() {
     world.assert_agree(&group, &[0, 1]);
 }
 
+#[test]
+fn who_comes_while_a_group_is_being_started_anew_comes_along() {
+    let mut world = World::new_at(today_ms(), &[ALICE, BOB_DESK, JULIET, ROMEO]);
+    let group = world.found(0);
+    let users = vec![world.user(1), world.user(2)];
+    world.invite(0, &group, users);
+    world.run();
+    make_admin(&mut world, &group, 1);
+    let anew = start_anew(&mut world, 0, &group, 3);
+    let claimed = take(&mut world, answers(0, |a| matches!(a, Ok(Answer::KeyPackages(_)))));
+    let romeo = world.user(3);
+    let invite = world.invite(1, &group, vec![romeo]);
+    world.run();
+    world.assert_done(1, &invite);
+    world.queue.push_back(claimed);
+    world.run();
+    world.pass(60);
+    let next = world.group_of(0, &anew);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+}
+
