@@ -338,3 +338,27 @@ fn who_comes_while_a_group_is_being_started_anew_comes_along() {
     world.assert_agree(&next, &[0, 1, 2, 3]);
 }
 
+#[test]
+fn of_two_joins_into_one_group_none_is_done_before_the_device_is_in() {
+    let mut world = World::new(&[ALICE, BOB_DESK]);
+    let group = world.found(0);
+    let settings = Settings { open_join: Some(true), ..Settings::default() };
+    let settings = SettingsCommand { group: group.clone(), settings };
+    world.command(0, Command::ChangeSettings(settings));
+    world.run();
+    let room = world.nodes[0].member.groups().unwrap()[0].rooms[0].clone();
+    let bob = world.user(1);
+    world.list(&room, &bob, true);
+    world.run();
+    world.tamper = Box::new(|index, input| {
+        if let (1, Input::Answer(_, answer @ Ok(Answer::GroupInfo(_)))) = (index, input) {
+            *answer = Err(Refusal::NotAllowed("not now".to_owned()));
+        }
+        true
+    });
+    let joins = [0, 1].map(|_| world.command(1, Command::Join(room.clone())));
+    world.run();
+    world.pass(60);
+    assert!(world.failure(1, &joins[0]).contains("not now"));
+    assert!(world.failure(1, &joins[1]).contains("on its way"));
+}
