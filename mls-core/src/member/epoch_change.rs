@@ -209,7 +209,7 @@ impl Member {
     /// The state of a group is lost, or can no longer be brought up to date; our leaf may still
     /// be there.
     pub(super) fn lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        if self.is_ordered_by_room(group) {
+        if self.is_ordered_by_room(group) && !self.is_handed_back(group)? {
             return self.lost_without_hub(group);
         }
         self.take_pending(group)?;
