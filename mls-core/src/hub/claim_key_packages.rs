@@ -163,7 +163,8 @@ impl Turn<'_> {
         if !bridge_group(&public)?.is_admin(from) {
             return Err(not_allowed("only an admin may start a group anew"));
         } else if !named {
-            return Err(invalid("this cannot be the group that follows"));
+            // Somebody else has ended the group, and said what follows.
+            return Err(Refusal::Exists.into());
         }
         self.check_next(record, successor)?;
         self.check_members_asked_for(record, request)?;

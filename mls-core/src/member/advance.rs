@@ -58,8 +58,15 @@ impl Member {
         while let Some(intent) = self.next_intent(group) {
             let (number, command) = (intent.number, intent.command.clone());
             let intent_waits = intent.stage == Stage::Waiting;
+            if intent.stage == Stage::Committed {
+                // Whatever has become of the group since.
+                self.done(number, Some(group.clone()))?;
+                continue;
+            }
             let state = self.record(group).map(|record| record.state);
-            if let Some(why) = self.needs_hub(group, &command) {
+            if let Some(why) = self.needs_hub(group, &command)
+                && !self.is_registering_branch(number)
+            {
                 self.fail(number, why)?;
                 continue;
             }
@@ -86,6 +93,10 @@ impl Member {
                 }
                 (Command::Branch(_), Some(State::Ended)) => {
                     self.fail(number, "the group has ended: branch from the one that follows")?;
+                    Step::Next
+                }
+                (Command::UsePastEpoch(_), Some(State::Ended)) => {
+                    self.fail(number, "the group has ended: its epochs are none of what follows")?;
                     Step::Next
                 }
                 (_, Some(State::Ended)) if self.is_left_behind(group) => {

@@ -264,6 +264,13 @@ impl Member {
             (Some(Request::RegisterBranch(asked)), Ok(Answer::Receipt(receipt))) => {
                 self.branch_registered(number, &branching, &asked.founded.group_info, &receipt)
             }
+            (Some(Request::RegisterBranch(asked)), Err(Refusal::WrongEpoch(_)))
+                if asked.parent != command.parent =>
+            {
+                // The parent has ended since: epochs and packages are none of what follows.
+                self.forget_branch(&branching.branch)?;
+                self.set_stage(number, Stage::Waiting)
+            }
             (Some(Request::RegisterBranch(asked)), Err(Refusal::WrongEpoch(now)))
                 if now > asked.parent_epoch =>
             {

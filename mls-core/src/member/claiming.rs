@@ -38,6 +38,17 @@ impl Claiming {
         Self { to_claim: users.clone(), users, ..Self::default() }
     }
 
+    /// Asks for those of more users, too. Whether any of them was not asked for before.
+    pub(super) fn ask_also(&mut self, users: impl Iterator<Item = UserId>) -> bool {
+        for user in users {
+            if !self.users.contains(&user) {
+                self.users.push(user.clone());
+                self.to_claim.push(user);
+            }
+        }
+        !self.to_claim.is_empty()
+    }
+
     /// The packages that are there, by client.
     pub(super) fn held(&self) -> Vec<(ClientId, MlsMessage)> {
         self.packages.iter().filter_map(claimed_package::client).collect()

@@ -118,7 +118,6 @@ impl Command {
             Self::ChangeSettings(c) => &mut c.group,
             Self::HoldPsk(c) => &mut c.group,
             Self::UsePsk(c) => &mut c.group,
-            Self::UsePastEpoch(c) => &mut c.group,
             Self::Propose(c) => &mut c.group,
             Self::Branch(c) => &mut c.parent,
             Self::DenyKnock(c) => &mut c.group,
@@ -128,6 +127,8 @@ impl Command {
             | Self::Rejoin(group) => group,
             Self::ReInit(_)
             | Self::Restart(_)
+            // Its epochs are none of the successor.
+            | Self::UsePastEpoch(_)
             | Self::CreateGroup(_)
             | Self::CreateGroupWith(_)
             | Self::PublishKeyPackages

@@ -238,16 +238,16 @@ impl Member {
         if pending.external {
             self.try_welcomes_into(group)?;
         }
-        self.attempt_lost(group, pending.intent, "lost their race")
+        self.attempt_lost(group, pending.intent, "commits lost their race")
     }
 
-    /// What this command, or nobody, wanted of the group came to nothing, and is tried again a few times: `how`
-    /// says what all these commits did.
+    /// What this command, or nobody, wanted of the group came to nothing, and is tried again a few times.
+    /// `what` says of how many of them what is told at last.
     pub(super) fn attempt_lost(
         &mut self,
         group: &GroupId,
         intent: Option<u64>,
-        how: &str,
+        what: &str,
     ) -> Result<(), StoreError> {
         let attempts = self.record(group).map_or(0, |r| r.attempts).saturating_add(1);
         if attempts < COMMIT_ATTEMPTS_MAX {
@@ -266,7 +266,7 @@ impl Member {
         })?;
         match intent {
             Some(number) => {
-                let why = format!("{attempts} commits {how}: try again later");
+                let why = format!("{attempts} {what}: try again later");
                 self.commit_failed(number, group, &why)
             }
             None => Ok(()),

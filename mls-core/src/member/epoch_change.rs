@@ -38,7 +38,13 @@ impl Member {
             let by = by.unwrap_or_else(|| self.client.clone());
             // Our own way back, given up before its receipt came (for a Welcome): our leaf is there.
             let back = commit.is_external && by == self.client;
-            return if back { self.lost(&group) } else { self.removed(&group, by) };
+            return if back {
+                self.lost(&group)
+            } else if self.is_way_back_at_hub(&group) {
+                self.removed_before_way_back(&group, by)
+            } else {
+                self.removed(&group, by)
+            };
         }
         let event = describe(&loaded, &group, receipt.tbs.seq, commit);
         let by = committer(commit, &loaded.group.roster());
@@ -114,6 +120,10 @@ impl Member {
         if let Ok(bound) = &bound {
             self.anchors_of_group(group, bound)?;
         }
+        if self.record(group).is_some_and(|record| record.ended_ms != 0) {
+            // It goes on, whatever was said.
+            self.returned(group);
+        }
         let now_ms = self.now_ms;
         self.change_record(group, |record| {
             record.past_epochs.push(PastEpoch { epoch: record.epoch, ended_ms: now_ms });
@@ -123,6 +133,7 @@ impl Member {
             record.last_receipt = Some(receipt.clone());
             record.proposals_since_ms = None;
             record.broken_seq = None;
+            record.ended_ms = 0;
             record.room_head = ordered_by_room;
             if let Ok(bound) = bound {
                 record.rooms = bound.rooms();
@@ -200,7 +211,7 @@ impl Member {
     /// The state of a group is lost, or can no longer be brought up to date; our leaf may still
     /// be there.
     pub(super) fn lost(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        if self.is_ordered_by_room(group) {
+        if self.is_ordered_by_room(group) && !self.is_handed_back(group)? {
             return self.lost_without_hub(group);
         }
         self.take_pending(group)?;

@@ -94,8 +94,8 @@ pub struct AnchorsChanged {
     pub group: Option<GroupId>,
 }
 
-/// A new group took the place of another by an admin's restart. Compare its members over another way:
-/// nobody but that admin vouches for them.
+/// A new group took the place of another by an admin's restart, or by a ReInit that this device could not follow.
+/// Compare its members over another way: nobody but that admin, or the hub, vouches for them.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct Restarted {

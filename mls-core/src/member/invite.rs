@@ -63,6 +63,14 @@ impl Member {
         Some((group.clone(), users.clone(), inviting))
     }
 
+    /// Another group takes the place of the one into which they are invited: what was claimed was for that.
+    pub(super) fn begin_invitation_again(&mut self, number: u64) {
+        let Some(intent) = self.intents.get_mut(&number) else { return };
+        let Stage::Inviting(Inviting { added, .. }) = intent.stage else { return };
+        intent.stage = Stage::Inviting(Inviting { added, ..Inviting::default() });
+        self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+    }
+
     /// Whether the command is to propose, and not to commit.
     fn proposes(&self, number: u64) -> bool {
         self.intents.get(&number).is_some_and(|i| matches!(i.command, Command::Propose(_)))

@@ -51,10 +51,26 @@ impl Member {
         }
     }
 
+    /// This device is on its way into the group already: by itself, or by another command.
+    fn join_on_way_back(&mut self, number: u64, group: &GroupId) -> Result<(), StoreError> {
+        let other = self.record(group).and_then(|record| record.rejoin.as_ref()?.intent);
+        if other.is_some_and(|other| self.intents.contains_key(&other)) {
+            return self
+                .fail(number, "this device is on its way into the group by another command");
+        }
+        self.take_up_way_back(group, number)?;
+        self.change_record(group, |record| {
+            if let Some(rejoin) = &mut record.rejoin {
+                rejoin.joins = true;
+            }
+        })
+    }
+
     /// The hub named the group of the room.
     pub(super) fn join_found(&mut self, number: u64, group: GroupId) -> Result<(), StoreError> {
         match self.record(&group).map(|record| record.state) {
             None | Some(State::Gone) => {}
+            Some(State::Rejoining) => return self.join_on_way_back(number, &group),
             Some(_) => return self.done(number, Some(group)),
         }
         let was_gone = self.record(&group).is_some();

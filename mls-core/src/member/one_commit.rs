@@ -3,7 +3,7 @@
 
 use super::Member;
 use super::commit::Changes;
-use super::intents::{Stage, Step};
+use super::intents::Step;
 use super::loaded::Loaded;
 use crate::store::StoreError;
 use crate::wire::GroupId;
@@ -28,9 +28,6 @@ impl Member {
         group: &GroupId,
         plan: impl FnOnce(&Loaded) -> Plan,
     ) -> Result<Step, StoreError> {
-        if self.intents.get(&number).is_none_or(|intent| intent.stage == Stage::Committed) {
-            return self.done(number, Some(group.clone())).map(|()| Step::Next);
-        }
         if !self.may_commit(group) {
             return Ok(Step::Wait);
         }

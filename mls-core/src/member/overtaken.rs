@@ -4,11 +4,14 @@
 //! as a commit that takes our leaf away and that nobody can apply: the way back would begin anew, and
 //! where the group has gone over to its room meanwhile, there is none. So the commit is never given
 //! up. A Welcome of an older epoch waits for what becomes of it; by one of the same epoch this device
-//! comes in at once, and takes the commit along.
+//! comes in at once, and takes the commit along. News of a removal before the commit does not end it either: it
+//! was made in an epoch in which this device had been added again.
 
-use super::Member;
 use super::engine_storage::{self, Slot};
+use super::event::RemovedEvent;
 use super::group_record::{GroupRecord, PendingCommit, Rejoin, State};
+use super::{Event, Member};
+use crate::address::ClientId;
 use crate::store::{StoreError, Value};
 use crate::wire::welcome::Welcome;
 use crate::wire::{GroupId, Request};
@@ -69,6 +72,54 @@ impl Member {
             record.pending = Some(PendingCommit { intent: None, ..pending });
             record.rejoin = Some(Rejoin { intent: None, ..rejoin });
         })
+    }
+
+    /// Whether a commit from outside is with the hub.
+    pub(super) fn is_way_back_at_hub(&self, group: &GroupId) -> bool {
+        let pending = self.record(group).and_then(|record| record.pending.as_ref());
+        pending.is_some_and(|pending| pending.external)
+    }
+
+    /// A command takes up a way back that nobody has commanded.
+    pub(super) fn take_up_way_back(
+        &mut self,
+        group: &GroupId,
+        number: u64,
+    ) -> Result<(), StoreError> {
+        self.change_record(group, |record| {
+            if let Some(pending) = &mut record.pending {
+                pending.intent = Some(number);
+            }
+            if let Some(rejoin) = &mut record.rejoin {
+                rejoin.intent = Some(number);
+            }
+        })
+    }
+
+    /// This device was removed in an epoch before that in which its commit from outside was made: it has been
+    /// added again since, of which it did not hear yet.
+    pub(super) fn removed_before_way_back(
+        &mut self,
+        group: &GroupId,
+        by: ClientId,
+    ) -> Result<(), StoreError> {
+        let candidate = engine_storage::state(&self.overlay, Slot::Candidate, &group.0)?;
+        self.delete_secrets(group)?;
+        if let Some(candidate) = candidate {
+            engine_storage::set_state(&self.overlay, Slot::Candidate, &group.0, &candidate);
+        }
+        self.forget_told(group)?;
+        self.forget_early(group)?;
+        self.change_record(group, |record| {
+            record.state = State::Rejoining;
+            record.proposals_since_ms = None;
+            if let Some(rejoin) = &mut record.rejoin {
+                rejoin.was_gone = true;
+            }
+        })?;
+        self.emit(Event::Removed(RemovedEvent { group: group.clone(), by }))?;
+        self.fail_outgoing(group, "this device was removed from the group")?;
+        self.try_welcomes()
     }
 
     /// There is no way back, or not this one: a Welcome that waited for it may lead in.

@@ -119,6 +119,10 @@ impl Member {
             Ok(Answer::Receipt(receipt)) => self.proposal_accepted(submitted, receipt, &proposing),
             Ok(_) => self.proposal_lost(group, "the hub answered something else than a receipt"),
             Err(Refusal::WrongEpoch(_)) => self.propose_again(group, proposing.intent),
+            Err(Refusal::Gone) => {
+                self.ended_at_hub(group)?;
+                self.apply_early(group)
+            }
             Err(refusal) => self.proposal_lost(group, &format!("the hub refuses: {refusal}")),
         }
     }
@@ -164,8 +168,11 @@ impl Member {
             return self.proposal_lost(group, &format!("{attempts} proposals came too late"));
         }
         self.take_proposing(group)?;
-        self.change_record(group, |record| record.attempts = attempts)?;
-        self.touched.insert(group.clone());
+        let after_ms = self.now_ms.saturating_add(self.random_wait(attempts)?);
+        self.change_record(group, |record| {
+            record.attempts = attempts;
+            record.commit_after_ms = after_ms;
+        })?;
         self.apply_early(group)?;
         self.fetch_handshakes(group)?;
         self.save_intent(number)

@@ -26,7 +26,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::alarm::Alarm;
 use super::engine_storage::{self, Slot};
-use super::group_record::{GroupRecord, Rejoin};
+use super::group_record::{GroupRecord, Rejoin, State};
 use super::handshake::{Processed, process};
 use super::loaded::Loaded;
 use super::warning::WarningKind;
@@ -212,20 +212,45 @@ impl Member {
         why: &str,
         never: bool,
     ) -> Result<(), StoreError> {
-        if self.record(group).is_none_or(|record| record.broken_seq.is_none()) {
+        let Some(record) = self.record(group) else { return Ok(()) };
+        let lost = record.state == State::Rejoining && record.joined_epoch != u64::MAX;
+        if record.broken_seq.is_none() && !lost {
             return Ok(());
         }
         let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
         let attempts = if never { RETURN_ATTEMPTS_MAX } else { before.saturating_add(1) };
-        self.overlay.write(ATTEMPTS, &group.0, &attempts)?;
         if attempts < RETURN_ATTEMPTS_MAX {
-            return Ok(());
+            return self.overlay.write(ATTEMPTS, &group.0, &attempts);
         }
-        self.change_record(group, |record| record.rejoin = None)?;
+        match lost {
+            // It has nothing else to do than to try now and then, but no command waits for that.
+            true => self.fail_what_waits(group, why)?,
+            false => self.change_record(group, |record| record.rejoin = None)?,
+        }
+        self.tell_to_be_added(group, why)
+    }
+
+    /// Fails the commands of a group for which a way back was looked for in vain.
+    fn fail_what_waits(&mut self, group: &GroupId, why: &str) -> Result<(), StoreError> {
+        let of_group = self.intents.values().filter(|intent| intent.group() == Some(group));
+        let waits = of_group.filter(|intent| !self.is_registering_branch(intent.number));
+        let why = format!("no way back into the group: {why}");
+        let waits: Vec<_> = waits.map(|intent| intent.number).collect();
+        waits.into_iter().try_for_each(|number| self.fail(number, why.as_str()))
+    }
+
+    /// Tells people, once, that a member has to add this device again.
+    pub(super) fn tell_to_be_added(
+        &mut self,
+        group: &GroupId,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
         if before >= RETURN_ATTEMPTS_MAX {
             // That was told.
             return Ok(());
         }
+        self.overlay.write(ATTEMPTS, &group.0, &RETURN_ATTEMPTS_MAX)?;
         self.alarm(group, Alarm::ReAddNeeded(why.to_owned()))
     }
 

@@ -16,6 +16,7 @@ use super::commit::{Changes, ReInit};
 use super::group_record::State;
 use super::intents::{Stage, StartingAnew, Step};
 use super::loaded::Loaded;
+use super::requests::Purpose;
 use super::successor::LOST;
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
@@ -26,7 +27,7 @@ use crate::store::StoreError;
 use crate::wire::claim_key_packages::ClaimPurpose;
 use crate::wire::hub_info::HubInfo;
 use crate::wire::refusal::Refusal;
-use crate::wire::{Answer, Request};
+use crate::wire::{Answer, GroupId, Request};
 
 impl Member {
     /// Takes a new start as far as it goes now.
@@ -39,6 +40,11 @@ impl Member {
         let Some(Stage::StartingAnew(mut starting)) = stage else {
             return self.begin_reinit(number, command);
         };
+        if self.is_followed_by_another(&command.group, &starting) {
+            self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+            self.set_stage(number, Stage::Waiting)?;
+            return self.begin_reinit(number, command);
+        }
         if starting.asking || starting.claiming.under_way {
             return Ok(Step::Wait);
         }
@@ -51,6 +57,12 @@ impl Member {
             return self.make_successor(number, command, starting);
         }
         self.commit_reinit(number, command, &starting)
+    }
+
+    /// Whether somebody else has ended the group, and said that another follows than was prepared here.
+    fn is_followed_by_another(&self, group: &GroupId, starting: &StartingAnew) -> bool {
+        let next = self.record(group).and_then(|record| record.successor.as_ref());
+        next.is_some_and(|next| *next != starting.successor)
     }
 
     fn begin_reinit(&mut self, number: u64, command: &ReInitCommand) -> Result<Step, StoreError> {
@@ -116,16 +128,16 @@ impl Member {
                 let (former, next) = (&command.group, &starting.successor);
                 self.successor_registered(number, former, next, &asked.founded.group_info, &receipt)
             }
-            (_, Err(Refusal::Exists)) => {
+            (_, result) => {
+                let why = match result {
+                    Err(Refusal::Exists) => "somebody else starts the group anew".to_owned(),
+                    Err(refusal) => format!("the hub refuses: {refusal}"),
+                    Ok(_) => "the hub answered something else than was asked".to_owned(),
+                };
                 self.forget_unregistered(&starting.successor)?;
-                self.fail(number, "somebody else starts the group anew")?;
+                self.fail(number, why)?;
                 self.try_welcomes()
             }
-            (_, Err(refusal)) => {
-                self.forget_unregistered(&starting.successor)?;
-                self.fail(number, format!("the hub refuses: {refusal}"))
-            }
-            (_, Ok(_)) => self.fail(number, "the hub answered something else than was asked"),
         }
     }
 
@@ -145,7 +157,15 @@ impl Member {
             // A ReInit stands alone in its commit: what is pending goes first.
             return self.commit_pending(&command.group, loaded).map(|_| Step::Wait);
         }
-        let missing = missing(&self.others(&loaded), starting);
+        let others = self.others(&loaded);
+        let mut all = starting.clone();
+        if all.claiming.ask_also(others.iter().map(ClientId::user)) {
+            // They came into the group after the others were asked for.
+            self.give_back(&command.group, loaded);
+            self.touched.insert(command.group.clone());
+            return self.set_stage(number, Stage::StartingAnew(all)).map(|()| Step::Wait);
+        }
+        let missing = missing(&others, starting);
         let extensions = extensions(&loaded, command, &hub);
         let (reinit, why) = match (missing, extensions) {
             (None, Ok(extensions)) => {

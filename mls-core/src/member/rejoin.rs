@@ -20,7 +20,7 @@ use super::{Member, engine_fault};
 use crate::address::{ClientId, RoomAddress};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::EngineError;
-use crate::limits::REJOIN_PAUSE_MS;
+use crate::limits::{COMMIT_ATTEMPTS_MAX, REJOIN_PAUSE_MS};
 use crate::receipt::{Receipt, ReceiptError};
 use crate::store::StoreError;
 use crate::wire::fetch_group_info::{FetchGroupInfo, GroupState};
@@ -52,6 +52,8 @@ enum NoWay {
     Unproven(String),
     /// The hub's own receipt shows that nothing is missing here.
     Needless,
+    /// The state that the hub shows is older than that which is here.
+    Older,
 }
 
 fn not_now(why: impl std::fmt::Display) -> NoWay {
@@ -93,8 +95,12 @@ impl Member {
             // The hub may have accepted it: given up, it could not be applied any more.
             return Ok(Step::Wait);
         }
-        self.take_pending(group)?;
         self.set_stage(number, super::intents::Stage::Asked)?;
+        if self.is_way_back_at_hub(group) {
+            self.take_up_way_back(group, number)?;
+            return Ok(Step::Wait);
+        }
+        self.take_pending(group)?;
         self.change_record(group, |record| {
             let was_gone = record.state == State::Gone;
             record.commit_after_ms = 0;
@@ -179,6 +185,7 @@ impl Member {
                 })
             }
             Err(NoWay::Now(why)) => self.no_way_back(group, &why, false),
+            Err(NoWay::Older) => self.shown_older(group, intent),
             Err(NoWay::Ever(why)) => self.no_way_back(group, &why, true),
             Err(NoWay::Unproven(why)) => match self.ask_for_key_history(group, why.clone())? {
                 true => Ok(()),
@@ -187,6 +194,17 @@ impl Member {
             // Whoever said that handshakes are gone for good cannot have been the hub.
             Err(NoWay::Needless) => self.change_record(group, |record| record.rejoin = None),
         }
+    }
+
+    /// As a rule the hub's answer was on its way for longer than a commit that came after it, so it is asked again
+    /// a few times.
+    fn shown_older(&mut self, group: &GroupId, intent: Option<u64>) -> Result<(), StoreError> {
+        let attempts = self.record(group).map_or(0, |record| record.attempts).saturating_add(1);
+        if attempts < COMMIT_ATTEMPTS_MAX {
+            return self.attempt_lost(group, intent, "states of the hub were old");
+        }
+        self.change_record(group, |record| record.attempts = 0)?;
+        self.no_way_back(group, "the hub offers an older state than it gave us before", false)
     }
 
     /// The attempt to come back failed. `out` says that this device has no leaf any more;
@@ -274,7 +292,7 @@ impl Member {
             return Err(NoWay::Needless);
         }
         if last.is_some_and(|last| base.tbs.seq < last.tbs.seq) {
-            return Err(not_now("the hub offers an older state than it gave us before"));
+            return Err(NoWay::Older);
         }
         let tree =
             ExportedTree::from_bytes(state.tree.inline().unwrap_or_default()).map_err(not_now)?;
@@ -353,7 +371,7 @@ impl Member {
         self.came_into_place(group, &loaded.group)?;
         self.give_back(group, loaded);
         self.forget_early(group)?;
-        if let Some(room) = self.own_room(group) {
+        if let Some(room) = self.own_room(group).filter(|room| !self.is_leaving_room(room)) {
             self.want_room(&room)?;
         }
         if let Some(number) = pending.intent {

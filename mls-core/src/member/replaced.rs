@@ -12,7 +12,7 @@ use super::engine_storage::MemberGroup;
 use super::enter::Admitted;
 use super::event::Restarted;
 use super::group_record::{GroupRecord, State};
-use super::intents::Stage;
+use super::intents::{Stage, StartingAnew};
 use super::requests::Purpose;
 use super::warning::WarningKind;
 use super::{Command, Event, Member};
@@ -173,14 +173,28 @@ impl Member {
             let named = bound.replaced()?;
             if here(&named) { Some(named) } else { self.first_in(&bound.rooms(), group) }
         });
+        let former = former.or_else(|| self.followed_unseen(group));
         let Some(former) = former.filter(|former| former != group) else { return Ok(()) };
+        let suite = |group: &GroupId| self.record(group).map(|record| record.suite);
+        // In another suite a device has another key.
+        let changed = match suite(&former) == suite(group) {
+            true => self.doubtful_keys(&former, &new.roster()),
+            false => Vec::new(),
+        };
         self.put_into_place(Restarted {
             successor: group.clone(),
             by: self.client.clone(),
-            changed: self.doubtful_keys(&former, &new.roster()),
+            changed,
             unknown: self.unknown_clients(&former, &clients(&new.roster())),
             group: former,
         })
+    }
+
+    /// The group that this one follows by a ReInit, as the hub says: this device could not come to that.
+    fn followed_unseen(&self, group: &GroupId) -> Option<GroupId> {
+        let ended =
+            |record: &&GroupRecord| record.is_behind() && record.successor.as_ref() == Some(group);
+        self.groups.values().find(ended).map(|record| record.group.clone())
     }
 
     /// Who it is that was an admin of the former group, as it is here, by the key that is known.
@@ -239,9 +253,15 @@ impl Member {
         let of_former = self.intents.values().filter(|intent| intent.group() == Some(former));
         let again = of_former
             .filter(|intent| !matches!(intent.command, Command::Restart(_)))
+            .filter(|intent| intent.stage != Stage::Committed)
             .filter(|intent| !self.is_registering_branch(intent.number));
         for number in again.map(|intent| intent.number).collect::<Vec<_>>() {
             self.forget_requests(|purpose| *purpose == Purpose::Intent(number));
+            let stage = self.intents.get(&number).map(|intent| intent.stage.clone());
+            if let Some(Stage::StartingAnew(StartingAnew { successor, .. })) = stage {
+                // The hub takes that no more.
+                self.forget_unregistered(&successor)?;
+            }
             self.set_stage(number, Stage::Waiting)?;
         }
         Ok(())

@@ -70,6 +70,11 @@ impl Member {
         self.rooms.get(room) == Some(&RoomState::Left)
     }
 
+    /// Whether this account is on its way out of a room.
+    pub(super) fn is_leaving_room(&self, room: &RoomAddress) -> bool {
+        self.rooms.get(room) == Some(&RoomState::Unwanted)
+    }
+
     /// Enters a room, unless we are in it or on the way.
     pub(super) fn want_room(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
         if matches!(self.rooms.get(room), Some(RoomState::Joined | RoomState::Wanted)) {

@@ -82,6 +82,9 @@ impl Member {
         if busy || self.unconfirmed_in(&group) >= MESSAGES_UNCONFIRMED_MAX {
             return Ok(Step::Wait);
         }
+        if self.is_said_to_have_ended(&group)? {
+            return Ok(Step::Wait);
+        }
         let Some(loaded) = self.take_group(&group)? else { return Ok(Step::Wait) };
         let Some(mut loaded) = self.clear_way(&group, loaded)? else { return Ok(Step::Wait) };
         let checkpoint = self.next_checkpoint(&group, &mut loaded)?;

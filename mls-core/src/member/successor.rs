@@ -176,6 +176,7 @@ impl Member {
             .collect();
         for number in waits {
             self.begin_branch_again(number);
+            self.begin_invitation_again(number);
             if let Some(intent) = self.intents.get_mut(&number) {
                 intent.command = intent.command.clone().for_successor(successor);
             }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Member;
 use super::admission::AdmissionError;
 use super::enter::Admitted;
-use super::group_record::State;
+use super::group_record::{GroupRecord, State};
 use super::replaced_proof::Unproven;
 use super::requests::Purpose;
 use super::warning::WarningKind;
@@ -281,13 +281,18 @@ impl Member {
         if named && self.can_follow(former)? {
             return Ok(Verdict::Follow(former.clone()));
         }
+        let behind = self.record(former).is_some_and(GroupRecord::is_behind);
         match self.record(former).map(|record| (record.state, record.rooms.clone())) {
-            Some((State::Live, _)) => {
+            Some((State::Live, _)) if !behind => {
                 self.fetch_handshakes(former)?;
                 Ok(Verdict::Wait)
             }
-            Some((State::Rejoining | State::Gone, rooms)) => {
-                // The PSK is lost with the group's state, but a leaf is there.
+            Some((State::Live | State::Rejoining | State::Gone, rooms)) => {
+                // The PSK is of a state that is not here, but a leaf is there.
+                if behind {
+                    let next = welcome.group.clone();
+                    self.change_record(former, |record| record.successor = Some(next))?;
+                }
                 let network = self.client.network();
                 if let Some(room) = rooms.iter().find(|room| room.network == network) {
                     self.rejoin_found(&welcome.group, room)?;

@@ -1,8 +1,10 @@
-//! Who could not follow a group any more, and was not taken along when that was restarted.
+//! Who could not follow a group any more, or did, and was not taken along when that was restarted.
 
 use mls_core::group_settings::Settings;
 use mls_core::limits::{ENDED_WAIT_MS, REJOIN_PAUSE_MS};
-use mls_core::member::{Alarm, AlarmEvent, Command, Event, HoldPsk, Input, SettingsCommand};
+use mls_core::member::{
+    Alarm, AlarmEvent, Command, Event, HoldPsk, Input, ProposeCommand, SettingsCommand, Wish,
+};
 use mls_core::store::Store;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId};
@@ -221,4 +223,101 @@ fn who_had_only_found_a_group_that_has_ended_looks_for_the_next_one_at_once() {
     });
     world.pass((ENDED_WAIT_MS + REJOIN_PAUSE_MS) / 1000);
     world.assert_agree(&next, &[0, 1, 2, 3]);
+}
+
+/// Alice restarts a group while Bob, who follows it, has no key package.
+fn leave_bob_out() -> (World, GroupId, GroupId) {
+    let (mut world, group) = four();
+    let one_time = std::mem::take(&mut world.nodes[BOB].one_time);
+    let last_resort = std::mem::take(&mut world.nodes[BOB].last_resort);
+    let id = restart(&mut world, 0, &group);
+    world.run();
+    (world.nodes[BOB].one_time, world.nodes[BOB].last_resort) = (one_time, last_resort);
+    world.pass(120);
+    let next = world.group_of(0, &id);
+    world.assert_agree(&next, &[0, 1, 3]);
+    (world, group, next)
+}
+
+fn wanted_of(world: &mut World, group: &GroupId, rejoins: bool) -> Vec<String> {
+    let propose = ProposeCommand { group: group.clone(), wish: Wish::Update };
+    let mut ids = vec![
+        world.command(BOB, Command::Propose(propose)),
+        world.command(BOB, Command::Rotate(group.clone())),
+        world.say(BOB, group, "does anybody hear?"),
+    ];
+    if rejoins {
+        ids.push(world.command(BOB, Command::Rejoin(group.clone())));
+    }
+    ids
+}
+
+#[test]
+fn who_follows_a_group_and_is_left_out_of_its_restart_is_told_so_and_no_command_waits_for_ever() {
+    for rejoins in [false, true] {
+        let (mut world, group, next) = leave_bob_out();
+        for times in [1, 2] {
+            let ids = wanted_of(&mut world, &group, rejoins);
+            world.pass(ENDED_WAIT_MS / 1000 / times + 200);
+            for id in &ids {
+                let why = world.failure(BOB, id);
+                assert!(why.contains("nobody took this device along"), "{why}");
+            }
+            assert_eq!(told(&world, BOB), 1, "{:?}", world.warnings(BOB));
+            world.restart(BOB);
+        }
+        let bob = world.user(BOB);
+        let invite = world.invite(0, &next, vec![bob]);
+        world.pass(120);
+        world.assert_done(0, &invite);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+        world.say(BOB, &group, "here I am");
+        world.run();
+        world.assert_heard(&[0, 1, 2, 3], "here I am");
+    }
+}
+
+#[test]
+fn what_is_wanted_by_who_is_taken_along_late_goes_on_in_what_follows() {
+    for rejoins in [false, true] {
+        let (mut world, group, next) = leave_bob_out();
+        let ids = wanted_of(&mut world, &group, rejoins);
+        world.pass(ENDED_WAIT_MS / 2000);
+        let bob = world.user(BOB);
+        let invite = world.invite(0, &next, vec![bob]);
+        world.pass(120);
+        world.assert_done(0, &invite);
+        world.assert_agree(&next, &[0, 1, 2, 3]);
+        ids.iter().for_each(|id| world.assert_done(BOB, id));
+        world.assert_heard(&[0, 1, 2, 3], "does anybody hear?");
+        assert_eq!(told(&world, BOB), 0);
+    }
+}
+
+#[test]
+fn that_a_group_has_ended_counts_for_nothing_once_it_goes_on() {
+    for waits_s in [120, ENDED_WAIT_MS / 1000 + 200] {
+        let (mut world, group) = World::group(&[ALICE, ROMEO, JULIET]);
+        // Somebody on the way says to node 1 that the group has ended.
+        world.tamper = Box::new(|index, input| match (index, &mut *input) {
+            (
+                1,
+                Input::Answer(_, answer @ (Ok(Answer::Receipt(_)) | Err(Refusal::WrongEpoch(_)))),
+            ) => {
+                *answer = Err(Refusal::Gone);
+                true
+            }
+            (1, Input::Notice(_) | Input::Answer(_, Ok(Answer::Handshakes(_)))) => false,
+            _ => true,
+        });
+        world.command(1, Command::Rotate(group.clone()));
+        world.pass(waits_s);
+        let waits = waits_s < ENDED_WAIT_MS / 1000;
+        assert_eq!(told(&world, 1), usize::from(!waits));
+        world.tamper = Box::new(|_, _| true);
+        world.say(1, &group, "and on");
+        world.pass(200);
+        world.assert_heard(&[0, 1, 2], "and on");
+        world.assert_agree(&group, &[0, 1, 2]);
+    }
 }

@@ -45,8 +45,12 @@ fn who_asks_is_told_of_what_came_just_now() {
         world.nodes[0].member.certificate_log().unwrap().map(|log| log.head.head.size)
     };
     let before = size(&world);
-    world.give(2, Input::Command("key".into(), Command::ChangeKey(group)));
-    world.run();
+    // The first brings the key that was certified when she came in.
+    for id in ["first", "second"] {
+        world.give(2, Input::Command(id.into(), Command::ChangeKey(group.clone())));
+        world.run();
+        world.assert_done(2, id);
+    }
     for (wait_ms, input, seen) in
         [(LOG_ASKED_AGAIN_MS, Input::LookIntoLog, false), (0, Input::LookIntoLogNow, true)]
     {

@@ -10,7 +10,7 @@ use mls_core::wire::welcome_waiting::WelcomeWaiting;
 use mls_core::wire::{Answer, GroupId, Notice};
 
 use crate::network::{Task, World};
-use crate::story::{ALICE, BOB};
+use crate::story::{ALICE, BOB, JULIET};
 
 const BOB_INDEX: usize = 1;
 
@@ -180,4 +180,98 @@ fn a_welcome_that_waited_for_a_way_back_leads_in_when_the_hub_refuses_that() {
     assert!(world.failure(BOB_INDEX, &rejoin).contains("not now"));
     assert_eq!(world.warnings(BOB_INDEX), Vec::<String>::new());
     world.assert_agree(&group, &[0, 1]);
+}
+
+#[test]
+fn a_way_back_outlives_the_news_of_the_removal_before_it() {
+    for welcomed in [false, true] {
+        let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+        let switch = Rc::new(RefCell::new(Keeps::Welcomes));
+        let kept = Rc::new(RefCell::new(Vec::new()));
+        let (now, late) = (Rc::clone(&switch), Rc::clone(&kept));
+        // All comes late but what the hub shows him of the group.
+        world.tamper = Box::new(move |index, input| match (&mut *input, *now.borrow()) {
+            _ if index != BOB_INDEX => true,
+            (Input::Answer(_, answer @ Ok(Answer::GroupInfo(_))), Keeps::WayBack) => {
+                *answer = Err(Refusal::RoomOrders);
+                true
+            }
+            (
+                Input::Answer(_, Ok(Answer::Receipt(_))) | Input::Notice(_) | Input::RoomLeft(_),
+                Keeps::Welcomes,
+            ) => {
+                late.borrow_mut().push(input.clone());
+                false
+            }
+            (Input::Answer(_, Ok(Answer::Handshakes(_))), _) => false,
+            _ => true,
+        });
+        world.remove(0, &group, BOB_INDEX);
+        world.run();
+        let bob = world.user(BOB_INDEX);
+        let invite = world.invite(0, &group, vec![bob.clone()]);
+        world.run();
+        world.assert_done(0, &invite);
+        let room = world.nodes[BOB_INDEX].member.groups().unwrap()[0].rooms[0].clone();
+        world.inside.entry(room).or_default().insert(bob);
+        let rejoin = world.command(BOB_INDEX, Command::Rejoin(group.clone()));
+        world.run();
+        assert!(world.result(BOB_INDEX, &rejoin).is_none());
+        *switch.borrow_mut() = Keeps::WayBack;
+        let (receipts, others): (Vec<_>, Vec<_>) =
+            kept.take().into_iter().partition(|input| matches!(input, Input::Answer(..)));
+        for input in others
+            .into_iter()
+            .filter(|input| welcomed || !matches!(input, Input::Notice(Notice::WelcomeWaiting(_))))
+        {
+            world.give(BOB_INDEX, input);
+            world.run();
+            world.restart(BOB_INDEX);
+        }
+        for input in receipts {
+            world.give(BOB_INDEX, input);
+        }
+        world.run();
+        world.pass(60);
+        world.assert_done(BOB_INDEX, &rejoin);
+        world.assert_agree(&group, &[0, 1, 2]);
+        assert_eq!(world.count(BOB_INDEX, |event| matches!(event, Event::Removed(_))), 1);
+        assert_eq!(world.warnings(BOB_INDEX), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_rejoin_takes_up_the_way_back_that_is_with_the_hub() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let late = Rc::clone(&kept);
+    let accepted = Rc::new(RefCell::new(false));
+    let way = Rc::clone(&accepted);
+    world.tamper = Box::new(move |index, input| match &mut *input {
+        _ if index != BOB_INDEX => true,
+        Input::Answer(_, Ok(Answer::Receipt(_))) | Input::Notice(Notice::Handshake(_)) => {
+            late.borrow_mut().push(input.clone());
+            *way.borrow_mut() = true;
+            false
+        }
+        Input::Answer(_, answer @ Ok(Answer::GroupInfo(_))) if *way.borrow() => {
+            *answer = Err(Refusal::RoomOrders);
+            true
+        }
+        _ => true,
+    });
+    world.lose(BOB_INDEX, &["group_state", "epoch", "journal"]);
+    world.give(BOB_INDEX, Input::Connected);
+    world.run();
+    assert!(*accepted.borrow());
+    let rejoin = world.command(BOB_INDEX, Command::Rejoin(group.clone()));
+    world.run();
+    world.tamper =
+        Box::new(|_, input| !matches!(input, Input::Answer(_, Ok(Answer::GroupInfo(_)))));
+    for input in kept.take() {
+        world.give(BOB_INDEX, input);
+    }
+    world.run();
+    world.assert_done(BOB_INDEX, &rejoin);
+    world.assert_agree(&group, &[0, 1, 2]);
 }

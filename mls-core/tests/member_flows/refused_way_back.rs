@@ -76,3 +76,27 @@ fn who_is_refused_the_way_back_is_told_once_and_asks_now_and_then_only() {
     world.assert_agree(&group, &[0, 1, 2]);
     assert_eq!(world.heard(2).len(), 1, "{:?}", world.warnings(2));
 }
+
+#[test]
+fn no_command_waits_for_a_way_back_that_is_refused_again_and_again() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.tamper = Box::new(|index, input| {
+        if let (1, Input::Answer(_, answer @ Ok(Answer::GroupInfo(_)))) = (index, input) {
+            *answer = Err(Refusal::Invalid("its leaf may not come in".to_owned()));
+        }
+        true
+    });
+    world.lose(1, &["group_state", "epoch", "journal"]);
+    for _ in 0..2 {
+        let ids =
+            [world.say(1, &group, "is this me?"), world.command(1, Command::Rotate(group.clone()))];
+        world.pass(3 * REJOIN_PAUSE_MS / 1000);
+        ids.iter()
+            .for_each(|id| assert!(world.failure(1, id).contains("its leaf may not come in")));
+        let told = |event: &Event| matches!(event, Event::Alarm(_));
+        assert_eq!(world.count(1, told), 1, "{:?}", world.warnings(1));
+    }
+    world.tamper = Box::new(|_, _| true);
+    world.pass(REJOIN_PAUSE_MS / 1000 + 10);
+    world.assert_agree(&group, &[0, 1, 2]);
+}

@@ -189,3 +189,24 @@ fn who_found_a_group_in_its_room_before_that_ordered_it_hears_that_a_restart_end
     world.pass((ENDED_WAIT_MS + 2 * REJOIN_PAUSE_MS) / 1000);
     assert!(world.failure(2, &said).contains("not in the group"), "{}", world.failure(2, &said));
 }
+
+#[test]
+fn who_loses_the_state_when_the_hub_has_the_group_again_comes_back_by_it() {
+    let mut room = Room::new(3);
+    let group = room.group.clone();
+    // What Bob commits never comes to Carol.
+    room.cut(&[0, 0, 1]);
+    room.rotate(1);
+    room.world.run();
+    room.hub_is_back();
+    let id = hand_back(&mut room.world, 0, &group);
+    room.world.run();
+    room.world.assert_done(0, &id);
+    assert_eq!(orders(&room.world, 2), Order::Room);
+    room.world.lose(2, &["group_state", "epoch", "journal"]);
+    room.world.give(2, Input::Connected);
+    room.world.run();
+    room.world.pass(60);
+    room.assert_agree(&[0, 1, 2]);
+    assert_eq!(room.world.count(2, |event| matches!(event, Event::Removed(_))), 0);
+}

@@ -88,7 +88,7 @@ fn who_has_removed_the_maker_of_a_restart_is_told_and_hears_that_the_hub_has_ano
     room.world.run();
     room.world.pass(PROOF_WAIT_MS / 1000 + 600);
     let why = room.world.failure(1, &back);
-    assert!(why.contains("met the end of the group"), "{why}");
+    assert!(why.contains("the hub says that the group has ended"), "{why}");
     for index in [1, 2] {
         let warnings = room.world.warnings(index);
         assert!(
