@@ -78,6 +78,7 @@ pub mod policy;
 pub mod psk;
 pub mod randomness;
 pub mod receipt;
+pub mod required_capabilities;
 pub mod rules;
 pub mod seal;
 pub mod service;

@@ -34,6 +34,7 @@ use crate::limits::{
 };
 use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::psk::{self, PskError, PskName};
+use crate::required_capabilities::{self, RequiresTooLittle};
 
 /// A proposal or commit that the group's rules forbid; the proposer's or committer's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -41,6 +42,9 @@ pub enum RuleError {
     /// The GroupContext says nothing we can go by.
     #[error(transparent)]
     Group(#[from] BridgeGroupError),
+    /// A group that is to follow requires too little.
+    #[error(transparent)]
+    Requires(#[from] RequiresTooLittle),
     /// A leaf is no client.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -188,6 +192,7 @@ fn check_reinit(reinit: &ReInitProposal, context: &GroupContext) -> Result<(), R
         return Err(RuleError::Never("a new start with this suite or version"));
     }
     let (before, after) = (&context.extensions, reinit.new_group_context_extensions());
+    required_capabilities::check(after)?;
     Ok(group_settings::check_successor(before, after)?)
 }
 
