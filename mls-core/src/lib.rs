@@ -65,6 +65,7 @@ pub mod delivery;
 pub mod door;
 pub mod engine;
 pub mod evidence;
+mod framing;
 pub mod group_settings;
 pub mod handover;
 pub mod hpke_keys;

@@ -21,6 +21,7 @@ mod given_authority;
 mod gone;
 mod group;
 mod held;
+mod in_clear;
 mod knocking;
 mod lawless;
 mod lost_rooms;
