@@ -5,6 +5,7 @@
 //! else made is left out instead, or it would block the group.
 
 mod adds;
+mod size;
 mod updates;
 
 use std::collections::BTreeSet;
@@ -229,7 +230,7 @@ impl MlsRules for GroupRules {
         })?;
         adds::bound(direction, context, &mut proposals)?;
         updates::leave_out(direction, &mut proposals)?;
-        check_size(&source, roster, &proposals)?;
+        size::check(&source, roster, &proposals)?;
         let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {
             check_external(identity, roster, context, &proposals, &psks)?;
@@ -262,23 +263,6 @@ impl MlsRules for GroupRules {
         // A hub has to read handshakes; in the room nobody else has.
         Ok(EncryptionOptions::new(is_ordered_by_room(context), PADDING))
     }
-}
-
-/// Whether the group stays within its bound, where it grows.
-fn check_size(
-    source: &CommitSource,
-    roster: &Roster<'_>,
-    proposals: &ProposalBundle,
-) -> Result<(), RuleError> {
-    let joins = usize::from(matches!(source, CommitSource::NewMember(_)));
-    let more = proposals.add_proposals().len().saturating_add(joins);
-    let fewer = proposals.remove_proposals().len();
-    if more <= fewer {
-        return Ok(());
-    }
-    let before = roster.member_identities_iter().count();
-    let after = before.saturating_add(more).saturating_sub(fewer);
-    if after > MEMBERS_MAX { Err(RuleError::TooManyMembers) } else { Ok(()) }
 }
 
 /// The leaves whose removal the hub has proposed and which a commit leaves in; an external commit

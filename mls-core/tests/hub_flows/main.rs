@@ -22,6 +22,7 @@ mod gone;
 mod group;
 mod held;
 mod in_clear;
+mod keeping;
 mod knocking;
 mod lawless;
 mod lost_rooms;

@@ -38,6 +38,7 @@ mod operations;
 mod other_hub;
 mod overtaken;
 mod own_revocation;
+mod policy_values;
 mod power;
 mod psks;
 mod races;
