@@ -171,3 +171,24 @@ impl MlsCodecExtension for BridgeGroup {
 
 #[cfg(test)]
 crate::codec_properties::hold!(Order, BridgeGroup);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a group may have so many admins.
+    fn may_have(admins: usize) -> bool {
+        let user = |number| UserId::matrix(&format!("@admin{number}:example.org")).unwrap();
+        let mut group = BridgeGroup::of_one_room("!room:example.org", &user(0));
+        group.admins = (0..admins).map(|n| user(n).to_string()).collect::<Vec<_>>().join("\n");
+        let mut extensions = ExtensionList::new();
+        extensions.set_from(group).unwrap();
+        BridgeGroup::from_extensions(&extensions).is_ok()
+    }
+
+    #[test]
+    fn a_group_has_so_many_admins_and_no_more() {
+        assert!(may_have(ADMINS_MAX));
+        assert!(!may_have(ADMINS_MAX + 1));
+    }
+}

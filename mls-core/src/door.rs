@@ -9,6 +9,7 @@ use mls_rs::{MlsMessage, MlsMessageDescription};
 use mls_rs_core::crypto::CipherSuite;
 use thiserror::Error;
 
+use crate::framing;
 use crate::hpke_keys::{self, UnusableKey};
 use crate::limits::{APPLICATION_BYTES_MAX, OBJECT_BYTES_MAX};
 use crate::policy::PAST_EPOCHS;
@@ -33,6 +34,9 @@ pub enum DoorError {
     /// A key in the path of a commit that nobody could encrypt to.
     #[error("the commit cannot be followed: {0}")]
     UnusableKey(#[from] UnusableKey),
+    /// What travels in clear, and what nobody here reads.
+    #[error("the message carries authenticated data, which travels in clear and is not used here")]
+    AuthenticatedData,
     /// From too long ago.
     #[error("the message is from an epoch that is no longer read")]
     TooOld,
@@ -89,6 +93,7 @@ pub fn from_room(
         }
         _ => return Err(DoorError::WrongKind("a room may bring only encrypted messages")),
     };
+    check_authenticated_data(bytes)?;
     if epoch.saturating_add(PAST_EPOCHS) < epoch_now {
         return Err(DoorError::TooOld);
     }
@@ -122,7 +127,7 @@ pub fn commit_from_room(
             sender: Sender::NewMemberCommit,
             ..
         } => {
-            hpke_keys::check_path(suite, bytes)?;
+            check_path(suite, bytes)?;
             (group_id, epoch_id)
         }
         _ => return Ok(None),
@@ -130,6 +135,7 @@ pub fn commit_from_room(
     if group_id != group.0 {
         return Err(DoorError::OtherGroup);
     }
+    check_authenticated_data(bytes)?;
     Ok(Some(RoomCommit { epoch, message }))
 }
 
@@ -161,10 +167,29 @@ pub fn handshake(
         }
         _ => return Err(DoorError::WrongKind("a handshake must be a PublicMessage")),
     };
+    check_authenticated_data(bytes)?;
     if kind == ReceiptKind::Commit {
-        hpke_keys::check_path(suite, bytes)?;
+        check_path(suite, bytes)?;
     }
     Ok(HandshakeMessage { epoch, sender, kind, message })
+}
+
+/// Group id and epoch bind a message to its context; more than that would only be one more thing in clear.
+fn check_authenticated_data(bytes: &[u8]) -> Result<(), DoorError> {
+    match framing::authenticated_data(bytes) {
+        Ok(data) if data.is_empty() => Ok(()),
+        Ok(_) => Err(DoorError::AuthenticatedData),
+        Err(_) => Err(DoorError::Broken),
+    }
+}
+
+/// What a commit in clear brings in its path, if it has one.
+fn check_path(suite: CipherSuite, commit: &[u8]) -> Result<(), DoorError> {
+    match framing::path(commit) {
+        Ok(Some(path)) => Ok(hpke_keys::check_path(suite, &path)?),
+        Ok(None) => Ok(()),
+        Err(_) => Err(DoorError::Broken),
+    }
 }
 
 fn decode(bytes: &[u8], bytes_max: usize) -> Result<MlsMessage, DoorError> {

@@ -40,6 +40,9 @@ pub enum SettingsError {
     /// A leaf that could not stay.
     #[error("{0}: it must be removed, or get a certificate, before")]
     Leaf(IdentityError),
+    /// A branch that would take other credentials.
+    #[error("a branch takes the credentials, and names the authorities, of its parent")]
+    Branch,
     /// Nobody could change anything any more.
     #[error("a group must keep an admin")]
     NoAdmin,
@@ -198,6 +201,18 @@ pub(crate) fn check_successor(
         return Err(SettingsError::Fixed);
     }
     check_settings(&old, &new, &before, &after)
+}
+
+/// Whether a group may branch from another (RFC 9420 11.3): what stands behind its leaves is judged as in its
+/// parent.
+pub(crate) fn check_branch(
+    parent: &ExtensionList,
+    branch: &ExtensionList,
+) -> Result<(), SettingsError> {
+    let (parent, branch) =
+        (BridgeGroup::from_extensions(parent)?, BridgeGroup::from_extensions(branch)?);
+    let same = (parent.basic_allowed, &parent.anchors) == (branch.basic_allowed, &branch.anchors);
+    if same { Ok(()) } else { Err(SettingsError::Branch) }
 }
 
 /// The context without the bridge's own extension and these.

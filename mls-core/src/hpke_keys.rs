@@ -6,13 +6,12 @@
 //! in: in key packages, in proposals and in the path of a commit; by hub and members alike.
 
 use mls_rs::KeyPackage;
-use mls_rs::group::LeafNode;
 use mls_rs::group::proposal::Proposal;
-use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider as _, HpkePublicKey};
 use thiserror::Error;
 
 use crate::engine::cipher_suite;
+use crate::framing::{self, UpdatePath};
 use crate::key_package::leaf_node;
 
 /// A key that nobody can encrypt to, or a place for keys that holds none; its maker's fault.
@@ -31,21 +30,16 @@ pub(crate) fn check_package(package: &KeyPackage) -> Result<(), UnusableKey> {
 pub(crate) fn check_proposal(suite: CipherSuite, proposal: &Proposal) -> Result<(), UnusableKey> {
     match proposal {
         Proposal::Add(add) => check_package(add.key_package()),
-        // The engine keeps the leaf to itself: it stands behind the proposal's type.
         Proposal::Update(_) => {
-            let bytes = proposal.mls_encode_to_vec().map_err(|_| UnusableKey)?;
-            let mut rest = bytes.as_slice();
-            u16::mls_decode(&mut rest).map_err(|_| UnusableKey)?;
-            check(suite, &LeafNode::mls_decode(&mut rest).map_err(|_| UnusableKey)?.public_key)
+            let leaf = framing::leaf_of_update(proposal).map_err(|_| UnusableKey)?;
+            check(suite, &leaf.public_key)
         }
         _ => Ok(()),
     }
 }
 
-/// The keys in the path of a commit, if it has one, in a group of this suite. `commit` is a whole MLSMessage that the engine
-/// could decode as a PublicMessage with a commit.
-pub(crate) fn check_path(suite: CipherSuite, commit: &[u8]) -> Result<(), UnusableKey> {
-    let Some(path) = path(commit).map_err(|_| UnusableKey)? else { return Ok(()) };
+/// The keys in the path of a commit, in a group of this suite.
+pub(crate) fn check_path(suite: CipherSuite, path: &UpdatePath) -> Result<(), UnusableKey> {
     check(suite, &path.leaf_node.public_key)?;
     path.nodes.iter().try_for_each(|node| check(suite, &node.public_key))
 }
@@ -55,40 +49,6 @@ fn check(suite: CipherSuite, key: &HpkePublicKey) -> Result<(), UnusableKey> {
     let suite = cipher_suite(suite).map_err(|_| UnusableKey)?;
     suite.hpke_seal(key, b"", None, b"").map(drop).map_err(|_| UnusableKey)
 }
-
-/// RFC 9420 7.6; the engine's own type is not public.
-#[derive(MlsSize, MlsEncode, MlsDecode)]
-struct UpdatePath {
-    leaf_node: LeafNode,
-    nodes: Vec<UpdatePathNode>,
-}
-
-#[derive(MlsSize, MlsEncode, MlsDecode)]
-struct UpdatePathNode {
-    public_key: HpkePublicKey,
-    #[mls_codec(with = "mls_rs_codec::byte_vec")]
-    encrypted_path_secrets: Vec<u8>,
-}
-
-/// The path of a commit (RFC 9420 6, 6.2 and 12.4): what stands before it is passed over.
-fn path(commit: &[u8]) -> Result<Option<UpdatePath>, mls_rs_codec::Error> {
-    let mut rest = commit;
-    u16::mls_decode(&mut rest)?; // version
-    u16::mls_decode(&mut rest)?; // wire format
-    mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // group id
-    u64::mls_decode(&mut rest)?; // epoch
-    if matches!(u8::mls_decode(&mut rest)?, MEMBER | EXTERNAL) {
-        u32::mls_decode(&mut rest)?; // which one
-    }
-    mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // authenticated data
-    u8::mls_decode(&mut rest)?; // content type
-    mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // proposals
-    Option::<UpdatePath>::mls_decode(&mut rest)
-}
-
-/// Types of senders that are followed by an index (RFC 9420 6).
-const MEMBER: u8 = 1;
-const EXTERNAL: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -119,13 +79,6 @@ mod tests {
         *off.last_mut().unwrap() ^= 1;
         for bad in [off, vec![4; 65], vec![0], vec![9; 32]] {
             assert_eq!(check(suite, &HpkePublicKey::from(bad)), Err(UnusableKey));
-        }
-    }
-
-    #[test]
-    fn what_is_no_commit_has_no_usable_path() {
-        for bytes in [&[][..], &[0, 1, 0, 1], &[0xFF; 64]] {
-            assert_eq!(check_path(CipherSuite::CURVE25519_AES128, bytes), Err(UnusableKey));
         }
     }
 }

@@ -26,6 +26,7 @@ pub use self::leaf::{Standing, check_chain, check_leaf, check_leaf_against, is_r
 pub use self::revocations::{ListInfo, NoRevocationList, Revocations};
 use crate::address::ClientId;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};
+use crate::policy::CREDENTIAL_TYPES;
 
 /// A credential that we cannot accept; its owner's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -132,7 +133,7 @@ impl IdentityProvider for ClientIdentity {
     }
 
     fn supported_types(&self) -> Vec<CredentialType> {
-        vec![CredentialType::BASIC, CredentialType::X509]
+        CREDENTIAL_TYPES.to_vec()
     }
 }
 

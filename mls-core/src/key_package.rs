@@ -8,7 +8,7 @@ use mls_rs::group::{LeafNode, LeafNodeSource};
 use mls_rs::{KeyPackage, MlsMessage};
 use mls_rs_codec::{MlsDecode, MlsEncode};
 use mls_rs_core::crypto::HpkePublicKey;
-use mls_rs_core::identity::{Credential, CredentialType};
+use mls_rs_core::identity::Credential;
 use thiserror::Error;
 
 use crate::address::ClientId;
@@ -17,8 +17,8 @@ use crate::hpke_keys;
 use crate::identity::{Certificate, client_id};
 use crate::limits::KEY_PACKAGE_BYTES_MAX;
 use crate::policy::{
-    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
-    LAST_RESORT_EXTENSION,
+    BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, CREDENTIAL_TYPES, KEY_PACKAGE_BACKDATING_S,
+    KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION,
 };
 
 /// A key package that fits our policies.
@@ -95,9 +95,8 @@ pub(crate) fn check_policy(package: &KeyPackage) -> Result<FitPackage, Unfit> {
         }
     }
     let capabilities = &leaf.capabilities;
-    let credentials = [CredentialType::BASIC, CredentialType::X509];
     if !capabilities.extensions.contains(&BRIDGE_GROUP_EXTENSION)
-        || !credentials.iter().all(|needed| capabilities.credentials.contains(needed))
+        || !CREDENTIAL_TYPES.iter().all(|needed| capabilities.credentials.contains(needed))
     {
         return Err(Unfit::Capabilities);
     }

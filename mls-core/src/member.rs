@@ -115,7 +115,7 @@ pub use event::{
     HeardFrom, Joined, KnockDeniedEvent, KnockedEvent, MessageEvent, RemovedEvent, Restarted,
     RewoundEvent, Sender, StartedAnew, Undecryptable, Unreadable,
 };
-pub use exporter::ExportedSecret;
+pub use exporter::{ExportError, ExportedSecret};
 pub use identity_command::{IdentityCommand, VerifyUser};
 pub use input::{Confirmation, Input, ReceivedMessage};
 pub use log_watch::{

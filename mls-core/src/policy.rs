@@ -3,6 +3,7 @@
 
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionType;
+use mls_rs_core::identity::CredentialType;
 
 use crate::limits::DAY_MS;
 
@@ -11,6 +12,8 @@ pub const CIPHER_SUITES: [CipherSuite; 3] =
     [CipherSuite::CURVE25519_AES128, CipherSuite::P256_AES128, CipherSuite::CURVE25519_CHACHA];
 /// The GroupContext extension that binds a group to its hub and rooms.
 pub const BRIDGE_GROUP_EXTENSION: ExtensionType = ExtensionType::new(0xFB71);
+/// The types of credentials that every leaf lists, and that every group requires.
+pub const CREDENTIAL_TYPES: [CredentialType; 2] = [CredentialType::BASIC, CredentialType::X509];
 /// The KeyPackage extension that marks a last-resort package.
 pub const LAST_RESORT_EXTENSION: ExtensionType = ExtensionType::new(0x000A);
 /// The leaf node extension that names the external PSKs that a member holds.

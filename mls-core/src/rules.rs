@@ -5,6 +5,7 @@
 //! else made is left out instead, or it would block the group.
 
 mod adds;
+mod size;
 mod updates;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use crate::limits::{
 };
 use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::psk::{self, PskError, PskName};
+use crate::required_capabilities::{self, RequiresTooLittle};
 
 /// A proposal or commit that the group's rules forbid; the proposer's or committer's fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -41,6 +43,9 @@ pub enum RuleError {
     /// The GroupContext says nothing we can go by.
     #[error(transparent)]
     Group(#[from] BridgeGroupError),
+    /// A group that is to follow requires too little.
+    #[error(transparent)]
+    Requires(#[from] RequiresTooLittle),
     /// A leaf is no client.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -188,6 +193,7 @@ fn check_reinit(reinit: &ReInitProposal, context: &GroupContext) -> Result<(), R
         return Err(RuleError::Never("a new start with this suite or version"));
     }
     let (before, after) = (&context.extensions, reinit.new_group_context_extensions());
+    required_capabilities::check(after)?;
     Ok(group_settings::check_successor(before, after)?)
 }
 
@@ -224,7 +230,7 @@ impl MlsRules for GroupRules {
         })?;
         adds::bound(direction, context, &mut proposals)?;
         updates::leave_out(direction, &mut proposals)?;
-        check_size(&source, roster, &proposals)?;
+        size::check(&source, roster, &proposals)?;
         let psks = check_psks(&proposals, context)?;
         if let CommitSource::NewMember(identity) = &source {
             check_external(identity, roster, context, &proposals, &psks)?;
@@ -257,23 +263,6 @@ impl MlsRules for GroupRules {
         // A hub has to read handshakes; in the room nobody else has.
         Ok(EncryptionOptions::new(is_ordered_by_room(context), PADDING))
     }
-}
-
-/// Whether the group stays within its bound, where it grows.
-fn check_size(
-    source: &CommitSource,
-    roster: &Roster<'_>,
-    proposals: &ProposalBundle,
-) -> Result<(), RuleError> {
-    let joins = usize::from(matches!(source, CommitSource::NewMember(_)));
-    let more = proposals.add_proposals().len().saturating_add(joins);
-    let fewer = proposals.remove_proposals().len();
-    if more <= fewer {
-        return Ok(());
-    }
-    let before = roster.member_identities_iter().count();
-    let after = before.saturating_add(more).saturating_sub(fewer);
-    if after > MEMBERS_MAX { Err(RuleError::TooManyMembers) } else { Ok(()) }
 }
 
 /// The leaves whose removal the hub has proposed and which a commit leaves in; an external commit

@@ -3,12 +3,15 @@
 
 use std::sync::OnceLock;
 
+use mls_rs::client_builder::{MlsConfig, PaddingMode};
+use mls_rs::error::MlsError;
+use mls_rs::extension::built_in::ApplicationIdExt;
 use mls_rs::group::proposal::Proposal;
-use mls_rs::mls_rules::DefaultMlsRules;
+use mls_rs::mls_rules::{DefaultMlsRules, EncryptionOptions};
 use mls_rs::{Client, ExtensionList, MlsMessage};
 use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::CipherSuite;
-use mls_rs_core::extension::Extension;
+use mls_rs_core::extension::{Extension, ExtensionType};
 use mls_rs_core::identity::SigningIdentity;
 use proptest::prelude::*;
 
@@ -16,7 +19,9 @@ use super::{Damage, encode};
 use crate::address::UserId;
 use crate::bridge_group::BridgeGroup;
 use crate::crypto::Crypto;
-use crate::door;
+use crate::door::{self, DoorError};
+use crate::engine::observer;
+use crate::framing;
 use crate::hpke_keys;
 use crate::identity::{ClientIdentity, credential};
 use crate::key_package;
@@ -35,20 +40,35 @@ struct Samples {
     messages: [MlsMessage; 4],
 }
 
+/// What every leaf lists.
+const LISTED: [ExtensionType; 1] = [BRIDGE_GROUP_EXTENSION];
+
+/// A client by the engine's own rules, whose commits are encrypted or not, and whose leaf lists these
+/// extensions.
+fn client(encrypts: bool, listed: &[ExtensionType]) -> Client<impl MlsConfig> {
+    let options = EncryptionOptions::new(encrypts, PaddingMode::None);
+    let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
+    let id = UserId::matrix("@alice:example.org").unwrap().device("DEV").unwrap();
+    Client::builder()
+        .crypto_provider(Crypto::system())
+        .identity_provider(ClientIdentity)
+        .mls_rules(DefaultMlsRules::new().with_encryption_options(options))
+        .extension_types(listed.to_vec())
+        .signing_identity(SigningIdentity::new(credential(&id), public), key, SUITE)
+        .build()
+}
+
+fn context() -> ExtensionList {
+    let user = UserId::matrix("@alice:example.org").unwrap();
+    let mut context = ExtensionList::new();
+    context.set_from(BridgeGroup::of_one_room("!room:example.org", &user)).unwrap();
+    context
+}
+
 fn samples() -> &'static Samples {
     static SAMPLES: OnceLock<Samples> = OnceLock::new();
     SAMPLES.get_or_init(|| {
-        let (key, public) = Crypto::system().generate_signature_key(SUITE).unwrap();
-        let id = UserId::matrix("@alice:example.org").unwrap().device("DEV").unwrap();
-        let client = Client::builder()
-            .crypto_provider(Crypto::system())
-            .identity_provider(ClientIdentity)
-            .mls_rules(DefaultMlsRules::new())
-            .extension_type(BRIDGE_GROUP_EXTENSION)
-            .signing_identity(SigningIdentity::new(credential(&id), public), key, SUITE)
-            .build();
-        let mut context = ExtensionList::new();
-        context.set_from(BridgeGroup::of_one_room("!room:example.org", &id.user())).unwrap();
+        let (client, context) = (client(false, &LISTED), context());
         let package =
             client.generate_key_package_message(<_>::default(), <_>::default(), None).unwrap();
         let mut group = client.create_group(context.clone(), <_>::default(), None).unwrap();
@@ -90,6 +110,45 @@ fn the_valid_messages_get_in_by_their_own_way_only() {
     assert_eq!(by_hub, [false, true, true, false]);
 }
 
+#[test]
+fn what_carries_authenticated_data_gets_in_by_no_way() {
+    let mut alice = client(false, &LISTED).create_group(context(), <_>::default(), None).unwrap();
+    let data = || b"in clear".to_vec();
+    let application = alice.encrypt_application_message(b"hello", data()).unwrap();
+    let proposal = alice.propose_group_context_extensions(context(), data()).unwrap();
+    alice.clear_proposal_cache();
+    let commit = alice.commit(data()).unwrap().commit_message;
+    let group = GroupId(alice.group_id().to_vec());
+    let refused = Some(DoorError::AuthenticatedData);
+    assert_eq!(door::from_room(&encode(&application), &group, 0).err(), refused);
+    for handshake in [proposal, commit] {
+        assert_eq!(door::handshake(&encode(&handshake), &group, SUITE).err(), refused);
+    }
+    // Encrypted, as where a room orders the group.
+    let mut bob = client(true, &LISTED).create_group(context(), <_>::default(), None).unwrap();
+    let commit = bob.commit(data()).unwrap().commit_message;
+    let group = GroupId(bob.group_id().to_vec());
+    assert_eq!(door::commit_from_room(&encode(&commit), &group, SUITE).err(), refused);
+}
+
+#[test]
+fn the_engine_takes_no_leaf_with_an_application_id() {
+    let mut leaf = ExtensionList::new();
+    leaf.set_from(ApplicationIdExt::new(b"somebody else".to_vec())).unwrap();
+    // It wants each extension of a leaf listed, and none of RFC 9420's own.
+    let also_listed = [BRIDGE_GROUP_EXTENSION, ExtensionType::APPLICATION_ID];
+    for listed in [&LISTED[..], &also_listed] {
+        let client = client(false, listed);
+        let package = client.generate_key_package_message(<_>::default(), leaf.clone(), None);
+        let refused = package.and_then(|made| observer().validate_key_package(made, None));
+        let expected = matches!(
+            refused,
+            Err(MlsError::ExtensionNotInCapabilities(_) | MlsError::DefaultValueListed)
+        );
+        assert!(expected, "{refused:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_comes_in_by_a_room_is_of_the_rooms_group_and_not_too_old(
@@ -114,7 +173,10 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_readers_of_paths_and_key_packages_panic(bytes in bytes(), suite in suite()) {
-        let _ = hpke_keys::check_path(suite, &bytes);
+        if let Ok(Some(path)) = framing::path(&bytes) {
+            let _ = hpke_keys::check_path(suite, &path);
+        }
+        let _ = framing::authenticated_data(&bytes);
         let _ = key_package::check(&bytes, NOW_MS);
     }
 

@@ -13,6 +13,7 @@ use super::removal::{CLOSED, proposed_by_hub};
 use super::turn::{Stop, Turn, invalid, machine, not_allowed};
 use crate::address::{ClientId, UserId};
 use crate::engine::PublicGroup;
+use crate::group_settings;
 use crate::identity::{client_id, clients};
 use crate::limits::BRANCH_EXTENSIONS_BYTES_MAX;
 use crate::wire::refusal::Refusal;
@@ -68,13 +69,15 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether the new group can be a branch: of its suite and its clients, without those who are to go.
+    /// Whether the new group can be a branch: of its suite, its credentials and its clients, without those who are to go.
     fn check_branch(&mut self, public: &PublicGroup, parent: &GroupRecord) -> Result<(), Stop> {
         let context = public.group_context();
         if context.epoch != 1 || context.cipher_suite != parent.cipher_suite() {
             return Err(invalid("a branch is registered at epoch 1, with its parent's suite"));
         }
         let before = self.groups.copy(self.store, parent)?;
+        let parents = &before.group_context().extensions;
+        group_settings::check_branch(parents, &context.extensions).map_err(invalid)?;
         let leaving = proposed_by_hub(&before);
         let roster = before.roster();
         let stays = roster.members_iter().filter(|member| !leaving.contains(&member.index));

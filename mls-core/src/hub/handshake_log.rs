@@ -160,9 +160,8 @@ impl Turn<'_> {
         for _ in 0..FORGOTTEN_AT_ONCE {
             let seq = record.oldest_seq;
             let Some(entry) = read(self.store, &record.group, seq)? else { break };
-            let many = record.seq() - seq >= HANDSHAKES_KEPT_MAX;
-            let old = entry.receipt.tbs.time_ms.saturating_add(HANDSHAKE_KEEP_MS) < self.now_ms;
-            if seq >= record.snapshot_seq || !(many || old) {
+            let age_ms = self.now_ms.saturating_sub(entry.receipt.tbs.time_ms);
+            if seq >= record.snapshot_seq || !is_over(record.seq() - seq, age_ms) {
                 break;
             }
             self.store.delete(SPACE, &key(&record.group, seq));
@@ -171,6 +170,11 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a handshake is kept no longer: so many came after it, and it is so old.
+fn is_over(later: u64, age_ms: u64) -> bool {
+    later >= HANDSHAKES_KEPT_MAX || age_ms > HANDSHAKE_KEEP_MS
 }
 
 fn key(group: &GroupId, seq: u64) -> Vec<u8> {
@@ -183,3 +187,15 @@ fn hash_key(group: &GroupId, message: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 crate::codec_properties::hold!(LogEntry, Accepted);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_is_kept_until_it_is_too_old_or_too_many_came_after_it() {
+        assert!(!is_over(HANDSHAKES_KEPT_MAX - 1, HANDSHAKE_KEEP_MS));
+        assert!(is_over(HANDSHAKES_KEPT_MAX, 0));
+        assert!(is_over(0, HANDSHAKE_KEEP_MS + 1));
+    }
+}

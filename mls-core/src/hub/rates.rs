@@ -155,6 +155,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_counted_by_the_hour_or_day_is_let_through_so_often_and_comes_back_in_that_time() {
+        let policies = [
+            (Rate::Commits, COMMITS_PER_HOUR, HOUR_MS),
+            (Rate::Proposals, PROPOSALS_PER_HOUR, HOUR_MS),
+            (Rate::Claims, CLAIMS_PER_HOUR, HOUR_MS),
+            (Rate::Asks, CLAIMS_PER_HOUR, HOUR_MS),
+            (Rate::Groups, GROUPS_PER_HOUR, HOUR_MS),
+            (Rate::Publications, PUBLICATIONS_PER_HOUR, HOUR_MS),
+            (Rate::Credentials, CREDENTIALS_PER_HOUR, HOUR_MS),
+            (Rate::Reports, REPORTS_PER_HOUR, HOUR_MS),
+            (Rate::GroupInfos, COMMITS_PER_HOUR, HOUR_MS),
+            (Rate::OneTimeClaims, ONE_TIME_CLAIMS_PER_DAY, 24 * HOUR_MS),
+        ];
+        let mut rates = Rates::default();
+        for (rate, count, window_ms) in policies {
+            for now_ms in [0, window_ms] {
+                let mut take = || rates.take(rate, &["alice"], now_ms);
+                (0..count).for_each(|_| take().unwrap());
+                assert_eq!(take(), Err(window_ms / u64::from(count)), "{rate:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_full_bucket_is_forgotten_and_an_emptied_one_is_not() {
         let mut rates = Rates::default();
         rates.take(Rate::Messages, &["alice"], 0).unwrap();

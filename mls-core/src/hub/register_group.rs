@@ -22,6 +22,7 @@ use crate::engine::{PublicGroup, mls_time, sha256};
 use crate::identity::clients;
 use crate::policy::GROUP_ID_BYTES;
 use crate::receipt::{Receipt, ReceiptKind};
+use crate::required_capabilities;
 use crate::seal::handshake_key::HandshakeKey;
 use crate::store::StoreError;
 use crate::wire::blob::Part;
@@ -166,7 +167,7 @@ impl Turn<'_> {
             return Err(invalid("the creator must be an admin"));
         }
         let context = public.group_context();
-        check_external_senders(keys, context.cipher_suite, &context.extensions)?;
+        check_context(keys, context.cipher_suite, &context.extensions).map_err(invalid)?;
         Ok(bridge_group)
     }
 
@@ -253,20 +254,21 @@ impl Turn<'_> {
     }
 }
 
-/// The group must let this hub, and nobody else outside, propose.
-pub(super) fn check_external_senders(
+/// What stands in a context beside the binding: this hub, and nobody else outside, may propose, and every leaf
+/// can do what the policies ask.
+pub(super) fn check_context(
     keys: &KeySet,
     suite: CipherSuite,
     extensions: &ExtensionList,
-) -> Result<(), Stop> {
+) -> Result<(), String> {
     let senders: Option<ExternalSendersExt> = extensions.get_as().ok().flatten();
     let own = keys.sender(suite);
     let only_own = matches!(
         (senders.as_ref().map(ExternalSendersExt::allowed_senders), own),
         (Some([one]), Some(own)) if *one == own.identity
     );
-    match only_own {
-        true => Ok(()),
-        false => Err(invalid("external_senders must hold this hub's sender and nobody else")),
+    if !only_own {
+        return Err("external_senders must hold this hub's sender and nobody else".to_owned());
     }
+    required_capabilities::check(extensions).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use mls_rs::group::proposal::ReInitProposal;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::group_record::{GroupRecord, bridge_group};
-use super::register_group::check_external_senders;
+use super::register_group::check_context;
 use super::room_record::{self, RoomRecord};
 use super::turn::{Stop, Turn, invalid, invalid_commit, machine, not_allowed};
 use crate::address::{ClientId, UserId};
@@ -75,9 +75,7 @@ impl Turn<'_> {
         }
         let (suite, extensions) =
             (reinit.new_cipher_suite(), reinit.new_group_context_extensions());
-        check_external_senders(&self.keys.current, suite, extensions).map_err(|_| {
-            invalid_commit("external_senders must hold this hub's sender and nobody else")
-        })?;
+        check_context(&self.keys.current, suite, extensions).map_err(invalid_commit)?;
         for client in clients(&before.roster()) {
             if client != *committer && !self.is_claimed(&successor.group, &client)? {
                 return Err(invalid_commit(format!(

@@ -12,7 +12,7 @@ use mls_rs::MlsMessage;
 use super::group_record::{GroupRecord, bridge_group};
 use super::public_group::write_snapshot;
 use super::rates::Rate;
-use super::register_group::check_external_senders;
+use super::register_group::check_context;
 use super::turn::{Stop, Turn, invalid_commit, not_allowed};
 use super::{handshake_keys, handshake_log, leaves, left_by_room};
 use crate::address::UserId;
@@ -123,7 +123,7 @@ impl Turn<'_> {
             return Err(invalid_commit("the group has too many members"));
         }
         let keys = self.keys.of(&record.receipt_key)?;
-        check_external_senders(keys, context.cipher_suite, &context.extensions)
+        check_context(keys, context.cipher_suite, &context.extensions).map_err(invalid_commit)
     }
 
     /// From here on the hub orders the group again.

@@ -1,6 +1,6 @@
 //! What a group must be before this device becomes a member of it, by whatever way.
 
-use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
+use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs::group::{GroupContext, Roster};
 use mls_rs_core::crypto::SignaturePublicKey;
 use thiserror::Error;
@@ -9,8 +9,9 @@ use super::hub_keys::decoded;
 use crate::bridge_group::{BridgeGroup, BridgeGroupError};
 use crate::identity::client_id;
 use crate::limits::{CLOCK_SKEW_MS, MEMBERS_MAX};
-use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES};
+use crate::policy::CIPHER_SUITES;
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
+use crate::required_capabilities::{self, RequiresTooLittle};
 use crate::wire::GroupId;
 use crate::wire::hub_info::HubInfo;
 
@@ -19,6 +20,8 @@ use crate::wire::hub_info::HubInfo;
 pub(super) enum AdmissionError {
     #[error(transparent)]
     Context(#[from] BridgeGroupError),
+    #[error(transparent)]
+    Requires(#[from] RequiresTooLittle),
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
     #[error("it is ordered by another hub than the one that this device has pinned")]
@@ -37,18 +40,16 @@ pub(super) fn check_context(
 ) -> Result<BridgeGroup, AdmissionError> {
     let unfit = |why| Err(AdmissionError::Unfit(why));
     let bound = BridgeGroup::from_extensions(&context.extensions)?;
-    let required = context.extensions.get_as::<RequiredCapabilitiesExt>().ok().flatten();
     if context.group_id != group.0 {
         unfit("its GroupContext is another group's")
     } else if hub.senders_of(&bound.receipt_key).is_none() {
         Err(AdmissionError::OtherHub)
     } else if !CIPHER_SUITES.contains(&context.cipher_suite) {
         unfit("it has a cipher suite that we do not do")
-    } else if !required.is_some_and(|r| r.extensions.contains(&BRIDGE_GROUP_EXTENSION)) {
-        unfit("it does not require extension 0xFB71 of its members")
     } else if !has_only_sender(context, &bound, hub) {
         unfit("somebody else than the hub may propose from outside")
     } else {
+        required_capabilities::check(&context.extensions)?;
         Ok(bound)
     }
 }
@@ -103,5 +104,71 @@ fn has_only_sender(context: &GroupContext, bound: &BridgeGroup, hub: &HubInfo) -
     match (senders.as_ref().map(ExternalSendersExt::allowed_senders), own) {
         (Some([one]), Some(own)) => *one == own,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mls_rs_codec::MlsEncode;
+    use mls_rs_core::crypto::CipherSuite;
+    use mls_rs_core::extension::ExtensionType;
+    use mls_rs_core::identity::SigningIdentity;
+
+    use super::*;
+    use crate::address::UserId;
+    use crate::crypto::Crypto;
+    use crate::identity::credential;
+    use crate::member::create::context;
+    use crate::required_capabilities::required;
+    use crate::wire::hub_info::SuiteSender;
+
+    const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
+
+    /// A hub, and the context of a group under it.
+    fn entered() -> (HubInfo, GroupContext) {
+        let user = UserId::matrix("@alice:example.org").unwrap();
+        let bound = BridgeGroup::of_one_room("!room:example.org", &user);
+        let (_, key) = Crypto::system().generate_signature_key(SUITE).unwrap();
+        let sender = SigningIdentity::new(credential(&user.device("HUB").unwrap()), key);
+        let hub = HubInfo {
+            receipt_key: bound.receipt_key.clone(),
+            seal_key: Vec::new(),
+            seal_signature: Vec::new(),
+            senders: vec![SuiteSender { suite: 1, identity: sender.mls_encode_to_vec().unwrap() }],
+            former: Vec::new(),
+            hub_matrix: None,
+            hub_xmpp: None,
+            anchors: Vec::new(),
+            inline_bytes_max: 0,
+            versions: Vec::new(),
+            recovering: false,
+        };
+        let context = GroupContext {
+            protocol_version: mls_rs_core::protocol_version::ProtocolVersion::MLS_10,
+            cipher_suite: SUITE,
+            group_id: vec![1; 16],
+            epoch: 1,
+            tree_hash: Vec::new(),
+            confirmed_transcript_hash: Vec::new().into(),
+            extensions: context(SUITE, &hub, &bound).unwrap(),
+        };
+        (hub, context)
+    }
+
+    #[test]
+    fn a_group_that_requires_too_little_of_its_leaves_is_not_entered() {
+        let (hub, mut context) = entered();
+        let group = GroupId(context.group_id.clone());
+        assert!(check_context(&context, &group, &hub).is_ok());
+        for credential in crate::policy::CREDENTIAL_TYPES {
+            let mut fewer = required();
+            fewer.credentials.retain(|one| *one != credential);
+            context.extensions.set_from(fewer).unwrap();
+            let refused = check_context(&context, &group, &hub);
+            assert!(matches!(refused, Err(AdmissionError::Requires(_))), "{refused:?}");
+        }
+        context.extensions.remove(ExtensionType::REQUIRED_CAPABILITIES);
+        let refused = check_context(&context, &group, &hub);
+        assert!(matches!(refused, Err(AdmissionError::Requires(_))), "{refused:?}");
     }
 }

@@ -215,8 +215,10 @@ impl Member {
             Err(why) => return Ok(Err(why)),
         };
         let signer = self.key_in(parent, suite)?;
-        let Some(copy) = self.parent_copy(parent, epoch, &extensions, signer.secret())? else {
-            return Ok(Err("the group's state cannot be branched".to_owned()));
+        let copy = match self.parent_copy(parent, epoch, &extensions, signer.secret())? {
+            Ok(Some(copy)) => copy,
+            Ok(None) => return Ok(Err("the group's state cannot be branched".to_owned())),
+            Err(why) => return Ok(Err(why.to_string())),
         };
         let made = copy.branch(branching.branch.0.clone(), packages, Some(self.backdated()));
         let made = made.map_err(EngineError::from).and_then(|(group, welcomes)| {

@@ -114,9 +114,10 @@ impl Member {
         };
         let suite = self.record(&parent.group).map_or(0, |record| record.suite);
         let signer = self.keys.of(CipherSuite::from(suite)).secret().clone();
-        let Some(copy) = self.parent_copy(&parent.group, parent.epoch, &extensions, &signer)?
-        else {
-            return self.enter_by_leaf(welcome, &room).map(Ok);
+        let copy = match self.parent_copy(&parent.group, parent.epoch, &extensions, &signer)? {
+            Ok(Some(copy)) => copy,
+            Ok(None) => return self.enter_by_leaf(welcome, &room).map(Ok),
+            Err(why) => return Ok(Err(why.to_string())),
         };
         match copy.join_subgroup(&message, Some(tree), None) {
             Ok((group, _)) => match self.admit(welcome, message, group.context(), hub) {

@@ -1,9 +1,8 @@
 //! CreateGroup: rooms by the hub, a group of one leaf, and its registration.
 
-use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
+use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 use mls_rs_core::extension::ExtensionList;
-use mls_rs_core::identity::CredentialType;
 
 use super::engine_storage::{MemberClient, MemberGroup};
 use super::group_record::{GroupRecord, State};
@@ -18,8 +17,9 @@ use crate::bridge_group::{BridgeGroup, Order};
 use crate::engine::EngineError;
 use crate::identity::TrustAnchors;
 use crate::limits::CLOCK_SKEW_MS;
-use crate::policy::{BRIDGE_GROUP_EXTENSION, CIPHER_SUITES, GROUP_ID_BYTES};
+use crate::policy::{CIPHER_SUITES, GROUP_ID_BYTES};
 use crate::receipt::{Receipt, ReceiptError, ReceiptKind};
+use crate::required_capabilities;
 use crate::store::StoreError;
 use crate::wire::blob::Part;
 use crate::wire::create_room::{CreateRoom, RoomCreated};
@@ -286,15 +286,12 @@ pub(super) fn context(
     bound: &BridgeGroup,
 ) -> Result<ExtensionList, EngineError> {
     let sender = hub.sender(suite.into()).ok_or(EngineError::Suite(suite.into()))?;
-    let credentials = vec![CredentialType::BASIC, CredentialType::X509];
-    let required =
-        RequiredCapabilitiesExt::new(vec![BRIDGE_GROUP_EXTENSION], Vec::new(), credentials);
     let mut extensions = ExtensionList::new();
     let set = |result: Result<(), mls_rs_core::extension::ExtensionError>| {
         result.map_err(|e| EngineError::Crypto(e.to_string()))
     };
     set(extensions.set_from(bound.clone()))?;
-    set(extensions.set_from(required))?;
+    set(extensions.set_from(required_capabilities::required()))?;
     set(extensions.set_from(ExternalSendersExt::new(vec![sender])))?;
     Ok(extensions)
 }

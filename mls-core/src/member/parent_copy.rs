@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::engine_storage::{self, MemberGroup, Slot};
 use super::{Member, engine_fault, is_storage_fault};
+use crate::group_settings::{self, SettingsError};
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -35,17 +36,19 @@ impl Member {
     }
 
     /// A copy of the parent in an epoch whose secret is here, with the extensions and the signer of a
-    /// branch; nothing where it cannot be made, as of a group that a ReInit has ended.
+    /// branch; nothing where it cannot be made, as of a group that a ReInit has ended. The inner error is why
+    /// there may be no such branch.
     pub(super) fn parent_copy(
         &self,
         parent: &GroupId,
         epoch: u64,
         extensions: &ExtensionList,
         signer: &SignatureSecretKey,
-    ) -> Result<Option<MemberGroup>, StoreError> {
+    ) -> Result<Result<Option<MemberGroup>, SettingsError>, StoreError> {
         match self.copy_parent(parent, epoch, extensions, signer) {
-            Ok(copy) => Ok(Some(copy)),
-            Err(NoCopy::Impossible) => Ok(None),
+            Ok(copy) => Ok(Ok(Some(copy))),
+            Err(NoCopy::Impossible) => Ok(Ok(None)),
+            Err(NoCopy::Unfit(error)) => Ok(Err(error)),
             Err(NoCopy::Storage(error)) => Err(error),
         }
     }
@@ -69,6 +72,7 @@ impl Member {
             let now = self.current_secret(parent, current.epoch, &held)?;
             (context, exchanged(&rest, &now, &past)?)
         };
+        group_settings::check_branch(&context.extensions, extensions).map_err(NoCopy::Unfit)?;
         context.extensions = extensions.clone();
         let version = held.get(..VERSION_BYTES).ok_or(NoCopy::Impossible)?;
         let state =
@@ -158,6 +162,8 @@ fn encoded(value: &impl MlsEncode) -> Result<Secret, NoCopy> {
 enum NoCopy {
     /// The machine's fault.
     Storage(StoreError),
+    /// The branch may not be one of that parent.
+    Unfit(SettingsError),
     /// The engine does not end the group's epoch, or lays its state out in another way, or the secret
     /// stands in it twice, as whoever knows it could have made it.
     Impossible,

@@ -2,6 +2,7 @@
 
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::hub::{Effect, Input, RoomsMade};
+use mls_core::identity::TrustAnchor;
 use mls_core::wire::claim_key_packages::{ClaimKeyPackages, ClaimPurpose};
 use mls_core::wire::create_room::{CreateRoom, RoomCreated};
 use mls_core::wire::find_group::FindGroup;
@@ -206,6 +207,23 @@ fn a_branch_with_a_stranger_or_an_unclaimed_package_is_refused() {
     let stranger = [verona.dave.key_package(verona.world.now, false)];
     let with_stranger = verona.registration(&mut made, &stranger);
     assert!(verona.refusal(&with_stranger).contains("not in the parent"));
+}
+
+#[test]
+fn a_branch_that_would_take_other_credentials_than_its_parent_is_refused() {
+    let mut verona = Verona::new();
+    let user = verona.bob.user();
+    let rooms = verona.rooms(&user);
+    let info = verona.world.info(&user);
+    let mut bound = bridge_group(&info, &rooms, &user);
+    let certificate = b"another authority".to_vec();
+    bound.anchors.0.push(TrustAnchor { domain: "example.net".to_owned(), certificate });
+    let mut made = verona.bobs_device();
+    made.create_group_with(&info, &bound, verona.world.now);
+    let carol = verona.carol.user();
+    let packages = verona.claim(&user, &made.group_id(), &[carol]).unwrap();
+    let request = verona.registration(&mut made, &packages);
+    assert!(verona.refusal(&request).contains("credentials"));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use mls_core::engine::mls_time;
 use mls_core::identity::TrustAnchors;
 use mls_core::identity::{ClientIdentity, credential};
 use mls_core::policy::{
-    BRIDGE_GROUP_EXTENSION, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S, LAST_RESORT_EXTENSION,
+    BRIDGE_GROUP_EXTENSION, CREDENTIAL_TYPES, KEY_PACKAGE_BACKDATING_S, KEY_PACKAGE_LIFETIME_S,
+    LAST_RESORT_EXTENSION,
 };
 use mls_core::receipt::Receipt;
 use mls_core::submission::Submission;
@@ -20,7 +21,7 @@ use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::welcome::Welcome;
 use mls_rs::client_builder::{BaseConfig, WithCryptoProvider, WithIdentityProvider, WithMlsRules};
 use mls_rs::error::MlsError;
-use mls_rs::extension::built_in::ExternalSendersExt;
+use mls_rs::extension::built_in::{ExternalSendersExt, RequiredCapabilitiesExt};
 use mls_rs::group::{CommitBuilder, CommitOutput, ExportedTree, ReceivedMessage};
 use mls_rs::identity::SigningIdentity;
 use mls_rs::{Client, Extension, ExtensionList, Group, MlsMessage};
@@ -103,10 +104,10 @@ impl Device {
     }
 
     pub(crate) fn create_group_with(&mut self, info: &HubInfo, bridge: &BridgeGroup, now_ms: u64) {
-        let sender = SigningIdentity::mls_decode(&mut &*info.senders[0].identity).unwrap();
-        let mut extensions = ExtensionList::new();
-        extensions.set_from(bridge.clone()).unwrap();
-        extensions.set_from(ExternalSendersExt::new(vec![sender])).unwrap();
+        self.create_group_in(context(info, bridge), now_ms);
+    }
+
+    pub(crate) fn create_group_in(&mut self, extensions: ExtensionList, now_ms: u64) {
         let id = Crypto::system().random_bytes(16).unwrap();
         let time = Some(mls_time(now_ms));
         let leaf = ExtensionList::new();
@@ -221,6 +222,22 @@ impl Device {
             other => panic!("not an application message: {other:?}"),
         }
     }
+}
+
+/// The context that a creator writes.
+pub(crate) fn context(info: &HubInfo, bridge: &BridgeGroup) -> ExtensionList {
+    let sender = SigningIdentity::mls_decode(&mut &*info.senders[0].identity).unwrap();
+    let mut extensions = ExtensionList::new();
+    extensions.set_from(bridge.clone()).unwrap();
+    extensions.set_from(required_capabilities()).unwrap();
+    extensions.set_from(ExternalSendersExt::new(vec![sender])).unwrap();
+    extensions
+}
+
+/// What a creator requires of every leaf.
+pub(crate) fn required_capabilities() -> RequiredCapabilitiesExt {
+    let extensions = vec![BRIDGE_GROUP_EXTENSION];
+    RequiredCapabilitiesExt::new(extensions, Vec::new(), CREDENTIAL_TYPES.to_vec())
 }
 
 /// The extension that a creator writes.

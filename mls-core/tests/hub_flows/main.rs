@@ -21,6 +21,8 @@ mod given_authority;
 mod gone;
 mod group;
 mod held;
+mod in_clear;
+mod keeping;
 mod knocking;
 mod lawless;
 mod lost_rooms;

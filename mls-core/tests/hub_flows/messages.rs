@@ -66,6 +66,21 @@ fn a_message_of_a_past_epoch_is_copied_within_the_policy_and_of_a_future_one_nev
 }
 
 #[test]
+fn the_length_of_a_message_shows_its_three_leading_bits_at_most() {
+    let (_, mut alice, _) = group(World::new());
+    let mut lengths: Vec<usize> =
+        (0..1024).step_by(4).map(|length| alice.encrypt(&"x".repeat(length)).len()).collect();
+    // A longer text never makes a shorter message, and few lengths are told apart.
+    assert!(lengths.is_sorted());
+    lengths.dedup();
+    let steps: Vec<_> = lengths.windows(2).map(|two| (two[0], two[1] - two[0])).collect();
+    for (length, step) in &steps {
+        assert!(*step >= 32 && step * 12 >= *length, "{step} after {length}");
+    }
+    assert!(lengths.len() <= 16, "{lengths:?}");
+}
+
+#[test]
 fn a_message_of_a_removed_member_is_not_copied() {
     let (mut world, mut alice, mut bob) = group(World::new());
     let late = bob.encrypt("late");

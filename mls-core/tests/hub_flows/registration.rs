@@ -3,12 +3,16 @@
 use mls_core::address::{RoomAddress, UserId};
 use mls_core::bridge_group::BridgeGroup;
 use mls_core::hub::{Effect, Input, RoomsMade};
+use mls_core::policy::CREDENTIAL_TYPES;
 use mls_core::receipt::ReceiptKind;
 use mls_core::wire::find_group::FindGroup;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Digest, Request};
+use mls_rs::ExtensionList;
+use mls_rs::extension::built_in::RequiredCapabilitiesExt;
+use mls_rs_core::extension::ExtensionType;
 
-use crate::device::{Device, bridge_group};
+use crate::device::{Device, bridge_group, context, required_capabilities};
 use crate::world::{World, muc, room};
 
 #[test]
@@ -89,6 +93,39 @@ fn a_group_with_a_foreign_external_sender_is_not_registered() {
     alice.create_group(&info, &rooms, world.now);
     let refused = world.receipt(&alice.user(), Request::RegisterGroup(alice.registration()));
     assert!(matches!(refused, Err(Refusal::Invalid(why)) if why.contains("external_senders")));
+}
+
+#[test]
+fn a_group_that_requires_too_little_of_its_leaves_is_not_registered() {
+    let lacking: [fn(&mut RequiredCapabilitiesExt); 3] = [
+        |required| required.extensions.clear(),
+        |required| required.credentials.retain(|one| *one != CREDENTIAL_TYPES[0]),
+        |required| required.credentials.retain(|one| *one != CREDENTIAL_TYPES[1]),
+    ];
+    let without =
+        |required: &mut ExtensionList| required.remove(ExtensionType::REQUIRED_CAPABILITIES);
+    for lacks in lacking.iter().map(Some).chain([None]) {
+        let mut world = World::new();
+        let mut alice = Device::new("@alice:example.org", "ALICE");
+        let rooms = world.make_rooms(&alice.user());
+        let info = world.info(&alice.user());
+        let mut extensions = context(&info, &bridge_group(&info, &rooms, &alice.user()));
+        let mut required = required_capabilities();
+        match lacks {
+            Some(lacks) => {
+                lacks(&mut required);
+                extensions.set_from(required).unwrap();
+            }
+            None => without(&mut extensions),
+        }
+        alice.create_group_in(extensions, world.now);
+        let refused = world.receipt(&alice.user(), Request::RegisterGroup(alice.registration()));
+        let why = "require extension 0xFB71 and the credentials";
+        assert!(
+            matches!(&refused, Err(Refusal::Invalid(said)) if said.contains(why)),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

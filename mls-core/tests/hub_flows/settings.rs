@@ -8,20 +8,18 @@ use mls_rs_core::extension::ExtensionType;
 use crate::device::Device;
 use crate::world::World;
 
-/// A commit that changes the group's extension 0xFB71, and may take its external sender away.
+/// A commit that changes the group's extension 0xFB71, and may take another extension away.
 fn changing(
     alice: &mut Device,
     now_ms: u64,
     change: impl FnOnce(&mut BridgeGroup),
-    keep_sender: bool,
+    without: Option<ExtensionType>,
 ) -> SubmitCommit {
     let mut extensions = alice.group().context().extensions.clone();
     let mut bridge_group = BridgeGroup::from_extensions(&extensions).unwrap();
     change(&mut bridge_group);
     extensions.set_from(bridge_group).unwrap();
-    if !keep_sender {
-        extensions.remove(ExtensionType::EXTERNAL_SENDERS);
-    }
+    without.into_iter().for_each(|gone| extensions.remove(gone));
     alice.commit(now_ms, |builder| builder.set_group_context_ext(extensions))
 }
 
@@ -42,14 +40,16 @@ fn an_admin_may_change_the_settings_but_not_the_hub_the_rooms_or_the_order() {
         ("order", |group| group.order = Order::Room),
     ];
     for (what, change) in forbidden {
-        let commit = changing(&mut alice, now, change, true);
+        let commit = changing(&mut alice, now, change, None);
         let refused = world.submit(&alice.user(), commit);
         assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{what}: {refused:?}");
     }
-    let commit = changing(&mut alice, now, |_| {}, false);
-    let refused = world.submit(&alice.user(), commit);
-    assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "sender: {refused:?}");
-    let commit = changing(&mut alice, now, |group| group.members_may_add = true, true);
+    for gone in [ExtensionType::EXTERNAL_SENDERS, ExtensionType::REQUIRED_CAPABILITIES] {
+        let commit = changing(&mut alice, now, |_| {}, Some(gone));
+        let refused = world.submit(&alice.user(), commit);
+        assert!(matches!(refused, Err(Refusal::InvalidCommit(_))), "{gone:?}: {refused:?}");
+    }
+    let commit = changing(&mut alice, now, |group| group.members_may_add = true, None);
     world.commit(&mut alice, &mut [&mut bob], commit).unwrap();
     let mut carol = Device::new("@carol:example.org", "CAROL");
     world.add(&mut bob, &mut [&mut alice], &mut [&mut carol]);

@@ -1,13 +1,17 @@
 //! Branching: some members of a group make another one in rooms of its own, and its secret shows that
 //! they are members of the first.
 
-use mls_core::bridge_group::Order;
+use mls_core::bridge_group::{BridgeGroup, Order};
 use mls_core::group_settings::Settings;
 use mls_core::hub;
+use mls_core::identity::TrustAnchor;
 use mls_core::member::{BranchCommand, Command, Event, Input, SettingsCommand};
 use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::welcome::Resumed;
 use mls_core::wire::{Answer, GroupId, Notice, Request};
+
+use mls_rs::ExtensionList;
+use mls_rs_codec::{MlsDecode, MlsEncode};
 
 use crate::network::{Restarts, Task, World};
 use crate::story::four;
@@ -89,6 +93,31 @@ fn the_other_devices_of_the_maker_come_along_and_later_somebody_is_invited() {
     world.assert_agree(&made, &[0, 1, 2, 3]);
     // He came by an invitation, which proves nothing about the parent.
     assert_eq!(parents(&world, &[1, 2], &made), [Some(parent), None]);
+}
+
+#[test]
+fn a_branch_that_would_take_other_credentials_than_its_parent_is_not_entered() {
+    let (mut world, parent) = four();
+    world.tamper = Box::new(|index, input| {
+        let Input::Answer(_, Ok(Answer::Welcomes(answer))) = input else { return true };
+        for welcome in answer.welcomes.iter_mut().filter(|_| index == 3) {
+            let Some(Resumed::Parent(parent)) = &mut welcome.resumes else { continue };
+            let mut extensions = ExtensionList::mls_decode(&mut &*parent.extensions).unwrap();
+            let mut bound = BridgeGroup::from_extensions(&extensions).unwrap();
+            let (domain, certificate) = ("example.net".to_owned(), b"another".to_vec());
+            bound.anchors.0.push(TrustAnchor { domain, certificate });
+            extensions.set_from(bound).unwrap();
+            parent.extensions = extensions.mls_encode_to_vec().unwrap();
+        }
+        true
+    });
+    let id = branch(&mut world, 2, &parent, &[3]);
+    world.run();
+    world.pass(60);
+    let made = world.group_of(2, &id);
+    assert_eq!(parents(&world, &[3], &made), [None]);
+    let warnings = world.warnings(3).join("; ");
+    assert!(warnings.contains("takes the credentials"), "{warnings}");
 }
 
 #[test]

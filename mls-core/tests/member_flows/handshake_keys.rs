@@ -37,6 +37,11 @@ impl HandshakeKeys {
         *sealed = key.seal(&handshake).unwrap();
     }
 
+    /// A handshake of the epoch that began last.
+    pub(crate) fn seal(&self, handshake: &Handshake) -> SealedHandshake {
+        self.0.borrow().last().unwrap().seal(handshake).unwrap()
+    }
+
     fn open_with(&self, sealed: &SealedHandshake) -> Option<(HandshakeKey, Handshake)> {
         let keys = self.0.borrow();
         let mut opened = keys.iter().filter_map(|key| Some((key.clone(), key.open(sealed).ok()?)));

@@ -25,9 +25,8 @@ use report::Report;
 
 #[test]
 fn every_vector_leads_to_its_epoch_authenticators() {
-    let (folder, explicit) = match folder::find() {
-        Found::Named(folder) => (folder, true),
-        Found::Sibling(folder) => (folder, false),
+    let folder = match folder::find() {
+        Found::Named(folder) | Found::Sibling(folder) => folder,
         Found::Nowhere(looked_at) => {
             say(&format!("MLS test vectors: skipped, there is no {}", looked_at.display()));
             return;
@@ -39,7 +38,8 @@ fn every_vector_leads_to_its_epoch_authenticators() {
     }
     say(&format!("\n{report}"));
     assert_eq!(report.failed(), 0, "vectors failed, see above");
-    assert!(report.has_vectors() || !explicit, "no passive-client file in {}", folder.display());
+    // A folder of other files, or of suites that the provider lacks, would else show as a success.
+    assert!(report.passed() > 0, "no passive-client vector passed in {}", folder.display());
 }
 
 /// To the standard output itself: what a passed test prints is hidden.

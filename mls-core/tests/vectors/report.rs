@@ -47,8 +47,9 @@ impl Report {
         self.files.push(file);
     }
 
-    pub(crate) fn has_vectors(&self) -> bool {
-        self.files.iter().any(|file| matches!(file, FileReport::Vectors(..)))
+    /// Cases that were run and led where they should.
+    pub(crate) fn passed(&self) -> usize {
+        self.counts().passed
     }
 
     /// Cases that failed, and files that could not be read.

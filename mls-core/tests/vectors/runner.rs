@@ -69,6 +69,16 @@ fn a_suite_that_the_provider_lacks_is_skipped_by_name() {
 }
 
 #[test]
+fn neither_skipped_cases_nor_other_files_count_as_passed() {
+    let mut report = Report::new("folder".as_ref());
+    report.add(FileReport::Other("other.json".to_owned()));
+    report.add(FileReport::Vectors("lacking.json".to_owned(), vec![(Some(6), Outcome::Skipped)]));
+    assert_eq!((report.passed(), report.failed()), (0, 0));
+    report.add(FileReport::Vectors("ours.json".to_owned(), vec![(Some(2), Outcome::Passed)]));
+    assert_eq!(report.passed(), 1);
+}
+
+#[test]
 fn other_files_are_told_from_damaged_ones() {
     let other = r#"[{"cipher_suite": 1, "init_priv": "00", "welcome": "00"}]"#;
     for text in [other, "[]", "{}", "7"] {

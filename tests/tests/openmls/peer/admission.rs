@@ -33,12 +33,16 @@ pub(super) fn check_context(context: &GroupContext, hub: &HubInfo) -> Result<(),
     let sender = hub.senders.iter().find(|sender| sender.suite == suite);
     let sender = sender.ok_or_else(|| PeerError::new("the hub does not do this suite"))?;
     let sender = ExternalSender::tls_deserialize_exact(&*sender.identity)?;
-    let required = extensions.required_capabilities();
-    let needed = ExtensionType::Unknown(engine::BRIDGE_GROUP);
+    let requires_enough = extensions.required_capabilities().is_some_and(|required| {
+        let needed = ExtensionType::Unknown(engine::BRIDGE_GROUP);
+        let credentials = required.credential_types();
+        required.extension_types().contains(&needed)
+            && engine::CREDENTIALS.iter().all(|one| credentials.contains(one))
+    });
     if bound.receipt_key != hub.receipt_key || bound.order != Order::Hub || !bound.basic_allowed {
         Err(PeerError::new("the group is bound to another hub, or has settings of another time"))
-    } else if !required.is_some_and(|required| required.extension_types().contains(&needed)) {
-        Err(PeerError::new("the group does not require extension 0xFB71 of its members"))
+    } else if !requires_enough {
+        Err(PeerError::new("the group does not require 0xFB71 and both credentials of its members"))
     } else if extensions.external_senders() != Some(&vec![sender]) {
         Err(PeerError::new("somebody else than the hub may propose from outside"))
     } else {
