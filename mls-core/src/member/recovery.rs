@@ -214,7 +214,9 @@ impl Member {
     ) -> Result<(), StoreError> {
         let Some(record) = self.record(group) else { return Ok(()) };
         let lost = record.state == State::Rejoining && record.joined_epoch != u64::MAX;
-        if record.broken_seq.is_none() && !lost {
+        // The hub has forgotten the handshakes that are missing here, and does not let this device in again.
+        let cut_off = record.state == State::Live && record.shut_out;
+        if record.broken_seq.is_none() && !lost && !cut_off {
             return Ok(());
         }
         let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
@@ -222,7 +224,7 @@ impl Member {
         if attempts < RETURN_ATTEMPTS_MAX {
             return self.overlay.write(ATTEMPTS, &group.0, &attempts);
         }
-        match lost {
+        match lost || cut_off {
             // It has nothing else to do than to try now and then, but no command waits for that.
             true => self.fail_what_waits(group, why)?,
             false => self.change_record(group, |record| record.rejoin = None)?,

@@ -150,7 +150,8 @@ fn a_commit_of_who_is_no_admin_is_not_followed_where_it_does_what_only_admins_ma
 
 #[test]
 fn a_commit_of_an_admin_is_not_followed_where_it_changes_what_nobody_may() {
-    let changes: [(fn(&mut BridgeGroup), &str); 5] = [
+    type Change = fn(&mut BridgeGroup);
+    let changes: [(Change, &str); 5] = [
         (|bound| bound.muc = "elsewhere@rooms.x.org".to_owned(), "hub and rooms cannot be changed"),
         (
             |bound| bound.hub_xmpp = "mls.elsewhere.org".to_owned(),

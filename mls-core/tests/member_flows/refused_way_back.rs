@@ -78,6 +78,26 @@ fn who_is_refused_the_way_back_is_told_once_and_asks_now_and_then_only() {
 }
 
 #[test]
+fn no_command_waits_where_the_hub_has_forgotten_what_is_missing_and_shows_no_way_back() {
+    let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
+    world.tamper = Box::new(|index, input| {
+        if let (1, Input::Answer(_, answer)) = (index, &mut *input) {
+            match answer {
+                Ok(Answer::Handshakes(_)) => *answer = Err(Refusal::Gone),
+                Ok(Answer::GroupInfo(_)) => *answer = Err(Refusal::NotAllowed(String::new())),
+                _ => {}
+            }
+        }
+        index != 1 || !matches!(input, Input::Notice(Notice::Handshake(_)))
+    });
+    world.command(0, Command::Rotate(group.clone()));
+    world.run();
+    let id = world.command(1, Command::Rotate(group));
+    world.pass(6 * REJOIN_PAUSE_MS / 1000);
+    assert!(world.failure(1, &id).contains("no way back"), "{}", world.failure(1, &id));
+}
+
+#[test]
 fn no_command_waits_for_a_way_back_that_is_refused_again_and_again() {
     let (mut world, group) = World::group(&[ALICE, BOB, JULIET]);
     world.tamper = Box::new(|index, input| {

@@ -39,6 +39,15 @@ pub(crate) struct Seen {
 }
 
 impl Record {
+    /// Whether only others can bring a device into a group again: it lost its state, its account was put out of a
+    /// group that its room orders, or another group has the place of that which it follows.
+    fn may_need_others(&self, device: Device, group: &GroupId) -> bool {
+        self.have_lost.contains(&device)
+            || self.gone_by_room.contains(&(device, group.clone()))
+            || self.ended.contains_key(group)
+            || self.started_anew.contains(group)
+    }
+
     /// A device shows something, perhaps again after a new start.
     pub(crate) fn shown(&mut self, device: Device, record: EventRecord) -> Result<(), Failure> {
         let EventRecord { number, event, time_ms } = record;
@@ -91,8 +100,7 @@ impl Record {
                 Alarm::NoCheckpoints(_) | Alarm::MessagesMissing(_) => {}
                 Alarm::FellApart(_) if self.has_waited(device, &alarm.group, time_ms) => {}
                 Alarm::FellApart(_) => self.device(device).fell_apart.push(alarm.group),
-                Alarm::ReAddNeeded(_)
-                    if self.gone_by_room.contains(&(device, alarm.group.clone())) => {}
+                Alarm::ReAddNeeded(_) if self.may_need_others(device, &alarm.group) => {}
                 // This hub and these members never lie: nobody may be accused.
                 strange => self.device(device).warnings.push(format!("{strange:?}")),
             },
