@@ -215,12 +215,14 @@ impl Member {
         let Some(record) = self.record(group) else { return Ok(()) };
         let lost = record.state == State::Rejoining && record.joined_epoch != u64::MAX;
         // The hub has forgotten the handshakes that are missing here, and does not let this device in again.
-        let cut_off = record.state == State::Live && record.shut_out;
+        let follows = record.state == State::Live && record.broken_seq.is_none();
+        let cut_off = follows && record.shut_out;
         if record.broken_seq.is_none() && !lost && !cut_off {
             return Ok(());
         }
         let before: u32 = self.overlay.read(ATTEMPTS, &group.0)?.unwrap_or(0);
-        let attempts = if never { RETURN_ATTEMPTS_MAX } else { before.saturating_add(1) };
+        let attempts =
+            if never && !cut_off { RETURN_ATTEMPTS_MAX } else { before.saturating_add(1) };
         if attempts < RETURN_ATTEMPTS_MAX {
             return self.overlay.write(ATTEMPTS, &group.0, &attempts);
         }
@@ -229,7 +231,8 @@ impl Member {
             true => self.fail_what_waits(group, why)?,
             false => self.change_record(group, |record| record.rejoin = None)?,
         }
-        self.tell_to_be_added(group, why)
+        // Who has the state, and was told that the hub refuses, knows all that there is to know.
+        if cut_off { Ok(()) } else { self.tell_to_be_added(group, why) }
     }
 
     /// Fails the commands of a group for which a way back was looked for in vain.
