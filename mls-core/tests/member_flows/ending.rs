@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use mls_core::address::RoomAddress;
 use mls_core::group_settings::Settings;
 use mls_core::limits::DAY_MS;
 use mls_core::member::{
@@ -101,8 +102,8 @@ fn a_group_in_which_only_a_dead_device_is_to_stay_goes_on_after_some_minutes() {
     assert_eq!(members.len(), 2, "Juliet is out, and Alice is not: {members:?}");
 }
 
-#[test]
-fn a_join_that_meets_a_leaving_ends() {
+/// Alice's group, which Bob may join: he is in the list of its room.
+pub(crate) fn open_to_bob() -> (World, GroupId, RoomAddress) {
     let mut world = World::new(&[ALICE, BOB]);
     let group = world.found(0);
     let settings = Settings { open_join: Some(true), ..Settings::default() };
@@ -113,6 +114,12 @@ fn a_join_that_meets_a_leaving_ends() {
     let bob = world.user(1);
     world.list(&room, &bob, true);
     world.run();
+    (world, group, room)
+}
+
+#[test]
+fn a_join_that_meets_a_leaving_ends() {
+    let (mut world, group, room) = open_to_bob();
     world.tamper =
         Box::new(|_, input| !matches!(input, Input::Answer(_, Ok(Answer::GroupInfo(_)))));
     let join = world.command(1, Command::Join(room));

@@ -15,10 +15,10 @@ use crate::restarting::{make_admin, restart};
 use crate::story::{ALICE, JULIET, ROMEO, four};
 
 /// The node of who is left out.
-const BOB: usize = 2;
+pub(crate) const BOB: usize = 2;
 
 /// How often a member was told that only others can bring it in again.
-fn told(world: &World, index: usize) -> usize {
+pub(crate) fn told(world: &World, index: usize) -> usize {
     let alarm = |event: &Event| {
         matches!(event, Event::Alarm(AlarmEvent { alarm: Alarm::ReAddNeeded(_), .. }))
     };
@@ -50,6 +50,20 @@ fn commands(world: &mut World, index: usize, group: &GroupId) -> Vec<String> {
     ]
 }
 
+/// Nobody can process a commit, and time passes until Bob has given up, or not.
+pub(crate) fn stop_all(world: &mut World, group: &GroupId, given_up: bool) {
+    damage_commits(world, 3);
+    world.command(3, Command::Rotate(group.clone()));
+    world.run();
+    world.hub_tamper = Box::new(|_| ());
+    world.pass(60);
+    for _ in 0..3 * u64::from(given_up) {
+        world.now_ms += REJOIN_PAUSE_MS;
+        world.pass(5);
+    }
+    assert_eq!(told(world, BOB), usize::from(given_up));
+}
+
 /// Nobody can process a commit, and Bob finds no way back; he has no package when Alice restarts the
 /// group. Where he has given up, that was before.
 fn left_out(given_up: bool) -> (World, GroupId, GroupId) {
@@ -62,16 +76,7 @@ fn left_out(given_up: bool) -> (World, GroupId, GroupId) {
         }
         input => !matches!(input, Input::Answer(_, Ok(Answer::GroupInfo(_)))),
     });
-    damage_commits(&mut world, 3);
-    world.command(3, Command::Rotate(group.clone()));
-    world.run();
-    world.hub_tamper = Box::new(|_| ());
-    world.pass(60);
-    for _ in 0..3 * u64::from(given_up) {
-        world.now_ms += REJOIN_PAUSE_MS;
-        world.pass(5);
-    }
-    assert_eq!(told(&world, BOB), usize::from(given_up));
+    stop_all(&mut world, &group, given_up);
     let one_time = std::mem::take(&mut world.nodes[BOB].one_time);
     let last_resort = std::mem::take(&mut world.nodes[BOB].last_resort);
     let id = restart(&mut world, 0, &group);

@@ -14,6 +14,7 @@ use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::branching::{branch, go_on};
+use crate::ending::open_to_bob;
 use crate::network::{Task, World};
 use crate::restarting::{make_admin, restart};
 use crate::story::{ALICE, BOB as BOB_DESK, JULIET, ROMEO, four, today_ms};
@@ -340,16 +341,7 @@ fn who_comes_while_a_group_is_being_started_anew_comes_along() {
 
 #[test]
 fn of_two_joins_into_one_group_none_is_done_before_the_device_is_in() {
-    let mut world = World::new(&[ALICE, BOB_DESK]);
-    let group = world.found(0);
-    let settings = Settings { open_join: Some(true), ..Settings::default() };
-    let settings = SettingsCommand { group: group.clone(), settings };
-    world.command(0, Command::ChangeSettings(settings));
-    world.run();
-    let room = world.nodes[0].member.groups().unwrap()[0].rooms[0].clone();
-    let bob = world.user(1);
-    world.list(&room, &bob, true);
-    world.run();
+    let (mut world, _, room) = open_to_bob();
     world.tamper = Box::new(|index, input| {
         if let (1, Input::Answer(_, answer @ Ok(Answer::GroupInfo(_)))) = (index, input) {
             *answer = Err(Refusal::NotAllowed("not now".to_owned()));

@@ -1,23 +1,13 @@
 //! Who cannot follow a group when that ends by a ReInit, and has a leaf in what follows.
 
 use mls_core::group_settings::Settings;
-use mls_core::limits::{ENDED_WAIT_MS, REJOIN_PAUSE_MS};
-use mls_core::member::{Alarm, AlarmEvent, Command, Event, Input, ReInitCommand};
+use mls_core::limits::ENDED_WAIT_MS;
+use mls_core::member::{Command, Event, Input, ReInitCommand};
 use mls_core::wire::{Answer, GroupId};
 
-use crate::attacks::damage_commits;
+use crate::left_out::{BOB, stop_all, told};
 use crate::network::World;
 use crate::story::four;
-
-const BOB: usize = 2;
-
-/// How often a member was told that only others can bring it in again.
-fn told(world: &World, index: usize) -> usize {
-    let alarm = |event: &Event| {
-        matches!(event, Event::Alarm(AlarmEvent { alarm: Alarm::ReAddNeeded(_), .. }))
-    };
-    world.count(index, alarm)
-}
 
 fn start_anew(world: &mut World, group: &GroupId) -> GroupId {
     let command = ReInitCommand { group: group.clone(), suite: 3, settings: Settings::default() };
@@ -42,17 +32,8 @@ fn what_waits_for_a_group_that_was_started_anew_goes_on_where_its_state_was_lost
             world.give(BOB, Input::Connected);
             world.run();
         } else {
-            damage_commits(&mut world, 3);
-            world.command(3, Command::Rotate(group.clone()));
-            world.run();
-            world.hub_tamper = Box::new(|_| ());
-            world.pass(60);
-            for _ in 0..3 * u64::from(given_up) {
-                world.now_ms += REJOIN_PAUSE_MS;
-                world.pass(5);
-            }
+            stop_all(&mut world, &group, given_up);
         }
-        assert_eq!(told(&world, BOB), usize::from(given_up));
         let ids: Vec<_> = match given_up {
             true => Vec::new(),
             false => vec![

@@ -13,11 +13,10 @@ use crate::handing_back::{by_room, hand_back, orders};
 use crate::network::{Task, World};
 use crate::room::{Room, one_network, order_by_room};
 
-#[test]
-fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itself() {
+/// What Bob commits never comes to Carol, and from there the hub takes the group back.
+fn handed_back_from_a_state_that_carol_lacks() -> Room {
     let mut room = Room::new(3);
     let group = room.group.clone();
-    // What Bob commits never comes to Carol.
     room.cut(&[0, 0, 1]);
     room.rotate(1);
     room.world.run();
@@ -25,6 +24,12 @@ fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itsel
     let id = hand_back(&mut room.world, 0, &group);
     room.world.run();
     room.world.assert_done(0, &id);
+    room
+}
+
+#[test]
+fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itself() {
+    let mut room = handed_back_from_a_state_that_carol_lacks();
     room.world.pass(HANDED_BACK_WAIT_MS / 1000 - 60);
     assert_eq!(orders(&room.world, 2), Order::Room);
     room.world.pass(60 + HOUSEKEEPING_MS / 1000 + 60);
@@ -192,16 +197,7 @@ fn who_found_a_group_in_its_room_before_that_ordered_it_hears_that_a_restart_end
 
 #[test]
 fn who_loses_the_state_when_the_hub_has_the_group_again_comes_back_by_it() {
-    let mut room = Room::new(3);
-    let group = room.group.clone();
-    // What Bob commits never comes to Carol.
-    room.cut(&[0, 0, 1]);
-    room.rotate(1);
-    room.world.run();
-    room.hub_is_back();
-    let id = hand_back(&mut room.world, 0, &group);
-    room.world.run();
-    room.world.assert_done(0, &id);
+    let mut room = handed_back_from_a_state_that_carol_lacks();
     assert_eq!(orders(&room.world, 2), Order::Room);
     room.world.lose(2, &["group_state", "epoch", "journal"]);
     room.world.give(2, Input::Connected);
