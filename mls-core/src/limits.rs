@@ -246,6 +246,16 @@ pub const PREVIOUS_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const KEY_HISTORY_MAX: u64 = 2_000;
 /// Attempts to come back by itself after a commit that could not be processed.
 pub const RETURN_ATTEMPTS_MAX: u32 = 3;
+/// Times two seconds: the longest wait before the first of these, in a large group.
+pub const RETURN_SPREAD_MAX: u32 = 300;
+/// The longest pause between two looks at a group whose room this account is no longer in.
+pub const LEFT_ROOM_WATCH_MAX_MS: u64 = 3600 * 1000;
+/// Leaves are renewed within so many times the pause between two commits: an hour.
+pub const RENEWAL_SPREAD: u32 = 1800;
+/// Groups with a key of their own that are looked at for its age at once.
+pub const GROUPS_LOOKED_AT: usize = 10_000;
+/// A removal that the hub proposed of an idle leaf is looked at again after this.
+pub const IDLE_AGAIN_MS: u64 = 7 * DAY_MS;
 /// Handshakes back to which a member keeps the log of a group's membership.
 pub const MEMBERSHIP_LOG_MAX: u64 = 10_000;
 /// Pieces of evidence of one kind that a member keeps of one group: the first ones.

@@ -16,7 +16,7 @@ use crate::address::{ClientId, UserId};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
 use crate::identity::{Standing, check_leaf, client_id};
-use crate::limits::{DAY_MS, MEMBERS_MAX};
+use crate::limits::{IDLE_AGAIN_MS, MEMBERS_MAX};
 use crate::overlay::Overlay;
 use crate::policy::{LEAF_IDLE_MS, LEAF_LIFETIME_LEFT_MS};
 use crate::store::{Space, StoreError};
@@ -24,8 +24,6 @@ use crate::wire::GroupId;
 
 /// Until when each leaf must be renewed, by group and client, in milliseconds since 1970.
 const SPACE: Space = "leaf_until";
-/// A removal that was proposed is looked at again after this.
-const AGAIN_MS: u64 = 7 * DAY_MS;
 
 /// One leaf.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -141,7 +139,7 @@ impl Turn<'_> {
             return Ok(());
         };
         self.propose_removal_of(&mut record, client)?;
-        let again_ms = self.now_ms.saturating_add(AGAIN_MS);
+        let again_ms = self.now_ms.saturating_add(IDLE_AGAIN_MS);
         expire_at(self.store, again_ms, &Expiring::IdleLeaf(leaf.clone()))
     }
 }

@@ -17,7 +17,9 @@ use super::requests::Purpose;
 use super::warning::WarningKind;
 use crate::authority::request_certificate;
 use crate::identity::{Certificate, CertificateError, check_chain};
-use crate::limits::{CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS, REVOKED_AGAIN_MS};
+use crate::limits::{
+    CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS, RENEWAL_SPREAD, REVOKED_AGAIN_MS,
+};
 use crate::policy::KEY_PACKAGE_LEFT_MS;
 use crate::store::StoreError;
 use crate::wire::issue_credential::{IssueCredential, IssuedCredential, proof_of};
@@ -26,9 +28,6 @@ use crate::wire::{Answer, GroupId, Request, RequestId};
 
 /// The suites whose signature schemes this device has a key of.
 pub(super) const SCHEMES: [CipherSuite; 2] = [SUITE, CipherSuite::P256_AES128];
-
-/// Groups are renewed within so many times the pause between two commits: an hour.
-const RENEWAL_SPREAD: u32 = 1800;
 
 /// What is remembered in memory.
 #[derive(Default)]

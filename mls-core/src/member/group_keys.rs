@@ -19,14 +19,13 @@ use super::one_commit::Plan;
 use super::requests::Purpose;
 use super::warning::WarningKind;
 use super::{Command, Member};
+use crate::limits::GROUPS_LOOKED_AT;
 use crate::overlay::decode;
 use crate::store::{Space, StoreError};
 use crate::wire::issue_credential::IssuedCredential;
 use crate::wire::refusal::Refusal;
 use crate::wire::{Answer, GroupId};
 
-/// Groups whose keys are looked at for their age at once.
-const GROUPS_LOOKED_AT: usize = 10_000;
 /// By group.
 const GROUP_KEYS: Space = "group_signature_key";
 

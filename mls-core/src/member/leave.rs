@@ -6,13 +6,10 @@ use super::intents::{Stage, Step};
 use super::requests::Purpose;
 use super::{Command, Event, Member};
 use crate::address::{Network, RoomAddress};
-use crate::limits::REQUEST_RETRY_MS;
+use crate::limits::{LEFT_ROOM_WATCH_MAX_MS, REQUEST_RETRY_MS};
 use crate::store::StoreError;
 use crate::wire::leave_room::LeaveRoom;
 use crate::wire::{GroupId, Request};
-
-/// The longest pause between two looks at a group whose room we are no longer in.
-const WATCH_MAX_MS: u64 = 3600 * 1000;
 
 /// When to look next at a group whose room we are no longer in, and how long to wait after that.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +124,7 @@ impl Member {
             let Some(watch) = self.watched.get_mut(&group).filter(|w| w.at_ms <= now_ms) else {
                 continue;
             };
-            watch.wait_ms = watch.wait_ms.saturating_mul(2).min(WATCH_MAX_MS);
+            watch.wait_ms = watch.wait_ms.saturating_mul(2).min(LEFT_ROOM_WATCH_MAX_MS);
             watch.at_ms = now_ms.saturating_add(watch.wait_ms);
             self.fetch_handshakes(&group)?;
         }

@@ -31,7 +31,9 @@ use super::handshake::{Processed, process};
 use super::loaded::Loaded;
 use super::warning::WarningKind;
 use super::{Command, Member, engine_fault};
-use crate::limits::{HANDSHAKES_REMEMBERED, PREVIOUS_STATE_BYTES_MAX, RETURN_ATTEMPTS_MAX};
+use crate::limits::{
+    HANDSHAKES_REMEMBERED, PREVIOUS_STATE_BYTES_MAX, RETURN_ATTEMPTS_MAX, RETURN_SPREAD_MAX,
+};
 use crate::receipt::{Receipt, ReceiptKind};
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
@@ -45,9 +47,6 @@ const ATTEMPTS: Space = "return_attempts";
 /// Why a command fails that only a member's help could bring on.
 pub(super) const GIVEN_UP: &str = "this device cannot follow the group any more, and found no way back: an \
                                    admin has to remove its user and invite them again";
-
-/// Times two seconds: the longest wait before the first attempt, in a large group.
-const RETURN_SPREAD_MAX: u32 = 300;
 
 /// A state before a commit.
 #[derive(MlsSize, MlsEncode, MlsDecode)]

@@ -202,12 +202,14 @@ impl Member {
         let client = client_id(by).map_err(|error| error.to_string())?;
         let Ok(here) = self.engine.load_group(&former.0) else { return Ok(client) };
         let bound = BridgeGroup::from_extensions(&here.context().extensions);
-        let same = |leaf: &SigningIdentity| {
-            leaf.signature_key == by.signature_key && client_id(leaf).as_ref() == Ok(&client)
-        };
+        let roster = here.roster();
+        let mut known = roster.member_identities_iter();
+        let known = known.find(|leaf| client_id(leaf).as_ref() == Ok(&client));
         if !bound.is_ok_and(|bound| bound.is_admin(&client.user())) {
             Err(format!("{client}, who added this device, was no admin of that: {ASK}"))
-        } else if !here.roster().member_identities_iter().any(same) {
+        } else if known.is_none() {
+            Err(format!("{client}, who added this device, is not in that any more: {ASK}"))
+        } else if known.is_none_or(|leaf| leaf.signature_key != by.signature_key) {
             Err(format!("{client}, who added this device, had another key in that: ask them"))
         } else {
             Ok(client)

@@ -117,15 +117,21 @@ fn a_rejoin_whose_group_info_comes_after_a_newer_commit_asks_again() {
     world.assert_agree(&group, &[0, 1, 2]);
 }
 
+/// A group in which Bob is an admin beside Alice, and Romeo is not yet.
+fn without_romeo() -> (World, GroupId) {
+    let mut world = World::new_at(today_ms(), &[ALICE, BOB_DESK, JULIET, ROMEO]);
+    let group = world.found(0);
+    let users = vec![world.user(1), world.user(2)];
+    world.invite(0, &group, users);
+    world.run();
+    make_admin(&mut world, &group, 1);
+    (world, group)
+}
+
 #[test]
 fn who_was_being_invited_when_a_group_was_started_anew_with_another_suite_is_invited() {
     for claimed in [false, true] {
-        let mut world = World::new_at(today_ms(), &[ALICE, BOB_DESK, JULIET, ROMEO]);
-        let group = world.found(0);
-        let users = vec![world.user(1), world.user(2)];
-        world.invite(0, &group, users);
-        world.run();
-        make_admin(&mut world, &group, 1);
+        let (mut world, group) = without_romeo();
         let romeo = world.user(3);
         let invite = world.invite(1, &group, vec![romeo]);
         let kept = match claimed {
@@ -320,12 +326,7 @@ fn who_hears_of_its_removal_before_the_hub_says_that_it_has_left_has_left() {
 
 #[test]
 fn who_comes_while_a_group_is_being_started_anew_comes_along() {
-    let mut world = World::new_at(today_ms(), &[ALICE, BOB_DESK, JULIET, ROMEO]);
-    let group = world.found(0);
-    let users = vec![world.user(1), world.user(2)];
-    world.invite(0, &group, users);
-    world.run();
-    make_admin(&mut world, &group, 1);
+    let (mut world, group) = without_romeo();
     let anew = start_anew(&mut world, 0, &group, 3);
     let claimed = take(&mut world, answers(0, |a| matches!(a, Ok(Answer::KeyPackages(_)))));
     let romeo = world.user(3);

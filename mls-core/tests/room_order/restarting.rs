@@ -92,7 +92,7 @@ fn who_has_removed_the_maker_of_a_restart_is_told_and_hears_that_the_hub_has_ano
     for index in [1, 2] {
         let warnings = room.world.warnings(index);
         assert!(
-            warnings.iter().any(|it| it.contains("who added this device, was no admin")),
+            warnings.iter().any(|it| it.contains("who added this device, is not in that any more")),
             "{index}: {warnings:?}"
         );
     }
