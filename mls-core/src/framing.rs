@@ -31,31 +31,17 @@ pub(crate) struct UpdatePathNode {
 /// The authenticated data of an MLSMessage that is a PublicMessage or a PrivateMessage, where it travels in
 /// clear (RFC 9420 6.2 and 6.3); nothing for another message.
 pub(crate) fn authenticated_data(message: &[u8]) -> Result<Vec<u8>, mls_rs_codec::Error> {
-    let mut rest = message;
-    u16::mls_decode(&mut rest)?; // version
-    let format = u16::mls_decode(&mut rest)?;
-    if ![PUBLIC_MESSAGE, PRIVATE_MESSAGE].contains(&format) {
-        return Ok(Vec::new());
+    match from_authenticated_data(message)? {
+        Some(mut rest) => mls_rs_codec::byte_vec::mls_decode(&mut rest),
+        None => Ok(Vec::new()),
     }
-    mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // group id
-    u64::mls_decode(&mut rest)?; // epoch
-    if format == PRIVATE_MESSAGE {
-        u8::mls_decode(&mut rest)?; // content type
-    } else {
-        sender(&mut rest)?;
-    }
-    mls_rs_codec::byte_vec::mls_decode(&mut rest)
 }
 
 /// The path of a commit (RFC 9420 6, 6.2 and 12.4): what stands before it is passed over. `commit` is a whole
 /// MLSMessage that the engine could decode as a PublicMessage with a commit.
 pub(crate) fn path(commit: &[u8]) -> Result<Option<UpdatePath>, mls_rs_codec::Error> {
-    let mut rest = commit;
-    u16::mls_decode(&mut rest)?; // version
-    u16::mls_decode(&mut rest)?; // wire format
-    mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // group id
-    u64::mls_decode(&mut rest)?; // epoch
-    sender(&mut rest)?;
+    let no_commit = mls_rs_codec::Error::UnsupportedEnumDiscriminant;
+    let mut rest = from_authenticated_data(commit)?.ok_or(no_commit)?;
     mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // authenticated data
     u8::mls_decode(&mut rest)?; // content type
     mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // proposals
@@ -70,12 +56,21 @@ pub(crate) fn leaf_of_update(proposal: &Proposal) -> Result<LeafNode, mls_rs_cod
     LeafNode::mls_decode(&mut rest)
 }
 
-/// Passes over who a PublicMessage is from.
-fn sender(rest: &mut &[u8]) -> Result<(), mls_rs_codec::Error> {
-    if matches!(u8::mls_decode(rest)?, MEMBER | EXTERNAL) {
-        u32::mls_decode(rest)?; // which one
+/// What stands in a PublicMessage or a PrivateMessage from its authenticated data on.
+fn from_authenticated_data(message: &[u8]) -> Result<Option<&[u8]>, mls_rs_codec::Error> {
+    let mut rest = message;
+    u16::mls_decode(&mut rest)?; // version
+    let format = u16::mls_decode(&mut rest)?;
+    if ![PUBLIC_MESSAGE, PRIVATE_MESSAGE].contains(&format) {
+        return Ok(None);
     }
-    Ok(())
+    mls_rs_codec::byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // group id
+    u64::mls_decode(&mut rest)?; // epoch
+    let content_or_sender = u8::mls_decode(&mut rest)?;
+    if format == PUBLIC_MESSAGE && matches!(content_or_sender, MEMBER | EXTERNAL) {
+        u32::mls_decode(&mut rest)?; // which one
+    }
+    Ok(Some(rest))
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a handshake is kept no longer: so many came after it, and it is so old.
+/// Whether a handshake is kept no longer: so many came after it, or it is so old.
 fn is_over(later: u64, age_ms: u64) -> bool {
     later >= HANDSHAKES_KEPT_MAX || age_ms > HANDSHAKE_KEEP_MS
 }

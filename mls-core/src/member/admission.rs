@@ -132,16 +132,8 @@ mod tests {
         let sender = SigningIdentity::new(credential(&user.device("HUB").unwrap()), key);
         let hub = HubInfo {
             receipt_key: bound.receipt_key.clone(),
-            seal_key: Vec::new(),
-            seal_signature: Vec::new(),
             senders: vec![SuiteSender { suite: 1, identity: sender.mls_encode_to_vec().unwrap() }],
-            former: Vec::new(),
-            hub_matrix: None,
-            hub_xmpp: None,
-            anchors: Vec::new(),
-            inline_bytes_max: 0,
-            versions: Vec::new(),
-            recovering: false,
+            ..HubInfo::blank()
         };
         let context = GroupContext {
             protocol_version: mls_rs_core::protocol_version::ProtocolVersion::MLS_10,

@@ -249,27 +249,11 @@ mod tests {
         assert_eq!(said, Some(Err(Refusal::Unavailable(REQUEST_RETRY_MS))));
     }
 
-    fn info() -> HubInfo {
-        HubInfo {
-            receipt_key: Vec::new(),
-            seal_key: Vec::new(),
-            seal_signature: Vec::new(),
-            senders: Vec::new(),
-            former: Vec::new(),
-            hub_matrix: None,
-            hub_xmpp: None,
-            anchors: Vec::new(),
-            inline_bytes_max: 0,
-            versions: Vec::new(),
-            recovering: false,
-        }
-    }
-
     #[test]
     fn who_a_service_is_only_that_service_says() {
         let sealer =
             Sealer::new(UserId::matrix("@alice:a.org").unwrap(), &Crypto::system()).unwrap();
-        let info = Reply::Ok(Answer::HubInfo(info()));
+        let info = Reply::Ok(Answer::HubInfo(HubInfo::blank()));
         let refused = Reply::Refused(Refusal::NotOpened);
         let pairs = [
             (HUB, AUTHORITY),

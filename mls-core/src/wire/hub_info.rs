@@ -38,6 +38,24 @@ pub struct HubInfo {
 }
 
 impl HubInfo {
+    /// Of a hub that says nothing.
+    #[cfg(test)]
+    pub(crate) fn blank() -> Self {
+        Self {
+            receipt_key: Vec::new(),
+            seal_key: Vec::new(),
+            seal_signature: Vec::new(),
+            senders: Vec::new(),
+            former: Vec::new(),
+            hub_matrix: None,
+            hub_xmpp: None,
+            anchors: Vec::new(),
+            inline_bytes_max: 0,
+            versions: Vec::new(),
+            recovering: false,
+        }
+    }
+
     /// Where it says that it is, in a network.
     pub fn address_on(&self, network: Network) -> Option<&str> {
         match network {
