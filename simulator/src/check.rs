@@ -7,6 +7,7 @@ mod let_in;
 mod messages;
 mod replaced;
 mod room_groups;
+mod started_anew;
 
 use mls_core::member::{Command, ProposeCommand, Wish};
 use mls_core::wire::GroupId;
@@ -61,6 +62,7 @@ impl World {
         self.check_commands()?;
         self.check_groups()?;
         self.check_restarts()?;
+        self.check_started_anew()?;
         self.check_let_in()?;
         self.check_again()?;
         self.check_certificates()?;

@@ -1,12 +1,12 @@
 //! A trace from a seed: a group comes to be, then people and faults take turns.
 
 mod beside;
-mod branches;
 mod further;
+mod new_groups;
 
 use self::beside::Beside;
-use self::branches::Branches;
 use self::further::Further;
+use self::new_groups::NewGroups;
 use crate::crash::{Crash, Node};
 use crate::dice::Dice;
 use crate::operation::Operation;
@@ -38,14 +38,15 @@ pub fn draw(seed: u64, members: Option<usize>) -> Trace {
     let cast = if beside.without_hub { beside.in_one_network(&cast) } else { cast };
     let (users, steps, creators) = (cast.users(), Vec::new(), Vec::new());
     let further = Further::draw(seed);
-    let branches = Branches::draw(seed);
+    let new_groups = NewGroups::draw(seed);
+    let begins = new_groups.begins;
     let mut drawing =
-        Drawing { dice, weather, users, steps, creators, operates, beside, further, branches };
+        Drawing { dice, weather, users, steps, creators, operates, beside, further, new_groups };
     drawing.found();
     for _ in 0..drawing.dice.between(TURNS_MIN, TURNS_MAX) {
         drawing.turn();
     }
-    Trace { cast, steps: drawing.steps }
+    Trace { begins, cast, steps: drawing.steps }
 }
 
 /// One or two devices for each account.
@@ -72,7 +73,7 @@ struct Drawing {
     operates: bool,
     beside: Beside,
     further: Further,
-    branches: Branches,
+    new_groups: NewGroups,
 }
 
 impl Drawing {
@@ -87,7 +88,7 @@ impl Drawing {
         self.steps.push(Step::Invite { device, group: 0, users: others });
         self.work(FOUNDING_WORK, calm);
         self.begin_further(device);
-        self.begin_branches(device);
+        self.begin_new_groups(device);
         self.hand_over_first(device, calm);
     }
 
@@ -134,7 +135,7 @@ impl Drawing {
         }
         self.turn_beside(group);
         self.turn_further();
-        self.turn_branches();
+        self.turn_new_groups();
         if !self.dice.one_in(4) {
             let count = self.dice.between(1, WORK_MAX);
             self.work(count, false);

@@ -38,6 +38,10 @@ pub struct Figures {
     pub certificates: u64,
     /// Groups that took the place of another by a restart.
     pub restarted: u64,
+    /// Groups that followed another by a ReInit.
+    pub started_anew: u64,
+    /// Groups that branched from another.
+    pub branched: u64,
     /// Knocks that the hub took.
     pub knocks: u64,
     /// Knocks that an admin denied.
@@ -68,6 +72,8 @@ impl AddAssign for Figures {
         self.keys_changed += other.keys_changed;
         self.certificates += other.certificates;
         self.restarted += other.restarted;
+        self.started_anew += other.started_anew;
+        self.branched += other.branched;
         self.knocks += other.knocks;
         self.denied += other.denied;
         self.refused += other.refused;
@@ -81,14 +87,15 @@ impl fmt::Display for Figures {
         let Self { runs, operations, messages, shown, commits, inputs, faults, crashes, .. } = self;
         let Self { handed_over, handed_back, room_commits, rewound, apart, .. } = self;
         let Self { keys_changed, certificates, refused, given_again, done_again, .. } = self;
-        let Self { restarted, knocks, denied, .. } = self;
+        let Self { restarted, started_anew, branched, knocks, denied, .. } = self;
         write!(
             f,
             "{runs} runs: {operations} operations, {messages} messages (shown {shown} times), \
              {commits} commits, {inputs} inputs, {faults} faults, {crashes} crashes; \
              {handed_over} groups to rooms, {handed_back} back, {room_commits} commits there, \
              {rewound} times taken back, {apart} groups apart; {keys_changed} fresh keys, \
-             {certificates} certificates renewed or added, {refused} refused; {restarted} restarts; \
+             {certificates} certificates renewed or added, {refused} refused; {restarted} restarts, \
+             {started_anew} started anew, {branched} branches; \
              {knocks} knocks, {denied} denied; {given_again} commands given again, {done_again} \
              done again"
         )

@@ -15,6 +15,7 @@
 //! Time stands still unless a step lets it pass, and then by more than any member's random wait.
 
 mod authority;
+mod begins;
 mod campaign;
 mod chance_bytes;
 mod check;
@@ -48,6 +49,7 @@ mod weather;
 mod world;
 
 pub use authority::Authority;
+pub use begins::Begins;
 pub use campaign::{Broken, Campaign, Found, campaign};
 pub use crash::{Crash, Node};
 pub use draw::draw;

@@ -45,7 +45,9 @@ impl World {
         let (parent, rooms) = self.groups.get(group).cloned()?;
         let on = |network| rooms.iter().any(|room| room.network == network);
         let (matrix, xmpp) = (on(Network::Matrix), on(Network::Xmpp));
-        let rooms = CreateRoom { matrix, xmpp, name: "Mantua".to_owned() };
+        // A name of its own, so that rooms show which branch they are made for.
+        let name = format!("Mantua {}", self.record.commands.len());
+        let rooms = CreateRoom { matrix, xmpp, name };
         Some(Command::Branch(BranchCommand { parent, users, rooms }))
     }
 

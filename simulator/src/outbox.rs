@@ -132,7 +132,7 @@ impl World {
         let rooms = made.matrix_room.iter().map(RoomAddress::matrix);
         for room in rooms.chain(made.muc.iter().map(RoomAddress::xmpp)) {
             if self.rooms_made.insert(room.clone()) {
-                self.record.may_come(&room, &make.creator);
+                self.record.may_come(&room, &make);
                 self.admit(&room, &make.creator);
             }
         }

@@ -18,10 +18,12 @@ use mls_core::hub::RoomMessage;
 use mls_core::identity::Standing;
 use mls_core::member::{
     Command, CommandId, Confirmation, Event, GroupSummary, Input, OutgoingMessage, Output,
+    StartedAnew,
 };
 use mls_core::receipt::{Receipt, ReceiptKind};
 use mls_core::wire::{Digest, GroupId};
 
+use crate::begins::Begins;
 use crate::failure::{Failure, Rule};
 use crate::step::Device;
 use coming::Leaf;
@@ -33,6 +35,7 @@ pub(crate) use seen::Seen;
 /// Everything that was seen.
 #[derive(Default)]
 pub(crate) struct Record {
+    pub(crate) begins: Begins,
     pub(crate) clients: Vec<ClientId>,
     pub(crate) seen: BTreeMap<Device, Seen>,
     pub(crate) commands: BTreeMap<CommandId, Given>,
@@ -80,7 +83,7 @@ pub(crate) struct Record {
     /// Groups whose rooms have another group now, and since when.
     pub(crate) ended: BTreeMap<GroupId, u64>,
     /// Groups that ended by a ReInit.
-    started_anew: BTreeSet<GroupId>,
+    pub(crate) started_anew: BTreeMap<GroupId, StartedAnew>,
     /// Restarts, by the group that was replaced.
     pub(crate) restarts: BTreeMap<GroupId, Restart>,
     /// The epoch in which each device had a group whose place another one took.
@@ -178,8 +181,8 @@ pub(crate) struct State {
 
 impl Record {
     /// Nothing was seen yet of these devices.
-    pub(crate) fn of(clients: Vec<ClientId>) -> Self {
-        Self { clients, ..Self::default() }
+    pub(crate) fn of(begins: Begins, clients: Vec<ClientId>) -> Self {
+        Self { begins, clients, ..Self::default() }
     }
 
     pub(crate) fn device(&mut self, device: Device) -> &mut Seen {

@@ -42,7 +42,7 @@ impl Trace {
     }
 
     fn try_play(&self, figures: &mut Figures) -> Result<(), Failure> {
-        let mut world = Stage::of(&self.cast)?.world(self.story())?;
+        let mut world = Stage::of(self.begins, &self.cast)?.world(self.story())?;
         let mut play = || {
             self.steps.iter().try_for_each(|step| world.step(step))?;
             world.heal()?;

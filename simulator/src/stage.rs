@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mls_core::address::{AddressError, ClientId, UserId};
 use mls_core::store::MemoryStore;
 
+use crate::begins::Begins;
 use crate::dice::Dice;
 use crate::disk::Disk;
 use crate::failure::{Failure, Rule};
@@ -17,7 +18,7 @@ use crate::pool::Pool;
 use crate::record::Record;
 use crate::trace::Cast;
 use crate::weather::Weather;
-use crate::world::{START_MS, World};
+use crate::world::World;
 
 /// Things that move until every device has published.
 const MOVES_MAX: usize = 10_000;
@@ -26,6 +27,7 @@ const NO_STORY: u64 = 0;
 
 /// A frozen world.
 pub(crate) struct Stage {
+    begins: Begins,
     hub: MemoryStore,
     devices: Vec<Device>,
     users: Vec<UserId>,
@@ -39,17 +41,17 @@ struct Device {
 }
 
 /// The stages made so far in this process.
-static STAGES: Mutex<BTreeMap<Cast, Arc<Stage>>> = Mutex::new(BTreeMap::new());
+static STAGES: Mutex<BTreeMap<(Begins, Cast), Arc<Stage>>> = Mutex::new(BTreeMap::new());
 
 impl Stage {
-    /// The stage of a cast.
-    pub(crate) fn of(cast: &Cast) -> Result<Arc<Self>, Failure> {
+    /// The stage of a cast, for stories that begin then.
+    pub(crate) fn of(begins: Begins, cast: &Cast) -> Result<Arc<Self>, Failure> {
         let mut stages = STAGES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stage) = stages.get(cast) {
+        if let Some(stage) = stages.get(&(begins, cast.clone())) {
             return Ok(Arc::clone(stage));
         }
-        let stage = Arc::new(Self::make(cast)?);
-        stages.insert(cast.clone(), Arc::clone(&stage));
+        let stage = Arc::new(Self::make(begins, cast)?);
+        stages.insert((begins, cast.clone()), Arc::clone(&stage));
         Ok(stage)
     }
 
@@ -62,10 +64,11 @@ impl Stage {
             node.pool.clone_from(&device.pool);
             nodes.push(node);
         }
-        world(HubNode::open(Disk::above(&self.hub), story)?, nodes, self.users.clone())
+        let hub = HubNode::open(Disk::above(&self.hub), story)?;
+        world(self.begins, hub, nodes, self.users.clone())
     }
 
-    fn make(cast: &Cast) -> Result<Self, Failure> {
+    fn make(begins: Begins, cast: &Cast) -> Result<Self, Failure> {
         let named = |error: AddressError| Rule::NeverFails.broken(error.to_string());
         let users: Vec<UserId> =
             (0..cast.0.len()).map(user).collect::<Result<_, _>>().map_err(named)?;
@@ -76,7 +79,7 @@ impl Stage {
             nodes.push(MemberNode::open(client, Disk::above(&MemoryStore::default()), NO_STORY)?);
         }
         let hub = HubNode::open(Disk::above(&MemoryStore::default()), NO_STORY)?;
-        let mut world = world(hub, nodes, users.clone())?;
+        let mut world = world(begins, hub, nodes, users.clone())?;
         (0..world.nodes.len()).try_for_each(|device| world.connect(device))?;
         let mut dice = Dice::new(0);
         for _ in 0..MOVES_MAX {
@@ -90,14 +93,20 @@ impl Stage {
             pool: node.pool,
         };
         let devices = world.nodes.into_iter().map(device).collect();
-        Ok(Self { hub: world.hub.disk.freeze(), devices, users })
+        Ok(Self { begins, hub: world.hub.disk.freeze(), devices, users })
     }
 }
 
-fn world(hub: HubNode, nodes: Vec<MemberNode>, users: Vec<UserId>) -> Result<World, Failure> {
+fn world(
+    begins: Begins,
+    hub: HubNode,
+    nodes: Vec<MemberNode>,
+    users: Vec<UserId>,
+) -> Result<World, Failure> {
     let clients = nodes.iter().map(|node| node.client.clone()).collect();
     Ok(World {
-        now_ms: START_MS,
+        begins,
+        now_ms: begins.at_ms(),
         healed_ms: u64::MAX,
         hub,
         nodes,
@@ -110,7 +119,7 @@ fn world(hub: HubNode, nodes: Vec<MemberNode>, users: Vec<UserId>) -> Result<Wor
         authority: BTreeMap::new(),
         groups: Vec::new(),
         rooms_made: std::collections::BTreeSet::new(),
-        record: Record::of(clients),
+        record: Record::of(begins, clients),
         figures: Figures::default(),
     })
 }

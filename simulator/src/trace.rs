@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::begins::Begins;
 use crate::step::{NoStep, Step};
+
+/// Ends the first line of a story that begins before today.
+const TODAY: &str = "today";
 
 /// How many devices each account has. Accounts with an even number are on Matrix, others on XMPP.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +16,8 @@ pub struct Cast(pub Vec<usize>);
 /// A story. After its last step the faults end, and everything that waits arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
+    /// When it begins.
+    pub begins: Begins,
     /// Who takes part.
     pub cast: Cast,
     /// What happens, in order.
@@ -30,6 +36,9 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cast")?;
         self.cast.0.iter().try_for_each(|devices| write!(f, " {devices}"))?;
+        if self.begins == Begins::BeforeToday {
+            write!(f, " {TODAY}")?;
+        }
         self.steps.iter().try_for_each(|step| write!(f, "\n{step}"))
     }
 }
@@ -42,16 +51,20 @@ impl FromStr for Trace {
         let mut lines = text.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty());
         let first = lines.next().unwrap_or_default();
         let no_cast = || NoStep(first.to_owned());
-        let devices = first.strip_prefix("cast ").ok_or_else(no_cast)?.split_whitespace();
-        let devices: Result<Vec<usize>, _> = devices.map(str::parse).collect();
+        let devices = first.strip_prefix("cast ").ok_or_else(no_cast)?;
+        let (devices, begins) = match devices.strip_suffix(TODAY) {
+            Some(devices) => (devices, Begins::BeforeToday),
+            None => (devices, Begins::In2040),
+        };
+        let devices: Result<Vec<usize>, _> = devices.split_whitespace().map(str::parse).collect();
         let steps = lines.map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { cast: Cast(devices.map_err(|_| no_cast())?), steps })
+        Ok(Self { begins, cast: Cast(devices.map_err(|_| no_cast())?), steps })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Trace;
+    use super::{Begins, Trace};
 
     #[test]
     fn a_trace_is_read_as_it_is_written() {
@@ -71,7 +84,10 @@ mod tests {
         let trace: Trace = text.parse().unwrap();
         assert_eq!(trace.to_string(), text);
         assert_eq!(text.replace('\n', "; ").parse::<Trace>().unwrap(), trace);
-        assert_eq!(trace.cast.users(), [0, 0, 1, 2]);
+        assert_eq!((trace.cast.users(), trace.begins), (vec![0, 0, 1, 2], Begins::In2040));
+        let near = "cast 1 1 today\ncreate d0 matrix";
+        let trace: Trace = near.parse().unwrap();
+        assert_eq!((trace.begins, trace.to_string().as_str()), (Begins::BeforeToday, near));
         for wrong in [
             "",
             "send d0 g0 1",

@@ -7,6 +7,7 @@ use mls_core::hub;
 use mls_core::wire::{Digest, GroupId, RequestId};
 
 use crate::authority::Authority;
+use crate::begins::Begins;
 use crate::failure::{Failure, Rule};
 use crate::figures::Figures;
 use crate::hub_node::HubNode;
@@ -15,13 +16,9 @@ use crate::record::Record;
 use crate::room::Rooms;
 use crate::step::{Device, Group, User};
 
-/// When every run begins: in 2040, in milliseconds since 1970. Far away on purpose: what follows a ReInit is
-/// made against the machine's clock (docs/decisions/0013), and a story must not depend on that. So here nothing
-/// ever follows one; the tests of mls-core play that.
-pub(crate) const START_MS: u64 = 2_208_988_800_000;
-
 /// Two networks, a hub and its members. Time stands still but for [`World::pass`].
 pub(crate) struct World {
+    pub(crate) begins: Begins,
     pub(crate) now_ms: u64,
     /// When the faults ended.
     pub(crate) healed_ms: u64,

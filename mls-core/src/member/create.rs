@@ -256,7 +256,7 @@ impl Member {
         self.plan_update(group, &loaded, true)?;
         self.emit_joined(group, &loaded, record.rooms)?;
         self.give_back(group, loaded);
-        Ok(Ok(()))
+        self.read_future(group).map(Ok)
     }
 }
 

@@ -42,8 +42,8 @@ impl Member {
         };
         let (group, state, epoch_now) = (record.group.clone(), record.state, record.epoch);
         match state {
-            State::Gone => return self.keep_for_unknown(received, &hash),
-            State::Registering => return Ok(()),
+            // The hub may have taken a group whose maker does not know that yet, and others speak in it.
+            State::Gone | State::Registering => return self.keep_for_unknown(received, &hash),
             State::Live | State::Rejoining | State::Ended => {}
         }
         if let Some(taken) = self.commit_in_room(&group, &hash, &received)? {

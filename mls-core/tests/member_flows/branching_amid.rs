@@ -78,6 +78,26 @@ fn a_maker_who_is_removed_from_the_parent_before_it_hears_of_its_branch_is_in_th
 }
 
 #[test]
+fn a_maker_reads_what_was_said_in_its_branch_before_it_heard_that_there_is_one() {
+    let (mut world, parent) = four();
+    let held = Rc::new(Cell::new(true));
+    let holds = held.clone();
+    world.tamper = Box::new(move |index, input| {
+        !(index == 2 && holds.get() && matches!(input, Input::Answer(_, Ok(Answer::Receipt(_)))))
+    });
+    let id = branch(&mut world, 2, &parent, &[3]);
+    world.run();
+    let groups = world.nodes[3].member.groups().unwrap();
+    let made = groups.into_iter().find(|group| group.group != parent).unwrap().group;
+    world.say(3, &made, "anybody here?");
+    world.run();
+    held.set(false);
+    world.pass(120);
+    assert_eq!(world.group_of(2, &id), made);
+    world.assert_heard(&[2, 3], "anybody here?");
+}
+
+#[test]
 fn a_branch_of_an_epoch_that_never_comes_is_entered_by_the_leaf() {
     let (mut world, parent) = four();
     world.tamper = Box::new(|index, input| {

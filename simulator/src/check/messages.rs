@@ -11,7 +11,7 @@ use mls_core::wire::Digest;
 use crate::failure::{Failure, Rule};
 use crate::record::{Followed, Given, Seen, Sent, State};
 use crate::step::Device;
-use crate::world::{START_MS, World};
+use crate::world::World;
 
 impl World {
     pub(super) fn check_messages(&self) -> Result<(), Failure> {
@@ -146,7 +146,7 @@ impl World {
     /// Whether a message was given up since its epoch did not come to its device within a day, and
     /// there was such a day.
     fn is_too_old(&self, why: &str) -> bool {
-        self.now_ms - START_MS > DAY_MS && why.contains("did not come within a day")
+        self.now_ms - self.begins.at_ms() > DAY_MS && why.contains("did not come within a day")
     }
 
     fn check_readable(&self, device: Device, seen: &Seen) -> Result<(), Failure> {

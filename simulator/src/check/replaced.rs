@@ -10,7 +10,7 @@ use super::groups::View;
 use crate::failure::{Failure, Rule};
 use crate::record::Restart;
 use crate::step::Device;
-use crate::world::{START_MS, World};
+use crate::world::World;
 
 impl World {
     pub(super) fn check_restarts(&self) -> Result<(), Failure> {
@@ -59,7 +59,7 @@ impl World {
             return Ok(true);
         };
         let rooms = self.rooms_of(&restart.successor);
-        let idle = self.now_ms >= START_MS.saturating_add(LEAF_IDLE_MS);
+        let idle = self.now_ms >= self.begins.at_ms().saturating_add(LEAF_IDLE_MS);
         Ok(!self.counts(device)
             || idle
             || !self.stays(device, rooms)

@@ -1,14 +1,14 @@
 //! Who may come into a group, and who may go out: by whose word.
 
 use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::hub::MakeRooms;
 use mls_core::member::{Command, CommandId, EpochEvent, KnockedEvent, Wish};
 use mls_core::policy::{LEAF_IDLE_MS, LEAF_LIFETIME_LEFT_MS};
 use mls_core::wire::GroupId;
 
-use super::Record;
+use super::{Given, Record};
 use crate::failure::{Failure, Rule};
 use crate::step::Device;
-use crate::world::START_MS;
 
 /// A leaf, as far as others see when it was renewed.
 pub(crate) struct Leaf {
@@ -20,9 +20,15 @@ pub(crate) struct Leaf {
 }
 
 impl Record {
-    /// Somebody may come into the group of a room.
-    pub(crate) fn may_come(&mut self, room: &RoomAddress, user: &UserId) {
-        self.let_in.insert((room.clone(), user.clone()));
+    /// Rooms are made: who made them may come into their group, and whom it wanted there if that is a branch.
+    pub(crate) fn may_come(&mut self, room: &RoomAddress, make: &MakeRooms) {
+        let of_branch = |given: &Given| match &given.command {
+            Command::Branch(branch) if branch.rooms == make.rooms => Some(branch.users.clone()),
+            _ => None,
+        };
+        let wanted = self.commands.values().find_map(of_branch).unwrap_or_default();
+        let all = wanted.into_iter().chain([make.creator.clone()]);
+        self.let_in.extend(all.map(|user| (room.clone(), user)));
     }
 
     /// Somebody may be put out of groups from now on.
@@ -138,6 +144,6 @@ impl Record {
         let certified = self.asks_certificates && end_ms <= at_ms;
         certified
             || leaf.since_ms.saturating_add(LEAF_IDLE_MS) <= at_ms
-            || START_MS.saturating_add(LEAF_IDLE_MS) <= at_ms
+            || self.begins.at_ms().saturating_add(LEAF_IDLE_MS) <= at_ms
     }
 }

@@ -88,7 +88,7 @@ impl Record {
     /// Whether somebody put another group into the place of this one, by no commit in it.
     pub(crate) fn is_replaced(&self, group: &GroupId) -> bool {
         self.restarts.contains_key(group)
-            || self.ended.contains_key(group) && !self.started_anew.contains(group)
+            || self.ended.contains_key(group) && !self.started_anew.contains_key(group)
     }
 
     /// Whether a device had gone on to the group that took another's place when somebody sent something in

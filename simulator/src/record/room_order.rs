@@ -72,12 +72,16 @@ impl Record {
         };
         let commits = self.messages.values().filter(|sent| sent.commit).count();
         let again: usize = self.seen.values().map(super::Seen::done_again).sum();
+        let anew =
+            self.started_anew.values().filter(|anew| self.epochs.contains_key(&anew.successor));
         Figures {
             handed_over: count(&|command| order(command) == Some(Order::Room)),
             handed_back: count(&|command| order(command) == Some(Order::Hub)),
             keys_changed: count(&|command| matches!(command, Command::ChangeKey(_))),
             room_commits: u64::try_from(commits).unwrap_or(u64::MAX),
             restarted: u64::try_from(self.restarts.len()).unwrap_or(u64::MAX),
+            started_anew: u64::try_from(anew.count()).unwrap_or(u64::MAX),
+            branched: count(&|command| matches!(command, Command::Branch(_))),
             knocks: count(&|command| matches!(command, Command::Knock(_))),
             denied: count(&|command| matches!(command, Command::DenyKnock(_))),
             done_again: u64::try_from(again).unwrap_or(u64::MAX),

@@ -45,7 +45,7 @@ impl Record {
         self.have_lost.contains(&device)
             || self.gone_by_room.contains(&(device, group.clone()))
             || self.ended.contains_key(group)
-            || self.started_anew.contains(group)
+            || self.started_anew.contains_key(group)
     }
 
     /// A device shows something, perhaps again after a new start.
@@ -118,7 +118,7 @@ impl Record {
             Event::Knocked(knocked) => self.shows_knock(device, knocked)?,
             Event::KnockDenied(_) => self.is_denied(device)?,
             Event::StartedAnew(anew) => {
-                self.started_anew.insert(anew.group);
+                self.started_anew.insert(anew.group.clone(), anew);
             }
             Event::KeyPackagesPublished(_)
             | Event::DeviceWaiting(_)

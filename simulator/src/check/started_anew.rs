@@ -1,0 +1,51 @@
+//! What follows a ReInit has everybody in it who was in the group to its end, and it comes, while the clock of
+//! the machine lets it.
+
+use mls_core::address::ClientId;
+use mls_core::member::StartedAnew;
+use mls_core::wire::GroupId;
+
+use crate::failure::{Failure, Rule};
+use crate::record::Record;
+use crate::world::World;
+
+impl World {
+    pub(super) fn check_started_anew(&self) -> Result<(), Failure> {
+        for (former, anew) in &self.record.started_anew {
+            let ordinal = self.ordinal(former);
+            let made = self.record.epochs.contains_key(&anew.successor);
+            Rule::Replaced.holds(made || self.may_not_follow(anew), || {
+                format!("g{ordinal} was ended by {}, and nothing follows it", anew.committer)
+            })?;
+            let absent = self.record.last_members(former).into_iter().find(|client| {
+                let place = (anew.successor.clone(), client.clone());
+                made && !self.record.added.contains(&place)
+            });
+            Rule::Replaced.holds(absent.is_none(), || {
+                format!("{absent:?} was in g{ordinal} to its end, and not in what follows it")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether who ended a group cannot make the next one: it is gone, or lost the state, or was put out, or the
+    /// story has passed the machine's clock.
+    fn may_not_follow(&self, anew: &StartedAnew) -> bool {
+        let maker = self.record.clients.iter().position(|client| *client == anew.committer);
+        let can = maker.is_some_and(|maker| {
+            self.counts(maker)
+                && !self.record.have_lost.contains(&maker)
+                && self.stays(maker, self.rooms_of(&anew.group))
+        });
+        !can || !self.record.begins.is_before_today(self.now_ms)
+    }
+}
+
+impl Record {
+    /// Who was in the last state of a group that anybody saw.
+    fn last_members(&self, group: &GroupId) -> Vec<ClientId> {
+        let states = self.states.range((group.clone(), 0)..=(group.clone(), u64::MAX));
+        let last = states.last().map(|(_, state)| state.members.clone()).unwrap_or_default();
+        last.into_iter().map(|(client, ..)| client).collect()
+    }
+}
