@@ -2,8 +2,9 @@
 
 use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
-use mls_rs::group::ExportedTree;
 use mls_rs::group::proposal::ReInitProposal;
+use mls_rs::group::{ExportedTree, Node, NodeVec};
+use mls_rs_codec::MlsEncode;
 use mls_rs_core::crypto::CipherSuite;
 
 use super::command::ReInitCommand;
@@ -54,16 +55,22 @@ impl Member {
     }
 
     /// The engine's way into what follows a group that has ended.
+    ///
+    /// It wants the two trees to be of one length, so one with a blank leaf could never be followed (mls-rs 0.57,
+    /// `check_that_subgroup_is_a_subset`): here the members of the former stand side by side.
     fn reinit_client(
         &self,
         former: &GroupId,
         suite: CipherSuite,
     ) -> Result<ReInitClient, StoreError> {
-        let group = self.engine.load_group(&former.0).map_err(|e| engine_fault(&e))?;
         let key = self.keys.of(suite);
-        group
-            .get_reinit_client(Some(key.secret().clone()), Some(key.identity()))
-            .map_err(|e| engine_fault(&e))
+        let load = || {
+            let group = self.engine.load_group(&former.0)?;
+            let tree = side_by_side(&group.export_tree())?;
+            let group = self.engine.load_group_with_ratchet_tree(&former.0, tree)?;
+            group.get_reinit_client(Some(key.secret().clone()), Some(key.identity()))
+        };
+        load().map_err(|e| engine_fault(&e))
     }
 
     /// Makes the group that follows, with everybody in it, and hands it to the hub.
@@ -237,4 +244,12 @@ impl Member {
         let ended = self.record(former).is_some_and(|record| record.state == State::Ended);
         Ok(ended && exists(&self.overlay, Slot::Current, &former.0)?)
     }
+}
+
+/// The leaves of a tree without the blank ones between them, and without parents.
+fn side_by_side(tree: &ExportedTree<'_>) -> Result<ExportedTree<'static>, MlsError> {
+    let leaves = tree.nodes().iter().filter(|node| matches!(node, Some(Node::Leaf(_))));
+    let mut nodes: Vec<_> = leaves.flat_map(|leaf| [leaf.clone(), None]).collect();
+    nodes.pop();
+    ExportedTree::from_bytes(&NodeVec::from(nodes).mls_encode_to_vec()?)
 }

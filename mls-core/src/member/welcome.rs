@@ -281,6 +281,10 @@ impl Member {
         if named && self.can_follow(former)? {
             return Ok(Verdict::Follow(former.clone()));
         }
+        if named && self.record(former).is_some_and(|record| record.state == State::Ended) {
+            // It has lost the state since, as one that is live may.
+            self.lost(former)?;
+        }
         let behind = self.record(former).is_some_and(GroupRecord::is_behind);
         match self.record(former).map(|record| (record.state, record.rooms.clone())) {
             Some((State::Live, _)) if !behind => {

@@ -256,6 +256,36 @@ fn who_is_put_out_between_the_end_and_the_new_start_is_removed_from_the_next() {
 }
 
 #[test]
+fn a_group_out_of_whose_middle_somebody_was_removed_goes_on() {
+    let (mut world, group) = four();
+    let members = world.nodes[0].member.groups().unwrap().remove(0).members;
+    let last = members.iter().max_by_key(|member| member.leaf_index).unwrap();
+    let middle = if last.client == world.nodes[3].client { 2 } else { 3 };
+    let remove = world.remove(0, &group, middle);
+    world.run();
+    world.assert_done(0, &remove);
+    let id = start_anew(&mut world, 0, &group, 3);
+    world.run();
+    let next = world.group_of(0, &id);
+    world.assert_agree(&next, &[0, 1, 5 - middle]);
+}
+
+#[test]
+fn who_lost_the_state_of_a_group_that_has_ended_comes_into_what_follows_by_its_leaf() {
+    let (mut world, group) = four();
+    let id = start_anew(&mut world, 0, &group, 3);
+    let ended = |e: &Event| matches!(e, Event::StartedAnew(_));
+    while world.count(3, ended) == 0 {
+        assert!(world.step());
+    }
+    world.lose(3, &["group_state", "epoch", "journal"]);
+    world.run();
+    world.pass(120);
+    let next = world.group_of(0, &id);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+}
+
+#[test]
 fn a_large_group_goes_on_with_everybody_at_once() {
     let mut world = World::new_at(today_ms(), &[ALICE]);
     let group = world.found(0);
