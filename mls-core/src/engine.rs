@@ -37,9 +37,6 @@ pub enum EngineError {
          carry: change less at once"
     )]
     TooLarge,
-    /// The engine's fault.
-    #[error("a group was made without a Welcome for its members")]
-    NoWelcome,
     /// We do not do this suite.
     #[error("cipher suite {0} is not supported: use 1, 2 or 3")]
     Suite(u16),

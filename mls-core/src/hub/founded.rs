@@ -25,7 +25,7 @@ pub(super) struct Offered {
     message: MlsMessage,
     group_info: Vec<u8>,
     tree: Vec<u8>,
-    welcome: Vec<u8>,
+    welcome: Option<Vec<u8>>,
     handshake_key: HandshakeKey,
 }
 
@@ -38,7 +38,7 @@ impl Turn<'_> {
     ) -> Result<Offered, Stop> {
         let (id, message, group_info) = self.read_group_info(from, &founded.group_info)?;
         let tree = self.part(from, &founded.tree)?;
-        let welcome = self.part(from, &founded.welcome)?;
+        let welcome = founded.welcome.as_ref().map(|part| self.part(from, part)).transpose()?;
         let handshake_key = founded.handshake_key.clone();
         Ok(Offered { id, message, group_info, tree, welcome, handshake_key })
     }
@@ -69,7 +69,7 @@ impl Turn<'_> {
     ) -> Result<(Answer, Vec<ClientId>), Stop> {
         let maker = maker(public, &offered.message, from)?;
         let Offered { id, group_info, tree, welcome, handshake_key, .. } = offered;
-        let added = self.check_welcomed(&id, public, &maker, &welcome)?;
+        let added = self.check_welcomed(&id, public, &maker, welcome.as_deref())?;
         let (creator, info, key) = (from, group_info.as_slice(), &handshake_key);
         let founding = Founding { creator, public, group_info: info, rooms, handshake_key: key };
         let receipt = self.begin_group(&founding)?.to_bytes().map_err(machine)?;
@@ -77,8 +77,10 @@ impl Turn<'_> {
         let answer = Answer::Receipt(receipt.clone());
         let epoch = public.group_context().epoch;
         let resumes = Some(resumes);
-        let content = WelcomeContent { group: id, resumes, epoch, receipt, tree, welcome };
-        self.welcome(&content, &added)?;
+        if let Some(welcome) = welcome {
+            let content = WelcomeContent { group: id, resumes, epoch, receipt, tree, welcome };
+            self.welcome(&content, &added)?;
+        }
         Ok((answer, added))
     }
 
@@ -88,12 +90,13 @@ impl Turn<'_> {
         id: &GroupId,
         public: &PublicGroup,
         maker: &ClientId,
-        welcome: &[u8],
+        welcome: Option<&[u8]>,
     ) -> Result<Vec<ClientId>, Stop> {
-        let message =
-            MlsMessage::from_bytes(welcome).map_err(|_| invalid("the Welcome is broken"))?;
+        let message = welcome.map(MlsMessage::from_bytes).transpose();
+        let message = message.map_err(|_| invalid("the Welcome is broken"))?;
+        let welcomed = message.iter().flat_map(MlsMessage::welcome_key_package_references);
         let mut added = Vec::new();
-        for reference in message.welcome_key_package_references() {
+        for reference in welcomed {
             let client = self.use_claimed(id, reference)?;
             added.push(client.ok_or_else(|| {
                 invalid("the Welcome names a key package that was not claimed for this group")

@@ -18,11 +18,11 @@ pub(super) fn founded(
     group: &MemberGroup,
     welcomes: &[MlsMessage],
 ) -> Result<FoundedGroup, EngineError> {
-    let welcome = welcomes.first().ok_or(EngineError::NoWelcome)?;
+    let welcome = welcomes.first().map(MlsMessage::to_bytes).transpose()?;
     Ok(FoundedGroup {
         group_info: group.group_info_message_allowing_ext_commit(false)?.to_bytes()?.into(),
         tree: group.export_tree().to_bytes()?.into(),
-        welcome: welcome.to_bytes()?.into(),
+        welcome: welcome.map(Into::into),
         handshake_key: handshake_key(group)?,
     })
 }

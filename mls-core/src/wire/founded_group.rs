@@ -13,8 +13,9 @@ pub struct FoundedGroup {
     pub group_info: Part,
     /// The ratchet tree.
     pub tree: Part,
-    /// An MLSMessage that holds a Welcome without tree, for every other member.
-    pub welcome: Part,
+    /// An MLSMessage that holds a Welcome without tree, for every other member; nothing where there is none, as in
+    /// what follows a group of one.
+    pub welcome: Option<Part>,
     /// The key for handshakes of the epoch that it begins with.
     pub handshake_key: HandshakeKey,
 }
@@ -22,7 +23,7 @@ pub struct FoundedGroup {
 impl FoundedGroup {
     /// The parts that may travel as blobs.
     pub fn parts_mut(&mut self) -> Vec<&mut Part> {
-        vec![&mut self.group_info, &mut self.tree, &mut self.welcome]
+        [&mut self.group_info, &mut self.tree].into_iter().chain(self.welcome.as_mut()).collect()
     }
 }
 

@@ -107,7 +107,7 @@ impl Verona {
             founded: FoundedGroup {
                 group_info: registration.group_info,
                 tree: registration.tree,
-                welcome: commit.welcome.unwrap(),
+                welcome: commit.welcome,
                 handshake_key: handshake_key(),
             },
         }

@@ -271,6 +271,17 @@ fn a_group_out_of_whose_middle_somebody_was_removed_goes_on() {
 }
 
 #[test]
+fn a_group_of_one_goes_on() {
+    let mut world = World::new_at(today_ms(), &[ALICE]);
+    let group = world.found(0);
+    let id = start_anew(&mut world, 0, &group, 3);
+    world.run();
+    let next = world.group_of(0, &id);
+    assert_ne!(next, group);
+    world.assert_agree(&next, &[0]);
+}
+
+#[test]
 fn who_lost_the_state_of_a_group_that_has_ended_comes_into_what_follows_by_its_leaf() {
     let (mut world, group) = four();
     let id = start_anew(&mut world, 0, &group, 3);
