@@ -29,10 +29,6 @@ impl Member {
         welcome: &Welcome,
         hub: &HubInfo,
     ) -> Result<Verdict, StoreError> {
-        if self.record(&parent.group).is_none_or(|record| record.state == State::Registering) {
-            let why = "it branches from a group that this device is not in";
-            return Ok(Verdict::Drop(Some(why.to_owned())));
-        }
         let (bound, room) = match self.own_part(parent) {
             Ok((bound, _, room)) => (bound, room),
             Err(why) => return Ok(Verdict::Drop(Some(why))),

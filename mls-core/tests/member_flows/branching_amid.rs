@@ -10,7 +10,8 @@ use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use mls_core::wire::welcome::Resumed;
 
 use crate::branching::{branch, go_on, parents};
-use crate::story::four;
+use crate::network::World;
+use crate::story::{ALICE, BOB, JULIET, four, today_ms};
 
 #[test]
 fn a_package_of_somebody_who_was_not_named_does_not_bring_them_into_a_branch() {
@@ -95,6 +96,28 @@ fn a_maker_reads_what_was_said_in_its_branch_before_it_heard_that_there_is_one()
     world.pass(120);
     assert_eq!(world.group_of(2, &id), made);
     world.assert_heard(&[2, 3], "anybody here?");
+}
+
+#[test]
+fn who_is_welcomed_into_a_branch_before_it_came_into_the_parent_comes_in_by_its_leaf() {
+    let mut world = World::new_at(today_ms(), &[ALICE, BOB, JULIET]);
+    let parent = world.found(0);
+    world.tamper = Box::new(|index, input| {
+        if let (2, Input::Answer(_, Ok(Answer::Welcomes(welcomes)))) = (index, input) {
+            welcomes.welcomes.retain(|welcome| welcome.resumes.is_some());
+        }
+        true
+    });
+    let others = vec![world.user(1), world.user(2)];
+    let invite = world.invite(0, &parent, others);
+    world.run();
+    world.assert_done(0, &invite);
+    let id = branch(&mut world, 0, &parent, &[2]);
+    world.run();
+    world.pass(120);
+    let made = world.group_of(0, &id);
+    world.assert_agree(&made, &[0, 2]);
+    assert_eq!(parents(&world, &[0, 2], &made), [Some(parent), None]);
 }
 
 #[test]
