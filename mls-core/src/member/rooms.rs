@@ -224,6 +224,15 @@ impl Member {
         })
     }
 
+    /// There is a group that this device could come into, perhaps in one of its rooms. Whether any has none yet.
+    pub(super) fn find_groups_now(&mut self) -> bool {
+        let without = |room: &&RoomAddress| self.is_in_room(room) && !self.has_group_in(room);
+        let rooms: Vec<_> = self.rooms.keys().filter(without).cloned().collect();
+        let any = !rooms.is_empty();
+        self.rooms_to_find.extend(rooms.into_iter().map(|room| (room, self.now_ms)));
+        any
+    }
+
     /// Asks for the groups of rooms whose Welcome did not come.
     pub(super) fn find_groups(&mut self) -> Result<(), StoreError> {
         let now_ms = self.now_ms;

@@ -203,11 +203,9 @@ impl Member {
             return Ok(verdict);
         }
         match &welcome.resumes {
-            Some(Resumed::Former(former)) if self.record(former).is_some() => {
-                return self.judge_successor(former, welcome);
-            }
+            Some(Resumed::Former(former)) => return self.judge_successor(former, welcome),
             Some(Resumed::Parent(parent)) => return self.judge_branch(parent, welcome, hub),
-            _ => {}
+            None => {}
         }
         let admitted = match self.examine(welcome, hub)? {
             Ok(admitted) => admitted,
@@ -264,12 +262,19 @@ impl Member {
         }
     }
 
-    /// What follows a group of ours that has ended, or is to end.
+    /// What follows a group that has ended, or is to end.
     fn judge_successor(
         &mut self,
         former: &GroupId,
         welcome: &Welcome,
     ) -> Result<Verdict, StoreError> {
+        if self.record(former).is_none() && self.is_welcomed(former) {
+            return Ok(Verdict::Wait);
+        } else if self.record(former).is_none() {
+            // It never came into that, or has forgotten it, but there is a leaf in what follows.
+            let why = "it follows a group that this device is not in";
+            return Ok(Verdict::Drop((!self.find_groups_now()).then(|| why.to_owned())));
+        }
         let record = self.record(former);
         let named = record.and_then(|r| r.successor.as_ref()) == Some(&welcome.group);
         let key = record.map(|record| record.receipt_key.clone()).unwrap_or_default();
