@@ -14,7 +14,9 @@ impl World {
         for (former, anew) in &self.record.started_anew {
             let ordinal = self.ordinal(former);
             let made = self.record.epochs.contains_key(&anew.successor);
-            Rule::Replaced.holds(made || self.may_not_follow(anew), || {
+            // Or somebody restarted it.
+            let replaced = made || self.record.ended.contains_key(former);
+            Rule::Replaced.holds(replaced || self.may_not_follow(anew), || {
                 format!("g{ordinal} was ended by {}, and nothing follows it", anew.committer)
             })?;
             let absent = self.record.last_members(former).into_iter().find(|client| {

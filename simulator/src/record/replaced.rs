@@ -53,11 +53,9 @@ impl Record {
         Rule::NoFalseAlarm.holds(changed.is_empty() || self.refused_any(&changed), || {
             format!("d{device} is told that {changed:?} have other keys than before a restart")
         })?;
+        self.leaves_for_next(device, &group);
         let followed = self.followed.get(&(device, group.clone()));
         let since = self.seen.get(&device).and_then(|seen| seen.since.get(&group).copied());
-        if let Some(left_at) = followed.map(|followed| followed.epoch).max(since) {
-            self.left_at.insert((device, group.clone()), left_at);
-        }
         let known = self.restarts.get(&group).map(|restart| restart.successor.clone());
         // Who was not in that one when it was replaced in turn comes into the next at once.
         let same = |known: &GroupId| *known == successor || self.restarts.contains_key(known);
@@ -72,6 +70,15 @@ impl Record {
             self.restarts.entry(group).or_insert(restart);
         }
         Ok(())
+    }
+
+    /// A device is told that a group has ended, and goes on to another from the epoch that it has.
+    pub(super) fn leaves_for_next(&mut self, device: Device, group: &GroupId) {
+        let followed = self.followed.get(&(device, group.clone()));
+        let since = self.seen.get(&device).and_then(|seen| seen.since.get(group).copied());
+        if let Some(left_at) = followed.map(|followed| followed.epoch).max(since) {
+            self.left_at.insert((device, group.clone()), left_at);
+        }
     }
 
     /// The first command of a device to restart a group that has not ended.

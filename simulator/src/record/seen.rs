@@ -118,6 +118,7 @@ impl Record {
             Event::Knocked(knocked) => self.shows_knock(device, knocked)?,
             Event::KnockDenied(_) => self.is_denied(device)?,
             Event::StartedAnew(anew) => {
+                self.leaves_for_next(device, &anew.group);
                 self.started_anew.insert(anew.group.clone(), anew);
             }
             Event::KeyPackagesPublished(_)
