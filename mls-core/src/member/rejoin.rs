@@ -120,14 +120,17 @@ impl Member {
     ) -> Result<(), StoreError> {
         match self.record(group).map(|record| record.state) {
             None => {}
+            // We left, and are in the room again: for the others, as if we had never gone.
+            Some(State::Gone) if self.take_left_by_room(group)? => {}
             // We were removed, and are in the room again: perhaps a Welcome was lost.
             Some(State::Gone) => return self.fetch_welcomes(),
             Some(_) => return Ok(()),
         }
+        let was_gone = self.record(group).is_some();
         let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
         record.joined_epoch = u64::MAX;
         record.rooms = vec![room.clone()];
-        record.rejoin = Some(Rejoin::by_itself());
+        record.rejoin = Some(Rejoin { was_gone, ..Rejoin::by_itself() });
         self.save_record(record)
     }
 

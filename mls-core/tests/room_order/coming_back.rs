@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::bridge_group::Order;
-use mls_core::limits::{ENDED_WAIT_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS};
+use mls_core::limits::{
+    ENDED_WAIT_MS, FIND_GROUP_AFTER_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS,
+};
 use mls_core::member::{Command, Event, Input};
 use mls_core::policy::ROOM_REWIND_MS;
 use mls_core::wire::{Answer, GroupId};
@@ -205,4 +207,29 @@ fn who_loses_the_state_when_the_hub_has_the_group_again_comes_back_by_it() {
     room.world.pass(60);
     room.assert_agree(&[0, 1, 2]);
     assert_eq!(room.world.count(2, |event| matches!(event, Event::Removed(_))), 0);
+}
+
+#[test]
+fn who_left_and_came_into_the_room_again_before_the_hub_had_the_group_is_in_it_again() {
+    for hand_back_first in [true, false] {
+        let (mut world, group) = by_room(3);
+        let leave = world.command(2, Command::Leave(group.clone()));
+        world.run();
+        world.assert_done(2, &leave);
+        let room = world.nodes[0].member.groups().unwrap().remove(0).rooms.remove(0);
+        let carol = world.user(2);
+        world.list(&room, &carol, true);
+        world.join_room(2, &room);
+        world.give(2, Input::RoomJoined(room));
+        world.run();
+        if !hand_back_first {
+            // It asks in vain once.
+            world.pass(FIND_GROUP_AFTER_MS / 1000 + 60);
+        }
+        let id = hand_back(&mut world, 0, &group);
+        world.run();
+        world.assert_done(0, &id);
+        world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+        world.assert_agree(&group, &[0, 1, 2]);
+    }
 }
