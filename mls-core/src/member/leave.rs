@@ -11,8 +11,9 @@ use crate::store::{Space, StoreError};
 use crate::wire::leave_room::LeaveRoom;
 use crate::wire::{GroupId, Request};
 
-/// Groups that this device left while their rooms ordered them: whoever saw that need not have removed its leaf.
-const LEFT_BY_ROOM: Space = "left_by_room";
+/// Groups that this device left. Its leaf is there until somebody has removed it, who need not have seen that
+/// while the room orders the group.
+const LEFT_BY_WISH: Space = "left_by_wish";
 
 /// When to look next at a group whose room we are no longer in, and how long to wait after that.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +82,7 @@ impl Member {
     /// We are out: what we could read or send with goes, whenever the commit comes. What waits to be
     /// read stays for its day, for we may have been invited again already.
     pub(super) fn left(&mut self, group: &GroupId, number: u64) -> Result<(), StoreError> {
-        if self.is_ordered_by_room(group) {
-            self.keep_left_by_room(group);
-        }
+        self.keep_left_by_wish(group);
         self.take_pending(group)?;
         self.fail_join(group)?;
         self.delete_secrets(group)?;
@@ -101,14 +100,14 @@ impl Member {
     }
 
     /// Notes that a leaf of this device may still be in a group that it left.
-    pub(super) fn keep_left_by_room(&self, group: &GroupId) {
-        self.overlay.put(LEFT_BY_ROOM, &group.0, Vec::new());
+    pub(super) fn keep_left_by_wish(&self, group: &GroupId) {
+        self.overlay.put(LEFT_BY_WISH, &group.0, Vec::new());
     }
 
     /// Whether a leaf of this device may still be in a group that it left; asked once.
-    pub(super) fn take_left_by_room(&self, group: &GroupId) -> Result<bool, StoreError> {
-        let left = self.overlay.get(LEFT_BY_ROOM, &group.0)?.is_some();
-        self.overlay.delete(LEFT_BY_ROOM, &group.0);
+    pub(super) fn take_left_by_wish(&self, group: &GroupId) -> Result<bool, StoreError> {
+        let left = self.overlay.get(LEFT_BY_WISH, &group.0)?.is_some();
+        self.overlay.delete(LEFT_BY_WISH, &group.0);
         Ok(left)
     }
 

@@ -121,7 +121,7 @@ impl Member {
         match self.record(group).map(|record| record.state) {
             None => {}
             // We left, and are in the room again: for the others, as if we had never gone.
-            Some(State::Gone) if self.take_left_by_room(group)? => {}
+            Some(State::Gone) if self.take_left_by_wish(group)? => {}
             // We were removed, and are in the room again: perhaps a Welcome was lost.
             Some(State::Gone) => return self.fetch_welcomes(),
             Some(_) => return Ok(()),

@@ -164,7 +164,7 @@ impl Member {
         // A group that was only found in a room is found there again.
         self.no_way_back(group, why, !waits)?;
         if let Some(room) = self.own_room(group).filter(|_| left) {
-            self.keep_left_by_room(group);
+            self.keep_left_by_wish(group);
             let again_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
             self.rooms_to_find.insert(room, again_ms);
         }

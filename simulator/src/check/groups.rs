@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mls_core::address::{ClientId, RoomAddress, UserId};
+use mls_core::limits::HANDSHAKE_KEEP_MS;
 use mls_core::wire::GroupId;
 
 use crate::failure::{Failure, Rule};
@@ -110,7 +111,7 @@ impl World {
         let mut views = Vec::new();
         for (device, node) in self.nodes.iter().enumerate().filter(|(d, _)| self.counts(*d)) {
             let summaries = node.member.groups()?.into_iter();
-            if self.is_shut_out(device) || self.is_told_that_it_ended(device, group) {
+            if self.is_shut_out(device) || self.is_told_that_it_is_over(device, group) {
                 continue;
             }
             for summary in summaries.filter(|summary| summary.group == *group) {
@@ -144,8 +145,12 @@ impl World {
 
     /// Whether only the hub's word could tell the device that the group is over, as the handshakes that prove it
     /// are not kept any more: it keeps what it has.
-    fn is_told_that_it_ended(&self, device: Device, group: &GroupId) -> bool {
-        self.record.seen.get(&device).is_some_and(|seen| seen.told_ended.contains(group))
+    fn is_told_that_it_is_over(&self, device: Device, group: &GroupId) -> bool {
+        // So long a hub keeps the handshake that removed a device.
+        let forgotten = self.now_ms >= self.begins.at_ms().saturating_add(HANDSHAKE_KEEP_MS);
+        self.record.seen.get(&device).is_some_and(|seen| {
+            seen.told_ended.contains(group) || forgotten && seen.told_out.contains(group)
+        })
     }
 
     fn client(&self, device: Device) -> Option<ClientId> {

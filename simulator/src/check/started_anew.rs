@@ -21,7 +21,7 @@ impl World {
             })?;
             let absent = self.record.last_members(former).into_iter().find(|client| {
                 let place = (anew.successor.clone(), client.clone());
-                made && !self.record.added.contains(&place)
+                made && !self.record.added.contains(&place) && !self.is_buried(client)
             });
             Rule::Replaced.holds(absent.is_none(), || {
                 format!("{absent:?} was in g{ordinal} to its end, and not in what follows it")

@@ -9,6 +9,10 @@ use super::Record;
 use crate::failure::{Failure, Rule};
 use crate::step::Device;
 
+/// Ends what a device is told that may not come back.
+const NOT_IN_GROUP: &str =
+    "no way back into the group: the hub refuses: not allowed: this account is not in the group";
+
 /// Everything that a device showed.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -24,8 +28,10 @@ pub(crate) struct Seen {
     /// What could not be read: group, epoch, why, and since when the device was in the group.
     pub(crate) unreadable: Vec<(GroupId, u64, String, Option<u64>)>,
     pub(crate) warnings: Vec<String>,
-    /// Groups of which the hub told it that they have ended, where nothing proved that.
+    /// Groups of which the hub told it that they have ended, or that it is in them no more, where nothing proved
+    /// that.
     pub(crate) told_ended: BTreeSet<GroupId>,
+    pub(crate) told_out: BTreeSet<GroupId>,
     /// Groups of which it was told that they have fallen apart.
     pub(crate) fell_apart: Vec<GroupId>,
     /// Groups that it has ever been in.
@@ -89,6 +95,8 @@ impl Record {
                 let seen = self.device(device);
                 if warning.text.contains("put out: it has ended") {
                     seen.told_ended.insert(warning.group);
+                } else if warning.text.ends_with(NOT_IN_GROUP) {
+                    seen.told_out.insert(warning.group);
                 }
                 seen.warnings.push(warning.text);
             }
