@@ -83,6 +83,8 @@ impl Member {
                     self.fail(number, "this device is not in the group")?;
                     Step::Next
                 }
+                // The hub may have taken it: who left would be told that, and come back.
+                (Command::Leave(_), Some(State::Registering)) => Step::Wait,
                 (Command::Leave(_), _) => self.step_leave(number)?,
                 (command, Some(State::Live)) if self.is_in_vain(group, command) => {
                     self.fail(number, GIVEN_UP)?;

@@ -342,6 +342,32 @@ fn who_is_welcomed_into_a_group_and_into_what_follows_it_comes_into_both() {
 }
 
 #[test]
+fn who_leaves_what_follows_before_it_is_registered_leaves_it_then() {
+    let mut world = World::new_at(today_ms(), &[ALICE]);
+    let group = world.found(0);
+    start_anew(&mut world, 0, &group, 3);
+    let next = |world: &World| {
+        let mut events = world.nodes[0].events.iter();
+        events.find_map(|event| match event {
+            Event::StartedAnew(anew) => Some(anew.successor.clone()),
+            _ => None,
+        })
+    };
+    while next(&world).is_none() {
+        assert!(world.step());
+    }
+    let next = next(&world).unwrap();
+    world.tamper = Box::new(|_, input| !matches!(input, Input::Answer(_, Ok(Answer::Receipt(_)))));
+    let leave = world.command(0, Command::Leave(next.clone()));
+    world.run();
+    world.tamper = Box::new(|_, _| true);
+    world.pass(120);
+    world.assert_done(0, &leave);
+    assert_eq!(world.epoch(0, &next), None);
+    assert!(world.warnings(0).is_empty(), "{:?}", world.warnings(0));
+}
+
+#[test]
 fn a_large_group_goes_on_with_everybody_at_once() {
     let mut world = World::new_at(today_ms(), &[ALICE]);
     let group = world.found(0);
