@@ -84,6 +84,8 @@ pub(crate) struct Record {
     pub(crate) ended: BTreeMap<GroupId, u64>,
     /// Groups that ended by a ReInit.
     pub(crate) started_anew: BTreeMap<GroupId, StartedAnew>,
+    /// Who was in each group in its epoch 1, as whoever came in there saw it.
+    pub(crate) founded: BTreeMap<GroupId, Vec<ClientId>>,
     /// Restarts, by the group that was replaced.
     pub(crate) restarts: BTreeMap<GroupId, Restart>,
     /// The epoch in which each device had a group whose place another one took.

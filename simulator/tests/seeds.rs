@@ -26,6 +26,7 @@ fn whatever_happens_all_promises_hold_once_it_is_over() {
     assert!(figures.room_commits > RUNS / 2 && figures.rewound > RUNS / 10, "{figures}");
     assert!(figures.keys_changed > RUNS / 4 && figures.certificates > RUNS / 2, "{figures}");
     assert!(figures.restarted > RUNS / 20 && figures.given_again > RUNS, "{figures}");
+    assert!(figures.started_anew > RUNS / 20 && figures.branched > RUNS / 10, "{figures}");
     assert!(figures.knocks > RUNS / 20 && figures.denied > RUNS / 200, "{figures}");
     assert!(figures.refused > 0 && figures.done_again > 0, "{figures}");
     // An excuse that nearly always held would be none.

@@ -19,10 +19,9 @@ impl World {
             Rule::Replaced.holds(replaced || self.may_not_follow(anew), || {
                 format!("g{ordinal} was ended by {}, and nothing follows it", anew.committer)
             })?;
-            let absent = self.record.last_members(former).into_iter().find(|client| {
-                let place = (anew.successor.clone(), client.clone());
-                made && !self.record.added.contains(&place) && !self.is_buried(client)
-            });
+            let founded = self.record.founded.get(&anew.successor);
+            let mut last = self.record.last_members(former).into_iter();
+            let absent = founded.and_then(|founded| last.find(|client| !founded.contains(client)));
             Rule::Replaced.holds(absent.is_none(), || {
                 format!("{absent:?} was in g{ordinal} to its end, and not in what follows it")
             })?;

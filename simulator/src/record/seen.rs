@@ -78,6 +78,9 @@ impl Record {
                 self.lineage.begins_anew(device, &joined.group);
                 self.came_long_before(device, &joined.group, time_ms);
                 self.device(device).joined.insert(joined.group.clone());
+                if joined.epoch == 1 {
+                    self.founded.entry(joined.group.clone()).or_insert(joined.members.clone());
+                }
                 let came = joined.members.into_iter().map(|client| (joined.group.clone(), client));
                 self.added.extend(came);
                 self.device(device).since.insert(joined.group, joined.epoch);
