@@ -1,13 +1,14 @@
 //! The hub says that a group has ended, of which this device has not heard otherwise: somebody else's
 //! commit has ended it, or a restart has put another into its place.
 //!
-//! What follows may be on its way, so it is asked for. Who can follow the group no more, and is not taken
-//! along within [`ENDED_WAIT_MS`], is out of it: what waits for the group must not wait for ever. Who follows it
+//! What follows may be on its way, so it is asked for. Who has a Welcome into that, and does not come to the commit
+//! that ends the group within [`ENDED_WAIT_MS`], comes in by its leaf. Who can follow the group no more, and is not
+//! taken along by then, is out of it: what waits for the group must not wait for ever. Who follows it
 //! keeps its state, for that is only the hub's word, but people are told, and nothing is said into it meanwhile.
 
-use super::group_record::{GroupRecord, State};
+use super::group_record::{GroupRecord, Rejoin, State};
 use super::{Command, Member};
-use crate::limits::ENDED_WAIT_MS;
+use crate::limits::{ENDED_WAIT_MS, REJOIN_PAUSE_MS};
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -26,6 +27,7 @@ impl Member {
         let wanted = pending.as_ref().and_then(|pending| pending.intent);
         match self.is_out_of_ended(group)? {
             true if behind => return self.out_of_ended(group),
+            true if self.is_welcomed_after(group)? => return self.follow_by_leaf(group),
             true => return self.left_out(group, wanted),
             false => {}
         }
@@ -58,6 +60,19 @@ impl Member {
             self.rooms_to_find.insert(room, self.now_ms);
         }
         Ok(())
+    }
+
+    /// The commits that lead to the end of a group do not come here, or cannot be followed from where this device is
+    /// in it, but a Welcome into what follows is here.
+    fn follow_by_leaf(&mut self, group: &GroupId) -> Result<(), StoreError> {
+        let again_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
+        self.change_record(group, |record| {
+            let next = record.next_seq();
+            record.broken_seq.get_or_insert(next);
+            record.rejoin.get_or_insert(Rejoin::by_itself());
+            record.commit_after_ms = again_ms;
+        })?;
+        self.try_welcomes()
     }
 
     /// Nobody who went on hears this device, which still follows the group as it was.

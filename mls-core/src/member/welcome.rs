@@ -92,6 +92,18 @@ impl Member {
         self.welcomes.values().any(|waiting| waiting.group == *group)
     }
 
+    /// Whether a Welcome into what follows a group by a ReInit waits.
+    pub(super) fn is_welcomed_after(&self, former: &GroupId) -> Result<bool, StoreError> {
+        let after = Some(Resumed::Former(former.clone()));
+        for id in self.welcomes.keys() {
+            let welcome = self.overlay.read::<Welcome>(WELCOME, &id.0)?;
+            if welcome.is_some_and(|welcome| welcome.resumes == after) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The hub says that a Welcome can be fetched.
     pub(super) fn welcome_waits(&mut self, waiting: &WelcomeWaiting) -> Result<(), StoreError> {
         if waiting.device != self.client.device() {

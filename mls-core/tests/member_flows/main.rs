@@ -22,6 +22,7 @@ mod disorder;
 mod ended_on_way;
 mod ending;
 mod evidence;
+mod following_by_leaf;
 mod gaps;
 mod handshake_keys;
 mod hub_keys;

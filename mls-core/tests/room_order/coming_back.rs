@@ -4,20 +4,22 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::bridge_group::Order;
+use mls_core::group_settings::Settings;
 use mls_core::limits::{
     ENDED_WAIT_MS, FIND_GROUP_AFTER_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS,
 };
-use mls_core::member::{Command, Event, Input};
+use mls_core::member::{Command, Event, Input, ReInitCommand};
 use mls_core::policy::ROOM_REWIND_MS;
 use mls_core::wire::{Answer, GroupId};
 
 use crate::handing_back::{by_room, hand_back, orders};
-use crate::network::{Task, World};
+use crate::network::{START_MS, Task, World};
 use crate::room::{Room, one_network, order_by_room};
+use crate::story::today_ms;
 
 /// What Bob commits never comes to Carol, and from there the hub takes the group back.
-fn handed_back_from_a_state_that_carol_lacks() -> Room {
-    let mut room = Room::new(3);
+fn handed_back_from_a_state_that_carol_lacks(now_ms: u64) -> Room {
+    let mut room = Room::new_at(now_ms, 3);
     let group = room.group.clone();
     room.cut(&[0, 0, 1]);
     room.rotate(1);
@@ -31,7 +33,7 @@ fn handed_back_from_a_state_that_carol_lacks() -> Room {
 
 #[test]
 fn who_listened_in_vain_for_the_state_that_the_hub_took_back_comes_back_by_itself() {
-    let mut room = handed_back_from_a_state_that_carol_lacks();
+    let mut room = handed_back_from_a_state_that_carol_lacks(START_MS);
     room.world.pass(HANDED_BACK_WAIT_MS / 1000 - 60);
     assert_eq!(orders(&room.world, 2), Order::Room);
     room.world.pass(60 + HOUSEKEEPING_MS / 1000 + 60);
@@ -199,7 +201,7 @@ fn who_found_a_group_in_its_room_before_that_ordered_it_hears_that_a_restart_end
 
 #[test]
 fn who_loses_the_state_when_the_hub_has_the_group_again_comes_back_by_it() {
-    let mut room = handed_back_from_a_state_that_carol_lacks();
+    let mut room = handed_back_from_a_state_that_carol_lacks(START_MS);
     assert_eq!(orders(&room.world, 2), Order::Room);
     room.world.lose(2, &["group_state", "epoch", "journal"]);
     room.world.give(2, Input::Connected);
@@ -232,4 +234,20 @@ fn who_left_and_came_into_the_room_again_before_the_hub_had_the_group_is_in_it_a
         world.pass(REJOIN_PAUSE_MS / 1000 + 60);
         world.assert_agree(&group, &[0, 1, 2]);
     }
+}
+
+#[test]
+fn who_lacks_the_state_from_which_a_group_went_on_to_its_reinit_comes_into_what_follows_by_its_leaf()
+ {
+    let mut room = handed_back_from_a_state_that_carol_lacks(today_ms());
+    let group = room.group.clone();
+    let anew = ReInitCommand { group: group.clone(), suite: 3, settings: Settings::default() };
+    let anew = room.world.command(0, Command::ReInit(anew));
+    room.world.run();
+    let next = room.world.group_of(0, &anew);
+    let wanted = room.world.command(2, Command::Rotate(group));
+    room.world.run();
+    room.world.pass((HANDED_BACK_WAIT_MS + ENDED_WAIT_MS) / 1000 + 1200);
+    room.world.assert_done(2, &wanted);
+    room.world.assert_agree(&next, &[0, 1, 2]);
 }

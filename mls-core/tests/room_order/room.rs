@@ -10,7 +10,7 @@ use mls_core::member::{Command, Event, Input, SettingsCommand};
 use mls_core::wire::GroupId;
 use mls_core::wire::create_room::CreateRoom;
 
-use crate::network::{Task, World};
+use crate::network::{START_MS, Task, World};
 
 pub(crate) const DEVICES: [(&str, &str); 4] = [
     ("@alice:a.org", "PHONE"),
@@ -41,7 +41,11 @@ pub(crate) struct Room {
 impl Room {
     /// The first `count` devices in a group that its room orders; from here on the hub is gone.
     pub(crate) fn new(count: usize) -> Self {
-        let (mut world, group) = one_network(count);
+        Self::new_at(START_MS, count)
+    }
+
+    pub(crate) fn new_at(now_ms: u64, count: usize) -> Self {
+        let (mut world, group) = one_network_at(now_ms, count);
         let id = order_by_room(&mut world, 0, &group);
         world.run();
         world.assert_done(0, &id);
@@ -166,7 +170,11 @@ impl Room {
 
 /// A group of the first in a Matrix room only, into which it invited all others.
 pub(crate) fn one_network(count: usize) -> (World, GroupId) {
-    let mut world = World::new(&DEVICES[..count]);
+    one_network_at(START_MS, count)
+}
+
+fn one_network_at(now_ms: u64, count: usize) -> (World, GroupId) {
+    let mut world = World::new_at(now_ms, &DEVICES[..count]);
     let rooms = CreateRoom { matrix: true, xmpp: false, name: "Verona".to_owned() };
     let id = world.command(0, Command::CreateGroup(rooms));
     world.run();
