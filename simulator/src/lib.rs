@@ -12,7 +12,8 @@
 //! follow it (`record/room_order.rs`). Of a group that was restarted no more is promised than that those
 //! are in the new one whom its maker knew (`check/replaced.rs`), and no message of an epoch that a
 //! device had not come to when it went on (`record/replaced.rs`).
-//! Time stands still unless a step lets it pass, and then by more than any member's random wait.
+//! Time stands still unless a step lets it pass, and then by more than any member's random wait. Where it begins
+//! is in [`Begins`].
 
 mod authority;
 mod begins;
