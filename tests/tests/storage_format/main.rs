@@ -1,5 +1,5 @@
 //! What is on the disk stays readable: databases that an earlier version wrote are opened with
-//! today's code, and the conversation that was under way in them goes on.
+//! today's code, and the conversation that was under way in them goes on. What was deleted is not on it any more.
 //!
 //! README.md beside this file says how a fixture is made, docs/storage.md how a format changes.
 
@@ -13,6 +13,7 @@
 mod files;
 mod people;
 mod servers;
+mod stolen;
 mod story;
 mod world;
 

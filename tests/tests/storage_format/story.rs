@@ -14,7 +14,7 @@ use crate::people;
 use crate::world::{ALICE, BOB, World};
 
 /// Some day in 2027; nothing here looks at a clock.
-const START_MS: u64 = 1_800_000_000_000;
+pub(crate) const START_MS: u64 = 1_800_000_000_000;
 /// The program is started again after an hour.
 const LATER_MS: u64 = START_MS + 3_600_000;
 const PSK_ID: &[u8] = b"summer";
@@ -24,12 +24,7 @@ const PSK_ID: &[u8] = b"summer";
 pub(crate) fn is_interrupted(folder: &Path) {
     people::log_in(folder);
     let mut world = World::open(folder, START_MS).unwrap();
-    world.run();
-    let rooms = CreateRoom { matrix: true, xmpp: true, name: "Tea".to_owned() };
-    let group = world.done(ALICE, Command::CreateGroup(rooms)).unwrap();
-    let bob = world.people[BOB].member.client().user();
-    let invite = MembersCommand { group: group.clone(), users: vec![bob] };
-    world.done(ALICE, Command::Invite(invite));
+    let group = two_in_a_group(&mut world);
     for index in [ALICE, BOB] {
         let secret = PreSharedKey::new(vec![7; 32]);
         let psk = HoldPsk { group: group.clone(), id: PSK_ID.to_vec(), secret };
@@ -50,6 +45,17 @@ pub(crate) fn is_interrupted(folder: &Path) {
     world.command(ALICE, Command::Rotate(group.clone()));
     say(&mut world, BOB, &group, "not yet sent either");
     world.end();
+}
+
+/// A group of both over both networks.
+pub(crate) fn two_in_a_group(world: &mut World) -> GroupId {
+    world.run();
+    let rooms = CreateRoom { matrix: true, xmpp: true, name: "Tea".to_owned() };
+    let group = world.done(ALICE, Command::CreateGroup(rooms)).unwrap();
+    let bob = world.people[BOB].member.client().user();
+    let invite = MembersCommand { group: group.clone(), users: vec![bob] };
+    world.done(ALICE, Command::Invite(invite));
+    group
 }
 
 /// Opens the folder, and lets everything that was under way come to its end, and more follow.
@@ -95,7 +101,7 @@ pub(crate) fn error_with_a_longer_record(folder: &Path) -> String {
 const ALICE_IS: &str = "matrix:u/alice:a.org/PHONE";
 const BOB_IS: &str = "xmpp:bob@x.org/0011223344556677";
 
-fn say(world: &mut World, index: usize, group: &GroupId, text: &str) {
+pub(crate) fn say(world: &mut World, index: usize, group: &GroupId, text: &str) {
     let content = encode_text(text, [1; 16]).unwrap();
     world.command(index, Command::Send(SendCommand { group: group.clone(), content }));
     world.run();

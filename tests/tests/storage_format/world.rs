@@ -10,7 +10,7 @@ use appservice::outbox::{Entry, Outbox};
 use mls_core::address::Network;
 use mls_core::hub::{self, Effect, Hub, HubSetup};
 use mls_core::member::{Command, Event, Input};
-use mls_core::wire::{Digest, GroupId};
+use mls_core::wire::{Digest, GroupId, Notice};
 use storage::{Database, Role};
 
 use crate::people::Person;
@@ -38,6 +38,10 @@ pub(crate) struct World {
     pub(crate) people: [Person; 2],
     pub(crate) queue: VecDeque<Task>,
     pub(crate) now_ms: u64,
+    /// What servers could have recorded of what goes to Bob: messages and handshakes.
+    pub(crate) tape: Vec<Input>,
+    /// Whether they keep that from him.
+    pub(crate) withheld: bool,
     /// Messages stay in the outbox.
     pub(crate) relays_wait: bool,
     /// Publications of key packages that the hub has not answered.
@@ -68,6 +72,8 @@ impl World {
             people,
             queue,
             now_ms,
+            tape: Vec::new(),
+            withheld: false,
             relays_wait: false,
             publishing,
             commands: 0,
@@ -121,7 +127,13 @@ impl World {
         for _ in 0..STEPS_MAX {
             self.now_ms += 1;
             match self.queue.pop_front() {
+                Some(Task::ToPerson(BOB, input)) if travels(&input) && self.withheld => {
+                    self.tape.push(input);
+                }
                 Some(Task::ToPerson(index, input)) => {
+                    if index == BOB && travels(&input) {
+                        self.tape.push(input.clone());
+                    }
                     let outputs = self.people[index].handle(self.now_ms, input);
                     self.act(index, outputs);
                 }
@@ -164,4 +176,9 @@ impl World {
         let [group] = groups.as_slice() else { panic!("{groups:?}") };
         (group.group.clone(), group.epoch, group.members.len())
     }
+}
+
+/// Whether a server, or an archive, sees an input as it is.
+fn travels(input: &Input) -> bool {
+    matches!(input, Input::Message(_) | Input::Notice(Notice::Handshake(_)))
 }
