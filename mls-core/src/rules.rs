@@ -52,6 +52,9 @@ pub enum RuleError {
     /// Only an admin may.
     #[error("only an admin may {0}")]
     AdminOnly(&'static str),
+    /// Who would end the group could not make the next one.
+    #[error("who starts the group anew stays its admin: change that in the new one")]
+    NoAdminOfNext,
     /// Nobody may.
     #[error("{0} is not allowed in this group")]
     Never(&'static str),
@@ -150,7 +153,12 @@ fn check_member(
         Proposal::ReInit(_) if group.order == Order::Room => {
             Err(RuleError::Never("a new start by ReInit, without a hub,"))
         }
-        Proposal::ReInit(_) => admin("start the group anew"),
+        Proposal::ReInit(reinit) => {
+            admin("start the group anew")?;
+            let next = BridgeGroup::from_extensions(reinit.new_group_context_extensions())?;
+            // Or the one who ends the group could not add the others to the next.
+            if next.is_admin(proposer) { Ok(()) } else { Err(RuleError::NoAdminOfNext) }
+        }
         Proposal::ExternalInit(_) => Err(RuleError::Never("ExternalInit by a member")),
         _ => Err(RuleError::Never("a proposal of an unknown type")),
     }
@@ -173,7 +181,11 @@ fn check_content(
             }
             _ => Ok(()),
         },
-        Proposal::ReInit(reinit) => check_reinit(reinit, context),
+        Proposal::ReInit(reinit) => {
+            check_reinit(reinit, context)?;
+            let after = reinit.new_group_context_extensions();
+            Ok(group_settings::check_leaves(roster, &context.extensions, after)?)
+        }
         Proposal::Add(add) => match key_package::check_policy(add.key_package()) {
             Ok(_) => Ok(()),
             Err(unfit) => Err(RuleError::KeyPackage(unfit.to_string())),

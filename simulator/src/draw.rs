@@ -181,7 +181,7 @@ impl Drawing {
             26..34 => return self.let_in(device, group),
             _ => {
                 let suite = u16::try_from(self.dice.between(1, 3)).unwrap_or(1);
-                (admin, Operation::ReInit(suite))
+                (admin, Operation::ReInit { suite, opens: false })
             }
         };
         self.steps.push(Step::Operate { device, group, operation });

@@ -39,14 +39,16 @@ pub enum Operation {
     ProposeAdd(User),
     /// Somebody's removal is proposed by reference.
     ProposeRemove(User),
-    /// The group starts anew, with this suite.
-    ReInit(u16),
+    /// The group starts anew, with this suite, and perhaps as one that anybody in a room's list may join.
+    ReInit { suite: u16, opens: bool },
     /// The device joins by external commit.
     Join,
     /// Who orders the group from now on.
     Order(Order),
     /// The device takes a fresh signature key in the group.
     ChangeKey,
+    /// The device takes fresh signature keys everywhere.
+    RotateEverywhere,
     /// A new group takes the place of this one.
     Restart,
     /// The device asks to be let in.
@@ -77,11 +79,13 @@ impl Operation {
             Self::ProposeUpdate => ("propose-update", String::new()),
             Self::ProposeAdd(who) => ("propose-add", user(who)),
             Self::ProposeRemove(who) => ("propose-remove", user(who)),
-            Self::ReInit(suite) => ("reinit", suite.to_string()),
+            Self::ReInit { suite, opens: false } => ("reinit", suite.to_string()),
+            Self::ReInit { suite, opens: true } => ("reinit-open", suite.to_string()),
             Self::Join => ("join", String::new()),
             Self::Order(Order::Room) => ("order-room", String::new()),
             Self::Order(Order::Hub) => ("order-hub", String::new()),
             Self::ChangeKey => ("change-key", String::new()),
+            Self::RotateEverywhere => ("rotate-everywhere", String::new()),
             Self::Restart => ("restart", String::new()),
             Self::Knock => ("knock", String::new()),
             Self::Certified(true) => ("certified", String::new()),
@@ -108,6 +112,7 @@ impl Operation {
             "order-room" => Self::Order(Order::Room),
             "order-hub" => Self::Order(Order::Hub),
             "change-key" => Self::ChangeKey,
+            "rotate-everywhere" => Self::RotateEverywhere,
             "restart" => Self::Restart,
             "knock" => Self::Knock,
             "certified" => Self::Certified(true),
@@ -122,7 +127,10 @@ impl Operation {
             "use" => return psk().map(|psk| Self::UsePsk { psk, anyway: false }),
             "use-anyway" => return psk().map(|psk| Self::UsePsk { psk, anyway: true }),
             "past-epoch" => return Some(Self::PastEpoch { back: rest.first()?.parse().ok()? }),
-            "reinit" => return Some(Self::ReInit(rest.first()?.parse().ok()?)),
+            "reinit" | "reinit-open" => {
+                let (suite, opens) = (rest.first()?.parse().ok()?, name == "reinit-open");
+                return Some(Self::ReInit { suite, opens });
+            }
             _ => return None,
         };
         rest.is_empty().then_some(plain)
@@ -168,12 +176,14 @@ impl Operation {
             Self::ProposeUpdate => propose(Wish::Update),
             Self::ProposeAdd(_) => propose(Wish::Add(users)),
             Self::ProposeRemove(_) => propose(Wish::Remove(users)),
-            Self::ReInit(suite) => {
-                Some(Command::ReInit(ReInitCommand { group, suite, settings: none() }))
+            Self::ReInit { suite, opens } => {
+                let settings = Settings { open_join: opens.then_some(true), ..none() };
+                Some(Command::ReInit(ReInitCommand { group, suite, settings }))
             }
             Self::Order(order) => of(Settings { order: Some(order), ..none() }),
             Self::Certified(only) => of(Settings { basic_allowed: Some(!only), ..none() }),
             Self::ChangeKey => Some(Command::ChangeKey(group)),
+            Self::RotateEverywhere => Some(Command::RotateEverywhere),
             Self::Restart => Some(Command::Restart(group)),
             Self::Join | Self::Knock | Self::Branch(_) => None,
         }

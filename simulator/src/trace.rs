@@ -76,7 +76,7 @@ mod tests {
             admin d0 g0 u1\nno-admin d0 g0 u1\njoin-psk d0 g0 p1\nno-join-psk d0 g0\n\
             hold d1 g0 p1\nuse d0 g0 p1\nuse-anyway d0 g0 p1\npast-epoch d0 g0 2\n\
             propose-update d1 g0\npropose-add d1 g0 u2\npropose-remove d1 g0 u2\n\
-            reinit d0 g0 2\njoin d1 g0\n\
+            reinit d0 g0 2\nreinit-open d0 g0 1\nrotate-everywhere d0 g0\njoin d1 g0\n\
             order-room d0 g0\norder-hub d0 g0\nchange-key d1 g0\n\
             restart d0 g0\nknock d2 g0\nanswer d0 yes\nanswer d1 no\ncertified d0 g0\n\
             not-certified d0 g0\nagain d1 2\nauthority d1 refuses\nauthority d1 silent\n\

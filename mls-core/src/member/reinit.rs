@@ -21,7 +21,7 @@ use super::successor::LOST;
 use crate::address::ClientId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::EngineError;
-use crate::identity::clients;
+use crate::identity::{check_leaf, clients};
 use crate::policy::CIPHER_SUITES;
 use crate::store::StoreError;
 use crate::wire::claim_key_packages::ClaimPurpose;
@@ -165,9 +165,9 @@ impl Member {
             self.touched.insert(command.group.clone());
             return self.set_stage(number, Stage::StartingAnew(all)).map(|()| Step::Wait);
         }
-        let missing = missing(&others, starting);
         let extensions = extensions(&loaded, command, &hub);
-        let (reinit, why) = match (missing, extensions) {
+        let unfit = extensions.as_ref().ok().and_then(|extensions| unfit(starting, extensions));
+        let (reinit, why) = match (missing(&others, starting).or(unfit), extensions) {
             (None, Ok(extensions)) => {
                 let suite = CipherSuite::from(starting.suite);
                 let successor = starting.successor.clone();
@@ -205,6 +205,16 @@ fn missing(others: &[ClientId], starting: &StartingAnew) -> Option<String> {
             starting.suite,
             lacking.join(", ")
         )
+    })
+}
+
+/// One sentence on the first key package that the group which is to follow would not take.
+fn unfit(starting: &StartingAnew, extensions: &ExtensionList) -> Option<String> {
+    let next = BridgeGroup::from_extensions(extensions).ok()?;
+    starting.claiming.held().into_iter().find_map(|(client, package)| {
+        let leaf = package.as_key_package()?.signing_identity();
+        let why = check_leaf(leaf, &next, None).err()?;
+        Some(format!("the key package of {client} does not do: {why}"))
     })
 }
 

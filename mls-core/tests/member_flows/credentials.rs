@@ -14,7 +14,7 @@ use crate::story::{ALICE, BOB, JULIET};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Of a domain that the hub's authority does not sign for.
-const STRANGER: (&str, &str) = ("@tybalt:elsewhere.org", "PHONE");
+pub(crate) const STRANGER: (&str, &str) = ("@tybalt:elsewhere.org", "PHONE");
 
 fn standings(world: &World, index: usize) -> Vec<(usize, Standing)> {
     let members = world.nodes[index].member.groups().unwrap().remove(0).members;

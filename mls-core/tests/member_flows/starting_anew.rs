@@ -1,12 +1,14 @@
 //! ReInit: a group ends and goes on as another one, with the same people in the same rooms.
 
+use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
 use mls_core::hub;
 use mls_core::member::{Command, Event, Input, ReInitCommand, SettingsCommand};
 use mls_core::wire::{Answer, GroupId, Request};
 
+use crate::credentials::STRANGER;
 use crate::network::{Restarts, Task, World};
-use crate::story::{ALICE, four, today_ms};
+use crate::story::{ALICE, JULIET, four, today_ms};
 
 pub(crate) fn start_anew(world: &mut World, index: usize, group: &GroupId, suite: u16) -> String {
     let command = ReInitCommand { group: group.clone(), suite, settings: Settings::default() };
@@ -268,6 +270,51 @@ fn a_group_out_of_whose_middle_somebody_was_removed_goes_on() {
     world.run();
     let next = world.group_of(0, &id);
     world.assert_agree(&next, &[0, 1, 5 - middle]);
+}
+
+#[test]
+fn a_new_start_may_change_the_settings_and_everybody_goes_by_them() {
+    let (mut world, group) = four();
+    let settings =
+        Settings { admins_add: vec![world.user(2)], open_join: Some(true), ..Settings::default() };
+    let command = ReInitCommand { group: group.clone(), suite: 2, settings };
+    let id = world.command(0, Command::ReInit(command));
+    world.run();
+    let next = world.group_of(0, &id);
+    world.assert_agree(&next, &[0, 1, 2, 3]);
+    let removed = world.remove(2, &next, 3);
+    world.run();
+    world.assert_done(2, &removed);
+    world.assert_agree(&next, &[0, 1, 2]);
+}
+
+#[test]
+fn a_new_start_after_which_nobody_could_make_the_next_group_is_refused_before_it_ends_anything() {
+    let mut world = World::new_at(today_ms(), &[ALICE, JULIET, STRANGER]);
+    let group = world.found(0);
+    let juliet = world.user(1);
+    let users = vec![juliet.clone(), world.user(2)];
+    world.invite(0, &group, users);
+    world.run();
+    let none = Settings::default;
+    let by_room = Settings { order: Some(Order::Room), ..none() };
+    let alice = vec![world.user(0)];
+    let hands_on = Settings { admins_add: vec![juliet], admins_remove: alice.clone(), ..none() };
+    let nobody = Settings { admins_remove: alice, ..none() };
+    let strict = Settings { basic_allowed: Some(false), ..none() };
+    for (settings, why) in [
+        (by_room, "cannot be changed"),
+        (hands_on, "stays its admin"),
+        (nobody, "stays its admin"),
+        (strict, "certificate"),
+    ] {
+        let command = ReInitCommand { group: group.clone(), suite: 3, settings };
+        let id = world.command(0, Command::ReInit(command));
+        world.run();
+        let said = world.failure(0, &id);
+        assert!(said.contains(why), "{said}");
+        world.assert_agree(&group, &[0, 1, 2]);
+    }
 }
 
 #[test]

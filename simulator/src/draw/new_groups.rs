@@ -54,6 +54,10 @@ impl Drawing {
         if self.new_groups.starts_anew && self.dice.one_in(10) {
             self.start_anew();
         }
+        if self.new_groups.starts_anew && self.dice.one_in(20) {
+            let (device, operation) = (self.device(), Operation::RotateEverywhere);
+            self.steps.push(Step::Operate { device, group: 0, operation });
+        }
         if self.new_groups.wanted > 0 && self.dice.one_in(4) {
             self.live_in_new_group();
         }
@@ -78,7 +82,7 @@ impl Drawing {
         for maker in 0..makers {
             let device = if maker > 0 { self.device() } else { self.admin(group) };
             let suite = u16::try_from(self.dice.between(1, 3)).unwrap_or(1);
-            let operation = Operation::ReInit(suite);
+            let operation = Operation::ReInit { suite, opens: self.dice.one_in(4) };
             self.steps.push(Step::Operate { device, group, operation });
         }
         self.new_groups.wanted += 1;
