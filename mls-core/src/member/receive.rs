@@ -40,32 +40,43 @@ impl Member {
         let Some(record) = self.group_of_room(&received.room) else {
             return self.keep_for_unknown(received, &hash);
         };
-        let (group, state, epoch_now) = (record.group.clone(), record.state, record.epoch);
+        let group = record.group.clone();
+        self.message_in(&group, &hash, received)
+    }
+
+    fn message_in(
+        &mut self,
+        group: &GroupId,
+        hash: &Digest,
+        received: ReceivedMessage,
+    ) -> Result<(), StoreError> {
+        let Some(record) = self.record(group) else { return Ok(()) };
+        let (state, epoch_now) = (record.state, record.epoch);
         match state {
             // The hub may have taken a group whose maker does not know that yet, and others speak in it.
-            State::Gone | State::Registering => return self.keep_for_unknown(received, &hash),
+            State::Gone | State::Registering => return self.keep_for_unknown(received, hash),
             State::Live | State::Rejoining | State::Ended => {}
         }
-        if let Some(taken) = self.commit_in_room(&group, &hash, &received)? {
+        if let Some(taken) = self.commit_in_room(group, hash, &received)? {
             return Ok(taken);
         }
-        match door::from_room(&received.message, &group, epoch_now) {
-            Ok(message) if self.was_seen(&group, message.epoch, &hash)? => Ok(()),
+        match door::from_room(&received.message, group, epoch_now) {
+            Ok(message) if self.was_seen(group, message.epoch, hash)? => Ok(()),
             // Also after the group went back to the hub from an epoch of before.
-            Ok(message) if message.epoch > epoch_now && self.has_branches(&group)? => {
-                self.read_on_branches(&group, &hash, message, received)
+            Ok(message) if message.epoch > epoch_now && self.has_branches(group)? => {
+                self.read_on_branches(group, hash, message, received)
             }
             Ok(message) if state == State::Rejoining || message.epoch > epoch_now => {
-                self.keep_for_future(&group, message.epoch, &hash, received)
+                self.keep_for_future(group, message.epoch, hash, received)
             }
-            Ok(message) => self.read_unseen(&group, &hash, message, received),
-            Err(DoorError::OtherGroup) => self.message_of_other(received, &hash),
-            Err(error) => self.not_let_in(&group, &hash, error, &received),
+            Ok(message) => self.read_unseen(group, hash, message, received),
+            Err(DoorError::OtherGroup) => self.message_of_other(received, hash),
+            Err(error) => self.not_let_in(group, hash, error, &received),
         }
     }
 
-    /// A message of another group than the one that lives in the room now: the group before it, or
-    /// the one that is to follow.
+    /// A message of another group than the one that lives in the room now, as far as that is known: the group
+    /// before it, or the one that is to follow, or another that this device is in.
     pub(super) fn message_of_other(
         &mut self,
         received: ReceivedMessage,
@@ -74,6 +85,12 @@ impl Member {
         let ended = |record: &&GroupRecord| {
             record.state == State::Ended && record.rooms.contains(&received.room)
         };
+        let live = |group: &GroupId| {
+            self.readable(group).is_some_and(|record| record.rooms.contains(&received.room))
+        };
+        if let Some(group) = group_of(&received.message).filter(live) {
+            return self.message_in(&group, hash, received);
+        }
         let ended: Vec<_> =
             self.groups.values().filter(ended).map(|r| (r.group.clone(), r.epoch)).collect();
         for (group, epoch_now) in &ended {
@@ -292,6 +309,12 @@ impl Member {
     pub(super) fn readable(&self, group: &GroupId) -> Option<&GroupRecord> {
         self.record(group).filter(|record| record.state == State::Live)
     }
+}
+
+/// The group that a message names.
+fn group_of(message: &[u8]) -> Option<GroupId> {
+    let message = MlsMessage::from_bytes(message).ok()?;
+    message.group_id().map(|id| GroupId(id.to_vec()))
 }
 
 /// Whether the engine refuses like this before it takes a key (mls-rs 0.57: `check_metadata`, the

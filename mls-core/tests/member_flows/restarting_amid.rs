@@ -70,6 +70,42 @@ fn who_lost_a_group_that_a_restart_made_and_is_added_to_it_again_is_in_it() {
 }
 
 #[test]
+fn who_comes_by_itself_into_the_last_of_several_groups_of_a_room_reads_there() {
+    // Several times: ids are drawn.
+    for _ in 0..6 {
+        let (mut world, group) = four();
+        let mut last = group;
+        let mut restart = |world: &mut World| {
+            let id = world.command(0, Command::Restart(last.clone()));
+            world.run();
+            last = world.group_of(0, &id);
+            last.clone()
+        };
+        restart(&mut world);
+        // Of the next two it hears nothing.
+        world.tamper = Box::new(|index, input| {
+            if let (3, Input::Answer(_, Ok(Answer::Welcomes(answer)))) = (index, input) {
+                answer.welcomes.clear();
+            }
+            true
+        });
+        restart(&mut world);
+        let last = restart(&mut world);
+        let network = world.user(3).network();
+        let own = world.lists.keys().find(|room| room.network == network).unwrap().clone();
+        let join = world.command(3, Command::Join(own));
+        world.run();
+        world.pass(60);
+        assert_eq!(world.group_of(3, &join), last);
+        world.say(3, &last, "from here");
+        world.say(0, &last, "and from there");
+        world.run();
+        world.assert_heard(&[0, 1, 2, 3], "from here");
+        world.assert_heard(&[0, 1, 2, 3], "and from there");
+    }
+}
+
+#[test]
 fn what_waits_for_a_group_that_has_ended_goes_on_in_what_took_its_place_by_a_restart() {
     let (mut world, group) = ended_by_a_device_that_vanished();
     world.tamper = Box::new(|index, input| {
