@@ -100,12 +100,15 @@ impl Record {
         !way_back.any(|point| self.lineage.was_in(device, &sent.group, point))
     }
 
-    /// The last epoch that a device has with a state on another branch, in which something was sent by a room's
-    /// order.
+    /// The last epoch that a device has now with a state on another branch, in which something was sent by a room's
+    /// order: it may have been in that, and taken it back.
     pub(super) fn parted_from(&self, device: Device, sent: &Sent) -> Option<u64> {
         let point = sent.point.as_ref().filter(|_| sent.leaf_by_room.is_some())?;
         let mut way_back = self.lineage.way_back(&sent.group, point);
-        way_back.find(|point| self.lineage.was_in(device, &sent.group, point)).map(|point| point.0)
+        let on_the_way = |point: &&Point| {
+            self.lineage.point(device, &sent.group, point.0).as_ref() == Some(*point)
+        };
+        way_back.find(on_the_way).map(|point| point.0)
     }
 
     /// Whether a room took back the state in which the one was sent before the other was: then each comes when
