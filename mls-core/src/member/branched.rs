@@ -10,10 +10,10 @@ use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
-use super::Member;
 use super::enter::{message_of, refused, with_tree};
 use super::group_record::State;
 use super::welcome::Verdict;
+use super::{Member, is_storage_fault};
 use crate::address::RoomAddress;
 use crate::bridge_group::BridgeGroup;
 use crate::store::StoreError;
@@ -122,6 +122,10 @@ impl Member {
             },
             // Somebody in it has left the parent since, as far as this device knows that.
             Err(MlsError::NotASubgroup) => self.enter_by_leaf(welcome, &room).map(Ok),
+            // Its state of that epoch is one that the room led to, and the hub took back another.
+            Err(error) if !is_storage_fault(&error) && self.has_branches(&parent.group)? => {
+                self.enter_by_leaf(welcome, &room).map(Ok)
+            }
             Err(error) => refused(&error),
         }
     }

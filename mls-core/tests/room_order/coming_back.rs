@@ -8,8 +8,9 @@ use mls_core::group_settings::Settings;
 use mls_core::limits::{
     ENDED_WAIT_MS, FIND_GROUP_AFTER_MS, HANDED_BACK_WAIT_MS, HOUSEKEEPING_MS, REJOIN_PAUSE_MS,
 };
-use mls_core::member::{Command, Event, Input, ReInitCommand};
+use mls_core::member::{BranchCommand, Command, Event, Input, ReInitCommand};
 use mls_core::policy::ROOM_REWIND_MS;
+use mls_core::wire::create_room::CreateRoom;
 use mls_core::wire::{Answer, GroupId};
 
 use crate::handing_back::{by_room, hand_back, orders};
@@ -250,4 +251,24 @@ fn who_lacks_the_state_from_which_a_group_went_on_to_its_reinit_comes_into_what_
     room.world.pass((HANDED_BACK_WAIT_MS + ENDED_WAIT_MS) / 1000 + 1200);
     room.world.assert_done(2, &wanted);
     room.world.assert_agree(&next, &[0, 1, 2]);
+}
+
+#[test]
+fn who_has_another_state_of_the_epoch_that_a_group_branched_from_comes_into_the_branch_by_its_leaf()
+{
+    let mut room = handed_back_from_a_state_that_carol_lacks(today_ms());
+    let group = room.group.clone();
+    // As many epochs as the others have: in hers the room led to other states.
+    while room.epoch(2) < room.epoch(0) {
+        room.rotate(2);
+        room.world.run();
+    }
+    let (users, parent) = (vec![room.world.user(2)], group);
+    let rooms = CreateRoom { matrix: true, xmpp: false, name: "Mantua".to_owned() };
+    let id = room.world.command(0, Command::Branch(BranchCommand { parent, users, rooms }));
+    room.world.run();
+    let made = room.world.group_of(0, &id);
+    room.world.pass(120);
+    room.world.assert_agree(&made, &[0, 2]);
+    assert!(room.world.warnings(2).is_empty(), "{:?}", room.world.warnings(2));
 }
