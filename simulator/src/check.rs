@@ -18,7 +18,7 @@ use crate::step::Device;
 use crate::world::World;
 
 /// Beginnings of warnings that are true whatever the network does: they tell of what happened.
-const WARNINGS: [&str; 11] = [
+const WARNINGS: [&str; 12] = [
     // One that was on its way when its maker was removed.
     "a commit was refused: the hub refuses: not allowed: this account is not in the group",
     // The same, while everybody else was removed as well.
@@ -34,6 +34,8 @@ const WARNINGS: [&str; 11] = [
     // Who was put out of the room that orders a group.
     "a commit was refused: we are not in the room",
     "the hub has a new key, for which its old one has signed",
+    // Of who took fresh keys everywhere.
+    "the homeserver gives no one-time key packages back",
     // Of who was away from it, or was refused a certificate, for more than a day.
     "the hub gives no fresh list of revoked certificates",
 ];

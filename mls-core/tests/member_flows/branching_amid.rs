@@ -55,14 +55,21 @@ fn who_comes_to_a_branch_when_its_parent_has_been_started_anew_comes_in_by_its_l
     world.assert_agree(&made, &[0, 1, 2, 3]);
 }
 
-#[test]
-fn a_maker_who_is_removed_from_the_parent_before_it_hears_of_its_branch_is_in_that() {
-    let (mut world, parent) = four();
+/// Keeps receipts from a device until the flag is lowered.
+fn hold_receipts(world: &mut World, of: usize) -> Rc<Cell<bool>> {
     let held = Rc::new(Cell::new(true));
     let holds = held.clone();
     world.tamper = Box::new(move |index, input| {
-        !(index == 2 && holds.get() && matches!(input, Input::Answer(_, Ok(Answer::Receipt(_)))))
+        let receipt = matches!(input, Input::Answer(_, Ok(Answer::Receipt(_))));
+        !(index == of && holds.get() && receipt)
     });
+    held
+}
+
+#[test]
+fn a_maker_who_is_removed_from_the_parent_before_it_hears_of_its_branch_is_in_that() {
+    let (mut world, parent) = four();
+    let held = hold_receipts(&mut world, 2);
     let id = branch(&mut world, 2, &parent, &[3]);
     world.run();
     let remove = world.remove(0, &parent, 2);
@@ -81,11 +88,7 @@ fn a_maker_who_is_removed_from_the_parent_before_it_hears_of_its_branch_is_in_th
 #[test]
 fn a_maker_reads_what_was_said_in_its_branch_before_it_heard_that_there_is_one() {
     let (mut world, parent) = four();
-    let held = Rc::new(Cell::new(true));
-    let holds = held.clone();
-    world.tamper = Box::new(move |index, input| {
-        !(index == 2 && holds.get() && matches!(input, Input::Answer(_, Ok(Answer::Receipt(_)))))
-    });
+    let held = hold_receipts(&mut world, 2);
     let id = branch(&mut world, 2, &parent, &[3]);
     world.run();
     let groups = world.nodes[3].member.groups().unwrap();
