@@ -84,6 +84,8 @@ pub(crate) struct Record {
     pub(crate) ended: BTreeMap<GroupId, u64>,
     /// Groups that ended by a ReInit.
     pub(crate) started_anew: BTreeMap<GroupId, StartedAnew>,
+    /// When those who ended them heard so.
+    pub(crate) ended_by_maker_ms: BTreeMap<GroupId, u64>,
     /// Who was in each group in its epoch 1, as whoever came in there saw it.
     pub(crate) founded: BTreeMap<GroupId, Vec<ClientId>>,
     /// Restarts, by the group that was replaced.

@@ -10,6 +10,7 @@ use mls_rs_codec::MlsDecode;
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
 
+use super::engine_storage::KEY_PACKAGE;
 use super::enter::{message_of, refused, with_tree};
 use super::group_record::State;
 use super::welcome::Verdict;
@@ -36,8 +37,11 @@ impl Member {
         if hub.senders_of(&bound.receipt_key).is_none() && self.ask_hub_at_once()? {
             return Ok(Verdict::Wait);
         }
+        if self.record(&parent.group).is_none() && !self.has_package_of(welcome)? {
+            return Ok(Verdict::Drop(Some("it is for no key package of this device".to_owned())));
+        }
         if !self.is_in_room(&room) {
-            return self.want_room(&room).map(|()| Verdict::Wait);
+            return self.want_room_of_welcome(&room).map(|()| Verdict::Wait);
         }
         self.judge_parent(parent, welcome, &room)
     }
@@ -65,6 +69,12 @@ impl Member {
 
     /// Comes into the branch as into any group in which there is a leaf of this device.
     fn enter_by_leaf(&mut self, welcome: &Welcome, room: &RoomAddress) -> Result<(), StoreError> {
+        self.spend_packages_of(welcome)?;
+        self.rejoin_found(&welcome.group, room)
+    }
+
+    /// A Welcome is given up.
+    pub(super) fn spend_packages_of(&mut self, welcome: &Welcome) -> Result<(), StoreError> {
         if let Ok(message) = message_of(welcome)
             && let Some(suite) = message.cipher_suite()
         {
@@ -72,7 +82,18 @@ impl Member {
             let used: Vec<_> = used.map(|reference| reference.to_vec()).collect();
             self.key_packages_spent(suite, &used)?;
         }
-        self.rejoin_found(&welcome.group, room)
+        Ok(())
+    }
+
+    /// Whether a Welcome is for a key package of this device.
+    fn has_package_of(&self, welcome: &Welcome) -> Result<bool, StoreError> {
+        let Ok(message) = message_of(welcome) else { return Ok(false) };
+        for reference in message.welcome_key_package_references() {
+            if self.overlay.get(KEY_PACKAGE, reference)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The hub has told all that it knows of a group, and a branch is of an epoch that this does not have.

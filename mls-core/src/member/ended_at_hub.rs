@@ -6,9 +6,9 @@
 //! taken along by then, is out of it: what waits for the group must not wait for ever. Who follows it
 //! keeps its state, for that is only the hub's word, but people are told, and nothing is said into it meanwhile.
 
-use super::group_record::{GroupRecord, Rejoin, State};
+use super::group_record::{GroupRecord, State};
 use super::{Command, Member};
-use crate::limits::{ENDED_WAIT_MS, REJOIN_PAUSE_MS};
+use crate::limits::ENDED_WAIT_MS;
 use crate::store::StoreError;
 use crate::wire::GroupId;
 
@@ -27,7 +27,7 @@ impl Member {
         let wanted = pending.as_ref().and_then(|pending| pending.intent);
         match self.is_out_of_ended(group)? {
             true if behind => return self.out_of_ended(group),
-            true if self.is_welcomed_after(group)? => return self.follow_by_leaf(group),
+            true if self.follow_by_leaf(group)? => return Ok(()),
             true => return self.left_out(group, wanted),
             false => {}
         }
@@ -63,16 +63,18 @@ impl Member {
     }
 
     /// The commits that lead to the end of a group do not come here, or cannot be followed from where this device is
-    /// in it, but a Welcome into what follows is here.
-    fn follow_by_leaf(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        let again_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
+    /// in it: whether it tries to come into what follows, of which a Welcome is here. The former stays as it is, for
+    /// all that is the hub's word, until it is in.
+    fn follow_by_leaf(&mut self, group: &GroupId) -> Result<bool, StoreError> {
+        let Some((room, next)) = self.own_room(group).zip(self.welcomed_after(group)?) else {
+            return Ok(false);
+        };
+        self.pause_commits(group)?;
         self.change_record(group, |record| {
-            let next = record.next_seq();
-            record.broken_seq.get_or_insert(next);
-            record.rejoin.get_or_insert(Rejoin::by_itself());
-            record.commit_after_ms = again_ms;
+            record.successor = Some(next.clone());
+            record.rejoin = None;
         })?;
-        self.try_welcomes()
+        self.rejoin_found(&next, &room).map(|()| true)
     }
 
     /// Nobody who went on hears this device, which still follows the group as it was.

@@ -7,13 +7,9 @@ use super::requests::Purpose;
 use super::{Command, Event, Member};
 use crate::address::{Network, RoomAddress};
 use crate::limits::{LEFT_ROOM_WATCH_MAX_MS, REQUEST_RETRY_MS};
-use crate::store::{Space, StoreError};
+use crate::store::StoreError;
 use crate::wire::leave_room::LeaveRoom;
 use crate::wire::{GroupId, Request};
-
-/// Groups that this device left. Its leaf is there until somebody has removed it, who need not have seen that
-/// while the room orders the group.
-const LEFT_BY_WISH: Space = "left_by_wish";
 
 /// When to look next at a group whose room we are no longer in, and how long to wait after that.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +78,7 @@ impl Member {
     /// We are out: what we could read or send with goes, whenever the commit comes. What waits to be
     /// read stays for its day, for we may have been invited again already.
     pub(super) fn left(&mut self, group: &GroupId, number: u64) -> Result<(), StoreError> {
-        self.keep_left_by_wish(group);
+        self.note_left_by_wish(group);
         self.take_pending(group)?;
         self.fail_join(group)?;
         self.delete_secrets(group)?;
@@ -97,18 +93,6 @@ impl Member {
         let by = self.client.clone();
         self.emit(Event::Removed(RemovedEvent { group: group.clone(), by }))?;
         self.done(number, Some(group.clone()))
-    }
-
-    /// Notes that a leaf of this device may still be in a group that it left.
-    pub(super) fn keep_left_by_wish(&self, group: &GroupId) {
-        self.overlay.put(LEFT_BY_WISH, &group.0, Vec::new());
-    }
-
-    /// Whether a leaf of this device may still be in a group that it left; asked once.
-    pub(super) fn take_left_by_wish(&self, group: &GroupId) -> Result<bool, StoreError> {
-        let left = self.overlay.get(LEFT_BY_WISH, &group.0)?.is_some();
-        self.overlay.delete(LEFT_BY_WISH, &group.0);
-        Ok(left)
     }
 
     /// We are removed: who asked for that has what it wanted, and is not to go once more if it is added again.

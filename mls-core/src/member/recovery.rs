@@ -290,6 +290,7 @@ impl Member {
     /// This device follows the group again.
     pub(super) fn returned(&self, group: &GroupId) {
         self.overlay.delete(ATTEMPTS, &group.0);
+        self.forget_left_by_wish(group);
     }
 }
 

@@ -141,6 +141,27 @@ impl Member {
         }
     }
 
+    /// One sentence on the first of all leaves that the group which is to follow would not take.
+    fn unfit(
+        &self,
+        others: &[ClientId],
+        starting: &StartingAnew,
+        extensions: &ExtensionList,
+    ) -> Option<String> {
+        let next = BridgeGroup::from_extensions(extensions).ok()?;
+        let own = self.keys.of(CipherSuite::from(starting.suite)).identity();
+        if let Err(why) = check_leaf(&own, &next, None) {
+            return Some(format!("this device's own key does not do: {why}"));
+        }
+        // A claim brings all devices of a user.
+        let held = starting.claiming.held().into_iter();
+        held.filter(|(client, _)| others.contains(client)).find_map(|(client, package)| {
+            let leaf = package.as_key_package()?.signing_identity();
+            let why = check_leaf(leaf, &next, None).err()?;
+            Some(format!("the key package of {client} does not do: {why}"))
+        })
+    }
+
     /// Commits the ReInit, if everybody can follow.
     fn commit_reinit(
         &mut self,
@@ -166,7 +187,8 @@ impl Member {
             return self.set_stage(number, Stage::StartingAnew(all)).map(|()| Step::Wait);
         }
         let extensions = extensions(&loaded, command, &hub);
-        let unfit = extensions.as_ref().ok().and_then(|extensions| unfit(starting, extensions));
+        let next = extensions.as_ref().ok();
+        let unfit = next.and_then(|extensions| self.unfit(&others, starting, extensions));
         let (reinit, why) = match (missing(&others, starting).or(unfit), extensions) {
             (None, Ok(extensions)) => {
                 let suite = CipherSuite::from(starting.suite);
@@ -205,16 +227,6 @@ fn missing(others: &[ClientId], starting: &StartingAnew) -> Option<String> {
             starting.suite,
             lacking.join(", ")
         )
-    })
-}
-
-/// One sentence on the first key package that the group which is to follow would not take.
-fn unfit(starting: &StartingAnew, extensions: &ExtensionList) -> Option<String> {
-    let next = BridgeGroup::from_extensions(extensions).ok()?;
-    starting.claiming.held().into_iter().find_map(|(client, package)| {
-        let leaf = package.as_key_package()?.signing_identity();
-        let why = check_leaf(leaf, &next, None).err()?;
-        Some(format!("the key package of {client} does not do: {why}"))
     })
 }
 

@@ -120,17 +120,13 @@ impl Member {
     ) -> Result<(), StoreError> {
         match self.record(group).map(|record| record.state) {
             None => {}
-            // We left, and are in the room again: for the others, as if we had never gone.
-            Some(State::Gone) if self.take_left_by_wish(group)? => {}
-            // We were removed, and are in the room again: perhaps a Welcome was lost.
-            Some(State::Gone) => return self.fetch_welcomes(),
+            Some(State::Gone) => return self.found_after_going(group, room),
             Some(_) => return Ok(()),
         }
-        let was_gone = self.record(group).is_some();
         let mut record = GroupRecord::new(group.clone(), State::Rejoining, self.now_ms);
         record.joined_epoch = u64::MAX;
         record.rooms = vec![room.clone()];
-        record.rejoin = Some(Rejoin { was_gone, ..Rejoin::by_itself() });
+        record.rejoin = Some(Rejoin::by_itself());
         self.save_record(record)
     }
 
@@ -230,6 +226,7 @@ impl Member {
                 record.rejoin = None;
                 record.state = State::Gone;
             })?;
+            self.look_again_after_leaving(group, out)?;
         } else if never_joined && (out || rejoin.intent.is_some()) {
             self.delete_record(group);
         } else if out && record.state == State::Rejoining {

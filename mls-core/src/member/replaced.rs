@@ -192,8 +192,10 @@ impl Member {
 
     /// The group that this one follows by a ReInit, as the hub says: this device could not come to that.
     fn followed_unseen(&self, group: &GroupId) -> Option<GroupId> {
-        let ended =
-            |record: &&GroupRecord| record.is_behind() && record.successor.as_ref() == Some(group);
+        let ended = |record: &&GroupRecord| {
+            let left = record.state == State::Live && record.ended_ms != 0;
+            (record.is_behind() || left) && record.successor.as_ref() == Some(group)
+        };
         self.groups.values().find(ended).map(|record| record.group.clone())
     }
 

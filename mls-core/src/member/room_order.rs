@@ -35,7 +35,7 @@ use super::loaded::Loaded;
 use super::{Command, Event, Member, ReceivedMessage};
 use crate::bridge_group::{BridgeGroup, Order};
 use crate::door::{self, DoorError};
-use crate::limits::{FELL_APART_NOTICE_MS, REJOIN_PAUSE_MS};
+use crate::limits::FELL_APART_NOTICE_MS;
 use crate::policy::ROOM_REWIND_EPOCHS;
 use crate::store::StoreError;
 use crate::wire::{Digest, GroupId};
@@ -159,15 +159,9 @@ impl Member {
                    this device's user and invite them again";
         let lost = |r: &&GroupRecord| r.state == State::Rejoining && r.joined_epoch != u64::MAX;
         let waits = self.record(group).filter(lost).is_some();
-        let left = self.record(group).and_then(|record| record.rejoin.as_ref());
-        let left = left.is_some_and(|rejoin| rejoin.was_gone && rejoin.intent.is_none());
         // A group that was only found in a room is found there again.
-        self.no_way_back(group, why, !waits)?;
-        if let Some(room) = self.own_room(group).filter(|_| left) {
-            self.keep_left_by_wish(group);
-            let again_ms = self.now_ms.saturating_add(REJOIN_PAUSE_MS);
-            self.rooms_to_find.insert(room, again_ms);
-        }
+        let out = !waits && !self.is_left_by_wish(group)?;
+        self.no_way_back(group, why, out)?;
         if !waits {
             return Ok(());
         }

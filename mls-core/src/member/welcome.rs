@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Member;
 use super::admission::AdmissionError;
 use super::enter::Admitted;
-use super::group_record::{GroupRecord, State};
+use super::group_record::State;
 use super::replaced_proof::Unproven;
 use super::requests::Purpose;
 use super::warning::WarningKind;
@@ -26,7 +26,7 @@ use crate::wire::welcome_waiting::WelcomeWaiting;
 use crate::wire::{Answer, Digest, GroupId, Request};
 
 /// Welcomes that are not dealt with.
-const WELCOME: Space = "welcome";
+pub(super) const WELCOME: Space = "welcome";
 /// Ids of Welcomes that were dealt with, until the hub knows.
 const HANDLED: Space = "handled_welcome";
 
@@ -90,18 +90,6 @@ impl Member {
     /// Whether a Welcome into a group waits.
     pub(super) fn is_welcomed(&self, group: &GroupId) -> bool {
         self.welcomes.values().any(|waiting| waiting.group == *group)
-    }
-
-    /// Whether a Welcome into what follows a group by a ReInit waits.
-    pub(super) fn is_welcomed_after(&self, former: &GroupId) -> Result<bool, StoreError> {
-        let after = Some(Resumed::Former(former.clone()));
-        for id in self.welcomes.keys() {
-            let welcome = self.overlay.read::<Welcome>(WELCOME, &id.0)?;
-            if welcome.is_some_and(|welcome| welcome.resumes == after) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The hub says that a Welcome can be fetched.
@@ -274,58 +262,8 @@ impl Member {
         }
     }
 
-    /// What follows a group that has ended, or is to end.
-    fn judge_successor(
-        &mut self,
-        former: &GroupId,
-        welcome: &Welcome,
-    ) -> Result<Verdict, StoreError> {
-        if self.record(former).is_none() && self.is_welcomed(former) {
-            return Ok(Verdict::Wait);
-        } else if self.record(former).is_none() {
-            // It never came into that, or has forgotten it, but there is a leaf in what follows.
-            let why = "it follows a group that this device is not in";
-            return Ok(Verdict::Drop((!self.find_groups_now()).then(|| why.to_owned())));
-        }
-        let record = self.record(former);
-        let named = record.and_then(|r| r.successor.as_ref()) == Some(&welcome.group);
-        let key = record.map(|record| record.receipt_key.clone()).unwrap_or_default();
-        // The group heard of the hub's new keys before this device did.
-        let unknown = self.hub()?.is_some_and(|hub| hub.senders_of(&key).is_none());
-        if unknown && self.ask_hub_at_once()? {
-            return Ok(Verdict::Wait);
-        }
-        if named && self.can_follow(former)? {
-            return Ok(Verdict::Follow(former.clone()));
-        }
-        if named && self.record(former).is_some_and(|record| record.state == State::Ended) {
-            // It has lost the state since, as one that is live may.
-            self.lost(former)?;
-        }
-        let behind = self.record(former).is_some_and(GroupRecord::is_behind);
-        match self.record(former).map(|record| (record.state, record.rooms.clone())) {
-            Some((State::Live, _)) if !behind => {
-                self.fetch_handshakes(former)?;
-                Ok(Verdict::Wait)
-            }
-            Some((State::Live | State::Rejoining | State::Gone, rooms)) => {
-                // The PSK is of a state that is not here, but a leaf is there.
-                if behind {
-                    let next = welcome.group.clone();
-                    self.change_record(former, |record| record.successor = Some(next))?;
-                }
-                let network = self.client.network();
-                if let Some(room) = rooms.iter().find(|room| room.network == network) {
-                    self.rejoin_found(&welcome.group, room)?;
-                }
-                Ok(Verdict::Drop(None))
-            }
-            _ => Ok(Verdict::Drop(Some("it does not follow a group of this device".to_owned()))),
-        }
-    }
-
     /// A Welcome needs no more attention.
-    fn handled(&mut self, id: &Digest) {
+    pub(super) fn handled(&mut self, id: &Digest) {
         self.forget_welcome(id);
         self.doubts.ids.remove(id);
         self.doubts.unproven.remove(id);

@@ -29,8 +29,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether who ended a group cannot make the next one: it is gone, or lost the state, or was put out, or the
-    /// story has passed the machine's clock.
+    /// Whether who ended a group cannot make the next one: it is gone, or lost the state, or was put out, or had
+    /// passed the machine's clock when it heard that it did.
     fn may_not_follow(&self, anew: &StartedAnew) -> bool {
         let maker = self.record.clients.iter().position(|client| *client == anew.committer);
         let can = maker.is_some_and(|maker| {
@@ -38,7 +38,8 @@ impl World {
                 && !self.record.have_lost.contains(&maker)
                 && self.stays(maker, self.rooms_of(&anew.group))
         });
-        !can || !self.record.begins.is_before_today(self.now_ms)
+        let at_ms = self.record.ended_by_maker_ms.get(&anew.group);
+        !can || !at_ms.is_some_and(|at_ms| self.begins.is_before_today(*at_ms))
     }
 }
 

@@ -77,7 +77,10 @@ impl Record {
                 self.gone_by_room.remove(&(device, joined.group.clone()));
                 self.lineage.begins_anew(device, &joined.group);
                 self.came_long_before(device, &joined.group, time_ms);
-                self.device(device).joined.insert(joined.group.clone());
+                let seen = self.device(device);
+                seen.told_out.remove(&joined.group);
+                seen.told_ended.remove(&joined.group);
+                seen.joined.insert(joined.group.clone());
                 if joined.epoch == 1 {
                     self.founded.entry(joined.group.clone()).or_insert(joined.members.clone());
                 }
@@ -130,6 +133,9 @@ impl Record {
             Event::KnockDenied(_) => self.is_denied(device)?,
             Event::StartedAnew(anew) => {
                 self.leaves_for_next(device, &anew.group);
+                if self.clients.get(device) == Some(&anew.committer) {
+                    self.ended_by_maker_ms.insert(anew.group.clone(), time_ms);
+                }
                 self.started_anew.insert(anew.group.clone(), anew);
             }
             Event::KeyPackagesPublished(_)
