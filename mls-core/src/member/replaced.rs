@@ -103,10 +103,12 @@ impl Member {
     ) -> Result<(), String> {
         let Some(former) = self.replaced_here(new, bound) else { return Ok(()) };
         let Some(record) = self.record(&former) else { return Ok(()) };
-        let knows_rooms = |record: &GroupRecord| record.joined_epoch != u64::MAX;
-        if self.live_successor(&former).is_some() {
+        // One that this device is only on its way into may have been replaced in turn.
+        let next =
+            self.live_successor(&former).filter(|next| self.record(next).is_some_and(was_here));
+        if next.is_some() {
             Err(format!("it replaces {former}, which another group has replaced"))
-        } else if knows_rooms(record) && record.rooms != bound.rooms() {
+        } else if was_here(record) && record.rooms != bound.rooms() {
             Err(format!("it replaces {former}, but has other rooms"))
         } else if self.has_unknown_hub(&former, hub) {
             Err(format!("it replaces {former}, which has another hub"))

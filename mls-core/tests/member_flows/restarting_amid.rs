@@ -4,7 +4,7 @@ use mls_core::member::{Command, Event, Input};
 use mls_core::wire::{Answer, Notice};
 
 use crate::network::World;
-use crate::starting_anew::ended_by_a_device_that_vanished;
+use crate::starting_anew::{ended_by_a_device_that_vanished, start_anew};
 use crate::story::{ROMEO, four};
 
 fn no_groups(world: &World, index: usize) -> bool {
@@ -103,6 +103,28 @@ fn who_comes_by_itself_into_the_last_of_several_groups_of_a_room_reads_there() {
         world.assert_heard(&[0, 1, 2, 3], "from here");
         world.assert_heard(&[0, 1, 2, 3], "and from there");
     }
+}
+
+#[test]
+fn who_lost_a_group_that_was_started_anew_and_restarted_meanwhile_comes_into_the_last_one() {
+    let (mut world, group) = four();
+    world.nodes[3].away = true;
+    let anew = start_anew(&mut world, 0, &group, 3);
+    world.run();
+    let between = world.group_of(0, &anew);
+    let id = world.command(0, Command::Restart(between));
+    world.run();
+    let last = world.group_of(0, &id);
+    world.lose(3, &["group_state", "epoch", "journal"]);
+    world.come_back(3);
+    world.run();
+    world.pass(120);
+    world.assert_agree(&last, &[0, 1, 2, 3]);
+    let refused = |event: &Event| match event {
+        Event::Warning(warning) => warning.text.contains("a Welcome was refused"),
+        _ => false,
+    };
+    assert_eq!(world.count(3, refused), 0, "{:?}", world.warnings(3));
 }
 
 #[test]
