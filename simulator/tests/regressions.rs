@@ -338,3 +338,12 @@ fn a_restart_whose_maker_is_put_out_has_failed_though_another_command_for_it_has
          join d7 g0; oust u7 g0; work 9 68031; restart d9 g0",
     );
 }
+
+#[test]
+fn a_welcome_of_before_does_not_lead_back_from_the_group_that_follows() {
+    replay(
+        "cast 1 2 1 1 2 1 1 1 today; create d9 matrix xmpp; work 15 398470; invite d9 g0 u0 u1 u6; \
+         work 70 366286 loses; past-epoch d9 g0 1; work 5 243201; reinit d9 g0 3; work 17 702447; \
+         work 13 322017 loses; time 90000",
+    );
+}

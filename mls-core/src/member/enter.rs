@@ -26,7 +26,7 @@ use crate::wire::welcome::Welcome;
 /// A Welcome that passed the checks that come before the tree.
 pub(super) struct Admitted {
     message: MlsMessage,
-    receipt: Receipt,
+    pub(super) receipt: Receipt,
     pub(super) bound: BridgeGroup,
     suite: CipherSuite,
     /// The group that it branches from, as the engine has proved.

@@ -53,9 +53,15 @@ impl Member {
         ends.then_some(former)
     }
 
-    /// Whether a group was the first in its rooms, and this device is in one that came after a restart.
-    pub(super) fn is_superseded(&self, group: &GroupId, bound: &BridgeGroup) -> bool {
+    /// Whether a group was the first in its rooms, and this device is in one that came after a restart; or it is in
+    /// one whose last receipt is younger: where another follows, the hub signs for nothing more.
+    pub(super) fn is_superseded(&self, group: &GroupId, admitted: &Admitted) -> bool {
+        let Admitted { bound, receipt, .. } = admitted;
         let live = self.live_in(&bound.rooms(), group);
+        let last = live.as_ref().and_then(|live| self.record(live)?.last_receipt.as_ref());
+        if last.is_some_and(|last| receipt.tbs.time_ms < last.tbs.time_ms) {
+            return true;
+        }
         let here = live.and_then(|live| self.engine.load_group(&live.0).ok());
         let here = here.map(|here| BridgeGroup::from_extensions(&here.context().extensions));
         bound.replaced().is_none()

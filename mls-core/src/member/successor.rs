@@ -229,7 +229,9 @@ impl Member {
         let before_ms = self.now_ms.saturating_sub(PAST_EPOCH_KEEP_MS);
         let over = |record: &&GroupRecord| {
             let next = record.successor.as_ref().and_then(|next| self.record(next));
-            record.state == State::Ended && record.ended_ms <= before_ms && next.is_some()
+            // One that is only being registered may be refused: then the former is what leads on.
+            let there = next.is_some_and(|next| next.state != State::Registering);
+            record.state == State::Ended && record.ended_ms <= before_ms && there
         };
         let over: Vec<_> = self.groups.values().filter(over).map(|r| r.group.clone()).collect();
         for group in over {

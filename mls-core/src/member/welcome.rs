@@ -213,7 +213,7 @@ impl Member {
             Err(AdmissionError::OtherHub) if self.ask_hub_at_once()? => return Ok(Verdict::Wait),
             Err(why) => return Ok(Verdict::Drop(Some(why.to_string()))),
         };
-        if self.is_superseded(&welcome.group, &admitted.bound) {
+        if self.is_superseded(&welcome.group, &admitted) {
             return Ok(Verdict::Drop(None));
         }
         if self.replaces_unread(&welcome.group, &admitted.bound) {

@@ -167,7 +167,8 @@ impl World {
         Ok(())
     }
 
-    /// Each sender's messages come in the order of its commands.
+    /// Each sender's messages in a group come in the order of its commands; of what it says into a group that has
+    /// been replaced some may have been sent in the next.
     fn check_order(&self, device: Device, seen: &Seen) -> Result<(), Failure> {
         if self.record.swapped {
             return Ok(());
@@ -178,7 +179,9 @@ impl World {
                 continue;
             };
             let mls_core::member::Command::Send(send) = &given.command else { continue };
-            let of = (given.device, self.ordinal(&send.group));
+            let sent = given.message.and_then(|message| self.record.messages.get(&message));
+            let group = sent.map_or(&send.group, |sent| &sent.group);
+            let of = (given.device, self.ordinal(group));
             let ordered = last.insert(of, given).is_none_or(|before| {
                 let messages = given.message.zip(before.message);
                 before.number < given.number
