@@ -44,14 +44,14 @@ fn added_before_the_end(keeps: fn(&Welcome) -> bool) -> (World, GroupId) {
     let id = start_anew(&mut world, 0, &group, 3);
     world.run();
     world.tamper = Box::new(|_, _| true);
-    world.pass(120);
     let next = world.group_of(0, &id);
     (world, next)
 }
 
 #[test]
 fn who_is_welcomed_into_what_follows_a_group_that_it_never_came_into_comes_in_by_its_leaf() {
-    let (world, next) = added_before_the_end(|welcome| welcome.resumes.is_some());
+    let (mut world, next) = added_before_the_end(|welcome| welcome.resumes.is_some());
+    world.pass(120);
     world.assert_agree(&next, &[0, 1]);
     assert_eq!(world.count(1, |event| matches!(event, Event::Warning(_))), 0);
 }
