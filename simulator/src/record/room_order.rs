@@ -137,7 +137,10 @@ impl Record {
         let was = self.followed.remove(&(device, group.clone()));
         self.lineage.begins_anew(device, group);
         self.changing.retain(|(of, from, _)| (*of, from) != (device, group));
-        if was.is_some_and(|was| was.by_room_since.is_some()) {
+        // It may have heard of the handing over and of its removal at once.
+        let by_room = |followed: &Followed| followed.by_room_since.is_some();
+        let others = self.followed.iter().any(|((_, of), it)| of == group && by_room(it));
+        if was.is_some_and(|was| by_room(&was) || others) {
             self.gone_by_room.insert((device, group.clone()));
         }
     }
