@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use mls_core::group_settings::Settings;
-use mls_core::member::{Command, Input, ReInitCommand};
+use mls_core::member::{Command, Confirmation, Input, ReInitCommand};
 use mls_core::wire::Answer;
 use mls_core::wire::claim_key_packages::{ClaimOutcome, ClaimedClient};
 use mls_core::wire::welcome::Resumed;
@@ -142,4 +142,38 @@ fn a_branch_of_an_epoch_that_never_comes_is_entered_by_the_leaf() {
     let made = world.group_of(0, &id);
     world.assert_agree(&made, &[0, 1, 2, 3]);
     assert_eq!(parents(&world, &[2, 3], &made), [Some(parent), None]);
+}
+
+#[test]
+fn a_welcome_into_a_branch_that_is_for_a_key_package_of_somebody_else_leads_nobody_into_a_room() {
+    let mut world = World::new_at(today_ms(), &[ALICE, JULIET, BOB]);
+    let parent = world.found(0);
+    let juliet = world.user(1);
+    world.invite(0, &parent, vec![juliet]);
+    world.run();
+    let (mut of_juliet, bob) = (Vec::new(), world.nodes[2].client.clone());
+    let entered = Rc::new(Cell::new(false));
+    let enters = Rc::clone(&entered);
+    world.tamper = Box::new(move |index, input| {
+        match (index, input) {
+            (1, Input::Answer(_, Ok(Answer::Welcomes(welcomes)))) => {
+                // What cannot be used is asked for once more.
+                of_juliet.extend(welcomes.welcomes.iter().flat_map(|w| [w.clone(), w.clone()]));
+            }
+            (2, Input::Answer(_, Ok(Answer::Welcomes(welcomes)))) => {
+                welcomes.welcomes.extend(of_juliet.pop());
+                welcomes.welcomes.iter_mut().for_each(|w| w.client = bob.clone());
+            }
+            (2, Input::Confirmed(Confirmation::Room(..))) => enters.set(true),
+            _ => {}
+        }
+        true
+    });
+    branch(&mut world, 0, &parent, &[1]);
+    world.run();
+    world.give(2, Input::Connected);
+    world.run();
+    let told = "it is for no key package of this device";
+    assert!(world.warnings(2).iter().any(|w| w.contains(told)), "{:?}", world.warnings(2));
+    assert!(!entered.get());
 }

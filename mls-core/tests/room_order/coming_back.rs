@@ -238,6 +238,42 @@ fn who_left_and_came_into_the_room_again_before_the_hub_had_the_group_is_in_it_a
 }
 
 #[test]
+fn who_left_and_is_out_of_the_room_is_not_led_back_by_a_hub_that_names_the_group() {
+    let (mut world, group) = by_room(3);
+    let leave = world.command(2, Command::Leave(group.clone()));
+    world.run();
+    world.assert_done(2, &leave);
+    let room = world.nodes[0].member.groups().unwrap().remove(0).rooms.remove(0);
+    let carol = world.user(2);
+    world.list(&room, &carol, true);
+    world.join_room(2, &room);
+    world.give(2, Input::RoomJoined(room.clone()));
+    let id = hand_back(&mut world, 0, &group);
+    world.run();
+    world.assert_done(0, &id);
+    // The hub answers what it was asked when she has left the room again.
+    let late = Rc::new(RefCell::new(None));
+    let kept = Rc::clone(&late);
+    world.tamper = Box::new(move |index, input| {
+        let found = matches!(input, Input::Answer(_, Ok(Answer::GroupFound(_))));
+        if index == 2 && found {
+            kept.borrow_mut().get_or_insert(input.clone());
+        }
+        index != 2 || !found
+    });
+    world.pass(FIND_GROUP_AFTER_MS / 1000 + 60);
+    let found = late.take().expect("she looked for the group of the room");
+    world.tamper = Box::new(|_, _| true);
+    world.give(2, Input::RoomLeft(room));
+    world.run();
+    world.give(2, found);
+    world.run();
+    world.pass(REJOIN_PAUSE_MS / 1000 + 60);
+    assert_eq!(world.epoch(2, &group), None);
+    assert_eq!(world.count(2, |event| matches!(event, Event::Joined(_))), 1);
+}
+
+#[test]
 fn who_lacks_the_state_from_which_a_group_went_on_to_its_reinit_comes_into_what_follows_by_its_leaf()
  {
     let mut room = handed_back_from_a_state_that_carol_lacks(today_ms());
