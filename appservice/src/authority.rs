@@ -2,6 +2,7 @@
 //! end. Without one the hub makes a key of its own (decision 21).
 
 mod make;
+mod opened;
 pub(crate) mod pem;
 mod private_file;
 mod replace;
@@ -24,6 +25,7 @@ use crate::apart;
 use crate::config::{self, Config, Fault, Faults, KeyPlace};
 use crate::limits::{AUTHORITY_LOOK, AUTHORITY_WARN_MS};
 pub use make::{CHAIN, KEY, MakeError, ROOT, ROOT_KEY, make_intermediate, make_root};
+pub(crate) use opened::{OpenError, open_database};
 pub use replace::replace;
 pub use request::make_request;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mls_core::hub::{Hub, HubSetup};
-use storage::{Database, Role};
 
-use crate::authority;
+use crate::authority::{self, OpenError, open_database};
 use crate::command_line::{ConfigArgument, Exit};
+use crate::config::Config;
 
 const DONE: &str = "\
 The hub has new keys. Start it again. Members learn of them when they connect, at most a day later,
@@ -22,28 +22,21 @@ pub fn replace_keys(arguments: &ConfigArgument) -> Exit {
             return Exit::Faulty;
         }
     };
-    let replaced = Database::open(&config.database, Role::Hub, None)
-        .map_err(|error| error.to_string())
-        .and_then(|database| replace(setup, &database));
-    match replaced {
+    match replace(&config, setup) {
         Ok(()) => {
             println!("{DONE}");
             Exit::Done
         }
         Err(error) => {
-            eprintln!("mls-bridge replace-keys: database: {error}");
-            Exit::Database
+            eprintln!("mls-bridge replace-keys: {error}");
+            error.exit()
         }
     }
 }
 
-fn replace(setup: HubSetup, database: &Database) -> Result<(), String> {
-    let said = |error: &dyn std::fmt::Display| error.to_string();
-    if let Some(text) = authority::other_root(&setup, database).map_err(|e| said(&e))? {
-        return Err(format!("the authority: {text}"));
-    }
-    let store = Arc::new(database.clone());
-    let (hub, made) = Hub::open(store, setup).map_err(|e| said(&e))?;
-    let writes = hub.replace_keys().map_err(|e| said(&e))?;
-    database.commit(&[made, writes].concat()).map_err(|e| said(&e))
+fn replace(config: &Config, setup: HubSetup) -> Result<(), OpenError> {
+    let database = open_database(config, &setup)?;
+    let (hub, made) = Hub::open(Arc::new(database.clone()), setup)?;
+    let writes = hub.replace_keys()?;
+    Ok(database.commit(&[made, writes].concat())?)
 }

@@ -4,13 +4,11 @@
 mod answer;
 mod whom;
 
-use std::path::Path;
-
 use mls_core::hub::{HubSetup, OperatorAnswer, OperatorOrder};
-use storage::{Database, Role};
 
-use crate::authority;
+use crate::authority::{self, OpenError, open_database};
 use crate::command_line::{Exit, RevokeArguments};
+use crate::config::Config;
 use crate::operator_socket;
 use crate::runtime::Decision;
 
@@ -27,7 +25,7 @@ pub fn revoke(arguments: &RevokeArguments) -> Exit {
     let socket = operator_socket::path(&config.database);
     let answered = match operator_socket::ask(&socket, &order) {
         Ok(Some(answer)) => Ok((answer, true)),
-        Ok(None) => write(&config.database, &setup, order.clone()).map(|answer| (answer, false)),
+        Ok(None) => write(&config, &setup, order.clone()).map(|answer| (answer, false)),
         Err(error) => {
             let why = format!("the running server at {}: {error}", socket.display());
             return fault(&why, Exit::Failed);
@@ -39,7 +37,7 @@ pub fn revoke(arguments: &RevokeArguments) -> Exit {
             print!("{}", answer::show(&order, &answer, runs, arguments.json));
             Exit::Done
         }
-        Err(why) => fault(&why, Exit::Database),
+        Err(error) => fault(&error.to_string(), error.exit()),
     }
 }
 
@@ -55,20 +53,15 @@ fn order(arguments: &RevokeArguments) -> Result<OperatorOrder, String> {
 
 /// Follows the order in the database of a server that does not run.
 fn write(
-    database: &Path,
+    config: &Config,
     setup: &HubSetup,
     order: OperatorOrder,
-) -> Result<OperatorAnswer, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("database: {error}");
-    let database = Database::open(database, Role::Hub, None).map_err(|e| failed(&e))?;
-    if let Some(text) = authority::other_root(setup, &database).map_err(|e| failed(&e))? {
-        return Err(format!("the authority: {text}"));
-    }
-    let followed = Decision::open(setup, &database).and_then(|mut decision| {
-        let answer = decision.order(order)?;
-        decision.commit().map(|()| answer)
-    });
-    followed.map_err(|e| failed(&e))
+) -> Result<OperatorAnswer, OpenError> {
+    let database = open_database(config, setup)?;
+    let mut decision = Decision::open(setup, &database)?;
+    let answer = decision.order(order)?;
+    decision.commit()?;
+    Ok(answer)
 }
 
 fn fault(why: &str, exit: Exit) -> Exit {

@@ -179,7 +179,8 @@ pub enum Action {
     /// Take a lost device of this user out of everything, for good
     ///
     /// The hub orders nothing more that the device makes, has it removed from all groups, and its authority
-    /// certifies no key of it any more. It cannot be undone: who finds the device logs in anew.
+    /// certifies no key of it any more. You cannot undo it; the operator can
+    /// (`mls-bridge revoke --undo`): who finds the device logs in anew.
     Revoke(Revoke),
     /// Renew this device's keys, in a group or everywhere
     ///

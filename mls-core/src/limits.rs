@@ -1,4 +1,4 @@
-//! Every bound of the system, in one file: sizes in bytes, times in milliseconds unless named.
+//! Every bound of the protocol and of mls-core, in one file: sizes in bytes, times in milliseconds unless named.
 
 /// All parts of one event or stanza together, raw; larger parts travel as blobs.
 pub const INLINE_BYTES_MAX: usize = 32 * 1024;

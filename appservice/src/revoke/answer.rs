@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use crate::authority::date;
 
 const NOT_RUNNING: &str = "mls-bridge does not run: members hear of it when it is started.";
-const HOW_BACK: &str = "What was certified before stays revoked: the device gets a new certificate when it renews \
-                        its own (60 days after it got that), a new login at once. It has to be invited into groups \
-                        again.";
+const HOW_BACK: &str = "What was certified before stays revoked: the device asks for another certificate every 6 \
+                        hours and whenever it starts. Into groups that have removed it somebody has to invite it.";
 
 /// What is printed of an answer that is no refusal; `runs`: a running server gave it.
 pub(super) fn show(

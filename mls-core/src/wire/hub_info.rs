@@ -33,7 +33,7 @@ pub struct HubInfo {
     pub inline_bytes_max: u32,
     /// Versions of this protocol that it speaks.
     pub versions: Vec<u8>,
-    /// It is reading its own receipts back after a restore and takes no commits.
+    /// It is reading its own receipts back after a restore and takes no commits. No hub does that yet.
     pub recovering: bool,
 }
 

@@ -10,7 +10,7 @@ use mls_core::member::{
     HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KeptFork,
     KnockDeniedEvent, KnockedEvent, LogForked, LoneDevice, MemberSummary, MembershipChange,
     MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked, NotLogged,
-    OtherStateSeen, Proposer, RemovedEvent, Restarted, Sender, StartedAnew, Undecryptable,
+    OtherStateSeen, Proposer, RemovedEvent, Restarted, RewoundEvent, Sender, StartedAnew, Undecryptable,
     Unreadable, UnsignedDevice, VerifiedUserChanged, WarningEvent, WarningKind,
 };
 use mls_core::transparency::{
@@ -149,7 +149,14 @@ fn events() -> Vec<Event> {
         })),
         alarm(Alarm::NoCheckpoints(Network::Xmpp)),
         alarm(Alarm::MessagesMissing(MessagesMissing { epoch: 7, sender: bob(), count: 3 })),
+        alarm(Alarm::FellApart("members follow other commits than this device".into())),
         alarm(Alarm::ReAddNeeded("a handshake cannot be processed".into())),
+        Event::Rewound(RewoundEvent {
+            group: group(),
+            to_epoch: 3,
+            from_epoch: 5,
+            again: vec!["c1".into()],
+        }),
         Event::Restarted(Restarted {
             group: group(),
             successor: GroupId(vec![9; 16]),
