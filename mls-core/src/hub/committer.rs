@@ -72,6 +72,12 @@ fn member(public: &PublicGroup, index: u32) -> Result<Committer, Stop> {
     Ok(Committer { client, identity: member.signing_identity, way: Way::Member, renewed: None })
 }
 
+/// Whether a client has a leaf in a group, with the same key.
+pub(super) fn has_leaf(public: &PublicGroup, of: &SigningIdentity) -> bool {
+    let here = public.get_member_with_identity(of);
+    here.is_ok_and(|member| member.signing_identity.signature_key == of.signature_key)
+}
+
 /// An external commit brings a client back to its own leaf, with its own key, or into an open
 /// group. Whoever is to be removed does not come back.
 fn returning(public: &PublicGroup, message: &MlsMessage) -> Result<Committer, Stop> {

@@ -140,7 +140,7 @@ impl Turn<'_> {
         }
         let members = clients(&public.roster());
         match members.as_slice() {
-            [creator] if creator.user() == *from => Ok(()),
+            [creator] if creator.user() == *from => self.refuse_revoked(creator),
             [_] => Err(invalid("the group's one leaf must belong to the asker")),
             _ => Err(invalid("a group is registered with exactly one leaf")),
         }

@@ -3,6 +3,7 @@
 //! No commit of the former ends it, for perhaps nobody can make one that all can process. So the hub
 //! goes by the last state that it has: who was an admin in that may restart the group, once.
 
+use super::committer::has_leaf;
 use super::group_record::{self, GroupRecord, bridge_group};
 use super::left_by_room;
 use super::removal::{CLOSED, proposed_by_hub};
@@ -11,7 +12,7 @@ use super::turn::{Stop, Turn, invalid, not_allowed};
 use crate::address::UserId;
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
-use crate::identity::{client_id, clients};
+use crate::identity::client_id;
 use crate::store::StoreError;
 use crate::wire::refusal::Refusal;
 
@@ -31,7 +32,7 @@ impl Turn<'_> {
             return Err(not_allowed("only who was an admin of the group may restart it"));
         } else if !has_makers_leaf(&public, made) {
             return Err(not_allowed(
-                "this device is no longer in the group: an admin who is has to restart it",
+                "this device is no longer in the group with this key: an admin who is has to restart it",
             ));
         } else if former.closed {
             return Err(not_allowed(CLOSED));
@@ -66,10 +67,10 @@ impl Turn<'_> {
     }
 }
 
-/// Whether whoever made the new group has a leaf in the former, without which nobody takes it for its own.
+/// Whether whoever made the new group has a leaf in the former, with the same key, without which nobody takes it
+/// for its own.
 fn has_makers_leaf(former: &PublicGroup, made: &PublicGroup) -> bool {
-    let former = clients(&former.roster());
-    clients(&made.roster()).iter().all(|maker| former.contains(maker))
+    made.roster().member_identities_iter().all(|maker| has_leaf(former, maker))
 }
 
 /// Whether an account left after a ReInit, before the group that follows was there.

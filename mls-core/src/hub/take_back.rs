@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use mls_rs::MlsMessage;
 
+use super::committer::has_leaf;
 use super::group_record::{GroupRecord, bridge_group};
 use super::public_group::write_snapshot;
 use super::rates::Rate;
@@ -50,7 +51,7 @@ impl Turn<'_> {
         if encrypted.ok().flatten().is_none_or(|commit| commit.epoch != request.epoch) {
             return Err(invalid_commit("a group is handed back by a commit of its room"));
         }
-        let after = self.observe_again(record, from, request, commit, &group_info)?;
+        let after = self.observe_again(record, &before, from, request, commit, &group_info)?;
         // Members fetch the commit: only they know the key of the epoch that it ends.
         handshake_keys::forget(self.store, &record.group);
         let receipt = self.go_on_with(record, from, &before, &after, request.epoch, commit)?;
@@ -62,10 +63,12 @@ impl Turn<'_> {
         Ok(receipt)
     }
 
-    /// The group as the GroupInfo has it, if it is this group and its signer the asker.
+    /// The group as the GroupInfo has it, if it is this group and its signer the asker, with the key that it had:
+    /// nobody takes another while a room orders the group.
     fn observe_again(
         &self,
         record: &GroupRecord,
+        before: &PublicGroup,
         from: &UserId,
         request: &SubmitCommit,
         commit: &[u8],
@@ -84,7 +87,8 @@ impl Turn<'_> {
             .observe_group(message, None, Some(time))
             .map_err(|e| invalid_commit(format!("the GroupInfo is not valid: {e}")))?;
         let leaf = after.roster().member_with_index(signer).map_err(invalid_commit)?;
-        let user = client_id(&leaf.signing_identity).map_err(invalid_commit)?.user();
+        let maker = client_id(&leaf.signing_identity).map_err(invalid_commit)?;
+        self.refuse_revoked(&maker)?;
         let submission = Submission {
             group: &record.group,
             epoch: request.epoch,
@@ -94,8 +98,10 @@ impl Turn<'_> {
         };
         let key = &leaf.signing_identity.signature_key;
         let signed = submission.verify(record.cipher_suite(), key, &request.signature);
-        if user != *from || signed.is_err() {
+        if maker.user() != *from || signed.is_err() {
             return Err(not_allowed("the submission is not signed by the committer's leaf key"));
+        } else if !has_leaf(before, &leaf.signing_identity) {
+            return Err(not_allowed("this device was not in the group with this key before"));
         }
         self.check_return(record, from, request.epoch, &after)?;
         Ok(after)

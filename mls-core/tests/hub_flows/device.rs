@@ -109,6 +109,10 @@ impl Device {
 
     pub(crate) fn create_group_in(&mut self, extensions: ExtensionList, now_ms: u64) {
         let id = Crypto::system().random_bytes(16).unwrap();
+        self.create_group_as(id, extensions, now_ms);
+    }
+
+    pub(crate) fn create_group_as(&mut self, id: Vec<u8>, extensions: ExtensionList, now_ms: u64) {
         let time = Some(mls_time(now_ms));
         let leaf = ExtensionList::new();
         self.group = Some(self.client.create_group_with_id(id, extensions, leaf, time).unwrap());

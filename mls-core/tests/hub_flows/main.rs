@@ -20,6 +20,7 @@ mod device;
 mod given_authority;
 mod gone;
 mod group;
+mod handing_back;
 mod held;
 mod in_clear;
 mod keeping;

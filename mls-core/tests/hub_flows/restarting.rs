@@ -1,14 +1,19 @@
 //! A new group takes over the rooms of one that an admin gives up.
 
 use mls_core::bridge_group::{BridgeGroup, Order};
-use mls_core::hub::Effect;
+use mls_core::hub::{Effect, OperatorAnswer, OperatorOrder, Whom};
+use mls_core::identity::credential;
 use mls_core::wire::create_room::RoomCreated;
 use mls_core::wire::fetch_group_info::FetchGroupInfo;
 use mls_core::wire::find_group::FindGroup;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Request};
 
+use mls_rs::identity::SigningIdentity;
+
 use crate::device::{Device, bridge_group};
+use crate::handing_back::by_room;
+use crate::revocation::{assert_refused, public_key};
 use crate::world::{MUC, ROOM, World, muc, room};
 
 fn rooms() -> RoomCreated {
@@ -27,7 +32,8 @@ fn restarting_with(
     change: impl FnOnce(&mut BridgeGroup),
 ) -> Device {
     let info = world.info(&device.user());
-    let mut next = Device::new(&device.user().address(), &device.id.device());
+    let identity = SigningIdentity::new(credential(&device.id), public_key(device));
+    let mut next = Device::with_key(device.id.clone(), device.key.clone(), identity);
     let mut binding = bridge_group(&info, &rooms(), &device.user());
     binding.replaces = former.0.clone();
     change(&mut binding);
@@ -95,10 +101,27 @@ fn nobody_but_an_admin_of_the_group_as_the_hub_has_it_may_restart_it() {
     // Nor another device of the admin, which none of the others would take it from.
     let laptop = Device::new(&alice.user().address(), "LAPTOP");
     let next = restarting(&mut world, &laptop, &former);
-    let refused = register(&mut world, &next);
-    assert!(matches!(&refused, Err(Refusal::NotAllowed(why)) if why.contains("no longer in")));
+    assert_refused(register(&mut world, &next), "no longer in");
+    // Nor who has made up a key for the admin's device, as a homeserver could.
+    let made_up = Device::new(&alice.user().address(), &alice.id.device());
+    let next = restarting(&mut world, &made_up, &former);
+    assert_refused(register(&mut world, &next), "with this key");
     let unknown = restarting(&mut world, &alice, &GroupId(vec![9; 16]));
     assert_eq!(register(&mut world, &unknown), Err(Refusal::UnknownGroup));
+    assert_eq!(group_of(&mut world, &alice), former);
+}
+
+#[test]
+fn a_revoked_device_of_an_admin_does_not_restart_a_group() {
+    let mut world = World::new();
+    let mut laptop = Device::new("@alice:example.org", "LAPTOP");
+    let alice = world.group_with(&mut [&mut laptop]);
+    let former = alice.group_id();
+    let revoke = OperatorOrder::Revoke(Whom::Client(laptop.id.clone()));
+    let revoked = world.order(revoke);
+    assert!(matches!(revoked, OperatorAnswer::Done(_)), "{revoked:?}");
+    let next = restarting(&mut world, &laptop, &former);
+    assert_refused(register(&mut world, &next), "revoked");
     assert_eq!(group_of(&mut world, &alice), former);
 }
 
@@ -124,19 +147,7 @@ fn a_restart_with_another_binding_is_refused() {
 
 #[test]
 fn whoever_comes_to_a_former_group_that_its_room_ordered_hears_that_it_has_ended() {
-    let mut world = World::new();
-    let mut alice = Device::new("@alice:example.org", "ALICE");
-    let rooms = RoomCreated { muc: None, ..rooms() };
-    world.make_these_rooms(&alice.user(), rooms.clone());
-    let info = world.info(&alice.user());
-    alice.create_group(&info, &rooms, world.now);
-    world.receipt(&alice.user(), Request::RegisterGroup(alice.registration())).unwrap();
-    let mut extensions = alice.group().context().extensions.clone();
-    let mut binding = BridgeGroup::from_extensions(&extensions).unwrap();
-    binding.order = Order::Room;
-    extensions.set_from(binding).unwrap();
-    let commit = alice.commit(world.now, |builder| builder.set_group_context_ext(extensions));
-    world.commit(&mut alice, &mut [], commit).unwrap();
+    let (mut world, mut alice) = by_room();
     let fetch = || Request::FetchGroupInfo(FetchGroupInfo { group: alice.group_id() });
     assert_eq!(world.request(&alice.user(), fetch()), Err(Refusal::RoomOrders));
     let next = restarting_with(&mut world, &alice, &alice.group_id(), |group| group.muc.clear());

@@ -10,8 +10,8 @@ use mls_core::member::{
     HeardFrom, HubContradicts, IdentityStanding, IdentitySummary, Joined, KeptFork,
     KnockDeniedEvent, KnockedEvent, LogForked, LoneDevice, MemberSummary, MembershipChange,
     MembershipEntry, MessageEvent, MessagesMissing, NamedAnchor, NotAsked, NotLogged,
-    OtherStateSeen, Proposer, RemovedEvent, Restarted, RewoundEvent, Sender, StartedAnew, Undecryptable,
-    Unreadable, UnsignedDevice, VerifiedUserChanged, WarningEvent, WarningKind,
+    OtherStateSeen, Proposer, RemovedEvent, Restarted, RewoundEvent, Sender, StartedAnew,
+    Undecryptable, Unreadable, UnsignedDevice, VerifiedUserChanged, WarningEvent, WarningKind,
 };
 use mls_core::transparency::{
     HeadSigner, Issued, LogEntry, LogEvidence, RevocationReason, Revoked, SerialNumber, ShownHead,
