@@ -7,7 +7,7 @@ use crate::wire::Answer;
 use crate::wire::fetch_welcomes::{FetchWelcomes, Welcomes};
 
 impl Turn<'_> {
-    /// At most [`WELCOMES_PER_FETCH_MAX`], the oldest first.
+    /// At most [`WELCOMES_PER_FETCH_MAX`] that the device does not hold, the oldest first.
     pub(super) fn fetch_welcomes(
         &mut self,
         from: &UserId,
@@ -17,7 +17,8 @@ impl Turn<'_> {
         for id in fetch.acknowledged.iter().take(WELCOMES_PER_CLIENT_MAX) {
             self.drop_welcome(&client, id)?;
         }
-        let mut waiting = self.waiting_welcomes(&client, WELCOMES_PER_FETCH_MAX + 1)?;
+        let mut waiting = self.waiting_welcomes(&client, WELCOMES_PER_CLIENT_MAX)?;
+        waiting.retain(|waiting| !fetch.held.contains(&waiting.id));
         let more = waiting.len() > WELCOMES_PER_FETCH_MAX;
         waiting.truncate(WELCOMES_PER_FETCH_MAX);
         let mut room = INLINE_BYTES_MAX;

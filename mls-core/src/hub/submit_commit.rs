@@ -172,6 +172,9 @@ impl Turn<'_> {
         let seq = record.seq();
         handshake_log::remember_submitter(self.store, &record.group, &parts.commit, seq, from)?;
         self.keep_group_info(&record.group, parts.group_info);
+        for client in change.removed.values() {
+            self.drop_welcomes_into(&record.group, client)?;
+        }
         if let Some(welcome) = parts.welcome {
             let content = WelcomeContent {
                 resumes: None,

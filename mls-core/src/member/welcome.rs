@@ -105,8 +105,13 @@ impl Member {
     fn welcome(&mut self, welcome: Welcome) -> Result<(), StoreError> {
         let id = welcome.id;
         let known = self.welcomes.contains_key(&id) || self.overlay.get(HANDLED, &id.0)?.is_some();
-        if welcome.client != self.client || known || self.welcomes.len() >= WELCOMES_WAITING_MAX {
+        if welcome.client != self.client || known {
             return Ok(());
+        }
+        if self.welcomes.len() >= WELCOMES_WAITING_MAX
+            && let Some(oldest) = self.oldest_first().first()
+        {
+            self.handled(oldest);
         }
         self.overlay.write(WELCOME, &id.0, &welcome)?;
         self.welcomes.insert(id, Waiting::of(&welcome));
@@ -294,7 +299,8 @@ impl Member {
         let digest = |(key, _): (Vec<u8>, _)| key.try_into().ok().map(Digest);
         let acknowledged: Vec<_> = handled.into_iter().filter_map(digest).collect();
         let device = self.client.device();
-        let fetch = FetchWelcomes { device, acknowledged: acknowledged.clone() };
+        let held = self.welcomes.keys().copied().collect();
+        let fetch = FetchWelcomes { device, acknowledged: acknowledged.clone(), held };
         self.request(Purpose::Welcomes(acknowledged), Request::FetchWelcomes(fetch)).map(|_| ())
     }
 
@@ -314,7 +320,7 @@ impl Member {
             self.welcome(welcome)?;
         }
         self.try_welcomes()?;
-        // Only what is acknowledged makes place for more.
+        // What is held or acknowledged makes place for more.
         if answer.more && news { self.fetch_welcomes() } else { Ok(()) }
     }
 }

@@ -4,7 +4,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::{Digest, welcome::Welcome};
 
-/// Also tells the hub which Welcomes it need not keep.
+/// Also tells the hub which Welcomes it need not keep, or not send.
 #[derive(Clone, Debug, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
 #[cfg_attr(test, derive(proptest_derive::Arbitrary))]
 pub struct FetchWelcomes {
@@ -12,6 +12,8 @@ pub struct FetchWelcomes {
     pub device: String,
     /// [`Welcome::id`](super::welcome::Welcome::id) of those that were dealt with.
     pub acknowledged: Vec<Digest>,
+    /// Those that it has, and that wait there for their rooms: they are not sent again.
+    pub held: Vec<Digest>,
 }
 
 /// Those that wait, as many as fit.
@@ -20,7 +22,7 @@ pub struct FetchWelcomes {
 pub struct Welcomes {
     /// The oldest first.
     pub welcomes: Vec<Welcome>,
-    /// There are more; acknowledge these and ask again.
+    /// There are more; acknowledge or hold these and ask again.
     pub more: bool,
 }
 

@@ -75,7 +75,7 @@ impl Two {
 
 fn fetch_welcomes() -> Request {
     let (device, acknowledged) = ("PHONE".to_owned(), Vec::new());
-    Request::FetchWelcomes(FetchWelcomes { device, acknowledged })
+    Request::FetchWelcomes(FetchWelcomes { device, acknowledged, held: Vec::new() })
 }
 
 fn named(info: &HubInfo) -> Vec<&[u8]> {

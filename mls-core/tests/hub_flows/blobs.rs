@@ -143,7 +143,7 @@ fn a_welcome_waits_until_it_is_acknowledged_and_its_parts_with_it() {
     world.commit(&mut alice, &mut [], commit).unwrap();
     let pushed = world.take_welcomes();
     let fetch = |world: &mut World, acknowledged| -> Vec<Welcome> {
-        let fetch = FetchWelcomes { device: bob.id.device(), acknowledged };
+        let fetch = FetchWelcomes { device: bob.id.device(), acknowledged, held: Vec::new() };
         match world.request(&bob.user(), Request::FetchWelcomes(fetch)).unwrap() {
             Answer::Welcomes(welcomes) => welcomes.welcomes,
             other => panic!("{other:?}"),

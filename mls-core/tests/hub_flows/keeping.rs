@@ -12,6 +12,7 @@ use mls_core::wire::fetch_handshakes::FetchHandshakes;
 use mls_core::wire::fetch_welcomes::FetchWelcomes;
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, Request};
+use mls_rs::MlsMessage;
 
 use crate::device::Device;
 use crate::world::World;
@@ -46,24 +47,49 @@ fn handshakes_are_kept_until_they_are_too_old() {
     assert_eq!(gone, Err(Refusal::Gone));
 }
 
+fn add(world: &mut World, alice: &mut Device, bob: &Device) {
+    let package = world.claim_one(alice, bob);
+    let commit = alice.commit_adding(world.now, &[package]);
+    world.commit(alice, &mut [], commit).unwrap();
+}
+
+/// How many Welcomes wait for a device.
+fn waiting(world: &mut World, device: &Device) -> usize {
+    let id = device.id.device();
+    let fetch = FetchWelcomes { device: id, acknowledged: Vec::new(), held: Vec::new() };
+    match world.request(&device.user(), Request::FetchWelcomes(fetch)) {
+        Ok(Answer::Welcomes(answer)) => answer.welcomes.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_welcome_waits_for_its_device_so_long() {
     let mut world = World::new();
     let (mut alice, bob) = (world.alices_group(), bob());
-    let package = world.claim_one(&alice, &bob);
-    let commit = alice.commit_adding(world.now, &[package]);
-    world.commit(&mut alice, &mut [], commit).unwrap();
-    let waiting = |world: &mut World| {
-        let fetch = FetchWelcomes { device: bob.id.device(), acknowledged: Vec::new() };
-        match world.request(&bob.user(), Request::FetchWelcomes(fetch)) {
-            Ok(Answer::Welcomes(answer)) => answer.welcomes.len(),
-            other => panic!("{other:?}"),
-        }
-    };
+    add(&mut world, &mut alice, &bob);
     wait(&mut world, WELCOME_KEEP_MS - 1);
-    assert_eq!(waiting(&mut world), 1);
+    assert_eq!(waiting(&mut world, &bob), 1);
     wait(&mut world, 1);
-    assert_eq!(waiting(&mut world), 0);
+    assert_eq!(waiting(&mut world, &bob), 0);
+}
+
+#[test]
+fn a_welcome_does_not_outlast_the_leaf_that_it_is_for() {
+    let mut world = World::new();
+    let (mut alice, bob) = (world.alices_group(), bob());
+    add(&mut world, &mut alice, &bob);
+    let remove = alice.commit(world.now, |builder| builder.remove_member(1));
+    world.commit(&mut alice, &mut [], remove).unwrap();
+    assert_eq!(waiting(&mut world, &bob), 0);
+    // One for the leaf that it has after that stays, also where one commit takes the leaf and brings another.
+    add(&mut world, &mut alice, &bob);
+    let package = world.claim_one(&alice, &bob);
+    let again = alice.commit(world.now, |builder| {
+        builder.remove_member(1)?.add_member(MlsMessage::from_bytes(&package).unwrap())
+    });
+    world.commit(&mut alice, &mut [], again).unwrap();
+    assert_eq!(waiting(&mut world, &bob), 1);
 }
 
 #[test]

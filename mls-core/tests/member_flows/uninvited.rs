@@ -3,11 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use mls_core::limits::WELCOMES_PER_FETCH_MAX;
 use mls_core::member::{Command, Confirmation, Input};
 use mls_core::wire::Answer;
 
+use crate::network::World;
 use crate::restarting::{make_admin, restart};
-use crate::story::four;
+use crate::story::{ALICE, BOB, ROMEO, four};
 
 #[test]
 fn a_room_that_refuses_who_was_added_to_what_follows_is_asked_again_when_the_invitation_comes() {
@@ -55,4 +57,31 @@ fn a_room_that_refuses_who_was_added_to_what_follows_is_asked_again_when_the_inv
     world.assert_agree(&next, &[0, 1, 2, 3]);
     let told = |text: &&String| text.contains("cannot be entered");
     assert_eq!(world.warnings(2).iter().filter(told).count(), 0, "{:?}", world.warnings(2));
+}
+
+#[test]
+fn rooms_that_refuse_who_was_added_to_their_groups_keep_nobody_out_of_another() {
+    let mut world = World::new(&[ALICE, ROMEO, BOB]);
+    let bob = world.user(2);
+    world.nodes[2].away = true;
+    for _ in 0..2 * WELCOMES_PER_FETCH_MAX {
+        let trap = world.found(1);
+        world.invite(1, &trap, vec![bob.clone()]);
+        world.run();
+    }
+    let group = world.found(0);
+    world.invite(0, &group, vec![bob]);
+    world.run();
+    let own: Vec<_> = world.nodes[0].member.groups().unwrap().remove(0).rooms;
+    world.tamper = Box::new(move |index, input| {
+        if let (2, Input::Confirmed(Confirmation::Room(room, entered))) = (index, input)
+            && !own.contains(room)
+        {
+            *entered = Err("you are banned".to_owned());
+        }
+        true
+    });
+    world.come_back(2);
+    world.run();
+    world.assert_agree(&group, &[0, 2]);
 }

@@ -154,7 +154,7 @@ impl World {
 
     /// Takes in what waits for a device that is no node.
     fn fetch_welcome(&mut self, user: UserId, device: String) {
-        let fetch = FetchWelcomes { device, acknowledged: Vec::new() };
+        let fetch = FetchWelcomes { device, acknowledged: Vec::new(), held: Vec::new() };
         let Answer::Welcomes(answer) = self.request(user, Request::FetchWelcomes(fetch)) else {
             panic!("no Welcomes");
         };

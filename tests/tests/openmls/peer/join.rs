@@ -38,7 +38,11 @@ impl OpenMlsPeer {
 
     /// Asks for the Welcomes that wait at the hub, for the way that they are pushed is lossy.
     pub(crate) fn fetch_welcomes(&mut self, link: &mut impl Link) -> Result<(), PeerError> {
-        let fetch = FetchWelcomes { device: self.client.device(), acknowledged: Vec::new() };
+        let fetch = FetchWelcomes {
+            device: self.client.device(),
+            acknowledged: Vec::new(),
+            held: Vec::new(),
+        };
         match link.ask(Request::FetchWelcomes(fetch))? {
             Answer::Welcomes(found) => {
                 found.welcomes.iter().try_for_each(|welcome| self.welcome(link, welcome))
@@ -92,7 +96,7 @@ impl OpenMlsPeer {
 
     fn acknowledge(&self, link: &mut impl Link, welcome: &Welcome) -> Result<(), PeerError> {
         let device = self.client.device();
-        let fetch = FetchWelcomes { device, acknowledged: vec![welcome.id] };
+        let fetch = FetchWelcomes { device, acknowledged: vec![welcome.id], held: Vec::new() };
         link.ask(Request::FetchWelcomes(fetch)).map(drop)
     }
 }
