@@ -177,7 +177,7 @@ pub const NUMBERS_RESERVED: u64 = 256;
 pub const SNAPSHOT_AFTER_MS: u64 = 10 * 60 * 1000;
 /// How often a member asks, when it connects, whether it has the newest handshakes of a group.
 pub const LOOK_FOR_NEWEST_MS: u64 = 60 * 60 * 1000;
-/// How soon a member asks again for the keys of a hub that cannot open its requests.
+/// How soon a member asks again for the keys of a hub that cannot open its requests, or that it cannot use.
 pub const HUB_KEYS_AGAIN_MS: u64 = 60 * 1000;
 /// Hubs of other domains that a member asks at once.
 pub const OTHER_HUBS_MAX: usize = 8;

@@ -347,3 +347,12 @@ fn a_welcome_of_before_does_not_lead_back_from_the_group_that_follows() {
          work 13 322017 loses; time 90000",
     );
 }
+
+#[test]
+fn who_was_refused_the_way_into_a_group_by_its_room_comes_into_what_follows_it() {
+    replay(
+        "cast 1 0 1 0 1 0 today; create d2 matrix; work 8 742981; invite d2 g0 u0; \
+         order-room d2 g0; may-add d2 g0; order-hub d2 g0; work 33 528537; join d0 g0; \
+         order-room d2 g0; lose d0; order-hub d2 g0; work 6 411099; reinit d2 g0 1",
+    );
+}

@@ -40,14 +40,6 @@ impl Member {
         Ok(())
     }
 
-    /// Fails the CreateGroup commands that wait for the hub.
-    pub(super) fn fail_waiting_creates(&mut self, why: &str) -> Result<(), StoreError> {
-        for number in self.waiting_creates() {
-            self.fail(number, why)?;
-        }
-        Ok(())
-    }
-
     fn waiting_creates(&self) -> Vec<u64> {
         let waits = |i: &&Intent| wanted(&i.command).is_some() && i.stage == Stage::Waiting;
         let waiting = self.intents.values().filter(waits);
@@ -297,7 +289,7 @@ pub(super) fn context(
 }
 
 /// The rooms and the suite of a command that makes a group.
-fn wanted(command: &Command) -> Option<(&CreateRoom, CipherSuite)> {
+pub(super) fn wanted(command: &Command) -> Option<(&CreateRoom, CipherSuite)> {
     match command {
         Command::CreateGroup(rooms) => Some((rooms, SUITE)),
         Command::CreateGroupWith(with) => Some((&with.rooms, CipherSuite::from(with.suite))),

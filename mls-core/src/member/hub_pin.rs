@@ -1,10 +1,12 @@
 //! The hub's keys, pinned at first use.
 
-use super::Member;
+use super::create::wanted;
+use super::intents::{Intent, Stage};
 use super::key_packages::Fill;
 use super::requests::Purpose;
 use super::warning::WarningKind;
-use crate::limits::{HUB_INFO_AGAIN_MS, HUB_INFO_AT_ONCE_MS, HUB_KEYS_AGAIN_MS};
+use super::{Command, Member};
+use crate::limits::{DAY_MS, HUB_INFO_AGAIN_MS, HUB_INFO_AT_ONCE_MS, HUB_KEYS_AGAIN_MS};
 use crate::policy::CIPHER_SUITES;
 use crate::service::Service;
 use crate::store::{Space, StoreError};
@@ -16,6 +18,8 @@ const HUB: Space = "hub";
 const PIN: &[u8] = b"pin";
 /// When the hub last said who it is.
 const ASKED: &[u8] = b"asked";
+/// When people were last told that it cannot be used.
+const TOLD: &[u8] = b"told_unusable";
 /// When it was asked since something named a key that is not pinned.
 const ASKED_AT_ONCE: &[u8] = b"asked_at_once";
 /// Version of the protocol that we speak.
@@ -30,10 +34,41 @@ impl Member {
     /// The hub, if it is pinned; otherwise it is asked who it is.
     pub(super) fn need_hub(&mut self) -> Result<Option<HubInfo>, StoreError> {
         let hub = self.hub()?;
-        if hub.is_none() && !self.is_asking(|purpose| *purpose == Purpose::HubInfo) {
+        if hub.is_none()
+            && !self.is_asking(|purpose| *purpose == Purpose::HubInfo)
+            && !self.was_just_unusable()?
+        {
             self.request(Purpose::HubInfo, Request::HubInfo)?;
         }
         Ok(hub)
+    }
+
+    /// Whether a hub that is not pinned has answered just now, so with what this device cannot use.
+    fn was_just_unusable(&self) -> Result<bool, StoreError> {
+        let asked_ms: Option<u64> = self.overlay.read(HUB, ASKED)?;
+        Ok(asked_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < HUB_KEYS_AGAIN_MS))
+    }
+
+    /// The hub cannot be used: what no group waits for fails, and people are told once a day.
+    fn hub_unusable(&mut self, why: &str) -> Result<(), StoreError> {
+        let text = format!("the hub cannot be used: {why}");
+        let of_hub = |intent: &&Intent| {
+            wanted(&intent.command).is_some()
+                || matches!(
+                    intent.command,
+                    Command::Join(_) | Command::Knock(_) | Command::RevokeDevice(_)
+                )
+        };
+        let waiting = self.intents.values().filter(|intent| intent.stage == Stage::Waiting);
+        for number in waiting.filter(of_hub).map(|i| i.number).collect::<Vec<_>>() {
+            self.fail(number, text.as_str())?;
+        }
+        let told_ms: Option<u64> = self.overlay.read(HUB, TOLD)?;
+        if told_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < DAY_MS) {
+            return Ok(());
+        }
+        self.overlay.write(HUB, TOLD, &self.now_ms)?;
+        self.warn(&GroupId::none(), WarningKind::Hub, text)
     }
 
     /// Asks the hub who it is, if it is not pinned or was asked long ago: it may have new keys.
@@ -101,11 +136,7 @@ impl Member {
         }
         match result.map_err(|refusal| refusal.to_string()).and_then(usable) {
             Ok(info) => self.pin(&info)?,
-            Err(why) => {
-                let text = format!("the hub cannot be used: {why}");
-                self.fail_waiting_creates(&text)?;
-                return self.warn(&GroupId::none(), WarningKind::Hub, text);
-            }
+            Err(why) => return self.hub_unusable(&why),
         }
         self.hurry_all_requests()?;
         self.want_credentials()?;

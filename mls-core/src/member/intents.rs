@@ -327,8 +327,8 @@ impl Member {
             (Command::Restart(former), result) => {
                 self.restart_answered(number, &former, asked, result)
             }
-            (Command::Join(_), Ok(Answer::GroupFound(found))) => {
-                self.join_found(number, found.group)
+            (Command::Join(room), Ok(Answer::GroupFound(found))) => {
+                self.join_found(number, room, found.group)
             }
             (Command::Knock(_) | Command::RevokeDevice(_), Ok(Answer::Done)) => {
                 self.done(number, None)

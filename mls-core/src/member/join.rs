@@ -67,7 +67,12 @@ impl Member {
     }
 
     /// The hub named the group of the room.
-    pub(super) fn join_found(&mut self, number: u64, group: GroupId) -> Result<(), StoreError> {
+    pub(super) fn join_found(
+        &mut self,
+        number: u64,
+        room: RoomAddress,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
         match self.record(&group).map(|record| record.state) {
             None | Some(State::Gone) => {}
             Some(State::Rejoining) => return self.join_on_way_back(number, &group),
@@ -76,6 +81,7 @@ impl Member {
         let was_gone = self.record(&group).is_some();
         let mut record = GroupRecord::new(group, State::Rejoining, self.now_ms);
         record.joined_epoch = u64::MAX;
+        record.rooms = vec![room];
         let intent = Some(number);
         record.rejoin = Some(Rejoin { intent, was_gone, joins: true, ..Rejoin::by_itself() });
         self.save_record(record)

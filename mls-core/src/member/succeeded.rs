@@ -52,16 +52,18 @@ impl Member {
                     self.change_record(former, |record| record.successor = Some(next))?;
                 }
                 let network = self.client.network();
-                if let Some(room) = rooms.iter().find(|room| room.network == network) {
-                    self.rejoin_found(&welcome.group, room)?;
+                match rooms.iter().find(|room| room.network == network) {
+                    Some(room) => {
+                        self.rejoin_found(&welcome.group, room).map(|()| Verdict::Drop(None))
+                    }
+                    None => self.judge_without_former(former, welcome),
                 }
-                Ok(Verdict::Drop(None))
             }
             _ => Ok(Verdict::Drop(Some("it does not follow a group of this device".to_owned()))),
         }
     }
 
-    /// What follows a group that this device never came into, or has forgotten.
+    /// What follows a group that this device never came into, or has forgotten, or of which it knows no room.
     fn judge_without_former(
         &mut self,
         former: &GroupId,

@@ -1,7 +1,13 @@
 //! A hub gets new keys, and groups go on with them, by the old ones' word.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
+use mls_core::address::RoomAddress;
 use mls_core::limits::DAY_MS;
 use mls_core::member::{Command, Input};
+use mls_core::wire::create_room::CreateRoom;
+use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId};
 
 use crate::network::World;
@@ -127,4 +133,38 @@ fn another_key_without_the_old_ones_word_is_not_believed() {
     }
     world.tamper = Box::new(|_, _| true);
     talk(&mut world, &group, &[0, 1], "nothing happened");
+}
+
+#[test]
+fn a_hub_that_cannot_be_used_is_asked_now_and_then_and_no_command_waits_for_it() {
+    let mut world = World::new(&[ALICE, BOB]);
+    // Bob's device has not heard of the hub yet, and a server before that answers in its place.
+    world.lose(1, &["hub"]);
+    let asked = Rc::new(Cell::new(0));
+    let count = asked.clone();
+    world.tamper = Box::new(move |index, input| {
+        if let (1, Input::Answer(_, result)) = (index, input)
+            && matches!(result, Ok(Answer::HubInfo(_)))
+        {
+            count.set(count.get() + 1);
+            *result = Err(Refusal::Unsupported);
+        }
+        true
+    });
+    world.give(1, Input::Connected);
+    world.run();
+    let room = RoomAddress::matrix("!nowhere:a.org");
+    let rooms = CreateRoom { matrix: true, xmpp: false, name: "Verona".to_owned() };
+    let wanted = [
+        world.command(1, Command::CreateGroup(rooms)),
+        world.command(1, Command::Join(room.clone())),
+        world.command(1, Command::Knock(room)),
+        world.command(1, Command::RevokeDevice(world.user(1).device("LOST").unwrap())),
+    ];
+    world.pass(3600);
+    for id in &wanted {
+        assert!(world.failure(1, id).contains("the hub cannot be used"));
+    }
+    assert!((10..=65).contains(&asked.get()), "asked {} times in an hour", asked.get());
+    assert_eq!(world.warnings(1).len(), 1, "{:?}", world.warnings(1));
 }
