@@ -13,7 +13,7 @@ use mls_rs_core::crypto::SignaturePublicKey;
 use super::alarm::{Alarm, OtherStateSeen};
 use super::loaded::Loaded;
 use super::requests::Purpose;
-use super::seen::epoch_prefix;
+use super::seen::{delete_epochs_before, epoch_prefix};
 use super::warning::WarningKind;
 use super::{Member, ReceivedMessage, engine_fault};
 use crate::address::ClientId;
@@ -67,11 +67,12 @@ impl Member {
         };
         self.overlay.write(MARK, &epoch_prefix(group, epoch), &mark)?;
         self.keep_handshake_key(group, loaded)?;
-        // Epochs count up by one, so one goes for each that comes.
-        if let Some(old) = epoch.checked_sub(PAST_EPOCHS.saturating_add(1)) {
-            self.overlay.delete(MARK, &epoch_prefix(group, old));
-        }
-        Ok(())
+        delete_epochs_before(&self.overlay, MARK, group, epoch.saturating_sub(PAST_EPOCHS))
+    }
+
+    /// Deletes what is known of a group's epochs.
+    pub(super) fn forget_marks(&self, group: &GroupId) -> Result<(), StoreError> {
+        delete_epochs_before(&self.overlay, MARK, group, u64::MAX)
     }
 
     /// What is known of an epoch that this device was in.

@@ -282,6 +282,7 @@ impl Member {
         self.forget_past_room_order(group);
         self.forget_ratchet(group);
         self.forget_handshake_keys(group)?;
+        self.forget_marks(group)?;
         engine_storage::delete(&self.overlay, Slot::Candidate, &group.0)?;
         engine_storage::delete(&self.overlay, Slot::Proposed, &group.0)?;
         engine_storage::delete(&self.overlay, Slot::Current, &group.0)

@@ -13,7 +13,7 @@ use super::engine_storage::MemberGroup;
 use super::group_record::State;
 use super::loaded::Loaded;
 use super::requests::Purpose;
-use super::seen::{epoch_prefix, group_prefix};
+use super::seen::{delete_epochs_before, epoch_prefix};
 use super::warning::WarningKind;
 use crate::address::ClientId;
 use crate::engine::EngineError;
@@ -63,11 +63,8 @@ impl Member {
         let epoch = loaded.group.current_epoch();
         let key = handshake_key(&loaded.group).map_err(|e| StoreError(e.to_string()))?;
         self.overlay.write(KEY, &epoch_prefix(group, epoch), &EpochKey { key, by: None })?;
-        // Epochs count up by one, so one goes for each that comes.
-        if let Some(old) = epoch.checked_sub(HANDSHAKES_REMEMBERED) {
-            self.overlay.delete(KEY, &epoch_prefix(group, old));
-        }
-        Ok(())
+        let first = epoch.saturating_sub(HANDSHAKES_REMEMBERED - 1);
+        delete_epochs_before(&self.overlay, KEY, group, first)
     }
 
     /// Who began the group's epoch.
@@ -86,11 +83,7 @@ impl Member {
 
     /// Deletes the keys of a group's handshakes.
     pub(super) fn forget_handshake_keys(&self, group: &GroupId) -> Result<(), StoreError> {
-        let (prefix, most) = (group_prefix(group), usize::from(u16::MAX));
-        for (key, _) in self.overlay.scan(KEY, &prefix, &prefix, most)? {
-            self.overlay.delete(KEY, &key);
-        }
-        Ok(())
+        delete_epochs_before(&self.overlay, KEY, group, u64::MAX)
     }
 
     /// A handshake came through a room.

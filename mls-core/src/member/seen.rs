@@ -6,6 +6,7 @@ use super::Member;
 use super::group_record::State;
 use super::send::OWN_MESSAGE;
 use crate::limits::{EPOCHS_REMEMBERED, FORGOTTEN_PER_TICK_MAX};
+use crate::overlay::Overlay;
 use crate::store::{Space, StoreError};
 use crate::wire::{Digest, GroupId};
 
@@ -24,6 +25,27 @@ pub(super) fn group_prefix(group: &GroupId) -> Vec<u8> {
 
 pub(super) fn epoch_prefix(group: &GroupId, epoch: u64) -> Vec<u8> {
     [group_prefix(group).as_slice(), &epoch.to_be_bytes()].concat()
+}
+
+/// Entries looked at in one step.
+const STEP: usize = 4;
+
+/// Deletes what a space has of a group's epochs before this one. Seldom more than one is there.
+pub(super) fn delete_epochs_before(
+    overlay: &Overlay,
+    space: Space,
+    group: &GroupId,
+    epoch: u64,
+) -> Result<(), StoreError> {
+    let (prefix, first) = (group_prefix(group), epoch_prefix(group, epoch));
+    loop {
+        let mut page = overlay.scan(space, &prefix, &prefix, STEP)?;
+        page.retain(|(key, _)| *key < first);
+        page.iter().for_each(|(key, _)| overlay.delete(space, key));
+        if page.len() < STEP {
+            return Ok(());
+        }
+    }
 }
 
 impl Member {

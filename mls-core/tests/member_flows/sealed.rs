@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mls_core::hub::{self, Effect, Reply, SealedInput};
-use mls_core::limits::UNOPENED_PER_EPOCH_MAX;
+use mls_core::limits::{HANDSHAKES_REMEMBERED, UNOPENED_PER_EPOCH_MAX};
 use mls_core::member::{Command, Event, Input};
 use mls_core::receipt::Receipt;
 use mls_core::seal::handshake_key::{HandshakeKey, LENGTH};
-use mls_core::store::Write;
+use mls_core::store::{Store, Write};
 use mls_core::wire::refusal::Refusal;
 use mls_core::wire::{Answer, GroupId, Notice, Request};
 
@@ -336,4 +336,38 @@ fn a_handshake_before_the_welcome_that_leads_to_it_is_not_lost() {
     world.queue.push_back(notice);
     world.run();
     world.assert_agree(&group, &[0, 1, late]);
+}
+
+#[test]
+fn who_comes_back_over_many_epochs_keeps_no_key_of_handshakes_from_before() {
+    let (mut world, group) = World::group_with(&[ALICE, BOB], &[1]);
+    world.nodes[1].away = true;
+    for _ in 0..HANDSHAKES_REMEMBERED {
+        // No more than the hub takes in an hour.
+        world.now_ms += 120_000;
+        world.command(0, Command::Rotate(group.clone()));
+        world.run();
+    }
+    world.tamper = Box::new(|index, input| {
+        if let (1, Input::Answer(_, result)) = (index, input)
+            && matches!(result, Ok(Answer::Handshakes(_)))
+        {
+            *result = Err(Refusal::Gone);
+        }
+        true
+    });
+    world.nodes[1].waiting.clear();
+    world.come_back(1);
+    world.run();
+    world.pass(120);
+    world.assert_agree(&group, &[0, 1]);
+    for space in ["handshake_key", "epoch_mark"] {
+        assert_eq!(world.nodes[1].store.scan(space, &[], &[], 100).unwrap().len(), 1, "{space}");
+    }
+    let leave = world.command(1, Command::Leave(group));
+    world.run();
+    world.assert_done(1, &leave);
+    for space in ["handshake_key", "epoch_mark"] {
+        assert!(world.nodes[1].store.scan(space, &[], &[], 1).unwrap().is_empty(), "{space}");
+    }
 }
