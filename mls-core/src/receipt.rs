@@ -49,7 +49,7 @@ pub struct ReceiptTbs {
     pub previous: Digest,
     /// When the hub accepted it, in milliseconds since 1970; the engine's time on both sides.
     pub time_ms: u64,
-    /// Number of the revocation list that the hub went by; 0 while there is none.
+    /// Number of the revocation list that the hub went by. Not said yet: always 0.
     pub revocation_list: u64,
 }
 

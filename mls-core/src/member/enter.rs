@@ -160,6 +160,7 @@ impl Member {
     ) -> Result<(), StoreError> {
         let Admitted { receipt, bound, branched_from, .. } = admitted;
         self.forget_followed(id)?;
+        self.key_histories.remove(id);
         self.returned(id);
         self.settle_key(id, &loaded)?;
         self.mark_epoch(id, &loaded, &receipt)?;

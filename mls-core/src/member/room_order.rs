@@ -30,7 +30,6 @@ use self::branch::Node;
 use super::alarm::Alarm;
 use super::event::RemovedEvent;
 use super::group_record::{GroupRecord, State};
-use super::intents::Intent;
 use super::loaded::Loaded;
 use super::{Command, Event, Member, ReceivedMessage};
 use crate::bridge_group::{BridgeGroup, Order};
@@ -165,9 +164,10 @@ impl Member {
         if !waits {
             return Ok(());
         }
-        let of_group = |intent: &&Intent| intent.group() == Some(group);
-        let commands: Vec<_> =
-            self.intents.values().filter(of_group).map(|intent| intent.number).collect();
+        let of_group = self.intents.values().filter(|intent| intent.group() == Some(group));
+        // What is at the hub already needs the state no more.
+        let waiting = of_group.filter(|intent| !self.is_registering_branch(intent.number));
+        let commands: Vec<_> = waiting.map(|intent| intent.number).collect();
         commands.into_iter().try_for_each(|number| self.fail(number, why))?;
         self.fail_outgoing(group, why)
     }

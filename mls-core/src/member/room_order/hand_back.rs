@@ -183,7 +183,6 @@ impl Member {
         self.note_last_by_room(group, receipt.tbs.message_hash)?;
         let Some(loaded) = self.take_group(group)? else { return Ok(()) };
         self.mark_epoch(group, &loaded, &receipt)?;
-        self.keep_handshake_key(group, &loaded)?;
         let epoch = loaded.group.current_epoch();
         self.give_back(group, loaded);
         self.wait_for_next_room_order(group, epoch)?;
