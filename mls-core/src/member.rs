@@ -185,6 +185,8 @@ pub struct Member {
     future: future::Future,
     /// Whose devices are in which groups.
     survey: lone_devices::Survey,
+    /// Handshakes that are at the hub, of which the answer to what it is asked may not know yet.
+    wanted_seq: BTreeMap<GroupId, u64>,
     /// When each group was last asked for its newest handshakes.
     looked_ms: BTreeMap<GroupId, u64>,
     /// When what an unknown key has signed made us fetch a group's handshakes.

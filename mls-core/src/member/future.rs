@@ -243,7 +243,7 @@ impl Member {
     fn fetch_for_future(&mut self, group: &GroupId) -> Result<(), StoreError> {
         let count = self.future.get(group).map_or(0, |b| b.count);
         let next = self.record(group).map_or(0, super::group_record::GroupRecord::next_seq);
-        if self.fetched_for.get(group) == Some(&(count, next)) {
+        if self.fetched_for.get(group) == Some(&(count, next)) || self.asks_handshakes(group) {
             return Ok(());
         }
         self.fetched_for.insert(group.clone(), (count, next));

@@ -46,9 +46,9 @@ pub(super) enum Processed {
 impl Member {
     /// A handshake came, by whatever way; a gap before it is fetched.
     pub(super) fn handshake(&mut self, handshake: Handshake) -> Result<(), StoreError> {
-        let group = handshake.group.clone();
+        let (group, seq) = (handshake.group.clone(), handshake.seq);
         match self.take_handshake(handshake)? {
-            Turn::Early => self.fetch_handshakes(&group),
+            Turn::Early => self.fetch_handshakes_to(&group, seq),
             Turn::Settled => Ok(()),
         }
     }
@@ -291,7 +291,7 @@ impl Member {
 
     /// Asks for the handshakes from the next on, unless that is under way.
     pub(super) fn fetch_handshakes(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        let asking = self.is_asking(|p| matches!(p, Purpose::Handshakes(g) if g == group));
+        let asking = self.asks_handshakes(group);
         let follows = |r: &&GroupRecord| r.state == State::Live && r.broken_seq.is_none();
         let Some(record) = self.record(group).filter(follows).filter(|_| !asking) else {
             return Ok(());
@@ -299,6 +299,27 @@ impl Member {
         let fetch = FetchHandshakes { group: group.clone(), from_seq: record.next_seq() };
         self.request(Purpose::Handshakes(group.clone()), Request::FetchHandshakes(fetch))
             .map(|_| ())
+    }
+
+    /// The same for one that is there at the hub: what it was asked before, it may answer without that.
+    pub(super) fn fetch_handshakes_to(
+        &mut self,
+        group: &GroupId,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        if self.asks_handshakes(group) {
+            let wanted = self.wanted_seq.entry(group.clone()).or_default();
+            *wanted = seq.max(*wanted);
+        }
+        self.fetch_handshakes(group)
+    }
+
+    /// The hub has told what it was asked; asks once more for what came meanwhile.
+    fn fetch_what_came_since(&mut self, group: &GroupId, next: u64) -> Result<(), StoreError> {
+        match self.wanted_seq.remove(group) {
+            Some(seq) if seq >= next => self.fetch_handshakes(group),
+            _ => Ok(()),
+        }
     }
 
     /// The hub answered a FetchHandshakes.
@@ -320,7 +341,10 @@ impl Member {
                 if next(self) > answer.last_seq {
                     self.told_of_group(group)?;
                 }
-                if more { self.fetch_handshakes(group) } else { self.fetch_unopened(group) }
+                match more {
+                    true => self.fetch_handshakes(group),
+                    false => self.fetch_what_came_since(group, next(self)),
+                }
             }
             // What we need is no longer kept, but we may still have a leaf. Past messages can be
             // read with the old state until the new one comes.

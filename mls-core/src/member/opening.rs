@@ -71,6 +71,7 @@ impl Member {
             fetched_for: BTreeMap::new(),
             reading_future: BTreeMap::new(),
             log: super::log_watch::LogMemory::default(),
+            wanted_seq: BTreeMap::new(),
             looked_ms: BTreeMap::new(),
             key_histories: BTreeMap::new(),
             unsigned_ms: BTreeMap::new(),

@@ -12,7 +12,6 @@ use super::Member;
 use super::engine_storage::MemberGroup;
 use super::group_record::State;
 use super::loaded::Loaded;
-use super::requests::Purpose;
 use super::seen::{delete_epochs_before, epoch_prefix};
 use super::warning::WarningKind;
 use crate::address::ClientId;
@@ -40,8 +39,6 @@ struct EpochKey {
 pub(super) struct Unopened {
     epoch: u64,
     count: u32,
-    /// One came while the hub was being asked, whose answer may be older.
-    ask_again: Option<u64>,
 }
 
 pub(super) type UnopenedByGroup = BTreeMap<GroupId, Unopened>;
@@ -110,7 +107,7 @@ impl Member {
             },
             None if live && ahead => {
                 self.keep_early_sealed(&sealed)?;
-                self.fetch_handshakes(&group)
+                self.fetch_handshakes_to(&group, sealed.seq)
             }
             // Of before this device joined, or forgotten.
             None => Ok(()),
@@ -125,10 +122,9 @@ impl Member {
         by: Option<ClientId>,
     ) -> Result<(), StoreError> {
         let (group, epoch) = (&sealed.group, sealed.epoch);
-        let asking = self.is_asking(|p| matches!(p, Purpose::Handshakes(g) if g == group));
         let unopened = self.unopened.entry(group.clone()).or_default();
         if unopened.epoch != epoch {
-            *unopened = Unopened { epoch, ..Unopened::default() };
+            *unopened = Unopened { epoch, count: 0 };
         }
         if unopened.count >= UNOPENED_PER_EPOCH_MAX {
             return Ok(());
@@ -136,7 +132,6 @@ impl Member {
         let left_out = sealed.sealed.is_empty();
         let first = unopened.count == 0 && !left_out;
         unopened.count = unopened.count.saturating_add(1);
-        unopened.ask_again = asking.then_some(sealed.seq);
         if first {
             let by = by.map_or_else(|| "who committed it".to_owned(), |by| by.to_string());
             let text = format!(
@@ -145,14 +140,7 @@ impl Member {
             );
             self.warn(group, WarningKind::Refused, text)?;
         }
-        self.fetch_handshakes(group)
-    }
-
-    /// The hub answered for the group's handshakes, perhaps before the newest was there.
-    pub(super) fn fetch_unopened(&mut self, group: &GroupId) -> Result<(), StoreError> {
-        let next = self.record(group).map_or(u64::MAX, |record| record.next_seq());
-        let wanted = self.unopened.get_mut(group).and_then(|unopened| unopened.ask_again.take());
-        if wanted.is_some_and(|seq| seq >= next) { self.fetch_handshakes(group) } else { Ok(()) }
+        self.fetch_handshakes_to(group, sealed.seq)
     }
 }
 

@@ -260,3 +260,30 @@ fn what_waited_for_an_epoch_of_which_the_hub_says_nothing_is_told_of_after_a_day
     world.pass(2);
     assert_eq!(world.warnings(2), ["the handshakes before it did not come within a day"]);
 }
+
+#[test]
+fn a_gap_that_shows_while_the_hub_is_being_asked_is_asked_for_after_its_answer() {
+    let (mut world, group) = World::group_with(&[ALICE, BOB], &[1]);
+    let held = Rc::new(RefCell::new(None));
+    let (kept, mut lost) = (Rc::clone(&held), false);
+    world.tamper = Box::new(move |index, input| match (index, input) {
+        (1, input @ Input::Answer(_, Ok(Answer::Handshakes(_)))) if kept.borrow().is_none() => {
+            *kept.borrow_mut() = Some(input.clone());
+            false
+        }
+        (1, Input::Notice(Notice::Handshake(_))) => std::mem::replace(&mut lost, true),
+        _ => true,
+    });
+    world.give(1, Input::Connected);
+    world.run();
+    for _ in 0..2 {
+        world.command(0, Command::Rotate(group.clone()));
+        world.run();
+    }
+    assert!(world.epoch(1, &group) < world.epoch(0, &group));
+    let answer = held.take().expect("it asked");
+    world.tamper = Box::new(|_, _| true);
+    world.give(1, answer);
+    world.run();
+    assert_eq!(world.epoch(1, &group), world.epoch(0, &group));
+}
