@@ -214,6 +214,8 @@ pub const ENDED_WAIT_MS: u64 = 60 * 60 * 1000;
 pub const PAST_EPOCHS_MAX: usize = 64;
 /// Epochs whose message hashes a member remembers, to drop repeats.
 pub const EPOCHS_REMEMBERED: u64 = 64;
+/// Groups that a member is out of and still knows of; the first go.
+pub const GONE_GROUPS_MAX: usize = 1000;
 /// How often a member deletes what has expired.
 pub const HOUSEKEEPING_MS: u64 = 60_000;
 /// Forgotten message hashes that a member deletes at once.

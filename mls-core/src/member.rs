@@ -38,6 +38,7 @@ mod followed;
 mod founded;
 mod future;
 mod gaps;
+mod gone_groups;
 mod group_keys;
 mod group_record;
 mod handshake;

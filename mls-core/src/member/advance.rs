@@ -172,6 +172,7 @@ impl Member {
         self.snapshot_idle_groups()?;
         self.forget_past_epochs()?;
         self.forget_ended_groups()?;
+        self.forget_gone_groups()?;
         self.forget_room_states()?;
         self.come_back_to_hubs()?;
         self.forget_old_messages()?;

@@ -222,7 +222,7 @@ impl Member {
         Ok(())
     }
 
-    /// Forgets a record; only for a group that never came to be.
+    /// Forgets a record; only for a group that never came to be, or that this device has long been out of.
     pub(super) fn delete_record(&mut self, group: &GroupId) {
         self.groups.remove(group);
         self.overlay.delete(GROUP, &group.0);

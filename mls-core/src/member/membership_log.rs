@@ -2,7 +2,7 @@
 //!
 //! One row a commit that changed the membership or a leaf, under the commit's place in the group's
 //! order. It stays when this device leaves the group, up to [`MEMBERSHIP_LOG_KEEP_MS`] and
-//! [`MEMBERSHIP_LOG_MAX`].
+//! [`MEMBERSHIP_LOG_MAX`], and goes with the group's record ([`super::gone_groups`]).
 
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{CommitMessageDescription, NewEpoch, Roster, Sender};
@@ -10,7 +10,7 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 
 use super::Member;
 use super::epoch_change::client_at;
-use super::seen::group_prefix;
+use super::seen::{delete_epochs_before, group_prefix};
 use crate::address::ClientId;
 use crate::identity::client_id;
 use crate::limits::MEMBERSHIP_LOG_MAX;
@@ -128,6 +128,12 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    /// Deletes the log of a group.
+    pub(super) fn forget_membership(&self, group: &GroupId) -> Result<(), StoreError> {
+        // An entry's key begins with the commit's place where others have an epoch.
+        delete_epochs_before(&self.overlay, LOG, group, u64::MAX)
     }
 
     /// Takes back the entries after this place and epoch.

@@ -106,6 +106,16 @@ impl Member {
         Ok(())
     }
 
+    /// Forgets a room that this account has left, and in which no group is known.
+    pub(super) fn forget_left_room(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
+        if self.is_out_of(room) && self.group_of_room(room).is_none() {
+            let key = room.mls_encode_to_vec().map_err(|e| StoreError(e.to_string()))?;
+            self.overlay.delete(ROOM, &key);
+            self.rooms.remove(room);
+        }
+        Ok(())
+    }
+
     /// This account is in a room now.
     pub(super) fn room_joined(&mut self, room: &RoomAddress) -> Result<(), StoreError> {
         let leaving = self.rooms.get(room) == Some(&RoomState::Unwanted);

@@ -37,15 +37,29 @@ pub(super) fn delete_epochs_before(
     group: &GroupId,
     epoch: u64,
 ) -> Result<(), StoreError> {
+    delete_some_before(overlay, space, group, epoch, usize::MAX).map(drop)
+}
+
+/// The same, but no more than `most` of them by much. How many it were.
+fn delete_some_before(
+    overlay: &Overlay,
+    space: Space,
+    group: &GroupId,
+    epoch: u64,
+    most: usize,
+) -> Result<usize, StoreError> {
     let (prefix, first) = (group_prefix(group), epoch_prefix(group, epoch));
-    loop {
+    let mut deleted = 0_usize;
+    while deleted < most {
         let mut page = overlay.scan(space, &prefix, &prefix, STEP)?;
         page.retain(|(key, _)| *key < first);
         page.iter().for_each(|(key, _)| overlay.delete(space, key));
+        deleted = deleted.saturating_add(page.len());
         if page.len() < STEP {
-            return Ok(());
+            break;
         }
     }
+    Ok(deleted)
 }
 
 impl Member {
@@ -77,15 +91,10 @@ impl Member {
                 State::Gone => u64::MAX,
                 _ => record.epoch.saturating_sub(EPOCHS_REMEMBERED),
             };
-            let prefix = group_prefix(&record.group);
-            let end = epoch_prefix(&record.group, oldest);
+            let group = &record.group;
             for space in [SEEN, OWN_MESSAGE] {
-                for (key, _) in self.overlay.scan(space, &prefix, &prefix, left)? {
-                    if key < end {
-                        self.overlay.delete(space, &key);
-                        left = left.saturating_sub(1);
-                    }
-                }
+                let deleted = delete_some_before(&self.overlay, space, group, oldest, left)?;
+                left = left.saturating_sub(deleted);
             }
         }
         Ok(())

@@ -24,6 +24,7 @@ mod ending;
 mod evidence;
 mod following_by_leaf;
 mod gaps;
+mod gone_groups;
 mod handshake_keys;
 mod hub_keys;
 mod junk;
