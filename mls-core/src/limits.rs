@@ -59,6 +59,9 @@ pub const CREDENTIAL_PATIENCE_MS: u64 = 60_000;
 pub const CREDENTIAL_AGAIN_MS: u64 = DAY_MS;
 /// A device that knows that it is revoked asks again after this, for that may have been undone.
 pub const REVOKED_AGAIN_MS: u64 = 6 * 60 * 60 * 1000;
+/// A certificate that is over when it comes is asked for again at once, for it may have been on its way for long; one
+/// that is over again after this, and each time after twice as long, up to [`CREDENTIAL_AGAIN_MS`].
+pub const CREDENTIAL_ENDED_AGAIN_MS: u64 = 60_000;
 /// Devices of one user that ever got a certificate of one authority.
 pub const CERTIFIED_DEVICES_PER_USER_MAX: usize = 256;
 /// Groups that are renewed at once where a device renews its keys everywhere.

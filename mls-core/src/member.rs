@@ -63,6 +63,7 @@ mod loaded;
 mod log_watch;
 mod lone_devices;
 mod membership_log;
+mod no_certificate;
 mod one_commit;
 mod opening;
 mod other_hub;

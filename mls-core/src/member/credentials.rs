@@ -5,6 +5,8 @@
 //! not for long, and not where it is refused: a basic credential is better than none. Groups take
 //! a new credential with the next commit that this device makes in them.
 
+use std::collections::BTreeMap;
+
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::identity::CertificateChain;
 
@@ -12,14 +14,12 @@ use super::Member;
 use super::group_record::State;
 use super::key_packages::Fill;
 use super::keys::{SUITE, SignatureKey};
+use super::no_certificate::{CertificateMissing, Missing, Pause};
 use super::pinned_anchors::DomainAnchors;
 use super::requests::Purpose;
-use super::warning::WarningKind;
 use crate::authority::request_certificate;
 use crate::identity::{Certificate, CertificateError, check_chain};
-use crate::limits::{
-    CREDENTIAL_AGAIN_MS, CREDENTIAL_PATIENCE_MS, RENEWAL_SPREAD, REVOKED_AGAIN_MS,
-};
+use crate::limits::{CREDENTIAL_PATIENCE_MS, RENEWAL_SPREAD};
 use crate::policy::KEY_PACKAGE_LEFT_MS;
 use crate::store::StoreError;
 use crate::wire::issue_credential::{IssueCredential, IssuedCredential, proof_of};
@@ -29,6 +29,9 @@ use crate::wire::{Answer, GroupId, Request, RequestId};
 /// The suites whose signature schemes this device has a key of.
 pub(super) const SCHEMES: [CipherSuite; 2] = [SUITE, CipherSuite::P256_AES128];
 
+/// What is said of an authority that answers with something else.
+pub(super) const OTHER_ANSWER: &str = "the authority answered something else than a certificate";
+
 /// What is remembered in memory.
 #[derive(Default)]
 pub(super) struct Patience {
@@ -36,8 +39,12 @@ pub(super) struct Patience {
     since_ms: Option<u64>,
     /// Whether any do.
     waiting: bool,
-    /// Not asked again before this, after a refusal.
-    again_ms: u64,
+    /// Nothing is asked for, after a refusal.
+    pub(super) pause: Pause,
+    /// Keys without the certificate that was asked for, by what it was asked for.
+    pub(super) missing: BTreeMap<Purpose, Missing>,
+    /// Whether people know that certificates are over when they come.
+    pub(super) told_ended: bool,
 }
 
 impl Member {
@@ -50,7 +57,7 @@ impl Member {
         let settled = !SCHEMES.iter().any(|suite| self.is_over(self.keys.of(*suite)))
             && match self.hub()? {
                 _ if self.is_asking_home() => false,
-                _ if waited || self.patience.again_ms > self.now_ms => true,
+                _ if waited || self.patience.pause.lasts(self.now_ms) => true,
                 Some(_) => !self.is_certified_by_hub()? || SCHEMES.iter().all(certified),
                 None => false,
             };
@@ -92,7 +99,7 @@ impl Member {
 
     /// Asks for the certificates that are missing, or old.
     pub(super) fn want_credentials(&mut self) -> Result<(), StoreError> {
-        let waits = self.patience.again_ms > self.now_ms || self.is_asking_home();
+        let waits = self.patience.pause.lasts(self.now_ms) || self.is_asking_home();
         if waits || self.hub()?.is_none() || !self.is_certified_by_hub()? || !self.is_announced()? {
             return Ok(());
         }
@@ -115,7 +122,8 @@ impl Member {
 
     /// What stood in the way of a certificate may be gone.
     pub(super) fn ask_for_credentials_anew(&mut self) -> Result<(), StoreError> {
-        self.patience.again_ms = 0;
+        self.patience.pause = Pause::default();
+        self.patience.missing.clear();
         self.want_credentials()
     }
 
@@ -143,32 +151,29 @@ impl Member {
         suite: CipherSuite,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
+        let purpose = Purpose::Credential(suite.into());
         let ended = self.has_ended(&result);
+        if ended && self.is_first_to_end(&purpose) {
+            self.want_credentials()?;
+            return self.lose_patience();
+        }
         let taken = match result {
-            Ok(Answer::Credential(issued)) => self.take_credential(suite, issued)?,
-            Ok(_) => Err("the authority answered something else than a certificate".to_owned()),
-            Err(refusal) => Err(refusal.to_string()),
+            _ if ended => Err(CertificateMissing::Ended),
+            Ok(Answer::Credential(issued)) => {
+                self.take_credential(suite, issued)?.map_err(CertificateMissing::Refused)
+            }
+            Ok(_) => Err(CertificateMissing::Refused(OTHER_ANSWER.to_owned())),
+            Err(refusal) => Err(CertificateMissing::Refused(refusal.to_string())),
         };
         match taken {
-            // The command that wants it brings it into all groups itself, a few at a time.
-            Ok(()) if self.is_renewing_everywhere() => {}
-            Ok(()) => self.renew_everywhere()?,
-            // The answer was on its way for longer than that.
-            Err(_) if ended => self.want_credentials()?,
-            Err(why) => {
-                let known = self.is_known_revoked()?;
-                let wait_ms = if known { REVOKED_AGAIN_MS } else { CREDENTIAL_AGAIN_MS };
-                self.patience.again_ms = self.now_ms.saturating_add(wait_ms);
-                if self.is_over(self.keys.of(suite)) {
-                    self.keys.uncertify(&self.overlay, suite)?;
-                    self.engine = self.engine_of(SUITE);
-                }
-                if !known {
-                    let text =
-                        format!("this device gets no certificate of its domain's authority: {why}");
-                    self.warn(&GroupId::none(), WarningKind::NoCertificate, text)?;
+            Ok(()) => {
+                self.certificate_came(&purpose);
+                // The command that wants it brings it into all groups itself, a few at a time.
+                if !self.is_renewing_everywhere() {
+                    self.renew_everywhere()?;
                 }
             }
+            Err(why) => self.own_certificate_missing(suite, &why)?,
         }
         self.lose_patience()
     }

@@ -11,10 +11,12 @@ use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::{CipherSuite, SignaturePublicKey};
 
 use super::commit::Changes;
+use super::credentials::OTHER_ANSWER;
 use super::group_record::GroupRecord;
 use super::intents::{Intent, Step};
 use super::keys::SignatureKey;
 use super::loaded::Loaded;
+use super::no_certificate::CertificateMissing;
 use super::one_commit::Plan;
 use super::requests::Purpose;
 use super::warning::WarningKind;
@@ -147,6 +149,7 @@ impl Member {
     pub(super) fn forget_keys(&mut self, group: &GroupId) {
         self.overlay.delete(GROUP_KEYS, &group.0);
         self.forget_group_anchors(group);
+        self.patience.missing.remove(&Purpose::GroupCredential(group.clone()));
         self.forget_requests(
             |purpose| matches!(purpose, Purpose::GroupCredential(of) if of == group),
         );
@@ -202,7 +205,7 @@ impl Member {
             let (Some(current), Some(record)) = (keys.current, self.record(&group)) else {
                 continue;
             };
-            if self.is_fresh(&current)? {
+            if self.is_fresh(&current)? || self.is_certificate_paused(&purpose) {
                 continue;
             }
             let suite = CipherSuite::from(record.suite);
@@ -219,20 +222,32 @@ impl Member {
         group: &GroupId,
         result: Result<Answer, Refusal>,
     ) -> Result<(), StoreError> {
-        if self.has_ended(&result) {
-            // The answer was on its way for longer than that: it is asked for again.
+        let purpose = Purpose::GroupCredential(group.clone());
+        let ended = self.has_ended(&result);
+        if ended && self.is_first_to_end(&purpose) {
             self.touched.insert(group.clone());
             return self.renew_group_credentials();
         }
-        let why = match result {
+        let missing = match result {
+            _ if ended => CertificateMissing::Ended,
             Ok(Answer::Credential(issued)) => match self.take_group_credential(group, &issued)? {
-                Ok(()) => return self.group_credential_came(group),
-                Err(why) => why,
+                Ok(()) => return self.group_credential_came(group, &purpose),
+                Err(why) => CertificateMissing::Refused(why),
             },
-            Ok(_) => "the authority answered something else than a certificate".to_owned(),
-            Err(refusal) => refusal.to_string(),
+            Ok(_) => CertificateMissing::Refused(OTHER_ANSWER.to_owned()),
+            Err(refusal) => CertificateMissing::Refused(refusal.to_string()),
         };
-        let why = format!("no certificate for this group's key: {why}");
+        self.group_gets_none(group, &missing)
+    }
+
+    /// The authority gives no certificate for a key of a group: what waits for it fails, or goes on without.
+    fn group_gets_none(
+        &mut self,
+        group: &GroupId,
+        missing: &CertificateMissing,
+    ) -> Result<(), StoreError> {
+        let is_news = self.group_certificate_missing(group, missing)?;
+        let why = format!("no certificate for this group's key: {missing}");
         let changes = |i: &&Intent| matches!(&i.command, Command::ChangeKey(g) if g == group);
         self.touched.insert(group.clone());
         self.drop_ended_certificate(group)?;
@@ -241,7 +256,7 @@ impl Member {
         }
         match self.intents.values().find(changes).map(|intent| intent.number) {
             Some(number) => self.fail(number, why),
-            None if self.is_known_revoked()? => Ok(()),
+            None if !is_news => Ok(()),
             None => self.warn(group, WarningKind::NoCertificate, why),
         }
     }
@@ -258,7 +273,12 @@ impl Member {
     }
 
     /// One in the leaf is to be seen by others soon; one that is to come waits for its commit.
-    fn group_credential_came(&mut self, group: &GroupId) -> Result<(), StoreError> {
+    fn group_credential_came(
+        &mut self,
+        group: &GroupId,
+        purpose: &Purpose,
+    ) -> Result<(), StoreError> {
+        self.certificate_came(purpose);
         self.touched.insert(group.clone());
         if self.group_keys(group)?.next.is_some() { Ok(()) } else { self.renew_soon(group) }
     }

@@ -39,6 +39,7 @@ mod membership;
 mod membership_log;
 mod network;
 mod new_root;
+mod no_certificate;
 mod operations;
 mod other_hub;
 mod overtaken;
