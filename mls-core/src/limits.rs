@@ -31,6 +31,11 @@ pub const NAME_BYTES_MAX: usize = 1024;
 pub const KEY_PACKAGES_PER_PUBLISH_MAX: usize = 64;
 /// One encoded key package.
 pub const KEY_PACKAGE_BYTES_MAX: usize = 16 * 1024;
+/// Private parts of key packages that a device keeps: where it has so many, it makes no one-time packages until some of
+/// them have ended.
+pub const KEY_PACKAGES_KEPT_MAX: usize = 10_000;
+/// Private parts that are looked at, at once, for those that have ended.
+pub const KEY_PACKAGES_SWEPT_AT_ONCE: usize = 1024;
 /// Devices of one user that a claim considers.
 pub const DEVICES_PER_USER_MAX: usize = 32;
 /// Users in one claim.

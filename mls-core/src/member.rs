@@ -50,6 +50,7 @@ mod intents;
 mod invite;
 mod join;
 mod kept_evidence;
+mod kept_packages;
 mod key_history;
 mod key_packages;
 mod keys;
@@ -202,6 +203,7 @@ pub struct Member {
     doubts: welcome::Doubts,
     checkpoints: checkpoints::Checkpoints,
     patience: credentials::Patience,
+    kept_packages: kept_packages::KeptPackages,
     /// Since when each group is waited for that is renewed with all others.
     renewing_since: BTreeMap<GroupId, u64>,
     revocations: revocations::KnownRevocations,

@@ -1,16 +1,15 @@
 //! The pools of key packages, one a suite: one-time packages and one last resort, where our network
 //! keeps them (RFC 9420 16.8 for why there is a last resort).
 //!
-//! Private parts stay here until the package is used or has expired. A last-resort package is
-//! replaced when it was used, or is 30 days old. One-time packages are replaced as they are used, and
-//! where the hub keeps them, which lets the oldest go for new ones, all of them after 30 days. A
-//! homeserver gives none back: there unused ones end with their lifetime.
+//! Private parts stay here until the package is used or has expired ([`super::kept_packages`] has their
+//! bound). A last-resort package is replaced when it was used, or is 30 days old. One-time packages are
+//! replaced as they are used, and where the hub keeps them, which lets the oldest go for new ones, all of
+//! them after 30 days. A homeserver gives none back: there unused ones end with their lifetime.
 
 use mls_rs::extension::recommended::LastResortKeyPackageExt;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use mls_rs_core::crypto::CipherSuite;
 use mls_rs_core::extension::ExtensionList;
-use mls_rs_core::key_package::KeyPackageData;
 
 use super::engine_storage::{KEY_PACKAGE, MemberClient};
 use super::intents::{Intent, Stage, Step};
@@ -19,7 +18,7 @@ use super::warning::WarningKind;
 use super::{Command, Event, KeyPackageUpload, Member, Output, engine_fault};
 use crate::address::Network;
 use crate::engine::{cipher_suite, sha256_parts};
-use crate::limits::{DAY_MS, KEY_PACKAGES_PER_PUBLISH_MAX};
+use crate::limits::KEY_PACKAGES_PER_PUBLISH_MAX;
 use crate::overlay::decode;
 use crate::policy::{CIPHER_SUITES, KEY_PACKAGE_ROTATE_MS, key_package_pool};
 use crate::store::{Space, StoreError};
@@ -30,8 +29,6 @@ const POOL: Space = "key_package_pool";
 const ANNOUNCED: Space = "announced_device";
 /// Uploads that are not confirmed.
 pub(super) const UPLOAD: Space = "key_package_upload";
-/// Private parts looked at in one sweep.
-const SWEEP_MAX: usize = 4096;
 
 /// What we know of our pool.
 #[derive(Clone, Debug, Default, MlsSize, MlsEncode, MlsDecode)]
@@ -48,7 +45,7 @@ pub(super) struct Pool {
     /// When all one-time packages were last replaced.
     one_time_ms: u64,
     /// When private parts, of all suites, were last looked through; kept with the first suite.
-    swept_ms: u64,
+    pub(super) swept_ms: u64,
 }
 
 /// When a pool is filled.
@@ -114,14 +111,17 @@ impl Member {
         if pool.uploading > 0 {
             return Ok(());
         }
-        let is_old = |made_ms| self.now_ms.saturating_sub(made_ms) >= KEY_PACKAGE_ROTATE_MS;
+        let now_ms = self.now_ms;
+        let is_old = |made_ms| now_ms.saturating_sub(made_ms) >= KEY_PACKAGE_ROTATE_MS;
         let replaced = self.client.network() == Network::Xmpp && is_old(pool.one_time_ms);
         let mut missing = match pool.left < below {
             _ if replaced => size,
             true => size.saturating_sub(pool.left),
             false => 0,
         };
-        if replaced {
+        if missing > 0 && !self.has_place_for_packages()? {
+            missing = 0;
+        } else if replaced {
             pool.one_time_ms = self.now_ms;
         }
         let mut stale = pool.last_resort.is_empty() || is_old(pool.last_resort_ms);
@@ -343,25 +343,6 @@ impl Member {
             self.overlay.delete(KEY_PACKAGE, reference);
         }
         self.key_packages_used(suite, references)
-    }
-
-    /// Once a day: deletes private parts that have expired, and rotates the last resort.
-    pub(super) fn sweep_key_packages(&mut self) -> Result<(), StoreError> {
-        let mut pool = self.pool(SUITE)?;
-        if pool.swept_ms.saturating_add(DAY_MS) > self.now_ms {
-            return Ok(());
-        }
-        pool.swept_ms = self.now_ms;
-        self.write_pool(SUITE, &pool)?;
-        let expired_s = self.now_ms.saturating_sub(DAY_MS) / 1000;
-        for (key, value) in self.overlay.scan(KEY_PACKAGE, &[], &[], SWEEP_MAX)? {
-            if decode::<KeyPackageData>(KEY_PACKAGE, &value)?.expiration < expired_s {
-                self.overlay.delete(KEY_PACKAGE, &key);
-            }
-        }
-        let published = !pool.last_resort.is_empty();
-        self.drop_stale_uploads()?;
-        if published { self.fill_pools(Fill::BelowHalf) } else { Ok(()) }
     }
 
     /// Uploads that are not confirmed, by suite: their ids hang on keys, and the order in which they go should not.

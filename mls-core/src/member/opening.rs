@@ -8,7 +8,8 @@ use super::engine_storage::{PACKAGE_LIFETIME, Slot};
 use super::keys::{SUITE, SignatureKeys};
 use super::{
     Member, checkpoints, credentials, engine_storage, future, gaps, group_record, intents,
-    lone_devices, own_identity, requests, revocations, rooms, send, unheard, welcome,
+    kept_packages, lone_devices, own_identity, requests, revocations, rooms, send, unheard,
+    welcome,
 };
 use crate::address::ClientId;
 use crate::crypto::Crypto;
@@ -46,6 +47,7 @@ impl Member {
             doubts: welcome::Doubts::default(),
             checkpoints: checkpoints::Checkpoints::default(),
             patience: credentials::Patience::default(),
+            kept_packages: kept_packages::KeptPackages::default(),
             renewing_since: BTreeMap::new(),
             survey: lone_devices::Survey::default(),
             revocations: revocations::open(&overlay)?,

@@ -52,7 +52,8 @@ pub enum WarningKind {
     CountsAgain = 14u8,
     /// This device gets no certificate.
     NoCertificate = 15u8,
-    /// Key packages that were replaced stay at the homeserver.
+    /// Key packages that were replaced stay at the homeserver, or the private parts of so many stay here that no more are
+    /// made.
     KeyPackagesStay = 16u8,
     /// The hub says that something went wrong in a group: a room is gone, messages are not carried, or somebody
     /// cannot process a handshake.

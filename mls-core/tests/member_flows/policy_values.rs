@@ -4,11 +4,16 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use mls_core::limits::{EXPORT_BYTES_MAX, FUTURE_MESSAGES_MAX};
-use mls_core::member::{Command, Event, ExportError, Input, ReceivedMessage};
-use mls_core::policy::{
-    BUSY_TREE_UPDATE_MS, LEAF_UPDATE_MESSAGES, LEAF_UPDATE_MS, PATHLESS_UPDATE_MS,
+use mls_core::limits::{
+    DAY_MS, EXPORT_BYTES_MAX, FUTURE_MESSAGES_MAX, KEY_PACKAGES_KEPT_MAX,
+    KEY_PACKAGES_SWEPT_AT_ONCE,
 };
+use mls_core::member::{Command, Event, ExportError, Input, ReceivedMessage, WarningKind};
+use mls_core::policy::{
+    BUSY_TREE_UPDATE_MS, KEY_PACKAGE_LIFETIME_S, LEAF_UPDATE_MESSAGES, LEAF_UPDATE_MS,
+    PATHLESS_UPDATE_MS,
+};
+use mls_core::store::{Store, Write};
 use mls_core::wire::{Answer, GroupId, Notice};
 
 use crate::network::World;
@@ -114,4 +119,82 @@ fn members_export_the_same_secret_for_one_label_and_context_up_to_a_length() {
     }
     let refused = export(&mut world, 0, "call", "video", EXPORT_BYTES_MAX + 1);
     assert!(matches!(refused, Err(ExportError::TooLong)));
+}
+
+/// References of the key packages whose private parts a device keeps.
+fn private_parts(world: &World, index: usize) -> Vec<Vec<u8>> {
+    let rows = world.nodes[index].store.scan("key_package", &[], &[], usize::MAX).unwrap();
+    rows.into_iter().map(|(reference, _)| reference).collect()
+}
+
+/// A device gets so many more private parts, copies of one, as if it had made them; their references begin with a byte.
+fn make_private_parts(world: &World, index: usize, of: &[u8], count: usize, first: u8) {
+    let store = &world.nodes[index].store;
+    let value = store.get("key_package", of).unwrap().unwrap();
+    let copy = |number: usize| {
+        let key = [&[first; 28], &u32::try_from(number).unwrap().to_be_bytes()[..]].concat();
+        Write::Put { space: "key_package", key, value: value.clone() }
+    };
+    store.apply(&(0..count).map(copy).collect::<Vec<_>>());
+}
+
+/// The homeserver says that all one-time packages were claimed.
+fn all_claimed(world: &mut World, index: usize) {
+    world.nodes[index].one_time.clear();
+    world.give(index, Input::KeyPackagesLeft { suite: 1, count: 0 });
+    world.run();
+}
+
+#[test]
+fn whoever_claims_all_key_packages_again_and_again_does_not_fill_the_store() {
+    let mut world = World::new(&[ALICE]);
+    let one = private_parts(&world, 0).remove(0);
+    make_private_parts(&world, 0, &one, KEY_PACKAGES_KEPT_MAX, 0xff);
+    let before = private_parts(&world, 0).len();
+    let told = |world: &World| {
+        world.count(0, |event| match event {
+            Event::Warning(warning) => warning.kind == WarningKind::KeyPackagesStay,
+            _ => false,
+        })
+    };
+    for _ in 0..3 {
+        all_claimed(&mut world, 0);
+        assert_eq!((private_parts(&world, 0).len(), told(&world)), (before, 1));
+    }
+    // The last resort is there, and goes with its age.
+    assert!(world.nodes[0].last_resort.contains_key(&1));
+    // When some have ended, others are made.
+    world.now_ms += KEY_PACKAGE_LIFETIME_S * 1000 + 2 * DAY_MS;
+    for _ in 0..20 {
+        wait(&mut world, 60_000);
+    }
+    assert!(!world.nodes[0].one_time[&1].is_empty());
+    assert!(private_parts(&world, 0).len() < 500, "{}", private_parts(&world, 0).len());
+}
+
+#[test]
+fn private_parts_that_have_ended_go_a_slice_at_a_time_also_behind_many_that_have_not() {
+    let mut world = World::new(&[ALICE]);
+    let old = private_parts(&world, 0);
+    make_private_parts(&world, 0, &old[0], 3 * KEY_PACKAGES_SWEPT_AT_ONCE, 0xff);
+    world.now_ms += KEY_PACKAGE_LIFETIME_S * 1000 / 2;
+    all_claimed(&mut world, 0);
+    let young = private_parts(&world, 0).into_iter().find(|one| !old.contains(one)).unwrap();
+    make_private_parts(&world, 0, &young, 5 * KEY_PACKAGES_SWEPT_AT_ONCE, 0);
+    world.now_ms += KEY_PACKAGE_LIFETIME_S * 1000 / 2 + 2 * DAY_MS;
+    let count = |world: &World, first: u8| {
+        let of = |key: &&Vec<u8>| key[..28] == [first; 28];
+        private_parts(world, 0).iter().filter(of).count()
+    };
+    for _ in 0..10 {
+        // A bot that runs for a moment only goes on where it was.
+        world.restart(0);
+        world.now_ms += 60_000;
+        let before = count(&world, 0xff);
+        world.give(0, Input::Tick);
+        world.run();
+        assert!(before - count(&world, 0xff) <= KEY_PACKAGES_SWEPT_AT_ONCE);
+    }
+    assert_eq!(count(&world, 0xff), 0);
+    assert_eq!(count(&world, 0), 5 * KEY_PACKAGES_SWEPT_AT_ONCE);
 }
