@@ -319,6 +319,10 @@ pub const DROPPED_NOTICE_MS: u64 = 60_000;
 pub const SWEEP_ENTRIES_MAX: usize = 10_000;
 /// Devices that are told of one device's asking to be added.
 pub const ASK_NOTICES_MAX: usize = 200;
+/// Devices of its members that a device remembers to have shown as waiting for one group.
+pub const WAITING_DEVICES_PER_GROUP_MAX: usize = 100;
+/// After this a device that still waits is shown again, if it asks again.
+pub const WAITING_DEVICE_KEEP_MS: u64 = 7 * DAY_MS;
 /// Accounts that wait to be let into one group.
 pub const KNOCKS_PER_GROUP_MAX: usize = 100;
 /// Groups that one account waits to be let into.

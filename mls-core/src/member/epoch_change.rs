@@ -73,6 +73,7 @@ impl Member {
         self.give_back(&group, loaded);
         if let Some(event) = event {
             self.emit(Event::Epoch(event.clone()))?;
+            self.devices_wait_no_more(&group, &event.added);
             self.tell_of_revoked(&group, &revoked)?;
             self.look_at_changed_identities(&event)?;
         }

@@ -273,11 +273,12 @@ impl Member {
         Ok(())
     }
 
-    /// Deletes what could read or send in a group.
+    /// Deletes what could read or send in a group, and what is kept for its members.
     pub(super) fn delete_secrets(&mut self, group: &GroupId) -> Result<(), StoreError> {
         self.loaded.remove(group);
         self.gaps.forget_group(group);
         self.forget_previous(group);
+        self.forget_waiting_devices(group)?;
         self.forget_room_order(group)?;
         self.forget_past_room_order(group);
         self.forget_ratchet(group);

@@ -1,11 +1,14 @@
-//! Somebody who is in no group asks to be let in.
+//! Somebody who is in no group, or a new device of somebody who is, asks to be let in.
 
 use mls_core::address::{RoomAddress, UserId};
-use mls_core::limits::{KNOCK_KEEP_MS, KNOCKS_PER_GROUP_MAX};
-use mls_core::member::{Command, Event, Input, KnockDeniedEvent, KnockedEvent};
-use mls_core::store::Store;
-use mls_core::wire::Notice;
+use mls_core::limits::{
+    KNOCK_KEEP_MS, KNOCKS_PER_GROUP_MAX, WAITING_DEVICE_KEEP_MS, WAITING_DEVICES_PER_GROUP_MAX,
+};
+use mls_core::member::{Command, DeviceWaiting, Event, Input, KnockDeniedEvent, KnockedEvent};
+use mls_core::store::{Store, Write};
+use mls_core::wire::device_waiting;
 use mls_core::wire::knock::{DenyKnock, Knocked};
+use mls_core::wire::{GroupId, Notice};
 
 use crate::network::{Restarts, World};
 use crate::story::{ALICE, BOB, JULIET, ROMEO};
@@ -88,4 +91,92 @@ fn a_hub_that_makes_up_knocks_fills_neither_the_screen_nor_the_store_for_ever() 
     knock(&mut world, KNOCKS_PER_GROUP_MAX + 5);
     assert_eq!(knocks(&world, 0).len(), KNOCKS_PER_GROUP_MAX + 1);
     assert_eq!(world.nodes[0].store.scan("shown_knock", &[], &[], 1000).unwrap().len(), 1);
+}
+
+/// The hub says to node 0 that a device waits.
+fn device_waits(world: &mut World, group: &GroupId, account: &str, device: &str) {
+    let client = UserId::from_human(account).unwrap().device(device).unwrap();
+    let waiting = device_waiting::DeviceWaiting { group: group.clone(), client };
+    world.give(0, Input::Notice(Notice::DeviceWaiting(waiting)));
+    world.run();
+}
+
+fn shown(world: &World) -> Vec<DeviceWaiting> {
+    let waits = |event: &Event| match event {
+        Event::DeviceWaiting(waiting) => Some(waiting.clone()),
+        _ => None,
+    };
+    world.nodes[0].events.iter().filter_map(waits).collect()
+}
+
+fn shown_rows(world: &World) -> usize {
+    world.nodes[0].store.scan("shown_device", &[], &[], 1000).unwrap().len()
+}
+
+#[test]
+fn a_hub_that_makes_up_waiting_devices_fills_neither_the_screen_nor_the_store_for_ever() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    for number in 0..WAITING_DEVICES_PER_GROUP_MAX + 5 {
+        let device = format!("NEW{number}");
+        device_waits(&mut world, &group, BOB.0, &device);
+        device_waits(&mut world, &group, BOB.0, &device);
+        // Of nobody who is in the group.
+        device_waits(&mut world, &group, &format!("@nobody{number}:a.org"), "PHONE");
+    }
+    assert_eq!(shown(&world).len(), WAITING_DEVICES_PER_GROUP_MAX);
+    assert_eq!(shown_rows(&world), WAITING_DEVICES_PER_GROUP_MAX);
+    world.now_ms += WAITING_DEVICE_KEEP_MS;
+    device_waits(&mut world, &group, BOB.0, "NEW0");
+    assert_eq!(shown(&world).len(), WAITING_DEVICES_PER_GROUP_MAX + 1);
+    assert_eq!(shown_rows(&world), 1);
+}
+
+#[test]
+fn what_was_shown_of_waiting_devices_before_times_were_kept_is_forgotten() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    let client = world.user(1).device("OLD").unwrap();
+    let key = [group.0.as_slice(), client.as_str().as_bytes()].concat();
+    let value = Vec::new().into();
+    world.nodes[0].store.apply(&[Write::Put { space: "shown_device", key, value }]);
+    device_waits(&mut world, &group, BOB.0, "NEW");
+    assert_eq!(shown_rows(&world), 1);
+}
+
+#[test]
+fn a_device_that_waits_again_after_it_was_removed_is_shown_again() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    let laptop = world.add(BOB.0, "LAPTOP");
+    world.run();
+    let expected =
+        DeviceWaiting { group: group.clone(), client: world.nodes[laptop].client.clone() };
+    assert_eq!(shown(&world), std::slice::from_ref(&expected));
+    let bob = world.user(1);
+    let invite = world.invite(0, &group, vec![bob.clone()]);
+    world.run();
+    world.assert_done(0, &invite);
+    world.assert_agree(&group, &[0, 1, laptop]);
+    assert_eq!(shown_rows(&world), 0);
+    // Bob comes again, and his laptop has no key package for that.
+    world.remove(0, &group, 1);
+    world.run();
+    world.nodes[laptop].one_time.clear();
+    world.nodes[laptop].last_resort.clear();
+    let invite = world.invite(0, &group, vec![bob]);
+    world.run();
+    world.assert_done(0, &invite);
+    world.assert_agree(&group, &[0, 1]);
+    device_waits(&mut world, &group, BOB.0, "LAPTOP");
+    assert_eq!(shown(&world), [expected.clone(), expected]);
+}
+
+#[test]
+fn what_was_shown_of_waiting_devices_goes_with_the_group() {
+    let (mut world, group) = World::group(&[ALICE, BOB]);
+    device_waits(&mut world, &group, BOB.0, "NEW");
+    assert_eq!(shown_rows(&world), 1);
+    let leave = world.command(0, Command::Leave(group));
+    world.run();
+    world.pass(60);
+    world.assert_done(0, &leave);
+    assert_eq!(shown_rows(&world), 0);
 }

@@ -175,6 +175,7 @@ impl Member {
             };
             self.log_entry(group, &entry)?;
             self.emit(Event::Epoch(event.clone()))?;
+            self.devices_wait_no_more(group, &event.added);
             self.look_at_changed_identities(event)?;
         }
         Ok(())
