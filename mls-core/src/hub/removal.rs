@@ -45,8 +45,10 @@ impl Turn<'_> {
         }
         if let Some(successor) = &mut record.successor {
             // An ended group takes no handshake: who leaves it now leaves the one that follows.
+            let before = successor.left.len();
+            gone.retain(|user| !successor.left.contains(user));
             successor.left.extend(gone);
-            return record.write(self.store);
+            return if successor.left.len() == before { Ok(()) } else { record.write(self.store) };
         }
         self.propose_removal_where(record, |client| gone.contains(&client.user()), gone.is_empty())
     }

@@ -10,10 +10,12 @@ use mls_core::limits::DAY_MS;
 use mls_core::member::{
     Command, Event, Input, MembersCommand, ProposeCommand, ReInitCommand, SettingsCommand, Wish,
 };
-use mls_core::wire::{Answer, GroupId, Notice};
+use mls_core::store::{Store, Write};
+use mls_core::wire::leave_room::LeaveRoom;
+use mls_core::wire::{Answer, GroupId, Notice, Request};
 
 use crate::network::World;
-use crate::story::{ALICE, BOB, JULIET};
+use crate::story::{ALICE, BOB, JULIET, four};
 
 impl World {
     fn put_out(&mut self, index: usize, group: &GroupId) {
@@ -215,4 +217,33 @@ fn a_commit_that_meets_a_new_start_warns_nobody() {
     world.run();
     world.pass(60);
     assert_eq!(world.warnings(1), Vec::<String>::new());
+}
+
+#[test]
+fn whoever_leaves_an_ended_group_again_and_again_does_not_fill_the_hubs_record() {
+    let (mut world, group) = four();
+    let reinit = ReInitCommand { group: group.clone(), suite: 1, settings: Default::default() };
+    world.command(0, Command::ReInit(reinit));
+    let registers = |request: &Request| matches!(request, Request::RegisterSuccessor(_));
+    while !world.queue.iter().any(|task| task.asks(registers)) {
+        assert!(world.step(), "the group did not end");
+    }
+    // What follows is never registered.
+    world.queue.retain(|task| !task.asks(registers));
+    world.nodes[0].away = true;
+    world.run();
+    let record = |world: &World| {
+        world.hub_store.get("group_record", &group.0).unwrap().map(|value| value.len())
+    };
+    let mut sizes = Vec::new();
+    for times in 0..3 {
+        let leave = Request::LeaveRoom(LeaveRoom { group: group.clone() });
+        world.hub_writes.clear();
+        world.ask(3, format!("leave{times}"), leave);
+        world.run();
+        sizes.push(record(&world));
+    }
+    let written = |write: &Write| matches!(write, Write::Put { space: "group_record", .. });
+    assert!(!world.hub_writes.iter().any(written), "nothing has changed");
+    assert_eq!(sizes, [sizes[0]; 3]);
 }
