@@ -168,6 +168,9 @@ pub const COMMIT_ATTEMPTS_MAX: u32 = 10;
 pub const COMMIT_RETRY_MS: u64 = 2_000;
 /// A request without an answer is sent again after this.
 pub const REQUEST_RETRY_MS: u64 = 15_000;
+/// A request that was refused for now is sent again after this at the latest, however long the refusal says. No wait that
+/// a hub names is longer than some minutes.
+pub const RETRY_AFTER_MAX_MS: u64 = 60 * 60 * 1000;
 /// After so many application messages, a member's next tick writes a snapshot of their group.
 pub const MESSAGES_PER_SNAPSHOT: u32 = 64;
 /// After so many, the message itself does.

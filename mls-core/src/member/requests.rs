@@ -12,7 +12,7 @@ use super::other_hub::OtherHub;
 use super::{Member, Output};
 use crate::address::RoomAddress;
 use crate::engine::sha256_parts;
-use crate::limits::REQUEST_RETRY_MS;
+use crate::limits::{REQUEST_RETRY_MS, RETRY_AFTER_MAX_MS};
 use crate::overlay::{Overlay, decode};
 use crate::service::Service;
 use crate::store::{Space, StoreError};
@@ -288,7 +288,9 @@ impl Member {
         }
         let Some(in_flight) = self.requests.get_mut(id) else { return Ok(()) };
         if let Err(Refusal::RateLimited(wait_ms) | Refusal::Unavailable(wait_ms)) = &result {
-            in_flight.next_ms = self.now_ms.saturating_add((*wait_ms).max(WAIT_MIN_MS));
+            // Whoever stands between can say that, and as long as it likes.
+            let wait_ms = (*wait_ms).clamp(WAIT_MIN_MS, RETRY_AFTER_MAX_MS);
+            in_flight.next_ms = self.now_ms.saturating_add(wait_ms);
             return Ok(());
         }
         let elsewhere = matches!(in_flight.purpose, Purpose::OtherHub(_));

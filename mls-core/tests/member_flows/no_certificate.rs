@@ -1,11 +1,12 @@
-//! Certificates that do not come: refused, or over when they do.
+//! Certificates that do not come: refused, put off, or over when they do.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use mls_core::hub;
 use mls_core::identity::Standing;
-use mls_core::limits::DAY_MS;
+use mls_core::limits::{DAY_MS, RETRY_AFTER_MAX_MS};
 use mls_core::member::{Command, Event, Input, WarningKind};
 use mls_core::policy::{CREDENTIAL_LIFETIME_MS, CREDENTIAL_RENEW_MS};
 use mls_core::wire::issue_credential::IssuedCredential;
@@ -161,4 +162,31 @@ fn a_groups_own_key_that_is_refused_a_certificate_is_asked_for_once_a_day_and_to
     let standing = members.into_iter().find(|member| member.client == bob).unwrap().standing;
     let fresh_s = (world.now_ms + CREDENTIAL_LIFETIME_MS - DAY_MS) / 1000;
     assert!(matches!(standing, Standing::Vouched { until_s } if until_s > fresh_s), "{standing:?}");
+}
+
+#[test]
+fn a_request_that_is_refused_for_ten_years_or_for_ever_is_repeated_after_an_hour() {
+    for wait_ms in [10 * 365 * DAY_MS, u64::MAX] {
+        let mut world = World::new(&[JULIET]);
+        let mut refused = BTreeSet::new();
+        world.tamper = Box::new(move |_, input| {
+            if let Input::Answer(id, result @ Ok(Answer::Credential(_))) = input
+                && refused.insert(id.clone())
+            {
+                *result = Err(Refusal::Unavailable(wait_ms));
+            }
+            true
+        });
+        world.hub_inputs.clear();
+        let romeo = world.add(ROMEO.0, ROMEO.1);
+        world.run();
+        assert_eq!(asked(&world, romeo), 2);
+        world.now_ms += RETRY_AFTER_MAX_MS - 2000;
+        world.give(romeo, Input::Tick);
+        world.run();
+        assert_eq!(asked(&world, romeo), 2, "{wait_ms}");
+        world.pass(2);
+        assert_eq!(asked(&world, romeo), 4, "{wait_ms}");
+        assert_eq!(world.warnings(romeo), Vec::<String>::new());
+    }
 }
