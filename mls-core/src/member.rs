@@ -34,6 +34,7 @@ mod event;
 mod events;
 mod exporter;
 mod external_commit;
+mod fetch_handshakes;
 mod followed;
 mod founded;
 mod future;
