@@ -104,6 +104,11 @@ impl Turn<'_> {
         Ok(bytes)
     }
 
+    /// Whether a blob is kept.
+    pub(super) fn has_blob(&self, hash: &Digest) -> Result<bool, StoreError> {
+        Ok(self.blob(hash)?.is_some())
+    }
+
     /// The bytes of a blob.
     pub(super) fn blob_bytes(&self, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(record) = self.blob(hash)? else { return Ok(None) };

@@ -96,16 +96,17 @@ impl Turn<'_> {
         waiting: &WaitingWelcome,
         room: usize,
     ) -> Result<Option<Welcome>, StoreError> {
-        let Some(tree) = self.blob_bytes(&waiting.tree.hash)? else { return Ok(None) };
-        let Some(welcome) = self.blob_bytes(&waiting.welcome.hash)? else { return Ok(None) };
         let beside = waiting.resumes.as_ref().map_or(0, MlsSize::mls_encoded_len);
         let room = room.saturating_sub(waiting.receipt.len()).saturating_sub(beside);
-        let (tree, welcome) = match (tree.len(), welcome.len()) {
-            (t, w) if t + w <= room => (Part::Inline(tree), Part::Inline(welcome)),
-            (t, w) if t >= w && w <= room => (Part::Blob(waiting.tree), Part::Inline(welcome)),
-            (t, w) if w > t && t <= room => (Part::Inline(tree), Part::Blob(waiting.welcome)),
-            _ => (Part::Blob(waiting.tree), Part::Blob(waiting.welcome)),
+        let size = |blob: &BlobRef| usize::try_from(blob.size).unwrap_or(usize::MAX);
+        let (tree_inline, welcome_inline) = match (size(&waiting.tree), size(&waiting.welcome)) {
+            (t, w) if t.saturating_add(w) <= room => (true, true),
+            (t, w) if t >= w => (false, w <= room),
+            (t, _) => (t <= room, false),
         };
+        let Some(tree) = self.outgoing_part(waiting.tree, tree_inline)? else { return Ok(None) };
+        let welcome = self.outgoing_part(waiting.welcome, welcome_inline)?;
+        let Some(welcome) = welcome else { return Ok(None) };
         Ok(Some(Welcome {
             id: waiting.id,
             client: waiting.client.clone(),
@@ -116,6 +117,14 @@ impl Turn<'_> {
             tree,
             welcome,
         }))
+    }
+
+    /// A blob as it travels; nothing if it is no longer kept.
+    fn outgoing_part(&self, blob: BlobRef, inline: bool) -> Result<Option<Part>, StoreError> {
+        match inline {
+            true => Ok(self.blob_bytes(&blob.hash)?.map(Part::Inline)),
+            false => Ok(self.has_blob(&blob.hash)?.then_some(Part::Blob(blob))),
+        }
     }
 
     /// A client that a group has removed has no use for a Welcome into it.
