@@ -155,13 +155,23 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Whether the oldest handshake of a group is kept no longer.
+    pub(super) fn is_oldest_over(&self, record: &GroupRecord) -> Result<bool, StoreError> {
+        let oldest = read(self.store, &record.group, record.oldest_seq)?;
+        Ok(oldest.is_some_and(|entry| self.is_entry_over(record, &entry)))
+    }
+
+    fn is_entry_over(&self, record: &GroupRecord, entry: &LogEntry) -> bool {
+        let age_ms = self.now_ms.saturating_sub(entry.receipt.tbs.time_ms);
+        is_over(record.seq().saturating_sub(entry.receipt.tbs.seq), age_ms)
+    }
+
     /// Takes away what is too old or too much, but nothing that the newest snapshot needs.
-    fn forget_old(&self, record: &mut GroupRecord) -> Result<(), StoreError> {
+    pub(super) fn forget_old(&self, record: &mut GroupRecord) -> Result<(), StoreError> {
         for _ in 0..FORGOTTEN_AT_ONCE {
             let seq = record.oldest_seq;
             let Some(entry) = read(self.store, &record.group, seq)? else { break };
-            let age_ms = self.now_ms.saturating_sub(entry.receipt.tbs.time_ms);
-            if seq >= record.snapshot_seq || !is_over(record.seq() - seq, age_ms) {
+            if seq >= record.snapshot_seq || !self.is_entry_over(record, &entry) {
                 break;
             }
             self.store.delete(SPACE, &key(&record.group, seq));
