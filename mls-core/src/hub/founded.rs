@@ -68,7 +68,7 @@ impl Turn<'_> {
         resumes: Resumed,
     ) -> Result<(Answer, Vec<ClientId>), Stop> {
         let maker = maker(public, &offered.message, from)?;
-        self.refuse_revoked(&maker)?;
+        // Who is revoked meanwhile founds it all the same, and is removed: the others need what follows.
         let Offered { id, group_info, tree, welcome, handshake_key, .. } = offered;
         let added = self.check_welcomed(&id, public, &maker, welcome.as_deref())?;
         let (creator, info, key) = (from, group_info.as_slice(), &handshake_key);

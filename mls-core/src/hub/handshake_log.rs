@@ -115,7 +115,7 @@ impl Turn<'_> {
             write_snapshot(self.store, &record.group, record.seq(), public)?;
             record.snapshot_seq = record.seq();
         }
-        self.forget_old(record)?;
+        self.forget_old(record, FORGOTTEN_AT_ONCE)?;
         record.write(self.store)?;
         Ok(receipt)
     }
@@ -167,8 +167,12 @@ impl Turn<'_> {
     }
 
     /// Takes away what is too old or too much, but nothing that the newest snapshot needs.
-    pub(super) fn forget_old(&self, record: &mut GroupRecord) -> Result<(), StoreError> {
-        for _ in 0..FORGOTTEN_AT_ONCE {
+    pub(super) fn forget_old(
+        &self,
+        record: &mut GroupRecord,
+        most: usize,
+    ) -> Result<(), StoreError> {
+        for _ in 0..most {
             let seq = record.oldest_seq;
             let Some(entry) = read(self.store, &record.group, seq)? else { break };
             if seq >= record.snapshot_seq || !self.is_entry_over(record, &entry) {

@@ -10,6 +10,9 @@ use crate::engine::sha256;
 use crate::limits::GROUPS_LOOKED_AT_MAX;
 use crate::store::StoreError;
 
+/// Handshakes of one group that go at once: a group with as many as are kept is looked at some twenty times.
+const FORGOTTEN_IN_SILENCE: usize = 500;
+
 impl Turn<'_> {
     /// Looks at some groups, from a place among them on that is another each time: their ids are random.
     pub(super) fn look_at_silent_groups(&mut self) -> Result<(), StoreError> {
@@ -31,7 +34,7 @@ impl Turn<'_> {
             write_snapshot(self.store, &record.group, record.seq(), &public)?;
             record.snapshot_seq = record.seq();
         }
-        self.forget_old(&mut record)?;
+        self.forget_old(&mut record, FORGOTTEN_IN_SILENCE)?;
         record.write(self.store)
     }
 }

@@ -6,6 +6,7 @@ use super::key_packages::Fill;
 use super::requests::Purpose;
 use super::warning::WarningKind;
 use super::{Command, Member};
+use crate::address::Network;
 use crate::limits::{DAY_MS, HUB_INFO_AGAIN_MS, HUB_INFO_AT_ONCE_MS, HUB_KEYS_AGAIN_MS};
 use crate::policy::CIPHER_SUITES;
 use crate::service::Service;
@@ -46,25 +47,27 @@ impl Member {
     /// Whether a hub that is not pinned has answered just now, so with what this device cannot use.
     fn was_just_unusable(&self) -> Result<bool, StoreError> {
         let asked_ms: Option<u64> = self.overlay.read(HUB, ASKED)?;
-        Ok(asked_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < HUB_KEYS_AGAIN_MS))
+        Ok(asked_ms.is_some_and(|at_ms| self.now_ms.abs_diff(at_ms) < HUB_KEYS_AGAIN_MS))
     }
 
     /// The hub cannot be used: what no group waits for fails, and people are told once a day.
     fn hub_unusable(&mut self, why: &str) -> Result<(), StoreError> {
         let text = format!("the hub cannot be used: {why}");
-        let of_hub = |intent: &&Intent| {
-            wanted(&intent.command).is_some()
-                || matches!(
-                    intent.command,
-                    Command::Join(_) | Command::Knock(_) | Command::RevokeDevice(_)
-                )
+        let pool = self.client.network() == Network::Xmpp;
+        let of_hub = |intent: &&Intent| match &intent.command {
+            Command::Join(_)
+            | Command::Knock(_)
+            | Command::RevokeDevice(_)
+            | Command::RotateEverywhere => true,
+            Command::PublishKeyPackages => pool,
+            command => wanted(command).is_some(),
         };
         let waiting = self.intents.values().filter(|intent| intent.stage == Stage::Waiting);
         for number in waiting.filter(of_hub).map(|i| i.number).collect::<Vec<_>>() {
             self.fail(number, text.as_str())?;
         }
         let told_ms: Option<u64> = self.overlay.read(HUB, TOLD)?;
-        if told_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < DAY_MS) {
+        if told_ms.is_some_and(|at_ms| self.now_ms.abs_diff(at_ms) < DAY_MS) {
             return Ok(());
         }
         self.overlay.write(HUB, TOLD, &self.now_ms)?;

@@ -113,8 +113,9 @@ impl Member {
         let known = self.is_known_revoked()? || self.is_known_to_end(why);
         let missing = self.patience.missing.entry(purpose).or_default();
         missing.pause = pause;
-        let told = std::mem::replace(&mut missing.told, true);
-        Ok(!known && !told)
+        let news = !known && !missing.told;
+        missing.told |= news;
+        Ok(news)
     }
 
     /// Whether the certificate of a group's own key was refused, or over, just now.

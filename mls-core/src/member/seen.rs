@@ -27,10 +27,11 @@ pub(super) fn epoch_prefix(group: &GroupId, epoch: u64) -> Vec<u8> {
     [group_prefix(group).as_slice(), &epoch.to_be_bytes()].concat()
 }
 
-/// Entries looked at in one step.
-const STEP: usize = 4;
+/// Entries looked at first, for seldom more than one goes; then, where all of these go, in one step.
+const FIRST_STEP: usize = 4;
+const STEP: usize = 256;
 
-/// Deletes what a space has of a group's epochs before this one. Seldom more than one is there.
+/// Deletes what a space has of a group's epochs before this one.
 pub(super) fn delete_epochs_before(
     overlay: &Overlay,
     space: Space,
@@ -49,15 +50,18 @@ fn delete_some_before(
     most: usize,
 ) -> Result<usize, StoreError> {
     let (prefix, first) = (group_prefix(group), epoch_prefix(group, epoch));
-    let mut deleted = 0_usize;
+    let (mut from, mut step, mut deleted) = (prefix.clone(), FIRST_STEP, 0_usize);
     while deleted < most {
-        let mut page = overlay.scan(space, &prefix, &prefix, STEP)?;
+        let mut page = overlay.scan(space, &prefix, &from, step)?;
         page.retain(|(key, _)| *key < first);
         page.iter().for_each(|(key, _)| overlay.delete(space, key));
         deleted = deleted.saturating_add(page.len());
-        if page.len() < STEP {
-            break;
+        match page.last() {
+            // What was deleted just now is not passed again.
+            Some((last, _)) if page.len() == step => from = [last.as_slice(), &[0]].concat(),
+            _ => break,
         }
+        step = STEP;
     }
     Ok(deleted)
 }

@@ -56,7 +56,10 @@ impl Member {
                     Some(room) => {
                         self.rejoin_found(&welcome.group, room).map(|()| Verdict::Drop(None))
                     }
-                    None => self.judge_without_former(former, welcome),
+                    None => {
+                        self.judge_without_former(former, welcome)?;
+                        Ok(Verdict::Drop(None))
+                    }
                 }
             }
             _ => Ok(Verdict::Drop(Some("it does not follow a group of this device".to_owned()))),

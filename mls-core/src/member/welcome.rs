@@ -108,6 +108,7 @@ impl Member {
         if welcome.client != self.client || known {
             return Ok(());
         }
+        // Where the room of one that goes for it lets this device in after all, it comes in by its leaf.
         if self.welcomes.len() >= WELCOMES_WAITING_MAX
             && let Some(oldest) = self.oldest_first().first()
         {

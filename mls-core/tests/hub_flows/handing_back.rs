@@ -1,6 +1,7 @@
 //! A group that its room orders is handed back to the hub.
 
 use mls_core::bridge_group::{BridgeGroup, Order};
+use mls_core::hub::{OperatorOrder, Whom};
 use mls_core::wire::create_room::RoomCreated;
 use mls_core::wire::submit_commit::SubmitCommit;
 use mls_core::wire::{Answer, Request};
@@ -39,6 +40,14 @@ fn hand_back(world: &World, device: &mut Device) -> SubmitCommit {
     let extensions = ordered(device, Order::Hub);
     let commit = device.commit(world.now, |builder| builder.set_group_context_ext(extensions));
     SubmitCommit { after_seq: 1, ..commit }
+}
+
+#[test]
+fn a_revoked_device_hands_no_group_back() {
+    let (mut world, mut alice) = by_room();
+    world.order(OperatorOrder::Revoke(Whom::Client(alice.id.clone())));
+    let commit = hand_back(&world, &mut alice);
+    assert_refused(world.request(&alice.user(), Request::SubmitCommit(commit)), "is revoked");
 }
 
 #[test]

@@ -137,8 +137,8 @@ fn another_key_without_the_old_ones_word_is_not_believed() {
 
 #[test]
 fn a_hub_that_cannot_be_used_is_asked_now_and_then_and_no_command_waits_for_it() {
-    let mut world = World::new(&[ALICE, BOB]);
-    // Bob's device has not heard of the hub yet, and a server before that answers in its place.
+    let mut world = World::new(&[ALICE, JULIET]);
+    // Juliet's device has not heard of the hub yet, and a server before that answers in its place.
     world.lose(1, &["hub"]);
     let asked = Rc::new(Cell::new(0));
     let count = asked.clone();
@@ -153,13 +153,15 @@ fn a_hub_that_cannot_be_used_is_asked_now_and_then_and_no_command_waits_for_it()
     });
     world.give(1, Input::Connected);
     world.run();
-    let room = RoomAddress::matrix("!nowhere:a.org");
-    let rooms = CreateRoom { matrix: true, xmpp: false, name: "Verona".to_owned() };
+    let room = RoomAddress::xmpp("nowhere@rooms.x.org");
+    let rooms = CreateRoom { matrix: false, xmpp: true, name: "Verona".to_owned() };
     let wanted = [
         world.command(1, Command::CreateGroup(rooms)),
         world.command(1, Command::Join(room.clone())),
         world.command(1, Command::Knock(room)),
-        world.command(1, Command::RevokeDevice(world.user(1).device("LOST").unwrap())),
+        world.command(1, Command::RevokeDevice(world.user(1).device("00000000000000ff").unwrap())),
+        world.command(1, Command::PublishKeyPackages),
+        world.command(1, Command::RotateEverywhere),
     ];
     world.pass(3600);
     for id in &wanted {
@@ -167,4 +169,10 @@ fn a_hub_that_cannot_be_used_is_asked_now_and_then_and_no_command_waits_for_it()
     }
     assert!((10..=65).contains(&asked.get()), "asked {} times in an hour", asked.get());
     assert_eq!(world.warnings(1).len(), 1, "{:?}", world.warnings(1));
+    // Also one whose clock was far ahead.
+    world.now_ms -= 300 * DAY_MS;
+    asked.set(0);
+    world.give(1, Input::Connected);
+    world.pass(300);
+    assert!(asked.get() > 0, "it was asked no more");
 }

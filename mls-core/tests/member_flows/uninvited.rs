@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mls_core::limits::WELCOMES_PER_FETCH_MAX;
+use mls_core::address::RoomAddress;
+use mls_core::limits::{FIND_GROUP_AFTER_MS, WELCOMES_PER_FETCH_MAX, WELCOMES_WAITING_MAX};
 use mls_core::member::{Command, Confirmation, Input};
-use mls_core::wire::Answer;
+use mls_core::store::Store;
+use mls_core::wire::{Answer, GroupId};
 
 use crate::network::World;
 use crate::restarting::{make_admin, restart};
@@ -59,23 +61,26 @@ fn a_room_that_refuses_who_was_added_to_what_follows_is_asked_again_when_the_inv
     assert_eq!(world.warnings(2).iter().filter(told).count(), 0, "{:?}", world.warnings(2));
 }
 
-#[test]
-fn rooms_that_refuse_who_was_added_to_their_groups_keep_nobody_out_of_another() {
-    let mut world = World::new(&[ALICE, ROMEO, BOB]);
+/// Groups of Romeo's, to each of which he adds Bob, whose device is away.
+fn traps(world: &mut World, count: usize) -> Vec<GroupId> {
     let bob = world.user(2);
     world.nodes[2].away = true;
-    for _ in 0..2 * WELCOMES_PER_FETCH_MAX {
+    let trap = |_| {
+        // No faster than the hub lets him.
+        world.now_ms += 5 * 60_000;
         let trap = world.found(1);
         world.invite(1, &trap, vec![bob.clone()]);
         world.run();
-    }
-    let group = world.found(0);
-    world.invite(0, &group, vec![bob]);
-    world.run();
-    let own: Vec<_> = world.nodes[0].member.groups().unwrap().remove(0).rooms;
+        trap
+    };
+    (0..count).map(trap).collect()
+}
+
+/// Bob's device comes back, and no room but these lets it in.
+fn come_back_banned(world: &mut World, but: Vec<RoomAddress>) {
     world.tamper = Box::new(move |index, input| {
         if let (2, Input::Confirmed(Confirmation::Room(room, entered))) = (index, input)
-            && !own.contains(room)
+            && !but.contains(room)
         {
             *entered = Err("you are banned".to_owned());
         }
@@ -83,5 +88,34 @@ fn rooms_that_refuse_who_was_added_to_their_groups_keep_nobody_out_of_another() 
     });
     world.come_back(2);
     world.run();
+}
+
+#[test]
+fn rooms_that_refuse_who_was_added_to_their_groups_keep_nobody_out_of_another() {
+    let mut world = World::new(&[ALICE, ROMEO, BOB]);
+    traps(&mut world, 2 * WELCOMES_PER_FETCH_MAX);
+    let (group, bob) = (world.found(0), world.user(2));
+    world.invite(0, &group, vec![bob]);
+    world.run();
+    let own = world.nodes[0].member.groups().unwrap().remove(0).rooms;
+    come_back_banned(&mut world, own);
     world.assert_agree(&group, &[0, 2]);
+}
+
+#[test]
+fn of_too_many_welcomes_the_oldest_goes_and_its_room_still_leads_into_the_group() {
+    let mut world = World::new(&[ALICE, ROMEO, BOB]);
+    let groups = traps(&mut world, WELCOMES_WAITING_MAX + 1);
+    come_back_banned(&mut world, Vec::new());
+    let kept = world.nodes[2].store.scan("welcome", &[], &[], 1000).unwrap();
+    assert_eq!(kept.len(), WELCOMES_WAITING_MAX);
+    let rooms = world.nodes[1].member.groups().unwrap();
+    let first = rooms.into_iter().find(|group| group.group == groups[0]).unwrap().rooms;
+    let room = first.into_iter().find(|room| room.network == world.user(2).network()).unwrap();
+    world.tamper = Box::new(|_, _| true);
+    world.join_room(2, &room);
+    world.give(2, Input::RoomJoined(room));
+    world.run();
+    world.pass(FIND_GROUP_AFTER_MS / 1000 + 60);
+    world.assert_agree(&groups[0], &[1, 2]);
 }
