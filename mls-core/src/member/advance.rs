@@ -79,6 +79,9 @@ impl Member {
                     Step::Next
                 }
                 (Command::Branch(_), _) if self.is_registering_branch(number) => Step::Wait,
+                (Command::HoldPsk(c), None | Some(State::Gone | State::Rejoining)) => {
+                    self.step_hold_psk(number, c)?
+                }
                 (_, None | Some(State::Gone)) => {
                     self.fail(number, "this device is not in the group")?;
                     Step::Next

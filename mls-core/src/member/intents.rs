@@ -189,7 +189,8 @@ impl Member {
         let full = self.intents.len() >= INTENTS_MAX;
         let intent = Intent { number, id, command, stage: Stage::Waiting };
         let unknown = intent.group().filter(|group| {
-            !self.groups.contains_key(group) && !matches!(intent.command, Command::Rejoin(_))
+            !self.groups.contains_key(group)
+                && !matches!(intent.command, Command::Rejoin(_) | Command::HoldPsk(_))
         });
         let refused = if full {
             Some(format!("{INTENTS_MAX} commands wait already: try again when some are done"))

@@ -9,6 +9,7 @@ use super::Member;
 use super::command::{HoldPsk, UsePastEpoch, UsePsk};
 use super::commit::Changes;
 use super::engine_storage::PSK;
+use super::group_record::State;
 use super::intents::Step;
 use super::loaded::Loaded;
 use super::one_commit::Plan;
@@ -19,26 +20,32 @@ use crate::psk::HeldPsks;
 use crate::store::StoreError;
 
 impl Member {
-    /// Keeps the key, then says in the own leaf that it is there.
+    /// Keeps the key, then says in the own leaf that it is there, once there is one: the way into a group may need it.
     pub(super) fn step_hold_psk(
         &mut self,
         number: u64,
         command: &HoldPsk,
     ) -> Result<Step, StoreError> {
-        let length = command.secret.len();
-        if command.id.is_empty() || command.id.len() > NAME_BYTES_MAX {
-            let why = format!("a pre-shared key's name has 1 to {NAME_BYTES_MAX} bytes");
-            return self.fail(number, why).map(|()| Step::Next);
-        } else if !(PSK_BYTES_MIN..=PSK_BYTES_MAX).contains(&length) {
-            let why = format!("a pre-shared key has {PSK_BYTES_MIN} to {PSK_BYTES_MAX} bytes");
+        if let Err(why) = check(command) {
             return self.fail(number, why).map(|()| Step::Next);
         }
-        self.overlay.write(PSK, &command.id, &command.secret)?;
-        if self.has_given_up(&command.group) {
-            let why = "the key is kept, but this device does not follow the group: rejoin it";
-            return self.fail(number, why).map(|()| Step::Next);
+        if self.overlay.read(PSK, &command.id)?.as_ref() != Some(&command.secret) {
+            self.overlay.write(PSK, &command.id, &command.secret)?;
         }
-        self.step_one_commit(number, &command.group, |loaded| plan_hold(loaded, &command.id))
+        let why = match self.record(&command.group).map(|record| record.state) {
+            None | Some(State::Gone) => {
+                "the key is kept, but this device is not in the group: hold it again when it is"
+            }
+            Some(State::Rejoining) => return Ok(Step::Wait),
+            _ if self.has_given_up(&command.group) => {
+                "the key is kept, but this device does not follow the group: rejoin it"
+            }
+            _ => {
+                let plan = |loaded: &Loaded| plan_hold(loaded, &command.id);
+                return self.step_one_commit(number, &command.group, plan);
+            }
+        };
+        self.fail(number, why).map(|()| Step::Next)
     }
 
     /// Commits the use of an external PSK.
@@ -75,6 +82,18 @@ impl Member {
                 ..Changes::default()
             }))
         })
+    }
+}
+
+/// Whether a key can be kept, or why not.
+fn check(command: &HoldPsk) -> Result<(), String> {
+    let length = command.secret.len();
+    if command.id.is_empty() || command.id.len() > NAME_BYTES_MAX {
+        Err(format!("a pre-shared key's name has 1 to {NAME_BYTES_MAX} bytes"))
+    } else if !(PSK_BYTES_MIN..=PSK_BYTES_MAX).contains(&length) {
+        Err(format!("a pre-shared key has {PSK_BYTES_MIN} to {PSK_BYTES_MAX} bytes"))
+    } else {
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pre-shared keys: external ones that people hand over, and those of former epochs.
 
+use mls_core::address::Network;
 use mls_core::group_settings::{JoinPsk, Settings};
 use mls_core::member::{
     Command, Event, HoldPsk, ProposeCommand, SettingsCommand, UsePastEpoch, UsePsk, Wish,
@@ -182,5 +183,32 @@ fn a_group_can_ask_for_a_psk_of_whoever_comes_back() {
         world.run();
         world.assert_done(index, &with);
     }
+    everybody_hears(&mut world, &group, &[0, 1, 2]);
+}
+
+#[test]
+fn who_was_given_the_psk_of_an_open_group_joins_it_by_itself() {
+    let (mut world, group) = World::group_with(&[ALICE, BOB, JULIET], &[1]);
+    give(&mut world, &[0, 1], &group);
+    let join_psk = Some(JoinPsk(NAME.to_vec()));
+    let settings = Settings { join_psk, open_join: Some(true), ..Settings::default() };
+    let command = SettingsCommand { group: group.clone(), settings };
+    let opened = world.command(0, Command::ChangeSettings(command));
+    world.run();
+    world.assert_done(0, &opened);
+    let rooms = world.nodes[0].member.groups().unwrap().remove(0).rooms;
+    let muc = rooms.into_iter().find(|room| room.network == Network::Xmpp).unwrap();
+    let juliet = world.user(2);
+    world.list(&muc, &juliet, true);
+    world.run();
+    let join = world.command(2, Command::Join(muc.clone()));
+    world.run();
+    assert!(world.failure(2, &join).contains("pre-shared key"));
+    let held = hold(&mut world, 2, &group, 7);
+    let why = world.failure(2, &held);
+    assert!(why.contains("the key is kept"), "{why}");
+    let join = world.command(2, Command::Join(muc));
+    world.run();
+    world.assert_done(2, &join);
     everybody_hears(&mut world, &group, &[0, 1, 2]);
 }
