@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mls_core::address::RoomAddress;
 use mls_core::bridge_group::Order;
 use mls_core::group_settings::Settings;
 use mls_core::limits::{
@@ -212,18 +213,24 @@ fn who_loses_the_state_when_the_hub_has_the_group_again_comes_back_by_it() {
     assert_eq!(room.world.count(2, |event| matches!(event, Event::Removed(_))), 0);
 }
 
+/// Carol leaves a group that its room orders, and is in the room again before anybody removed her.
+fn left_and_in_the_room_again() -> (World, GroupId, RoomAddress) {
+    let (mut world, group) = by_room(3);
+    let leave = world.command(2, Command::Leave(group.clone()));
+    world.run();
+    world.assert_done(2, &leave);
+    let room = world.nodes[0].member.groups().unwrap().remove(0).rooms.remove(0);
+    let carol = world.user(2);
+    world.list(&room, &carol, true);
+    world.join_room(2, &room);
+    world.give(2, Input::RoomJoined(room.clone()));
+    (world, group, room)
+}
+
 #[test]
 fn who_left_and_came_into_the_room_again_before_the_hub_had_the_group_is_in_it_again() {
     for hand_back_first in [true, false] {
-        let (mut world, group) = by_room(3);
-        let leave = world.command(2, Command::Leave(group.clone()));
-        world.run();
-        world.assert_done(2, &leave);
-        let room = world.nodes[0].member.groups().unwrap().remove(0).rooms.remove(0);
-        let carol = world.user(2);
-        world.list(&room, &carol, true);
-        world.join_room(2, &room);
-        world.give(2, Input::RoomJoined(room));
+        let (mut world, group, _) = left_and_in_the_room_again();
         world.run();
         if !hand_back_first {
             // It asks in vain once.
@@ -239,15 +246,7 @@ fn who_left_and_came_into_the_room_again_before_the_hub_had_the_group_is_in_it_a
 
 #[test]
 fn who_left_and_is_out_of_the_room_is_not_led_back_by_a_hub_that_names_the_group() {
-    let (mut world, group) = by_room(3);
-    let leave = world.command(2, Command::Leave(group.clone()));
-    world.run();
-    world.assert_done(2, &leave);
-    let room = world.nodes[0].member.groups().unwrap().remove(0).rooms.remove(0);
-    let carol = world.user(2);
-    world.list(&room, &carol, true);
-    world.join_room(2, &room);
-    world.give(2, Input::RoomJoined(room.clone()));
+    let (mut world, group, room) = left_and_in_the_room_again();
     let id = hand_back(&mut world, 0, &group);
     world.run();
     world.assert_done(0, &id);
