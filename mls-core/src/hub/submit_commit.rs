@@ -172,11 +172,6 @@ impl Turn<'_> {
         let seq = record.seq();
         handshake_log::remember_submitter(self.store, &record.group, &parts.commit, seq, from)?;
         self.keep_group_info(&record.group, parts.group_info);
-        // Who comes back to its leaf by itself may still come in by a Welcome, if that commit is lost to it.
-        let back = |client: &ClientId| change.renewed.iter().any(|(renewed, _)| renewed == client);
-        for client in change.removed.values().filter(|client| !back(client)) {
-            self.drop_welcomes_into(&record.group, client)?;
-        }
         if let Some(welcome) = parts.welcome {
             let content = WelcomeContent {
                 resumes: None,

@@ -172,7 +172,6 @@ impl Turn<'_> {
         new.iter().for_each(|client| *counts.entry(client.user()).or_default() += 1);
         for client in old.iter().filter(|client| !new.contains(client)) {
             self.leaf_went(&record.group, client);
-            self.drop_welcomes_into(&record.group, client)?;
         }
         self.leaves_came(&record.group, after)?;
         for (user, count) in counts {

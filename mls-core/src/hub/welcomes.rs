@@ -127,17 +127,6 @@ impl Turn<'_> {
         }
     }
 
-    /// A client that a group has removed has no use for a Welcome into it.
-    pub(super) fn drop_welcomes_into(
-        &self,
-        group: &GroupId,
-        client: &ClientId,
-    ) -> Result<(), StoreError> {
-        let waiting = self.waiting_welcomes(client, WELCOMES_PER_CLIENT_MAX)?;
-        let into = waiting.iter().filter(|welcome| welcome.group == *group);
-        into.map(|welcome| &welcome.id).try_for_each(|id| self.drop_welcome(client, id))
-    }
-
     /// A Welcome was dealt with, or waited too long.
     pub(super) fn drop_welcome(&self, client: &ClientId, id: &Digest) -> Result<(), StoreError> {
         let place_key = [client_key(client).as_slice(), &id.0].concat();

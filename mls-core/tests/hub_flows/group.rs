@@ -217,7 +217,7 @@ impl World {
     }
 
     /// The newest Welcome that waits for a device.
-    pub(crate) fn newest_welcome(&mut self, client: &ClientId) -> Option<Welcome> {
+    fn newest_welcome(&mut self, client: &ClientId) -> Option<Welcome> {
         let fetch =
             FetchWelcomes { device: client.device(), acknowledged: Vec::new(), held: Vec::new() };
         match self.request(&client.user(), Request::FetchWelcomes(fetch)) {

@@ -185,19 +185,3 @@ fn external_commit_without_rules(
     let (commit, info) = (commit.to_bytes().unwrap(), info.to_bytes().unwrap());
     device.signed(member.group_id(), member.epoch(), commit, None, info)
 }
-
-#[test]
-fn a_welcome_stays_for_who_came_back_to_its_leaf_by_itself() {
-    let mut world = World::new();
-    let mut lost = bob();
-    let mut alice = world.alices_group();
-    let package = world.claim_one(&alice, &lost);
-    let commit = alice.commit_adding(world.now, &[package]);
-    world.commit(&mut alice, &mut [], commit).unwrap();
-    let welcome = world.newest_welcome(&lost.id).unwrap();
-    lost.join(&welcome);
-    let mut bob = without_state(&lost);
-    let commit = come_back(&mut world, &mut bob, &alice.group_id(), lost.index());
-    world.submit(&bob.user(), commit).unwrap();
-    assert_eq!(world.newest_welcome(&bob.id), Some(welcome));
-}
