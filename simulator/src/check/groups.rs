@@ -15,6 +15,7 @@ pub(super) struct View {
     pub(super) device: Device,
     pub(super) epoch: u64,
     pub(super) members: BTreeSet<ClientId>,
+    pub(super) admins: BTreeSet<ClientId>,
 }
 
 impl World {
@@ -115,8 +116,10 @@ impl World {
                 continue;
             }
             for summary in summaries.filter(|summary| summary.group == *group) {
+                let admins = summary.members.iter().filter(|member| member.admin);
+                let admins = admins.map(|member| member.client.clone()).collect();
                 let members = summary.members.into_iter().map(|member| member.client).collect();
-                views.push(View { device, epoch: summary.epoch, members });
+                views.push(View { device, epoch: summary.epoch, members, admins });
             }
         }
         Ok(views)

@@ -111,11 +111,12 @@ impl World {
         Ok(false)
     }
 
-    /// Whether somebody who was out of a group put this one, or one before it, into its place.
+    /// Whether somebody who was out of a group, or no admin of it any more, put this one, or one before it, into its
+    /// place.
     pub(super) fn is_by_outsider(&self, group: &GroupId) -> Result<bool, Failure> {
         for (former, restart) in &self.record.restarts {
             let leads_here = self.line_of(&restart.successor).any(|later| later == group);
-            if leads_here && (restart.by_outsider || self.was_removed(former, restart.maker)?) {
+            if leads_here && (restart.by_outsider || self.is_no_admin(former, restart.maker)?) {
                 return Ok(true);
             }
         }
@@ -137,10 +138,11 @@ impl World {
                 .any(|restart| !matches!(self.is_by_outsider(&restart.successor), Ok(true)))
     }
 
-    /// Whether those who are in a group have removed a device, of which it may not have heard.
-    fn was_removed(&self, group: &GroupId, device: Device) -> Result<bool, Failure> {
+    /// Whether those who are in a group have removed a device, or know it as no admin: it may not have heard of that,
+    /// and not of its own commit that says so. They are told after a day.
+    fn is_no_admin(&self, group: &GroupId, device: Device) -> Result<bool, Failure> {
         let client = self.record.clients.get(device);
-        let knows = |view: &View| client.is_some_and(|client| view.members.contains(client));
+        let knows = |view: &View| client.is_some_and(|client| view.admins.contains(client));
         Ok(self.views(group)?.iter().any(|view| !knows(view)))
     }
 
