@@ -65,7 +65,6 @@ mod revoked_list;
 mod roles;
 mod room_lost;
 mod room_record;
-mod silent_groups;
 mod submit_commit;
 mod submit_proposal;
 mod successor;

@@ -318,8 +318,6 @@ pub const HELD_SENDERS_PER_TURN_MAX: usize = 100;
 pub const HELD_CATCH_UP_MS: u64 = 1000;
 /// That messages of a sender are dropped is said at most once within this.
 pub const DROPPED_NOTICE_MS: u64 = 60_000;
-/// Groups that the hub looks at in a minute for handshakes that are too old.
-pub const GROUPS_LOOKED_AT_MAX: usize = 10;
 /// Expired entries that the hub takes away at once.
 pub const SWEEP_ENTRIES_MAX: usize = 10_000;
 /// Devices that are told of one device's asking to be added.

@@ -9,7 +9,7 @@ use super::{leaves, listed};
 use crate::address::{Network, RoomAddress, UserId};
 use crate::bridge_group::BridgeGroup;
 use crate::engine::PublicGroup;
-use crate::overlay::{Overlay, decode};
+use crate::overlay::Overlay;
 use crate::receipt::Receipt;
 use crate::store::{Space, StoreError};
 use crate::wire::GroupId;
@@ -81,16 +81,6 @@ impl GroupRecord {
 /// The group, if there is one.
 pub(super) fn read(store: &Overlay, group: &GroupId) -> Result<Option<GroupRecord>, StoreError> {
     store.read(SPACE, &group.0)
-}
-
-/// Groups from a key on, in its order.
-pub(super) fn page(
-    store: &Overlay,
-    from: &[u8],
-    limit: usize,
-) -> Result<Vec<GroupRecord>, StoreError> {
-    let found = store.scan(SPACE, &[], from, limit)?;
-    found.iter().map(|(_, value)| decode(SPACE, value)).collect()
 }
 
 /// What the group's context says about the bridge; it was checked when the group was accepted.

@@ -115,7 +115,7 @@ impl Turn<'_> {
             write_snapshot(self.store, &record.group, record.seq(), public)?;
             record.snapshot_seq = record.seq();
         }
-        self.forget_old(record, FORGOTTEN_AT_ONCE)?;
+        self.forget_old(record)?;
         record.write(self.store)?;
         Ok(receipt)
     }
@@ -155,27 +155,13 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether the oldest handshake of a group is kept no longer.
-    pub(super) fn is_oldest_over(&self, record: &GroupRecord) -> Result<bool, StoreError> {
-        let oldest = read(self.store, &record.group, record.oldest_seq)?;
-        Ok(oldest.is_some_and(|entry| self.is_entry_over(record, &entry)))
-    }
-
-    fn is_entry_over(&self, record: &GroupRecord, entry: &LogEntry) -> bool {
-        let age_ms = self.now_ms.saturating_sub(entry.receipt.tbs.time_ms);
-        is_over(record.seq().saturating_sub(entry.receipt.tbs.seq), age_ms)
-    }
-
     /// Takes away what is too old or too much, but nothing that the newest snapshot needs.
-    pub(super) fn forget_old(
-        &self,
-        record: &mut GroupRecord,
-        most: usize,
-    ) -> Result<(), StoreError> {
-        for _ in 0..most {
+    fn forget_old(&self, record: &mut GroupRecord) -> Result<(), StoreError> {
+        for _ in 0..FORGOTTEN_AT_ONCE {
             let seq = record.oldest_seq;
             let Some(entry) = read(self.store, &record.group, seq)? else { break };
-            if seq >= record.snapshot_seq || !self.is_entry_over(record, &entry) {
+            let age_ms = self.now_ms.saturating_sub(entry.receipt.tbs.time_ms);
+            if seq >= record.snapshot_seq || !is_over(record.seq() - seq, age_ms) {
                 break;
             }
             self.store.delete(SPACE, &key(&record.group, seq));

@@ -9,7 +9,6 @@ impl Turn<'_> {
     /// A minute passed.
     pub(super) fn tick(&mut self) -> Result<(), StoreError> {
         self.sweep()?;
-        self.look_at_silent_groups()?;
         self.renew_revocations()?;
         self.look_at_accounts()
     }

@@ -46,27 +46,6 @@ fn handshakes_are_kept_until_they_are_too_old() {
     assert_eq!(gone, Err(Refusal::Gone));
 }
 
-#[test]
-fn old_handshakes_of_a_group_in_which_nothing_happens_go_too() {
-    let mut world = World::new();
-    let mut alice = world.alices_group();
-    for _ in 0..6 {
-        let commit = alice.update(world.now);
-        world.commit(&mut alice, &mut [], commit).unwrap();
-    }
-    let fetch = |world: &mut World, from_seq| {
-        let fetch = FetchHandshakes { group: alice.group_id(), from_seq };
-        world.request(&alice.user(), Request::FetchHandshakes(fetch))
-    };
-    wait(&mut world, HANDSHAKE_KEEP_MS);
-    assert!(matches!(fetch(&mut world, 1), Ok(Answer::Handshakes(_))));
-    // Some go with each minute.
-    (0..6).for_each(|_| wait(&mut world, 60_000));
-    assert_eq!(fetch(&mut world, 5), Err(Refusal::Gone));
-    world.restart();
-    assert!(matches!(fetch(&mut world, 7), Ok(Answer::Handshakes(_))));
-}
-
 fn add(world: &mut World, alice: &mut Device, bob: &Device) {
     let package = world.claim_one(alice, bob);
     let commit = alice.commit_adding(world.now, &[package]);
