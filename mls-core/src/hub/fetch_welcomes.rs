@@ -1,5 +1,7 @@
 //! `FetchWelcomes`: a device asks for the Welcomes that wait, and says which it dealt with.
 
+use std::collections::BTreeSet;
+
 use super::turn::{Stop, Turn, invalid};
 use crate::address::UserId;
 use crate::limits::{INLINE_BYTES_MAX, WELCOMES_PER_CLIENT_MAX, WELCOMES_PER_FETCH_MAX};
@@ -18,7 +20,8 @@ impl Turn<'_> {
             self.drop_welcome(&client, id)?;
         }
         let mut waiting = self.waiting_welcomes(&client, WELCOMES_PER_CLIENT_MAX)?;
-        waiting.retain(|waiting| !fetch.held.contains(&waiting.id));
+        let held: BTreeSet<_> = fetch.held.iter().take(WELCOMES_PER_CLIENT_MAX).collect();
+        waiting.retain(|waiting| !held.contains(&waiting.id));
         let more = waiting.len() > WELCOMES_PER_FETCH_MAX;
         waiting.truncate(WELCOMES_PER_FETCH_MAX);
         let mut room = INLINE_BYTES_MAX;

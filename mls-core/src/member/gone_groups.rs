@@ -17,6 +17,9 @@ use crate::wire::GroupId;
 /// Since when this device is out of each group.
 const GONE: Space = "gone_since";
 
+/// Groups that are forgotten at once; the others go with the next minutes.
+const FORGOTTEN_AT_ONCE: usize = 16;
+
 impl Member {
     /// Forgets the groups that this device has been out of for long, and the first of too many.
     pub(super) fn forget_gone_groups(&mut self) -> Result<(), StoreError> {
@@ -65,7 +68,7 @@ fn over(since: BTreeMap<GroupId, u64>, now_ms: u64) -> Vec<GroupId> {
     let old = |since_ms: u64| now_ms.saturating_sub(since_ms) >= MEMBERSHIP_LOG_KEEP_MS;
     let over =
         gone.into_iter().enumerate().filter(|(i, (since_ms, _))| *i < too_many || old(*since_ms));
-    over.map(|(_, (_, group))| group).collect()
+    over.map(|(_, (_, group))| group).take(FORGOTTEN_AT_ONCE).collect()
 }
 
 #[cfg(test)]
@@ -74,6 +77,8 @@ fn of_too_many_groups_the_first_go_and_of_few_those_of_a_year_ago() {
     let group = |number: usize| GroupId(number.to_be_bytes().to_vec());
     let many = (0..GONE_GROUPS_MAX + 2).map(|i| (group(i), u64::try_from(i).unwrap())).collect();
     assert_eq!(over(many, 5000), [group(0), group(1)]);
+    let more = (0..2 * GONE_GROUPS_MAX).map(|i| (group(i), 0)).collect();
+    assert_eq!(over(more, 1).len(), FORGOTTEN_AT_ONCE);
     let few = [(group(0), 7), (group(1), 8)].into_iter().collect();
     assert_eq!(over(few, MEMBERSHIP_LOG_KEEP_MS + 7), [group(0)]);
 }

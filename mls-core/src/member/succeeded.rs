@@ -56,10 +56,10 @@ impl Member {
                     Some(room) => {
                         self.rejoin_found(&welcome.group, room).map(|()| Verdict::Drop(None))
                     }
-                    None => {
-                        self.judge_without_former(former, welcome)?;
-                        Ok(Verdict::Drop(None))
-                    }
+                    None => Ok(match self.judge_without_former(former, welcome)? {
+                        Verdict::Drop(_) => Verdict::Drop(None),
+                        waits => waits,
+                    }),
                 }
             }
             _ => Ok(Verdict::Drop(Some("it does not follow a group of this device".to_owned()))),

@@ -169,6 +169,23 @@ fn no_command_waits_for_a_way_back_into_a_group_that_its_room_ordered_until_a_re
     assert_eq!(removed, 1, "it is told that it is out: {:?}", world.warnings(2));
 }
 
+fn is_found(input: &Input) -> bool {
+    matches!(input, Input::Answer(_, Ok(Answer::GroupFound(_))))
+}
+
+/// Keeps the first answer that names Carol the group of a room; of what comes for her only this passes.
+fn keep_found(world: &mut World, passes: fn(&Input) -> bool) -> Rc<RefCell<Option<Input>>> {
+    let late = Rc::new(RefCell::new(None));
+    let kept = Rc::clone(&late);
+    world.tamper = Box::new(move |index, input| {
+        if index == 2 && is_found(input) {
+            kept.borrow_mut().get_or_insert(input.clone());
+        }
+        index != 2 || passes(input)
+    });
+    late
+}
+
 #[test]
 fn who_found_a_group_in_its_room_before_that_ordered_it_hears_that_a_restart_ended_it() {
     let (mut world, group) = one_network(3);
@@ -178,15 +195,7 @@ fn who_found_a_group_in_its_room_before_that_ordered_it_hears_that_a_restart_end
     world.give(2, Input::RoomJoined(room));
     world.run();
     // What it asks about the group that it finds is long on its way.
-    let late = Rc::new(RefCell::new(None));
-    let kept = Rc::clone(&late);
-    world.tamper = Box::new(move |index, input| {
-        let found = matches!(input, Input::Answer(_, Ok(Answer::GroupFound(_))));
-        if index == 2 && found {
-            kept.borrow_mut().get_or_insert(input.clone());
-        }
-        index != 2 || matches!(input, Input::Tick)
-    });
+    let late = keep_found(&mut world, |input| matches!(input, Input::Tick));
     world.pass(70);
     let found = late.borrow_mut().take();
     let id = order_by_room(&mut world, 0, &group);
@@ -251,15 +260,7 @@ fn who_left_and_is_out_of_the_room_is_not_led_back_by_a_hub_that_names_the_group
     world.run();
     world.assert_done(0, &id);
     // The hub answers what it was asked when she has left the room again.
-    let late = Rc::new(RefCell::new(None));
-    let kept = Rc::clone(&late);
-    world.tamper = Box::new(move |index, input| {
-        let found = matches!(input, Input::Answer(_, Ok(Answer::GroupFound(_))));
-        if index == 2 && found {
-            kept.borrow_mut().get_or_insert(input.clone());
-        }
-        index != 2 || !found
-    });
+    let late = keep_found(&mut world, |input| !is_found(input));
     world.pass(FIND_GROUP_AFTER_MS / 1000 + 60);
     let found = late.take().expect("she looked for the group of the room");
     world.tamper = Box::new(|_, _| true);
